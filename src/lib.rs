@@ -1,0 +1,1 @@
+//! A tamper-evident audit trail for `tracing`, and an audited client for Kling AI.

@@ -5,15 +5,18 @@
 //! multiple of its size. Does not know what an entry, a hash or a file is.
 
 mod float;
+mod name;
 mod parse;
 mod plain;
 mod printable;
 #[cfg(test)]
 mod sample;
+mod serialize;
 mod text;
 mod value;
 pub(crate) mod write;
 
 pub(crate) use parse::{ParseError, parse, parse_tool};
+pub(crate) use serialize::{ValueError, to_value};
 pub(crate) use text::Text;
 pub(crate) use value::Value;

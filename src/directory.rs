@@ -180,7 +180,8 @@ mod tests {
 
     #[test]
     fn labels_are_read_back_and_nothing_else_is_one() {
-        for name in ["audit-2026-11-24.jsonl", "audit-2026-11-24_0002.jsonl", "audit-2026-11-24_12345.jsonl"] {
+        for name in ["audit-2026-11-24.jsonl", "audit-2026-11-24_0002.jsonl", "audit-2026-11-24_12345.jsonl"]
+        {
             assert_eq!(Label::parse(name).map(Label::name).as_deref(), Some(name));
         }
         for name in [

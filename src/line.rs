@@ -63,12 +63,13 @@ impl<'a> Line<'a> {
         text.expect(", \"prev_hash\": ")?;
         let at = text.position();
         let stated_previous = text.string()?;
-        let previous =
-            Link::parse(stated_previous).ok_or(Malformed { at, what: "`prev_hash` is no hash and not `genesis`" })?;
+        let previous = Link::parse(stated_previous)
+            .ok_or(Malformed { at, what: "`prev_hash` is no hash and not `genesis`" })?;
         text.expect(", \"seq\": ")?;
         let at = text.position();
         text.value(2)?;
-        let seq = std::str::from_utf8(&bytes[at..text.position()]).ok().and_then(|digits| digits.parse().ok());
+        let seq =
+            std::str::from_utf8(&bytes[at..text.position()]).ok().and_then(|digits| digits.parse().ok());
         let seq = seq.ok_or(Malformed { at, what: "`seq` is no number from 0 to 18446744073709551615" })?;
         text.expect(", \"timestamp\": ")?;
         let at = text.position();
@@ -79,7 +80,8 @@ impl<'a> Line<'a> {
         let hashed = text.position();
         text.expect(", \"hash\": ")?;
         let at = text.position();
-        let stated = Digest::parse(text.string()?).ok_or(Malformed { at, what: "`hash` is not 64 or 16 hex digits" })?;
+        let stated = Digest::parse(text.string()?)
+            .ok_or(Malformed { at, what: "`hash` is not 64 or 16 hex digits" })?;
         text.expect("}")?;
         if !text.rest().is_empty() {
             return Err(Malformed { at: text.position(), what: "something follows the entry" });
@@ -121,7 +123,8 @@ pub(crate) fn ends_like_an_entry(bytes: &[u8]) -> bool {
 pub(crate) fn foreign_format(bytes: &[u8]) -> Option<String> {
     let (unhashed, stated) = frame(bytes)?;
     let Ok(Value::Object(members)) = canonical::parse(bytes, 128) else { return None };
-    let get = |name: &str| members.iter().find(|(known, _)| known.to_str() == Some(name)).map(|(_, value)| value);
+    let get =
+        |name: &str| members.iter().find(|(known, _)| known.to_str() == Some(name)).map(|(_, value)| value);
     let (Some(Value::String(event_type)), Some(Value::String(previous)), Some(Value::Object(details))) =
         (get("event_type"), get("prev_hash"), get("details"))
     else {

@@ -98,7 +98,8 @@ pub(crate) fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<(Fi
         use rustix::fs::OFlags;
         options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     }
-    let unreadable = || Error::Unreadable { action: "open", path: path.to_owned(), reason: "not a regular file" };
+    let unreadable =
+        || Error::Unreadable { action: "open", path: path.to_owned(), reason: "not a regular file" };
     // A link is refused by the flag above; asking first gives the clearer answer, and serves where there is no flag.
     let metadata = std::fs::symlink_metadata(path).map_err(Error::io("open", path))?;
     if !metadata.is_file() {

@@ -283,9 +283,10 @@ impl Trail {
         let day = entry.time.date();
         if let Some(live) = &self.live {
             let length = live.segment.length() + self.buffer.len() as u64;
-            let full = self.settings.max_file_size.is_some_and(|limit| {
-                length > 0 && length + entry.line.len() as u64 > limit
-            });
+            let full = self
+                .settings
+                .max_file_size
+                .is_some_and(|limit| length > 0 && length + entry.line.len() as u64 > limit);
             if live.label.day == day && !full {
                 let crowded = !self.buffer.is_empty() && self.buffer.len() + entry.line.len() > BUFFER;
                 return if crowded { self.write() } else { Ok(()) };
@@ -398,7 +399,9 @@ impl Trail {
             return Err(self.refused(&first.path, "the first line is no entry"));
         };
         if let Some(format) = line::foreign_format(bytes) {
-            return Err(self.refused(&first.path, &format!("the trail has format {format}, and this is format 1")));
+            return Err(
+                self.refused(&first.path, &format!("the trail has format {format}, and this is format 1"))
+            );
         }
         let line = match Line::recognise(bytes) {
             Ok(line) if line.holds() => line,
@@ -407,7 +410,10 @@ impl Trail {
         if line.seq != 0 {
             return Err(self.refused(
                 &first.path,
-                &format!("the trail begins with seq {} and not with 0: files before this one are missing", line.seq),
+                &format!(
+                    "the trail begins with seq {} and not with 0: files before this one are missing",
+                    line.seq
+                ),
             ));
         }
         let text = |name: &str| match line.detail(name) {
@@ -466,8 +472,11 @@ impl Trail {
         let directory = &self.settings.directory;
         let mut found = Vec::new();
         for entry in std::fs::read_dir(directory).map_err(Error::io("list", directory))? {
-            let Ok(name) = entry.map_err(Error::io("list", directory))?.file_name().into_string() else { continue };
-            let Some((file, offset)) = name.strip_suffix(UNRECORDED).and_then(|stem| stem.rsplit_once('.')) else {
+            let Ok(name) = entry.map_err(Error::io("list", directory))?.file_name().into_string() else {
+                continue;
+            };
+            let Some((file, offset)) = name.strip_suffix(UNRECORDED).and_then(|stem| stem.rsplit_once('.'))
+            else {
                 continue;
             };
             let Ok(offset) = offset.parse() else { continue };
@@ -515,7 +524,9 @@ fn take_lock(directory: &Path, access: Access) -> Result<File, Error> {
         };
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Locked { path: directory.to_owned(), lock: path }),
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Locked { path: directory.to_owned(), lock: path });
+            }
             Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
         }
         // A lock on a file that is no longer under its name keeps nobody out.

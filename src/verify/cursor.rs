@@ -42,7 +42,11 @@ pub(super) struct Course {
 
 impl Cursor {
     fn after(line: &Line<'_>) -> Self {
-        Self { seqs: [line.seq.saturating_add(1); 2], links: [Link::Hash(line.stated); 2], time: Some(line.time) }
+        Self {
+            seqs: [line.seq.saturating_add(1); 2],
+            links: [Link::Hash(line.stated); 2],
+            time: Some(line.time),
+        }
     }
 
     fn expects(&self, line: &Line<'_>) -> bool {
@@ -187,7 +191,9 @@ impl Course {
 
     /// Takes `seq` out of what is left out.
     fn fill(&mut self, seq: u64) {
-        let Some(at) = self.left_out.iter().position(|&(from, to)| (from..=to).contains(&seq)) else { return };
+        let Some(at) = self.left_out.iter().position(|&(from, to)| (from..=to).contains(&seq)) else {
+            return;
+        };
         let (from, to) = self.left_out.remove(at);
         if from < seq {
             self.leave_out(from, seq - 1);

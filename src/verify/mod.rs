@@ -18,11 +18,7 @@ pub use self::{
     notice::Notice,
     verification::{Place, Verdict, Verification, Verified},
 };
-use self::{
-    native::Native,
-    tool::Tool,
-    walk::Seen,
-};
+use self::{native::Native, tool::Tool, walk::Seen};
 pub(crate) use self::{verification::count, walk::Said};
 use crate::{
     access,

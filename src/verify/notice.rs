@@ -50,7 +50,9 @@ impl fmt::Display for Notice {
             Self::LoosePermissions { file, mode } => {
                 write!(f, "loose_permissions: {} has mode {mode}", Escaped(file.as_str()))
             }
-            Self::DaysWithoutEntries { from, to, .. } if from == to => write!(f, "days_without_entries: {from}"),
+            Self::DaysWithoutEntries { from, to, .. } if from == to => {
+                write!(f, "days_without_entries: {from}")
+            }
             Self::DaysWithoutEntries { from, to, days } => {
                 write!(f, "days_without_entries: {from} to {to} ({days} days)")
             }

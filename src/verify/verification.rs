@@ -210,7 +210,12 @@ impl fmt::Display for Verification {
         writeln!(f, "{verdict}  {}", Escaped(self.path.as_path()))?;
         writeln!(f, "  {}", Escaped(self.basis.as_str()))?;
         let files = self.files.len();
-        writeln!(f, "  {} in {}", count(self.entries, "entry", "entries"), count(files as u64, "file", "files"))?;
+        writeln!(
+            f,
+            "  {} in {}",
+            count(self.entries, "entry", "entries"),
+            count(files as u64, "file", "files")
+        )?;
         for (name, place) in [("first", &self.first), ("last ", &self.last)] {
             if let Some(place) = place {
                 let seq = place.seq.map(|seq| format!("seq {seq}  ")).unwrap_or_default();

@@ -6,12 +6,7 @@ use chrono::{Days, NaiveDate};
 
 use super::{Finding, FindingKind, Notice, Verification, cursor::Break};
 use crate::{
-    digest::Digest,
-    directory::TrailFile,
-    error::Error,
-    lines::Piece,
-    timestamp::Timestamp,
-    verify::Place,
+    digest::Digest, directory::TrailFile, error::Error, lines::Piece, timestamp::Timestamp, verify::Place,
 };
 
 /// How much of a value is shown in a finding.
@@ -185,7 +180,13 @@ impl Seen {
 
 impl At<'_> {
     /// A finding at this line.
-    pub(super) fn finding(&self, kind: FindingKind, seq: Option<u64>, expected: &str, found: &str) -> Finding {
+    pub(super) fn finding(
+        &self,
+        kind: FindingKind,
+        seq: Option<u64>,
+        expected: &str,
+        found: &str,
+    ) -> Finding {
         Finding {
             kind,
             file: self.file.name.clone(),

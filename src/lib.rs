@@ -16,6 +16,7 @@ mod log;
 mod members;
 mod receipt;
 mod redaction;
+mod report;
 mod segment;
 mod settings;
 mod timestamp;
@@ -29,6 +30,7 @@ pub use self::{
     error::{DraftError, Error},
     log::{AuditLog, Counters},
     receipt::{ParseTrailIdError, Receipt, TrailId},
+    report::{Report, Reporter, report},
     settings::Durability,
     verify::{Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, verify},
 };

@@ -17,12 +17,13 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::{
     builder::AuditLogBuilder,
-    draft::Draft,
+    draft::{Draft, Origin},
     entry::{Prefix, Rules},
     error::Error,
     receipt::{Receipt, TrailId},
     settings::{Durability, Settings},
     trail::Trail,
+    verify::Verification,
 };
 
 /// How long a buffered entry waits at most before it is handed to the system.
@@ -151,14 +152,35 @@ impl AuditLog {
         self.record(draft)
     }
 
+    /// Records that this trail was verified, by whom and with what outcome, as `audit_verified`.
+    ///
+    /// The entry names the last entry that the verification saw, so it may be recorded while the trail goes on.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append).
+    pub fn record_verification(&self, verification: &Verification, by: &str) -> Result<Receipt, Error> {
+        let (first, last) = (verification.first(), verification.last());
+        let verified = Draft::from_origin("audit_verified", Origin::Log)
+            .detail("verdict", verification.verdict().name())
+            .detail("entries", verification.entries())
+            .detail("first_seq", first.and_then(|place| place.seq))
+            .detail("last_seq", last.and_then(|place| place.seq))
+            .detail("last_hash", last.map(|place| place.hash.to_string()))
+            .detail("findings", verification.findings_total())
+            .detail("by", by);
+        self.record(verified)
+    }
+
     /// As [`append`](Self::append), for drafts of any origin.
     pub(crate) fn record(&self, draft: Draft) -> Result<Receipt, Error> {
         let shared = &*self.handle.shared;
+        let own = draft.origin == Origin::Log;
         let recorded = Prefix::render(draft, &shared.rules)
             .map_err(|source| Error::Draft { path: shared.directory.clone(), source })
             .and_then(|prefix| shared.append(prefix));
         match &recorded {
-            Ok(_) => shared.recorded.fetch_add(1, Ordering::Relaxed),
+            Ok(_) => shared.recorded.fetch_add(u64::from(!own), Ordering::Relaxed),
             Err(error) => {
                 shared.count(error);
                 shared.not_recorded.fetch_add(1, Ordering::Relaxed)

@@ -261,11 +261,11 @@ impl Trail {
     }
 
     /// Records one of the log's own entries.
-    fn record(&mut self, draft: Draft, time: Timestamp) -> Result<Receipt, Error> {
+    fn record(&mut self, draft: Draft, time: Timestamp) -> Result<(), Error> {
         let path = &self.settings.directory;
         let prefix = Prefix::render(draft, &self.rules)
             .map_err(|source| Error::Draft { path: path.clone(), source })?;
-        self.link(prefix, time)
+        self.link(prefix, time).map(drop)
     }
 
     fn link(&mut self, prefix: Prefix, time: Timestamp) -> Result<Receipt, Error> {

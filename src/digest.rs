@@ -148,7 +148,9 @@ mod tests {
 
     #[test]
     fn only_64_or_16_lower_case_digits_are_a_digest() {
-        for text in ["", "genesis", "A7A7A7A7A7A7A7A7", "a7a7a7a7a7a7a7a", "g7a7a7a7a7a7a7a7", "a7a7a7a7a7a7a7a7a7"] {
+        for text in
+            ["", "genesis", "A7A7A7A7A7A7A7A7", "a7a7a7a7a7a7a7a", "g7a7a7a7a7a7a7a7", "a7a7a7a7a7a7a7a7a7"]
+        {
             assert_eq!(Digest::parse(text.as_bytes()), None, "{text}");
         }
     }

@@ -104,7 +104,9 @@ impl Draft {
     pub fn detail(mut self, name: impl AsRef<str>, value: impl Serialize) -> Self {
         match canonical::to_value(&value, MAX_VALUE_LEVELS) {
             Ok(value) => self.put(name.as_ref(), &value),
-            Err(error) => self.refuse(DraftError::Value { name: name.as_ref().to_owned(), cause: error.to_string() }),
+            Err(error) => {
+                self.refuse(DraftError::Value { name: name.as_ref().to_owned(), cause: error.to_string() })
+            }
         }
         self
     }
@@ -131,7 +133,9 @@ impl Draft {
                     typed = true;
                     draft.event_type = Cow::Owned(text.to_string_lossy());
                 }
-                (Some("actor"), Value::String(text)) => draft.actor = Some(Cow::Owned(text.to_string_lossy())),
+                (Some("actor"), Value::String(text)) => {
+                    draft.actor = Some(Cow::Owned(text.to_string_lossy()))
+                }
                 (Some("details"), Value::Object(details)) => {
                     for (name, value) in details {
                         draft.details.put_bytes(name.as_bytes(), |out| value.write(out));

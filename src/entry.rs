@@ -180,7 +180,8 @@ fn name_type(draft: &mut Draft) -> Result<(), DraftError> {
         if told {
             return Err(DraftError::Reserved { event_type: draft.event_type.clone().into_owned() });
         }
-        draft.context.wanted_type = Some(std::mem::replace(&mut draft.event_type, "event".into()).into_owned());
+        draft.context.wanted_type =
+            Some(std::mem::replace(&mut draft.event_type, "event".into()).into_owned());
     }
     Ok(())
 }

@@ -95,7 +95,7 @@ pub enum Error {
     },
 
     /// The trail was read, and is not intact. `{0}` is the verification in full.
-    #[error("verify {}: {}", Escaped(.0.paths().as_str()), .0.summary())]
+    #[error("verify {}: {}", Escaped(.0.path()), .0.summary())]
     NotIntact(Box<crate::verify::Verification>),
 }
 

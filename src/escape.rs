@@ -10,7 +10,9 @@ pub(crate) struct Escaped<T>(pub(crate) T);
 
 impl fmt::Display for Escaped<&str> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| if harmless(c) { f.write_char(c) } else { write!(f, "{}", c.escape_default()) })
+        self.0
+            .chars()
+            .try_for_each(|c| if harmless(c) { f.write_char(c) } else { write!(f, "{}", c.escape_default()) })
     }
 }
 

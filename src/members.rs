@@ -82,7 +82,7 @@ impl Members {
             if at > 0 {
                 out.extend_from_slice(b", ");
             }
-            canonical::bytes(out, &text[span.name.clone()]);
+            canonical::quoted(out, &text[span.name.clone()]);
             out.extend_from_slice(b": ");
             out.extend_from_slice(&text[span.value.clone()]);
         }
@@ -92,7 +92,8 @@ impl Members {
 
 impl fmt::Debug for Members {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.iter().map(|(name, value)| (String::from_utf8_lossy(name), String::from_utf8_lossy(value)));
+        let shown =
+            self.iter().map(|(name, value)| (String::from_utf8_lossy(name), String::from_utf8_lossy(value)));
         f.debug_map().entries(shown).finish()
     }
 }

@@ -9,7 +9,6 @@ use crate::digest::Digest;
 /// It is as durable as the log's [`Durability`](crate::Durability) promises. Kept outside the writer's reach, it
 /// convicts a trail that no longer holds this entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a receipt proves nothing once it is dropped"]
 #[non_exhaustive]
 pub struct Receipt {
     /// The trail.

@@ -30,7 +30,8 @@ impl Default for Redaction {
 
 impl Redaction {
     pub(crate) fn of<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
-        let names = names.into_iter().map(|name| words(name.as_ref()).map(str::to_lowercase).collect::<Vec<_>>());
+        let names =
+            names.into_iter().map(|name| words(name.as_ref()).map(str::to_lowercase).collect::<Vec<_>>());
         Self { names: names.filter(|words| !words.is_empty()).collect() }
     }
 
@@ -70,7 +71,9 @@ mod tests {
     fn whole_words_are_covered_in_any_case() {
         let redaction = Redaction::default();
 
-        for name in ["password", "user.Password", "API-KEY", "my_api_key_2", "Set-Cookie", "prompt", "PRIVATE KEY"] {
+        for name in
+            ["password", "user.Password", "API-KEY", "my_api_key_2", "Set-Cookie", "prompt", "PRIVATE KEY"]
+        {
             assert!(redaction.covers(name), "{name}");
         }
         for name in ["passwords", "api", "key", "api_x_key", "prompter", "", "keyboard", "access_key"] {

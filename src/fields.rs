@@ -61,9 +61,10 @@ pub(crate) fn of_record(values: &Record<'_>) -> Draft {
 fn own_name(metadata: &'static Metadata<'static>) -> Option<&'static str> {
     let name = metadata.name();
     let place = || Some((metadata.file()?, metadata.line()?));
-    let is_default = name.strip_prefix("event ").and_then(|rest| rest.rsplit_once(':')).is_some_and(|(file, line)| {
-        place().is_some_and(|place| place.0 == file && line.parse() == Ok(place.1))
-    });
+    let is_default =
+        name.strip_prefix("event ").and_then(|rest| rest.rsplit_once(':')).is_some_and(|(file, line)| {
+            place().is_some_and(|place| place.0 == file && line.parse() == Ok(place.1))
+        });
     (!is_default).then_some(name)
 }
 

@@ -51,8 +51,9 @@ pub struct AuditLayer {
 ///
 /// It decides by callsite alone. A filter that also answered for each event anew would lose some: its answer stays
 /// behind when somebody asks `tracing::enabled!`, or when a field's `Debug` emits an event of its own.
-#[derive(Clone, Copy, Debug)]
-pub struct AuditFilter(());
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct AuditFilter;
 
 impl AuditLog {
     /// A layer that records in this log what a subscriber stack emits with target `audit`.
@@ -83,12 +84,39 @@ impl AuditLog {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        LAYERS.fetch_add(1, Ordering::Relaxed);
-        AuditLayer { log: self.clone(), before: Vec::new() }.with_filter(AuditFilter(()))
+        AuditLayer::new(self).with_filter(AuditFilter::new())
     }
 }
 
 impl AuditLayer {
+    /// The layer without its filter, for stacks that exchange it while they run; else use [`AuditLog::layer`].
+    ///
+    /// The filter then stands outside:
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let (today, tomorrow) = (directory.path().join("a"), directory.path().join("b"));
+    /// use kling_audit::{AuditFilter, AuditLayer, AuditLog, try_audit};
+    /// use tracing_subscriber::{prelude::*, reload};
+    ///
+    /// let (layer, handle) = reload::Layer::new(AuditLayer::new(&AuditLog::open(today)?));
+    /// tracing_subscriber::registry().with(layer.with_filter(AuditFilter::new())).init();
+    ///
+    /// let next = AuditLog::open(tomorrow)?;
+    /// handle.reload(AuditLayer::new(&next))?;
+    ///
+    /// let receipt = try_audit!("config_changed", actor = "alice")?;
+    /// assert_eq!(receipt.trail_id, next.trail_id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn new(log: &AuditLog) -> Self {
+        LAYERS.fetch_add(1, Ordering::Relaxed);
+        Self { log: log.clone(), before: Vec::new() }
+    }
+
     pub(crate) fn log(&self) -> &AuditLog {
         &self.log
     }
@@ -101,6 +129,14 @@ impl AuditLayer {
     fn render(event: &Event<'_>, frame: Option<&Frame>) -> Draft {
         let Some(frame) = frame else { return fields::of_event(event, Origin::Event, Message::Keep) };
         frame.rendered().unwrap_or_else(|| fields::of_event(event, Origin::Macro, frame.message))
+    }
+}
+
+impl AuditFilter {
+    /// The filter of every [`AuditLog::layer`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self
     }
 }
 

@@ -8,8 +8,8 @@
 #[doc(hidden)]
 pub mod __private {
     pub use core::{
-        assert, compile_error, concat, file, format_args, line, option::Option::None, option::Option::Some, panic,
-        stringify,
+        assert, compile_error, concat, file, format_args, line, option::Option::None, option::Option::Some,
+        panic, stringify,
     };
 
     pub use tracing::{
@@ -191,26 +191,31 @@ macro_rules! __audit {
     (@ $kind:ident $l:tt $p:tt $g:tt [] {} $type:literal $(, $($rest:tt)*)?) => {
         $crate::__audit!(@ $kind $l $p $g [$type] {} $($($rest)*)?)
     };
-    (@ event $l:tt $p:tt $g:tt [] {} event_type $($rest:tt)*) => {
-        $crate::__audit!(@ event $l $p $g [@] {} event_type $($rest)*)
-    };
-    (@ event $l:tt $p:tt $g:tt [] {} % event_type $($rest:tt)*) => {
-        $crate::__audit!(@ event $l $p $g [@] {} % event_type $($rest)*)
-    };
-    (@ event $l:tt $p:tt $g:tt [] {} ? event_type $($rest:tt)*) => {
-        $crate::__audit!(@ event $l $p $g [@] {} ? event_type $($rest)*)
-    };
     (@ event $l:tt $p:tt $g:tt [] {} $($rest:tt)*) => {
-        $crate::__private::compile_error!(
-            "an audit event needs its type first, as a literal or as `event_type = value`, then a comma:\n\
-             \n    audit!(\"config_changed\", actor = \"alice\", key = \"quota\", value = 5);\n    \
-             audit!(event_type = kind, actor = %user);\n"
-        )
+        $crate::__audit!(@ typed $l $p $g { $($rest)* } $($rest)*)
     };
     (@ span $l:tt $p:tt $g:tt [] {} $($rest:tt)*) => {
         $crate::__private::compile_error!(
             "an audit span needs its name first, as a literal, then a comma:\n\
              \n    audit_span!(\"nightly_export\", actor = \"cron\", rows = tracing::field::Empty);\n"
+        )
+    };
+
+    // The caller's own tokens go on, since those of a rule would not name the caller's variables.
+    (@ typed $l:tt $p:tt $g:tt { $($all:tt)* } event_type $($rest:tt)*) => {
+        $crate::__audit!(@ event $l $p $g [@] {} $($all)*)
+    };
+    (@ typed $l:tt $p:tt $g:tt { $($all:tt)* } % event_type $($rest:tt)*) => {
+        $crate::__audit!(@ event $l $p $g [@] {} $($all)*)
+    };
+    (@ typed $l:tt $p:tt $g:tt { $($all:tt)* } ? event_type $($rest:tt)*) => {
+        $crate::__audit!(@ event $l $p $g [@] {} $($all)*)
+    };
+    (@ typed $l:tt $p:tt $g:tt $all:tt $($rest:tt)*) => {
+        $crate::__private::compile_error!(
+            "an audit event needs its type first, as a literal or as `event_type = value`, then a comma:\n\
+             \n    audit!(\"config_changed\", actor = \"alice\", key = \"quota\", value = 5);\n    \
+             audit!(event_type = kind, actor = %user);\n"
         )
     };
 
@@ -226,78 +231,77 @@ macro_rules! __audit {
     };
 
     // One field.
-    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt $($name:ident).+ = ? $value:expr $(, $($rest:tt)*)?) => {
+    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt { $($f:tt)* } $($name:ident).+ = ? $value:expr $(, $($rest:tt)*)?) => {
         match &$value {
-            __value => $crate::__audit!(@ + $kind $l $p $g $t $f
-                ($crate::__audit_name!($($name).+), &$crate::__private::debug(__value)) $($($rest)*)?),
+            __value => $crate::__audit!(@ $kind $l $p $g $t { $($f)*
+                ($crate::__audit_name!($($name).+), &$crate::__private::debug(__value)) } $($($rest)*)?),
         }
     };
-    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt $($name:ident).+ = % $value:expr $(, $($rest:tt)*)?) => {
+    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt { $($f:tt)* } $($name:ident).+ = % $value:expr $(, $($rest:tt)*)?) => {
         match &$value {
-            __value => $crate::__audit!(@ + $kind $l $p $g $t $f
-                ($crate::__audit_name!($($name).+), &$crate::__private::display(__value)) $($($rest)*)?),
+            __value => $crate::__audit!(@ $kind $l $p $g $t { $($f)*
+                ($crate::__audit_name!($($name).+), &$crate::__private::display(__value)) } $($($rest)*)?),
         }
     };
-    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt $($name:ident).+ = $value:expr $(, $($rest:tt)*)?) => {
+    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt { $($f:tt)* } $($name:ident).+ = $value:expr $(, $($rest:tt)*)?) => {
         match &$value {
-            __value => $crate::__audit!(@ + $kind $l $p $g $t $f
-                ($crate::__audit_name!($($name).+), __value) $($($rest)*)?),
+            __value => $crate::__audit!(@ $kind $l $p $g $t { $($f)*
+                ($crate::__audit_name!($($name).+), __value) } $($($rest)*)?),
         }
     };
-    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt ? $($name:ident).+ $(, $($rest:tt)*)?) => {
+    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt { $($f:tt)* } ? $($name:ident).+ $(, $($rest:tt)*)?) => {
         match &$($name).+ {
-            __value => $crate::__audit!(@ + $kind $l $p $g $t $f
-                ($crate::__audit_name!($($name).+), &$crate::__private::debug(__value)) $($($rest)*)?),
+            __value => $crate::__audit!(@ $kind $l $p $g $t { $($f)*
+                ($crate::__audit_name!($($name).+), &$crate::__private::debug(__value)) } $($($rest)*)?),
         }
     };
-    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt % $($name:ident).+ $(, $($rest:tt)*)?) => {
+    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt { $($f:tt)* } % $($name:ident).+ $(, $($rest:tt)*)?) => {
         match &$($name).+ {
-            __value => $crate::__audit!(@ + $kind $l $p $g $t $f
-                ($crate::__audit_name!($($name).+), &$crate::__private::display(__value)) $($($rest)*)?),
+            __value => $crate::__audit!(@ $kind $l $p $g $t { $($f)*
+                ($crate::__audit_name!($($name).+), &$crate::__private::display(__value)) } $($($rest)*)?),
         }
     };
-    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt $($name:ident).+ $(, $($rest:tt)*)?) => {
+    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt { $($f:tt)* } $($name:ident).+ $(, $($rest:tt)*)?) => {
         match &$($name).+ {
-            __value => $crate::__audit!(@ + $kind $l $p $g $t $f
-                ($crate::__audit_name!($($name).+), __value) $($($rest)*)?),
+            __value => $crate::__audit!(@ $kind $l $p $g $t { $($f)*
+                ($crate::__audit_name!($($name).+), __value) } $($($rest)*)?),
         }
     };
-    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt $name:literal = ? $value:expr $(, $($rest:tt)*)?) => {
+    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt { $($f:tt)* } $name:literal = ? $value:expr $(, $($rest:tt)*)?) => {
         match &$value {
-            __value => $crate::__audit!(@ + $kind $l $p $g $t $f
-                ($name, &$crate::__private::debug(__value)) $($($rest)*)?),
+            __value => $crate::__audit!(@ $kind $l $p $g $t { $($f)*
+                ($name, &$crate::__private::debug(__value)) } $($($rest)*)?),
         }
     };
-    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt $name:literal = % $value:expr $(, $($rest:tt)*)?) => {
+    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt { $($f:tt)* } $name:literal = % $value:expr $(, $($rest:tt)*)?) => {
         match &$value {
-            __value => $crate::__audit!(@ + $kind $l $p $g $t $f
-                ($name, &$crate::__private::display(__value)) $($($rest)*)?),
+            __value => $crate::__audit!(@ $kind $l $p $g $t { $($f)*
+                ($name, &$crate::__private::display(__value)) } $($($rest)*)?),
         }
     };
-    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt $name:literal = $value:expr $(, $($rest:tt)*)?) => {
+    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt { $($f:tt)* } $name:literal = $value:expr $(, $($rest:tt)*)?) => {
         match &$value {
-            __value => $crate::__audit!(@ + $kind $l $p $g $t $f ($name, __value) $($($rest)*)?),
+            __value => $crate::__audit!(@ $kind $l $p $g $t { $($f)*
+                ($name, __value) } $($($rest)*)?),
         }
     };
-    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt { $name:expr } = ? $value:expr $(, $($rest:tt)*)?) => {
+    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt { $($f:tt)* } { $name:expr } = ? $value:expr $(, $($rest:tt)*)?) => {
         match &$value {
-            __value => $crate::__audit!(@ + $kind $l $p $g $t $f
-                ($name, &$crate::__private::debug(__value)) $($($rest)*)?),
+            __value => $crate::__audit!(@ $kind $l $p $g $t { $($f)*
+                ($name, &$crate::__private::debug(__value)) } $($($rest)*)?),
         }
     };
-    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt { $name:expr } = % $value:expr $(, $($rest:tt)*)?) => {
+    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt { $($f:tt)* } { $name:expr } = % $value:expr $(, $($rest:tt)*)?) => {
         match &$value {
-            __value => $crate::__audit!(@ + $kind $l $p $g $t $f
-                ($name, &$crate::__private::display(__value)) $($($rest)*)?),
+            __value => $crate::__audit!(@ $kind $l $p $g $t { $($f)*
+                ($name, &$crate::__private::display(__value)) } $($($rest)*)?),
         }
     };
-    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt { $name:expr } = $value:expr $(, $($rest:tt)*)?) => {
+    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt { $($f:tt)* } { $name:expr } = $value:expr $(, $($rest:tt)*)?) => {
         match &$value {
-            __value => $crate::__audit!(@ + $kind $l $p $g $t $f ($name, __value) $($($rest)*)?),
+            __value => $crate::__audit!(@ $kind $l $p $g $t { $($f)*
+                ($name, __value) } $($($rest)*)?),
         }
-    };
-    (@ + $kind:ident $l:tt $p:tt $g:tt $t:tt { $($field:tt)* } $new:tt $($rest:tt)*) => {
-        $crate::__audit!(@ $kind $l $p $g $t { $($field)* $new } $($rest)*)
     };
 
     // Nothing is left.
@@ -403,8 +407,8 @@ macro_rules! __audit_name {
 #[macro_export]
 macro_rules! __audit_once {
     ($names:expr) => {
-        const _: () = if let $crate::__private::Some(name) = $crate::__private::twice($names) {
-            $crate::__private::panic!("{}", $crate::__private::Twice::new(name).as_str())
+        const _: () = if let $crate::__private::Some(__name) = $crate::__private::twice($names) {
+            $crate::__private::panic!("{}", $crate::__private::Twice::new(__name).as_str())
         };
     };
 }

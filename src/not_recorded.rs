@@ -3,11 +3,13 @@
 use std::{
     error::Error as StdError,
     fmt,
-    io::{self, Write as _},
     sync::atomic::{AtomicU8, Ordering},
 };
 
-use crate::error::{DraftError, Error};
+use crate::{
+    error::{DraftError, Error},
+    log,
+};
 
 /// Why an audit event is in no trail.
 ///
@@ -51,16 +53,9 @@ impl NotRecorded {
     /// Not by `tracing`: the loss of an event would be told with an event. The log counts each loss.
     pub(crate) fn tell(&self) {
         let kind = 1 << self.kind();
-        if TOLD.fetch_or(kind, Ordering::Relaxed) & kind != 0 {
-            return;
+        if TOLD.fetch_or(kind, Ordering::Relaxed) & kind == 0 {
+            log::report(&Loss(self));
         }
-        let said = writeln!(
-            io::stderr(),
-            "kling-audit: an audit event was not recorded: {}; further losses of this kind are only counted",
-            Chain(self)
-        );
-        // There is no third place to say it.
-        said.unwrap_or_default();
     }
 
     fn kind(&self) -> u8 {
@@ -121,12 +116,18 @@ impl From<Error> for NotRecorded {
     }
 }
 
-/// The reason and its source on one line.
-struct Chain<'a>(&'a NotRecorded);
+/// A loss as it is told: the reason and its source on one line.
+#[derive(Debug)]
+struct Loss<'a>(&'a NotRecorded);
 
-impl fmt::Display for Chain<'_> {
+impl fmt::Display for Loss<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        self.0.source().map_or(Ok(()), |source| write!(f, ": {source}"))
+        write!(f, "an audit event was not recorded: {}", self.0)?;
+        if let Some(source) = self.0.source() {
+            write!(f, ": {source}")?;
+        }
+        f.write_str("; further losses of this kind are counted only")
     }
 }
+
+impl StdError for Loss<'_> {}

@@ -11,10 +11,7 @@ use tracing::{
     level_filters::{LevelFilter, STATIC_MAX_LEVEL},
     span::Id,
 };
-use tracing_subscriber::{
-    Registry,
-    registry::LookupSpan as _,
-};
+use tracing_subscriber::{Registry, registry::LookupSpan as _};
 
 use crate::{
     NotRecorded, Receipt,
@@ -190,10 +187,12 @@ fn unseen() -> NotRecorded {
     if SinkGuard::is_active() {
         return NotRecorded::Reentered;
     }
-    let reached = dispatcher::get_default(|dispatch| dispatch.downcast_ref::<AuditLayer>().map(|layer| layer.log().clone()));
+    let reached = dispatcher::get_default(|dispatch| {
+        dispatch.downcast_ref::<AuditLayer>().map(|layer| layer.log().clone())
+    });
     match reached.or_else(global::get) {
         Some(log) => {
-            log.not_recorded();
+            log.count_not_recorded();
             NotRecorded::Filtered
         }
         None => NotRecorded::NoLog,
@@ -202,8 +201,9 @@ fn unseen() -> NotRecorded {
 
 /// The level that a macro's `level:` gives.
 pub const fn level(given: Level) -> Level {
-    match given {
-        Level::ERROR | Level::WARN | Level::INFO => given,
-        _ => panic!("an audit event has level INFO, WARN or ERROR: below, it would be filtered out unseen"),
-    }
+    assert!(
+        matches!(given, Level::ERROR | Level::WARN | Level::INFO),
+        "an audit event has level INFO, WARN or ERROR: below, other layers' filters would drop it"
+    );
+    given
 }

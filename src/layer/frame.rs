@@ -7,7 +7,12 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::{NotRecorded, draft::Draft, fields::Message, receipt::{Receipt, TrailId}};
+use crate::{
+    NotRecorded,
+    draft::Draft,
+    fields::Message,
+    receipt::{Receipt, TrailId},
+};
 
 /// How many logs one event can be marked as recorded in.
 const LOGS: usize = 8;
@@ -72,9 +77,8 @@ impl Frame {
     /// Puts the frame in place; `draft` is for logs that are reached later.
     pub(crate) fn enter(self, draft: Option<Draft>) -> FrameGuard {
         let frame = FRAME.replace(Some(self));
-        let parked = PARKED
-            .try_with(|parked| parked.replace(Parked { draft, failure: None }))
-            .unwrap_or_default();
+        let parked =
+            PARKED.try_with(|parked| parked.replace(Parked { draft, failure: None })).unwrap_or_default();
         FrameGuard { frame, parked }
     }
 

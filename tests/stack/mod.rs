@@ -3,8 +3,6 @@
 //! A global subscriber can be set once in a process, and scoped ones hide what a global one shows: so a scenario is a
 //! test that runs itself again, alone, and has to be done in time.
 
-#![allow(dead_code)]
-
 use std::{
     env,
     process::{Command, Stdio},
@@ -19,28 +17,32 @@ const SCENARIO: &str = "KLING_AUDIT_SCENARIO";
 const TIME: Duration = Duration::from_secs(20);
 
 /// Runs `body` in a process of its own; `name` is that of the test which calls this.
-pub fn alone(name: &str, body: impl FnOnce()) {
+pub(crate) fn alone(name: &str, body: impl FnOnce()) {
     alone_with(name, &[], body);
 }
 
 /// As [`alone`], with these environment variables.
-pub fn alone_with(name: &str, variables: &[(&str, &str)], body: impl FnOnce()) {
+pub(crate) fn alone_with(name: &str, variables: &[(&str, &str)], body: impl FnOnce()) {
     if env::var(SCENARIO).is_ok_and(|scenario| scenario == name) {
         return body();
     }
+    let said = tempfile::NamedTempFile::new().unwrap();
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env_remove("RUST_LOG")
         .env(SCENARIO, name)
         .envs(variables.iter().copied())
         .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
+        .stderr(said.reopen().unwrap())
         .spawn()
         .unwrap();
     let start = Instant::now();
     loop {
         match child.try_wait().unwrap() {
-            Some(status) => break assert!(status.success(), "scenario {name}: {status}"),
+            Some(status) if status.success() => break,
+            Some(status) => {
+                panic!("scenario {name}: {status}\n{}", std::fs::read_to_string(said.path()).unwrap())
+            }
             None if start.elapsed() > TIME => {
                 child.kill().unwrap();
                 child.wait().unwrap();
@@ -52,21 +54,22 @@ pub fn alone_with(name: &str, variables: &[(&str, &str)], body: impl FnOnce()) {
 }
 
 /// A log in a directory of its own.
-pub struct Trail {
+pub(crate) struct Trail {
     directory: tempfile::TempDir,
-    pub log: AuditLog,
+    pub(crate) log: AuditLog,
 }
 
 impl Trail {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let log = AuditLog::open(directory.path()).unwrap();
         Self { directory, log }
     }
 
     /// The entries so far, in order, without the log's own; the chain is checked.
-    pub fn entries(&self) -> Vec<Value> {
-        let mut files: Vec<_> = self.directory.path().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    pub(crate) fn entries(&self) -> Vec<Value> {
+        let mut files: Vec<_> =
+            self.directory.path().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
         files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
         files.sort();
         let lines: String = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
@@ -79,12 +82,12 @@ impl Trail {
     }
 
     /// The entries' types.
-    pub fn types(&self) -> Vec<String> {
+    pub(crate) fn types(&self) -> Vec<String> {
         self.entries().iter().map(|entry| entry["event_type"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The only entry of type `event_type`.
-    pub fn entry(&self, event_type: &str) -> Value {
+    pub(crate) fn entry(&self, event_type: &str) -> Value {
         let mut entries = self.entries();
         entries.retain(|entry| entry["event_type"] == event_type);
         assert_eq!(entries.len(), 1, "entries of type {event_type}");
@@ -92,7 +95,8 @@ impl Trail {
     }
 
     /// Asserts that the trail is intact.
-    pub fn verify(&self) {
+    pub(crate) fn verify(&self) {
         self.log.close().unwrap();
+        drop(kling_audit::verify(self.directory.path()).unwrap());
     }
 }

@@ -13,6 +13,7 @@ mod escape;
 mod line;
 mod lines;
 mod log;
+pub mod manual;
 mod members;
 mod receipt;
 mod redaction;

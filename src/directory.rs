@@ -14,7 +14,7 @@ use chrono::NaiveDate;
 use crate::{
     canonical::{self, Value},
     error::Error,
-    line::Line,
+    line::{Line, MAX_LINE},
     lines::{Lines, Piece},
     segment::open_regular,
     timestamp,
@@ -91,7 +91,7 @@ impl TrailFile {
 
     /// The `seq` of the file's first line, by the first of its lines that holds.
     fn first_seq(&self) -> Result<Option<u64>, Error> {
-        let mut lines = self.lines(crate::entry::MAX_LINE)?;
+        let mut lines = self.lines(MAX_LINE)?;
         for at in 0..LOOKED_AT {
             match lines.next().map_err(Error::io("read", &self.path))? {
                 Some(Piece::Line { bytes, .. }) => match Line::recognise(bytes) {

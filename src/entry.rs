@@ -11,12 +11,10 @@ use crate::{
     digest::{Digest, HashLength, Link},
     draft::{self, Draft, Origin},
     error::DraftError,
+    line::MAX_LINE,
     redaction::{REDACTED, Redaction},
     timestamp::Timestamp,
 };
-
-/// The most bytes a line has, its newline included.
-pub(crate) const MAX_LINE: usize = 65_536;
 
 /// The most that linking adds to a prefix: previous hash, seq, timestamp, hash, and what stands between them.
 const MAX_SUFFIX: usize = 64 + 9 + 20 + 15 + 27 + 1 + 77 + 1;

@@ -18,6 +18,7 @@ mod line;
 mod lines;
 mod log;
 mod macros;
+pub mod manual;
 mod members;
 mod not_recorded;
 mod outcome;

@@ -5,13 +5,12 @@ use chrono::NaiveDate;
 use super::{
     FindingKind,
     cursor::{Break, Course},
-    walk::{At, Rule, Said, Seen},
+    walk::{At, NoEntry, Rule, Said, Seen},
 };
 use crate::{
-    canonical::Value,
+    canonical::{Malformed, Value},
     digest::HashLength,
-    entry::MAX_LINE,
-    line::{self, Line},
+    line::{self, Line, MAX_LINE},
 };
 
 /// Checks lines of format 1.
@@ -78,7 +77,7 @@ impl Rule for Native {
         bytes: &[u8],
         seen: &mut Seen,
         observe: &mut dyn FnMut(Said<'_>),
-    ) -> Result<(), String> {
+    ) -> Result<(), NoEntry> {
         let line = match Line::recognise(bytes) {
             Ok(line) => line,
             Err(malformed) => {
@@ -86,7 +85,7 @@ impl Rule for Native {
                     seen.stopped = Some(unknown_format(at, &format));
                     return Ok(());
                 }
-                return Err(format!("byte {}: {}", malformed.at, malformed.what));
+                return Err(no_entry(&malformed, bytes));
             }
         };
         if line.is("audit_started") && line.holds() {
@@ -97,11 +96,10 @@ impl Rule for Native {
         }
         let length = *self.length.get_or_insert(line.stated.length());
         if line.stated.length() != length {
-            return Err(format!(
-                "a hash of {} digits in a trail that has {}",
-                line.stated.length().digits(),
-                length.digits()
-            ));
+            return Err(NoEntry {
+                expected: format!("a hash of {} digits, as the trail has", length.digits()),
+                found: format!("one of {}", line.stated.length().digits()),
+            });
         }
         seen.entry(Some(line.seq), line.stated, line.time);
         observe(Said { actor: line.actor, event_type: line.event_type, time: line.time });
@@ -128,6 +126,20 @@ impl Rule for Native {
     fn pass_malformed(&mut self) {
         self.course.trust_next();
     }
+}
+
+/// What stands where something else is expected.
+fn no_entry(malformed: &Malformed, bytes: &[u8]) -> NoEntry {
+    /// How much of the line is shown.
+    const SHOWN: usize = 32;
+    let rest = bytes.get(malformed.at..).unwrap_or_default();
+    let shown = rest.get(..SHOWN).unwrap_or(rest);
+    let more = if rest.len() > shown.len() { "…" } else { "" };
+    let found = match shown {
+        [] => "the end of the line".to_owned(),
+        shown => format!("{}{more}", String::from_utf8_lossy(shown)),
+    };
+    NoEntry { expected: format!("{} at byte {} of the line", malformed.what.trim(), malformed.at), found }
 }
 
 /// The format that an entry of this form states, if it is another.

@@ -3,6 +3,8 @@
 //! A global subscriber can be set once in a process, and scoped ones hide what a global one shows: so a scenario is a
 //! test that runs itself again, alone, and has to be done in time.
 
+#![allow(dead_code, reason = "not every test file needs all of it")]
+
 use std::{
     env,
     process::{Command, Stdio},

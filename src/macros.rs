@@ -176,6 +176,9 @@ macro_rules! __audit {
     (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt level: $level:expr $(, $($rest:tt)*)?) => {
         $crate::__audit!(@ $kind [$crate::__private::level($level)] $p $g $t $f $($($rest)*)?)
     };
+    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt target: $($rest:tt)*) => {
+        $crate::__private::compile_error!("what is audited has the target `audit`: leave `target:` out")
+    };
     (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt parent: $parent:expr $(, $($rest:tt)*)?) => {
         match $crate::__private::parent($parent) {
             __parent => $crate::__audit!(@ $kind $l [__parent] $g $t $f $($($rest)*)?),

@@ -42,6 +42,19 @@ pub(crate) fn of_event(event: &Event<'_>, origin: Origin, message: Message) -> D
     visitor.draft
 }
 
+/// The draft of a record of the `log` crate, if `is_wanted` says so of the target that it has there.
+pub(crate) fn of_log_record(event: &Event<'_>, is_wanted: fn(&str) -> bool) -> Option<Draft> {
+    let mut target = Target { is_wanted, found: false };
+    event.record(&mut target);
+    target.found.then(|| {
+        let mut visitor = Visitor::new(Draft::from_origin("event", Origin::Event));
+        visitor.names_type = true;
+        visitor.is_log_record = true;
+        event.record(&mut visitor);
+        visitor.draft
+    })
+}
+
 /// The draft of a span's opening.
 pub(crate) fn of_span(attributes: &Attributes<'_>) -> Draft {
     let name = format!("{}.opened", attributes.metadata().name());
@@ -74,8 +87,24 @@ struct Visitor {
     names_type: bool,
     typed: bool,
     drops_message: bool,
+    /// Whether fields `log.*` say where a record came from.
+    is_log_record: bool,
     /// Where values are formatted.
     text: String,
+}
+
+/// Looks at the target of a `log` record, and formats nothing.
+struct Target {
+    is_wanted: fn(&str) -> bool,
+    found: bool,
+}
+
+impl Visit for Target {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.found |= field.name() == "log.target" && (self.is_wanted)(value);
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
 /// A value as it is visited.
@@ -90,7 +119,14 @@ enum Leaf<'a> {
 
 impl Visitor {
     fn new(draft: Draft) -> Self {
-        Self { draft, names_type: false, typed: false, drops_message: false, text: String::new() }
+        Self {
+            draft,
+            names_type: false,
+            typed: false,
+            drops_message: false,
+            is_log_record: false,
+            text: String::new(),
+        }
     }
 
     fn put(&mut self, field: &Field, leaf: &Leaf<'_>) {
@@ -102,6 +138,7 @@ impl Visitor {
                 std::mem::replace(&mut self.typed, true)
             }
             "message" if self.drops_message => false,
+            _ if self.is_log_record && name.starts_with("log.") => false,
             _ => self.draft.details.put(name, |out| leaf.write(out)),
         };
         self.draft.note_duplicate(again, name);

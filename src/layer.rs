@@ -45,6 +45,7 @@ pub struct AuditLayer {
     log: AuditLog,
     /// The logs of audit layers that stand before this one in the same stack.
     before: Vec<TrailId>,
+    log_records: bool,
 }
 
 /// The filter of an [`AuditLayer`], which keeps other layers' events from costing more with it than without.
@@ -114,7 +115,32 @@ impl AuditLayer {
     #[must_use]
     pub fn new(log: &AuditLog) -> Self {
         LAYERS.fetch_add(1, Ordering::Relaxed);
-        Self { log: log.clone(), before: Vec::new() }
+        Self { log: log.clone(), before: Vec::new(), log_records: false }
+    }
+
+    /// Also records what the `log` crate emits with such a target, by way of `tracing-log`.
+    ///
+    /// Without this it is not recorded: libraries that know nothing of an audit trail may use that target too.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let directory = directory.path();
+    /// use kling_audit::{AuditFilter, AuditLayer, AuditLog};
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// let log = AuditLog::open(directory)?;
+    /// let layer = AuditLayer::new(&log).with_log_records();
+    /// tracing_subscriber::registry().with(layer.with_filter(AuditFilter::new())).init();
+    ///
+    /// log::info!(target: "audit", "quota changed");
+    /// assert_eq!(log.counters().recorded, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_log_records(self) -> Self {
+        Self { log_records: true, ..self }
     }
 
     pub(crate) fn log(&self) -> &AuditLog {
@@ -123,12 +149,25 @@ impl AuditLayer {
 
     /// Whether it has to do with this event or span. The filter doesn't answer for each event, so others come too.
     fn captures(&self, metadata: &Metadata<'_>) -> bool {
-        is_audit(metadata.target()) && !SinkGuard::is_active() && !self.before.contains(&self.log.trail_id())
+        is_audit(metadata.target()) && self.is_listening()
     }
 
-    fn render(event: &Event<'_>, frame: Option<&Frame>) -> Draft {
-        let Some(frame) = frame else { return fields::of_event(event, Origin::Event, Message::Keep) };
-        frame.rendered().unwrap_or_else(|| fields::of_event(event, Origin::Macro, frame.message))
+    fn is_listening(&self) -> bool {
+        !SinkGuard::is_active() && !self.before.contains(&self.log.trail_id())
+    }
+
+    /// The draft of an event, if it is this layer's.
+    fn render(&self, event: &Event<'_>, frame: Option<&Frame>) -> Option<Draft> {
+        if !self.captures(event.metadata()) {
+            let is_record = self.log_records && event.metadata().target() == "log" && self.is_listening();
+            return if is_record { fields::of_log_record(event, is_audit) } else { None };
+        }
+        Some(match frame {
+            Some(frame) => {
+                frame.rendered().unwrap_or_else(|| fields::of_event(event, Origin::Macro, frame.message))
+            }
+            None => fields::of_event(event, Origin::Event, Message::Keep),
+        })
     }
 }
 
@@ -180,18 +219,15 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        if !self.captures(event.metadata()) {
-            return;
-        }
-        let mut frame = Frame::of(address(event));
         let trail = self.log.trail_id();
+        let mut frame = Frame::of(address(event));
         if let Some(frame) = &mut frame {
             if !frame.begin(trail) {
                 return;
             }
             frame.update();
         }
-        let mut draft = Self::render(event, frame.as_ref());
+        let Some(mut draft) = self.render(event, frame.as_ref()) else { return };
         Enclosing::of(context.event_scope(event).into_iter().flatten(), trail).complete(&mut draft);
         settle(frame, record(&self.log, draft));
     }

@@ -1032,3 +1032,25 @@ fn a_filter_by_target_beside_the_layer() {
         assert_eq!(others.get(), 10);
     });
 }
+
+#[test]
+fn records_of_the_log_crate() {
+    alone("records_of_the_log_crate", || {
+        let (not_asked, asked) = (Trail::new(), Trail::new());
+        tracing_subscriber::registry()
+            .with(not_asked.log.layer())
+            .with(AuditLayer::new(&asked.log).with_log_records().with_filter(AuditFilter::new()))
+            .init();
+
+        log::info!(target: "audit", "said {}", 1);
+        log::warn!(target: "auditor", "said {}", 2);
+        log::error!("said {}", 3);
+        audit_span!("span", actor = "alice").in_scope(|| log::info!(target: "audit::x", "said {}", 4));
+
+        assert_eq!(not_asked.types(), ["span.opened", "span.closed"]);
+        assert_eq!(asked.types(), ["event", "span.opened", "event", "span.closed"]);
+        assert_eq!(asked.entries()[0]["details"], value!({"message": "said 1"}));
+        assert_eq!(asked.entries()[2]["details"], value!({"message": "said 4"}));
+        assert_eq!(asked.entries()[2]["actor"], "alice");
+    });
+}

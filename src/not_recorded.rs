@@ -19,6 +19,9 @@ use crate::{
 pub enum NotRecorded {
     /// No log was reached: the current subscriber has no [`AuditLayer`](crate::AuditLayer), and
     /// [`AuditLog::set_global`](crate::AuditLog::set_global) was not called.
+    ///
+    /// Nor does `tracing` show a scoped subscriber to an event that comes up while it handles another one, as from a
+    /// `Debug` implementation.
     NoLog,
 
     /// A filter for the whole subscriber stack dropped an audit span. Events of this crate's macros are recorded even

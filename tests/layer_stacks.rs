@@ -934,7 +934,7 @@ fn spans_across_awaits() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
 
         runtime.block_on(async {
-            let tasks: Vec<_> = (0..1_000)
+            let tasks: Vec<_> = (0..10_000)
                 .map(|n| {
                     let work = async move {
                         audit!("before", n);
@@ -957,7 +957,7 @@ fn spans_across_awaits() {
         });
 
         let entries = trail.entries();
-        assert_eq!(entries.len(), 4_000);
+        assert_eq!(entries.len(), 40_000);
         for entry in entries.iter().filter(|entry| entry["event_type"] != "task.opened") {
             let opened = &entries[entry["context"]["span_seq"].as_u64().unwrap() as usize - 1];
             assert_eq!(opened["event_type"], "task.opened");

@@ -37,7 +37,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let after = *byte;
     fs::remove_file(file)?;
     fs::write(file, bytes)?;
-    println!("Byte {at} of a copy of the first file changed from {:?} to {:?}:", char::from(before), char::from(after));
+    println!(
+        "Byte {at} of a copy of the first file changed from {:?} to {:?}:",
+        char::from(before),
+        char::from(after)
+    );
 
     let verification = Verifier::new(&copy).run()?;
     println!("{verification}");

@@ -83,8 +83,8 @@ impl<'a> Line<'a> {
         let hashed = text.position();
         text.expect(", \"hash\": ")?;
         let at = text.position();
-        let stated = Digest::parse(text.string()?)
-            .ok_or(Malformed { at, what: "`hash` as 64 or 16 hex digits" })?;
+        let stated =
+            Digest::parse(text.string()?).ok_or(Malformed { at, what: "`hash` as 64 or 16 hex digits" })?;
         text.expect("}")?;
         if !text.rest().is_empty() {
             return Err(Malformed { at: text.position(), what: "the end of the line" });

@@ -89,7 +89,8 @@ fn dependencies_run_one_way() {
 
     for file in files {
         let inside = file.strip_prefix(&source).expect("inside");
-        let module = inside.iter().next().and_then(|name| name.to_str()).expect("a name").trim_end_matches(".rs");
+        let module =
+            inside.iter().next().and_then(|name| name.to_str()).expect("a name").trim_end_matches(".rs");
         if ["lib", "bin", "manual"].contains(&module) {
             continue;
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// From the bottom up. A module may use those before it, and no others.
-const ORDER: [&[&str]; 12] = [
+const ORDER: [&[&str]; 15] = [
     &["escape", "digest", "timestamp", "redaction", "lines", "receipt"],
     &["canonical"],
     &["members", "line"],
@@ -19,7 +19,10 @@ const ORDER: [&[&str]; 12] = [
     &["settings"],
     &["trail"],
     &["log", "builder"],
-    &["fields", "json", "layer", "not_recorded", "macros", "private", "global"],
+    &["json", "not_recorded", "global"],
+    &["fields", "outcome"],
+    &["layer"],
+    &["site", "macros"],
     &["kling"],
 ];
 

@@ -12,15 +12,21 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
+    fn new(first: Duration, factor: f64, limit: Duration, jitter: bool) -> Backoff {
+        // Neither asks without a pause, nor multiplies past what a duration can hold.
+        let next = first.clamp(Duration::from_millis(1), Duration::from_secs(24 * 60 * 60));
+        Backoff { next, factor, limit, jitter }
+    }
+
     /// Doubles up to a minute, each delay longer by up to a half at random, so that many callers that were turned away
     /// together don't come back together.
     pub(crate) fn doubling(first: Duration) -> Backoff {
-        Backoff { next: first, factor: 2.0, limit: Duration::from_secs(60), jitter: true }
+        Backoff::new(first, 2.0, Duration::from_secs(60), true)
     }
 
     /// Grows by 1.3 up to 15 seconds.
     pub(crate) fn polling(first: Duration) -> Backoff {
-        Backoff { next: first, factor: 1.3, limit: Duration::from_secs(15), jitter: false }
+        Backoff::new(first, 1.3, Duration::from_secs(15), false)
     }
 
     pub(crate) fn delay(&mut self) -> Duration {
@@ -67,5 +73,11 @@ mod tests {
         }
         assert_eq!(backoff.delay(), Duration::from_secs(15));
         assert_eq!(Backoff::polling(Duration::from_secs(20)).delay(), Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_delay_is_neither_nothing_nor_for_ever() {
+        assert_eq!(Backoff::polling(Duration::ZERO).delay(), Duration::from_millis(1));
+        assert!(Backoff::doubling(Duration::MAX).delay() < Duration::from_secs(2 * 24 * 60 * 60));
     }
 }

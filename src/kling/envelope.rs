@@ -93,9 +93,11 @@ pub(crate) fn text(object: &Value, member: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+    use crate::kling::Videos;
 
     fn task(data: Value) -> Option<TaskData> {
         TaskData::decode(&data, &Screen::default())
@@ -210,6 +212,42 @@ mod tests {
             json!({"task_id": "1", "task_status": 3}),
         ] {
             assert_eq!(task(data), None);
+        }
+    }
+
+    fn scalar() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".*".prop_map(Value::from),
+            Just(json!([])),
+            Just(json!({})),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(body: Vec<u8>) {
+            Envelope::decode(&body, &Screen::default());
+        }
+
+        #[test]
+        fn no_members_make_it_panic(values in proptest::collection::vec(scalar(), 10)) {
+            let body = json!({"code": values[0], "message": values[1], "request_id": values[2], "data": {
+                "task_id": values[3], "task_status": values[4], "task_status_msg": values[5],
+                "task_info": values[6], "final_unit_deduction": values[7],
+                "task_result": {"videos": [values[8], {"id": values[9], "url": values[3], "duration": values[4]}]},
+            }});
+
+            let screen = Screen::new(["a red fox in snow".to_owned()]);
+            Envelope::decode(body.to_string().as_bytes(), &screen);
+            let data = TaskData::decode(&body["data"], &screen);
+            let videos = Videos::decode(&body["data"]["task_result"]);
+
+            prop_assert!(data.is_none_or(|data| is_segment(&data.task_id)));
+            prop_assert!(videos.is_none_or(|videos| !videos.first().url.is_empty()));
         }
     }
 }

@@ -71,6 +71,8 @@ fn bare(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -101,5 +103,15 @@ mod tests {
     #[test]
     fn a_long_text_is_cut() {
         assert_eq!(Screen::default().pass(&"é".repeat(100_000)).chars().count(), KEPT);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_holds_a_screened_text_is_withheld(prompt in "\\PC{1,40}", before in ".{0,40}", after in ".{0,40}") {
+            prop_assume!(!prompt.trim().is_empty());
+            let screen = Screen::new([prompt.clone()]);
+
+            prop_assert_eq!(screen.pass(&format!("{before}{prompt}{after}")), WITHHELD);
+        }
     }
 }

@@ -1,1 +1,343 @@
-fn main() {}
+//! The command: a thin shell over the public API.
+//!
+//! Exit codes: 0 intact or done, 1 tampered, 2 could not do it, 3 unverifiable.
+
+use std::{
+    fmt,
+    io::{self, BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use kling_audit::{
+    AuditLog, AuditLogBuilder, Draft, Durability, HashLength, Receipt, Reporter, Verdict, Verification,
+    Verifier,
+};
+
+/// A hash-chained audit trail: append to it, verify it, report on it.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Append entries to the trail in a directory, which is created where it is missing.
+    ///
+    /// Without --event-type, each line of standard input is one entry:
+    /// {"event_type": .., "actor": .., "details": {..}}. For each, a line "SEQ HASH" is printed.
+    Append(Append),
+    /// Verify trails: directories, or single files.
+    ///
+    /// Exit code 0: intact, 1: tampered, 2: could not look, 3: unverifiable. Of several paths the worst counts.
+    Verify(Verify),
+    /// Report what trails say about the last days, and whether to believe it.
+    ///
+    /// Exit codes as those of verify: a report is worth what its trail is.
+    Report(Report),
+}
+
+#[derive(clap::Args)]
+struct Append {
+    /// The trail's directory.
+    dir: PathBuf,
+    /// Who did it, where a line does not say.
+    #[arg(long)]
+    actor: Option<String>,
+    /// Append one entry of this type instead of reading standard input.
+    #[arg(long)]
+    event_type: Option<String>,
+    /// The entry's details, a JSON object.
+    #[arg(long, requires = "event_type")]
+    details: Option<String>,
+    /// Begin the trail with 16-digit hashes instead of 64-digit ones.
+    #[arg(long)]
+    short_hashes: bool,
+    /// What the printed line promises.
+    #[arg(long, value_enum, default_value_t = Level::Written)]
+    durability: Level,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Level {
+    /// Linked in memory.
+    Buffered,
+    /// Handed to the system: survives the death of this process.
+    Written,
+    /// On the device: survives a power cut.
+    Synced,
+}
+
+#[derive(clap::Args)]
+struct Verify {
+    /// Directories, or single files.
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Print JSON: an object, or an array for several paths.
+    #[arg(long)]
+    json: bool,
+    /// Record the verification itself in each trail, as `audit_verified`.
+    #[arg(long)]
+    record: bool,
+}
+
+#[derive(clap::Args)]
+struct Report {
+    /// Directories, or single files.
+    #[arg(required = true)]
+    dirs: Vec<PathBuf>,
+    /// How many days back.
+    #[arg(long, default_value_t = 30)]
+    days: u32,
+    /// Print JSON: an object, or an array for several directories.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why a command could not be carried out.
+#[derive(Debug)]
+enum Failure {
+    Audit(kling_audit::Error),
+    /// What was done with a standard stream, and the cause.
+    Stream(&'static str, io::Error),
+    /// The number of an input line, and what is wrong with it.
+    Input(u64, String),
+    Usage(String),
+}
+
+type Outcome = Result<ExitCode, Failure>;
+
+/// Something could not be done, or not be looked at.
+const COULD_NOT: u8 = 2;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Append(arguments) => append(arguments),
+        Command::Verify(arguments) => verify(&arguments),
+        Command::Report(arguments) => report(&arguments),
+    };
+    done.unwrap_or_else(|failure| {
+        complain(&failure);
+        ExitCode::from(COULD_NOT)
+    })
+}
+
+fn append(arguments: Append) -> Outcome {
+    let mut drafts = Vec::new();
+    if let Some(event_type) = arguments.event_type {
+        let mut draft = Draft::new(event_type);
+        if let Some(details) = arguments.details {
+            draft = draft
+                .details_json(&details)
+                .map_err(|error| Failure::Usage(format!("--details: {error}")))?;
+        }
+        drafts.push(draft);
+    }
+    let mut builder: AuditLogBuilder = AuditLog::builder(&arguments.dir);
+    if let Some(actor) = arguments.actor {
+        builder = builder.actor(actor);
+    }
+    if arguments.short_hashes {
+        builder = builder.hash_length(HashLength::Short);
+    }
+    let log = builder.durability(arguments.durability.into()).open()?;
+    let appended = match drafts.pop() {
+        Some(draft) => log.append(draft).map_err(Failure::from).and_then(|receipt| print_receipt(&receipt)),
+        None => append_lines(&log),
+    };
+    // What came before a failure stays, and the trail ends in order.
+    let closed = log.close().map_err(Failure::from);
+    appended.and(closed).map(|()| ExitCode::SUCCESS)
+}
+
+/// One entry a line of standard input.
+fn append_lines(log: &AuditLog) -> Result<(), Failure> {
+    let mut input = BufReader::new(io::stdin().lock());
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        if !read_line(&mut input, &mut line).map_err(|error| Failure::Stream("read standard input", error))? {
+            break;
+        }
+        let input = |cause: String| Failure::Input(number, cause);
+        let text = std::str::from_utf8(&line).map_err(|error| input(error.to_string()))?;
+        let draft = Draft::from_json(text).map_err(|error| input(error.to_string()))?;
+        let receipt = log.append(draft).map_err(|error| input(error.to_string()))?;
+        print_receipt(&receipt)?;
+    }
+    Ok(())
+}
+
+/// Reads a line without its newline; `false` at the end. Lines beyond all reason are refused before they fill the
+/// memory.
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    const LIMIT: u64 = 64 << 20;
+    let read = io::Read::take(&mut *input, LIMIT).read_until(b'\n', line)?;
+    if read as u64 == LIMIT && line.last() != Some(&b'\n') {
+        return Err(io::Error::other(format!("a line has more than {LIMIT} bytes")));
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    }
+    Ok(read > 0)
+}
+
+fn print_receipt(receipt: &Receipt) -> Result<(), Failure> {
+    print(&format!("{} {}\n", receipt.seq, receipt.hash))
+}
+
+fn verify(arguments: &Verify) -> Outcome {
+    let mut verifications = Vec::new();
+    let mut worst = 0;
+    for path in &arguments.paths {
+        let verification = match Verifier::new(path).run() {
+            Ok(verification) => verification,
+            Err(error) => {
+                complain(&error.into());
+                worst = worse(worst, COULD_NOT);
+                continue;
+            }
+        };
+        worst = worse(worst, verification.verdict().exit_code());
+        if !arguments.json {
+            print(&verification.to_string())?;
+        }
+        if arguments.record {
+            if let Err(failure) = record(path, &verification) {
+                complain(&failure);
+                worst = worse(worst, COULD_NOT);
+            }
+        }
+        verifications.push(verification);
+    }
+    if arguments.json {
+        print_json(&verifications, arguments.paths.len())?;
+    }
+    Ok(ExitCode::from(worst))
+}
+
+/// Records a verification in the trail that was verified.
+fn record(path: &Path, verification: &Verification) -> Result<(), Failure> {
+    let refuse = |reason| Failure::Usage(format!("record the verification in {}: {reason}", path.display()));
+    if !path.is_dir() {
+        return Err(refuse("not a directory, and a verification is recorded in its trail"));
+    }
+    if verification.entries() == 0 {
+        return Err(refuse("there is no trail in it"));
+    }
+    let log = AuditLog::open(path)?;
+    let recorded = log.record_verification(verification, &user());
+    let closed = log.close();
+    recorded?;
+    closed?;
+    Ok(())
+}
+
+/// Who runs this, for the record.
+fn user() -> String {
+    ["USER", "LOGNAME", "USERNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn report(arguments: &Report) -> Outcome {
+    let mut reports = Vec::new();
+    let mut worst = 0;
+    for directory in &arguments.dirs {
+        match Reporter::new(directory).days(arguments.days).run() {
+            Ok(report) => {
+                if !arguments.json {
+                    print(&report.to_string())?;
+                }
+                worst = worse(worst, report.verdict.exit_code());
+                reports.push(report);
+            }
+            Err(error) => {
+                complain(&error.into());
+                worst = worse(worst, COULD_NOT);
+            }
+        }
+    }
+    if arguments.json {
+        print_json(&reports, arguments.dirs.len())?;
+    }
+    Ok(ExitCode::from(worst))
+}
+
+/// Of two exit codes the one that counts: 1, then 2, then 3, then 0.
+fn worse(one: u8, other: u8) -> u8 {
+    let tampered = Verdict::Tampered.exit_code();
+    let unverifiable = Verdict::Unverifiable.exit_code();
+    [tampered, COULD_NOT, unverifiable].into_iter().find(|code| [one, other].contains(code)).unwrap_or(0)
+}
+
+/// One value as an object, the outcomes of several paths as an array.
+fn print_json<T: serde::Serialize>(values: &[T], asked: usize) -> Result<(), Failure> {
+    let text = match values {
+        [value] if asked == 1 => serde_json::to_string(value),
+        [] if asked == 1 => return Ok(()),
+        values => serde_json::to_string(values),
+    };
+    let text = text.map_err(|error| Failure::Stream("write JSON to standard output", error.into()))?;
+    print(&ascii(&text))?;
+    print("\n")
+}
+
+/// JSON with everything beyond printable ASCII escaped, so that a terminal is safe from it.
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if matches!(c, ' '..='~') {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
+}
+
+/// Prints and flushes: who reads this may wait for it.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::Stream("write to standard output", error))
+}
+
+fn complain(failure: &Failure) {
+    // If stderr is gone there is nobody left to tell; the exit code still says it.
+    drop(writeln!(io::stderr(), "kling-audit: {failure}"));
+}
+
+impl From<Level> for Durability {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Buffered => Self::Buffered,
+            Level::Written => Self::Written,
+            Level::Synced => Self::Synced,
+        }
+    }
+}
+
+impl From<kling_audit::Error> for Failure {
+    fn from(error: kling_audit::Error) -> Self {
+        Self::Audit(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Audit(error) => error.fmt(f),
+            Self::Stream(action, error) => write!(f, "{action}: {error}"),
+            Self::Input(line, cause) => write!(f, "standard input, line {line}: {cause}"),
+            Self::Usage(cause) => f.write_str(cause),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Opening a log with other than the defaults.
+
+use std::{path::PathBuf, sync::Arc};
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    access::Access,
+    digest::HashLength,
+    error::Error,
+    log::AuditLog,
+    redaction::Redaction,
+    settings::{Durability, Settings},
+};
+
+/// Opens an [`AuditLog`] with other than the defaults; made by [`AuditLog::builder`].
+///
+/// | setting | default |
+/// |---|---|
+/// | [`actor`](Self::actor) | `system` |
+/// | [`durability`](Self::durability) | [`Durability::Written`] |
+/// | [`hash_length`](Self::hash_length) | as the trail has it; 64 digits for a new one |
+/// | [`max_file_size`](Self::max_file_size) | none: one file a day |
+/// | [`group_readable`](Self::group_readable) | the owner alone reads |
+/// | [`redact`](Self::redact) | `password`, `secret`, `token`, `authorization`, `api_key`, `private_key`, `cookie`, `prompt` |
+/// | [`min_retention_days`](Self::min_retention_days) | 0 |
+/// | [`service`](Self::service), [`version`](Self::version) | none |
+/// | [`clock`](Self::clock) | the system's |
+#[derive(Clone, Debug)]
+#[must_use = "nothing is opened before `open`"]
+pub struct AuditLogBuilder {
+    settings: Settings,
+}
+
+impl AuditLogBuilder {
+    pub(crate) fn new(directory: PathBuf) -> Self {
+        Self { settings: Settings::new(directory) }
+    }
+
+    /// Who acts where neither an event nor its span says who did.
+    pub fn actor(mut self, actor: impl Into<String>) -> Self {
+        self.settings.actor = actor.into();
+        self
+    }
+
+    /// What a receipt promises.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.settings.durability = durability;
+        self
+    }
+
+    /// How many digits of its hash each entry states. A trail never mixes the two: asking for another length than
+    /// an existing trail has is an error at [`open`](Self::open).
+    pub fn hash_length(mut self, length: HashLength) -> Self {
+        self.settings.hash_length = Some(length);
+        self
+    }
+
+    /// Goes on in a new file of the same day before a file would exceed `bytes`. An entry larger than that still
+    /// gets a file, of its own.
+    pub fn max_file_size(mut self, bytes: u64) -> Self {
+        self.settings.max_file_size = Some(bytes);
+        self
+    }
+
+    /// Lets the group read what is created from now on: directory 0750, live file 0640, closed files 0440, instead
+    /// of 0700, 0600 and 0400. Modes of what exists are left alone.
+    pub fn group_readable(mut self) -> Self {
+        self.settings.access = Access::GroupReadable;
+        self
+    }
+
+    /// Replaces the names of fields that are recorded as `[redacted]`.
+    ///
+    /// A field is covered where its name holds one of `names` as whole words, in any case, at any depth; words are
+    /// split at `_`, `-`, `.` and space. Names with a word `hash`, `length`, `kind` or `prefix` are exempt.
+    pub fn redact<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.settings.redaction = Redaction::of(names);
+        self
+    }
+
+    /// States, in `audit_started`, how long entries must be kept at least. It may only rise: the highest that a
+    /// trail ever stated holds.
+    pub fn min_retention_days(mut self, days: u32) -> Self {
+        self.settings.min_retention_days = days;
+        self
+    }
+
+    /// Names the service in `audit_started`.
+    pub fn service(mut self, name: impl Into<String>) -> Self {
+        self.settings.service = Some(name.into());
+        self
+    }
+
+    /// Names the service's version in `audit_started`.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.settings.version = Some(version.into());
+        self
+    }
+
+    /// Takes the time from `clock` instead of the system: for tests of what happens at midnight.
+    pub fn clock(mut self, clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        self.settings.clock = Arc::new(clock);
+        self
+    }
+
+    /// Opens the trail, or begins one; its directory is created where it is missing.
+    ///
+    /// Only the ends of the files are read. An unfinished last line, which a crash leaves, is moved into a `*.torn`
+    /// file beside and recorded as `audit_recovered`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`] while another writer has the trail; [`Error::Refused`] if the trail can't be continued as
+    /// it stands; [`Error::HashLength`]; [`Error::Io`].
+    pub fn open(self) -> Result<AuditLog, Error> {
+        AuditLog::start(self.settings)
+    }
+}

@@ -1,0 +1,615 @@
+//! `Recogniser`: whether bytes are canonical text.
+//!
+//! Promise: it takes exactly what the writers write, in one pass that is linear, allocates nothing and recurses no
+//! deeper than 128 levels. The bytes are not trusted. Does not build values, and does not know which members an
+//! entry has.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use crate::canonical::float::FloatText;
+use crate::canonical::plain::plain_run;
+use crate::canonical::text::Text;
+
+/// The deepest nesting of canonical text.
+const DEEPEST: usize = 128;
+
+/// The most digits of an integer: those of 128 bits.
+const MOST_DIGITS: usize = 39;
+
+/// A double is the nearest to any number of so many digits, and no shorter number is nearer to it.
+const FAITHFUL_DIGITS: usize = 15;
+
+/// Where bytes stop being canonical, and what was expected there instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed {
+    pub(crate) at: usize,
+    pub(crate) what: &'static str,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {} (byte {})", self.what, self.at)
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// Reads canonical text from the front; where it fails, its position is undefined but within the bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Recogniser<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Recogniser<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// How many bytes are consumed.
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The bytes that are not consumed yet.
+    #[inline]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    /// Consumes `literal` if it comes next.
+    #[inline]
+    pub(crate) fn accept(&mut self, literal: &[u8]) -> bool {
+        let found = self.rest().starts_with(literal);
+        if found {
+            self.at += literal.len();
+        }
+        found
+    }
+
+    /// Consumes `literal`.
+    ///
+    /// # Errors
+    ///
+    /// `literal` does not come next.
+    #[inline]
+    pub(crate) fn expect(&mut self, literal: &'static str) -> Result<(), Malformed> {
+        if self.accept(literal.as_bytes()) { Ok(()) } else { Err(self.malformed(literal)) }
+    }
+
+    /// Consumes a string and returns the bytes between its quotes, for [`decode`].
+    ///
+    /// # Errors
+    ///
+    /// No string comes next, or one in another spelling.
+    pub(crate) fn string(&mut self) -> Result<&'a [u8], Malformed> {
+        self.quoted().map(|quoted| quoted.raw)
+    }
+
+    /// Consumes a value; if it is a container, `level` is its nesting level.
+    ///
+    /// # Errors
+    ///
+    /// No value comes next, or one in another spelling, or one that is nested too deep.
+    pub(crate) fn value(&mut self, level: usize) -> Result<(), Malformed> {
+        match self.rest().first() {
+            Some(b'"') => self.quoted().map(drop),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b'{' | b'[') if level > DEEPEST => Err(self.malformed("at most 128 levels")),
+            Some(b'{') => self.object(level),
+            Some(b'[') => self.array(level),
+            Some(b't') if self.accept(b"true") => Ok(()),
+            Some(b'f') if self.accept(b"false") => Ok(()),
+            Some(b'n') if self.accept(b"null") => Ok(()),
+            _ => Err(self.malformed("a value")),
+        }
+    }
+
+    fn array(&mut self, level: usize) -> Result<(), Malformed> {
+        self.expect("[")?;
+        if self.accept(b"]") {
+            return Ok(());
+        }
+        loop {
+            self.value(level + 1)?;
+            if self.accept(b"]") {
+                return Ok(());
+            }
+            self.expect(", ")?;
+        }
+    }
+
+    fn object(&mut self, level: usize) -> Result<(), Malformed> {
+        self.expect("{")?;
+        if self.accept(b"}") {
+            return Ok(());
+        }
+        let mut previous: Option<Quoted<'a>> = None;
+        loop {
+            let start = self.at;
+            let name = self.quoted()?;
+            if previous.is_some_and(|previous| !previous.is_below(name)) {
+                return Err(Malformed { at: start, what: "a name that sorts after the one before it" });
+            }
+            previous = Some(name);
+            self.expect(": ")?;
+            self.value(level + 1)?;
+            if self.accept(b"}") {
+                return Ok(());
+            }
+            self.expect(", ")?;
+        }
+    }
+
+    fn quoted(&mut self) -> Result<Quoted<'a>, Malformed> {
+        self.expect("\"")?;
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            self.at += plain_run(self.rest());
+            match self.rest().first() {
+                Some(b'"') => {
+                    let raw = self.bytes.get(start..self.at).unwrap_or_default();
+                    self.at += 1;
+                    return Ok(Quoted { raw, escaped });
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    match escape_length(self.rest()) {
+                        Some(length) => self.at += length,
+                        None => return Err(self.malformed("a canonical escape")),
+                    }
+                }
+                Some(_) => return Err(self.malformed("printable ASCII")),
+                None => return Err(self.malformed("the end of a string")),
+            }
+        }
+    }
+
+    fn number(&mut self) -> Result<(), Malformed> {
+        let rest = self.rest();
+        let unsigned = rest.strip_prefix(b"-").unwrap_or(rest);
+        let sign = rest.len() - unsigned.len();
+        let whole = digit_run(unsigned);
+        let length = match unsigned.get(whole) {
+            Some(b'.') if is_short_decimal(unsigned, whole) => whole + 1 + digit_run(&unsigned[whole + 1..]),
+            Some(b'.' | b'e') => return self.float(),
+            _ => match unsigned {
+                _ if whole == 0 => return Err(self.malformed("a digit")),
+                [b'0', ..] if whole + sign > 1 => return Err(self.malformed("an integer in plain digits")),
+                _ if whole > MOST_DIGITS => return Err(self.malformed("at most 39 digits")),
+                _ => whole,
+            },
+        };
+        self.at += sign + length;
+        Ok(())
+    }
+
+    /// The way that is always right: to read the number and to spell it again.
+    fn float(&mut self) -> Result<(), Malformed> {
+        let end =
+            self.rest().iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'+' | b'-'));
+        let length = end.take(FloatText::LONGEST + 1).count();
+        let spelling = self.rest().get(..length).unwrap_or_default();
+        let value = std::str::from_utf8(spelling).ok().and_then(|spelling| spelling.parse().ok());
+        match value.and_then(FloatText::new) {
+            Some(text) if text.as_bytes() == spelling => {
+                self.at += length;
+                Ok(())
+            }
+            _ => Err(self.malformed("the shortest spelling of a number")),
+        }
+    }
+
+    fn malformed(&self, what: &'static str) -> Malformed {
+        Malformed { at: self.at, what }
+    }
+}
+
+/// The text of the bytes between the quotes of a recognised string.
+///
+/// Other bytes give some text too, and no panic.
+pub(crate) fn decode(raw: &[u8]) -> Text {
+    match std::str::from_utf8(raw) {
+        Ok(text) if !raw.contains(&b'\\') => text.into(),
+        _ => {
+            let mut text = Text::default();
+            Decoded(raw).for_each(|point| text.push(point));
+            text
+        }
+    }
+}
+
+/// A recognised string.
+#[derive(Clone, Copy)]
+struct Quoted<'a> {
+    raw: &'a [u8],
+    escaped: bool,
+}
+
+impl Quoted<'_> {
+    /// Whether the decoded text sorts strictly before that of `other`.
+    fn is_below(self, other: Self) -> bool {
+        let order = if self.escaped || other.escaped {
+            Decoded(self.raw).cmp(Decoded(other.raw))
+        } else {
+            self.raw.cmp(other.raw)
+        };
+        order == Ordering::Less
+    }
+}
+
+/// The code points that ASCII with escapes stands for.
+struct Decoded<'a>(&'a [u8]);
+
+impl Iterator for Decoded<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let (point, length) = match *self.0 {
+            [] => return None,
+            [b'\\', b'u', ..] => match (unit(self.0), self.0.get(6..).and_then(unit)) {
+                (Some(high @ 0xd800..0xdc00), Some(low @ 0xdc00..0xe000)) => (join(high, low), 12),
+                (Some(unit), _) => (unit, 6),
+                (None, _) => (0xfffd, 2),
+            },
+            [b'\\', byte, ..] => {
+                let point = match byte {
+                    b'n' => 0x0a,
+                    b'r' => 0x0d,
+                    b't' => 0x09,
+                    b'b' => 0x08,
+                    b'f' => 0x0c,
+                    other => u32::from(other),
+                };
+                (point, 2)
+            }
+            [byte @ ..0x80, ..] => (u32::from(byte), 1),
+            [_, ..] => (0xfffd, 1),
+        };
+        self.0 = self.0.get(length..).unwrap_or_default();
+        Some(point)
+    }
+}
+
+/// The length of the escape that `bytes` begin with; `None` if a writer would not write it.
+fn escape_length(bytes: &[u8]) -> Option<usize> {
+    match bytes.get(1)? {
+        b'"' | b'\\' | b'n' | b'r' | b't' | b'b' | b'f' => Some(2),
+        _ => match unit(bytes)? {
+            0x08 | 0x09 | 0x0a | 0x0c | 0x0d | 0x20..0x7f => None,
+            0xd800..0xdc00 => matches!(unit(bytes.get(6..)?)?, 0xdc00..0xe000).then_some(12),
+            0xdc00..0xe000 => None,
+            _ => Some(6),
+        },
+    }
+}
+
+/// The UTF-16 unit that `bytes` begin with an escape of, in lower case.
+fn unit(bytes: &[u8]) -> Option<u32> {
+    let digits = bytes.strip_prefix(br"\u")?.first_chunk::<4>()?;
+    digits.iter().try_fold(0, |unit, &byte| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        Some(unit << 4 | u32::from(digit))
+    })
+}
+
+fn join(high: u32, low: u32) -> u32 {
+    0x1_0000 + ((high & 0x3ff) << 10 | (low & 0x3ff))
+}
+
+fn digit_run(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// Whether `unsigned`, with `whole` digits before its point, is the spelling of a double because it is so short.
+///
+/// Two numbers of at most 15 digits never share a nearest double: what has so few, and no zero too many, is the
+/// shortest there is. A `false` only means that it takes more to find out.
+fn is_short_decimal(unsigned: &[u8], whole: usize) -> bool {
+    let (before, after) = unsigned.split_at(whole);
+    let after = after.get(1..).unwrap_or_default();
+    let (fraction, after) = after.split_at(digit_run(after));
+    let ends_well = match fraction {
+        [] => false,
+        [_] => true,
+        [.., last] => *last != b'0',
+    };
+    let begins_well = match before {
+        [] => false,
+        // Below 0.0001 the other form is due.
+        [b'0'] => fraction == b"0" || !fraction.starts_with(b"0000"),
+        [first, ..] => *first != b'0',
+    };
+    let stops = !matches!(after.first(), Some(b'.' | b'e' | b'+' | b'-'));
+    begins_well && ends_well && stops && whole + fraction.len() <= FAITHFUL_DIGITS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canonical::sample::Random;
+    use crate::canonical::write;
+
+    fn recognise(text: &str) -> Result<(), String> {
+        let mut recogniser = Recogniser::new(text.as_bytes());
+        recogniser.value(1).map_err(|malformed| malformed.to_string())?;
+        match recogniser.rest() {
+            [] => Ok(()),
+            _ => Err(format!("stopped (byte {})", recogniser.position())),
+        }
+    }
+
+    #[test]
+    fn canonical_text_is_recognised() {
+        for text in [
+            "null",
+            "true",
+            "false",
+            "0",
+            "7",
+            "-7",
+            "123456789012345678901234567890123456789",
+            "-999999999999999999999999999999999999999",
+            "0.0",
+            "-0.0",
+            "1.0",
+            "0.5",
+            "0.0001",
+            "0.00012",
+            "0.00012345678901234567",
+            "100000.0",
+            "1234567890123456.0",
+            "9007199254740992.0",
+            "568971736690281.2",
+            "1e-05",
+            "1.5e-07",
+            "1e+16",
+            "1e+22",
+            "-1.2345678901234568e+17",
+            "1.7976931348623157e+308",
+            "5e-324",
+            r#""""#,
+            r#""a/b ~""#,
+            r#""\"\\\n\r\t\b\f""#,
+            r#""\u0000\u000b\u001f\u007f\u0080\u00e9\u2028\uffff""#,
+            r#""\ud83d\ude00\ud800\udc00\udbff\udfff""#,
+            "[]",
+            "{}",
+            "[1, [], {}]",
+            r#"{"": 1, "\n": 2, "A": 3, "a": 4, "aa": 5, "\u007f": 6, "\uffff": 7, "\ud800\udc00": 8}"#,
+            r#"{"a\"b": 1, "a]": 2}"#,
+        ] {
+            assert_eq!(recognise(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn any_other_spelling_is_refused() {
+        for text in [
+            "",
+            " 1",
+            "1 ",
+            "nul",
+            "True",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "-",
+            "+1",
+            "-0",
+            "00",
+            "01",
+            "-01",
+            "1.",
+            ".5",
+            "-.5",
+            "1.00",
+            "0.10",
+            "01.5",
+            "00.5",
+            "-00.5",
+            "1e5",
+            "1E+16",
+            "1e16",
+            "1e+016",
+            "1.0e+16",
+            "10e+15",
+            "1e-5",
+            "0.00001",
+            "0.00009",
+            "1e-04",
+            "10000000000000000.0",
+            "12345678901234567.0",
+            "568971736690281.25",
+            "0.30000000000000000",
+            "9007199254740993.0",
+            "1e400",
+            "1e+400",
+            "1e-400",
+            "4e-324",
+            "0e+00",
+            "0.0e+00",
+            "1.5.5",
+            "1.5e",
+            "1.5e+",
+            "1.5-",
+            "1e+16+",
+            "1-1",
+            "1234567890123456789012345678901234567890",
+            "0.1000000000000000055511151231257827",
+            "'a'",
+            "\"",
+            "\"a",
+            "\"\\",
+            "\"\\u",
+            "\"\\u00",
+            "\"\\ud800\\u",
+            "\"a\nb\"",
+            "\"\t\"",
+            "\"\u{7f}\"",
+            "\"é\"",
+            r#""\/""#,
+            r#""\u0041""#,
+            r#""\u0022""#,
+            r#""\u005c""#,
+            r#""\u002f""#,
+            r#""\u000a""#,
+            r#""\u0008""#,
+            r#""\u0009""#,
+            r#""\u000c""#,
+            r#""\u000d""#,
+            r#""\u007e""#,
+            r#""\u00E9""#,
+            r#""\U00e9""#,
+            r#""\u+0e9""#,
+            r#""\ud800""#,
+            r#""\ud800a""#,
+            r#""\udc00""#,
+            r#""\ud800\ud800""#,
+            r#""\ud800\u0041""#,
+            r#""\udc00\ud800""#,
+            r#""\uD83D\uDE00""#,
+            "[",
+            "[1",
+            "[1,",
+            "[1,2]",
+            "[1 ,2]",
+            "[1,  2]",
+            "[ 1]",
+            "[1 ]",
+            "[ ]",
+            "[1, ]",
+            "[,]",
+            "[1}",
+            "]",
+            "{",
+            "{ }",
+            "{\"a\"}",
+            "{\"a\":1}",
+            "{\"a\" : 1}",
+            "{\"a\":  1}",
+            "{\"a\": }",
+            "{\"a\": 1",
+            "{a: 1}",
+            "{1: 1}",
+            "{\"a\": 1,\"b\": 2}",
+            "{\"a\": 1, }",
+            "{\"a\": 1]",
+            "{, }",
+            r#"{"b": 1, "a": 2}"#,
+            r#"{"a": 1, "a": 2}"#,
+            r#"{"aa": 1, "a": 2}"#,
+            r#"{"a": 1, "": 2}"#,
+            r#"{"\ud800\udc00": 1, "\uffff": 2}"#,
+            r#"{"\u00e9": 1, "\u00e9": 2}"#,
+            r#"{"a": 1, "\n": 2}"#,
+            r#"{"a]": 1, "a\"b": 2}"#,
+            r#"{"\\": 1, "A": 2}"#,
+        ] {
+            assert!(recognise(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_expected_is_said() {
+        let table = [
+            (r#"{"b": 1, "a": 2}"#, "expected a name that sorts after the one before it (byte 9)"),
+            ("[1,2]", "expected ,  (byte 2)"),
+            (r#"["\/"]"#, "expected a canonical escape (byte 2)"),
+            ("[\"a\u{1b}\"]", "expected printable ASCII (byte 3)"),
+            ("\"abc", "expected the end of a string (byte 4)"),
+            ("[-0]", "expected an integer in plain digits (byte 1)"),
+            ("[1e5]", "expected the shortest spelling of a number (byte 1)"),
+        ];
+
+        for (text, expected) in table {
+            assert_eq!(recognise(text), Err(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn nesting_is_limited() {
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+
+        assert_eq!(recognise(&nested(128)), Ok(()));
+        assert_eq!(recognise(&nested(129)), Err("expected at most 128 levels (byte 128)".to_owned()));
+        assert!(recognise(&"[".repeat(100_000)).is_err());
+        assert!(recognise(&r#"{"a": "#.repeat(100_000)).is_err());
+        assert_eq!(Recogniser::new(b"{}").value(128), Ok(()));
+        assert!(Recogniser::new(b"{}").value(129).is_err());
+        assert_eq!(Recogniser::new(b"1").value(129), Ok(()));
+        assert!(Recogniser::new(b"[]").value(usize::MAX).is_err());
+    }
+
+    #[test]
+    fn an_entry_can_be_read_step_by_step() {
+        let mut recogniser = Recogniser::new(br#"{"actor": "al\u00e9", "details": {"a": [1]}, "seq": 7}"#);
+
+        assert_eq!(recogniser.expect(r#"{"actor": "#), Ok(()));
+        assert_eq!(recogniser.string().map(decode), Ok(Text::from("alé")));
+        assert!(!recogniser.accept(br#", "context": "#));
+        assert_eq!(recogniser.expect(r#", "details": "#), Ok(()));
+        assert_eq!(recogniser.value(2), Ok(()));
+        assert_eq!(recogniser.rest(), br#", "seq": 7}"#);
+        assert_eq!(recogniser.expect("}"), Err(Malformed { at: recogniser.position(), what: "}" }));
+    }
+
+    #[test]
+    fn a_decoded_string_is_what_was_written() {
+        let mut random = Random::new(5);
+
+        for _ in 0..2_000 {
+            let text = random.text();
+            let mut line = Vec::new();
+            write::text(&mut line, &text);
+
+            let raw = Recogniser::new(&line).string().expect("a canonical string");
+
+            assert_eq!(decode(raw), text);
+        }
+    }
+
+    #[test]
+    fn bytes_that_were_not_recognised_decode_without_a_panic() {
+        for raw in
+            [&b"\\"[..], b"\\u", b"\\ud800", b"\\ud800\\u12", b"\\x", b"\xff\\", b"\xc3\xa9\\n", b"\\uD800"]
+        {
+            assert!(decode(raw).as_bytes().len() <= 3 * raw.len());
+        }
+    }
+
+    #[test]
+    fn the_short_way_and_the_long_way_agree_about_numbers() {
+        let mut random = Random::new(6);
+        let mut short = 0;
+
+        for _ in 0..100_000 {
+            let mut digits = |most: u64, alphabet: &[u8]| {
+                let count = random.below(most);
+                (0..count)
+                    .map(|_| char::from(alphabet[random.below(alphabet.len() as u64) as usize]))
+                    .collect::<String>()
+            };
+            let whole = digits(12, b"0123456789");
+            let zeros = digits(6, b"0");
+            let fraction = digits(9, b"0123456789");
+            let text = match fraction.len() % 3 {
+                0 => format!("0.{zeros}{fraction}"),
+                1 => format!("{whole}.{zeros}{fraction}"),
+                _ => format!("{whole}{zeros}.{fraction}"),
+            };
+
+            if is_short_decimal(text.as_bytes(), digit_run(text.as_bytes())) {
+                short += 1;
+                assert_eq!(Recogniser::new(text.as_bytes()).float(), Ok(()), "{text}");
+            }
+        }
+        assert!(short > 10_000, "{short}");
+    }
+}

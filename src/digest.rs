@@ -1,0 +1,157 @@
+//! A SHA-256 as entries state it: all 64 hex digits, or the first 16 in a trail opened with short hashes.
+//!
+//! Pure. Equality is equality of the stated text, never of digits that were not stated.
+
+use std::fmt;
+
+/// How many hex digits of its SHA-256 each entry of a trail states.
+///
+/// A trail never mixes the two. The default is [`HashLength::Full`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HashLength {
+    /// All 64 digits (256 bits).
+    #[default]
+    Full,
+    /// The first 16 digits (64 bits), as the Python tool writes them: for estates whose auditors still run it.
+    Short,
+}
+
+impl HashLength {
+    /// The number of hex digits: 64 or 16.
+    #[must_use]
+    pub const fn digits(self) -> usize {
+        match self {
+            Self::Full => 64,
+            Self::Short => 16,
+        }
+    }
+
+    pub(crate) const fn of_digits(digits: usize) -> Option<Self> {
+        match digits {
+            64 => Some(Self::Full),
+            16 => Some(Self::Short),
+            _ => None,
+        }
+    }
+}
+
+/// The hash of an entry, as the entry states it: lower-case hex, 64 or 16 digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest {
+    /// Zero beyond the stated digits.
+    bytes: [u8; 32],
+    length: HashLength,
+}
+
+impl Digest {
+    pub(crate) fn new(sha256: [u8; 32], length: HashLength) -> Self {
+        let mut bytes = sha256;
+        for byte in bytes.iter_mut().skip(length.digits() / 2) {
+            *byte = 0;
+        }
+        Self { bytes, length }
+    }
+
+    /// Reads exactly 64 or 16 lower-case hex digits.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let length = HashLength::of_digits(text.len())?;
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        }
+        Some(Self { bytes, length })
+    }
+
+    /// How many digits are stated.
+    #[must_use]
+    pub fn length(&self) -> HashLength {
+        self.length
+    }
+
+    /// Appends the hex digits.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        for byte in &self.bytes[..self.length.digits() / 2] {
+            out.push(HEX[usize::from(byte >> 4)]);
+            out.push(HEX[usize::from(byte & 15)]);
+        }
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes[..self.length.digits() / 2].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+/// What an entry names as its predecessor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// The first entry of a trail has none, and says `genesis`.
+    Genesis,
+    Hash(Digest),
+}
+
+impl Link {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        if text == b"genesis" { Some(Self::Genesis) } else { Digest::parse(text).map(Self::Hash) }
+    }
+
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Genesis => out.extend_from_slice(b"genesis"),
+            Self::Hash(digest) => digest.write(out),
+        }
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Genesis => f.write_str("genesis"),
+            Self::Hash(digest) => digest.fmt(f),
+        }
+    }
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_read_back_as_written() {
+        for length in [HashLength::Full, HashLength::Short] {
+            let digest = Digest::new([0xa7; 32], length);
+            let mut text = Vec::new();
+            digest.write(&mut text);
+
+            assert_eq!(text.len(), length.digits());
+            assert_eq!(Digest::parse(&text), Some(digest));
+            assert_eq!(text, digest.to_string().into_bytes());
+        }
+    }
+
+    #[test]
+    fn only_64_or_16_lower_case_digits_are_a_digest() {
+        for text in
+            ["", "genesis", "A7A7A7A7A7A7A7A7", "a7a7a7a7a7a7a7a", "g7a7a7a7a7a7a7a7", "a7a7a7a7a7a7a7a7a7"]
+        {
+            assert_eq!(Digest::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The exact bytes of an entry as they are made.
+//!
+//! What is large (actor, context, details) comes first on the line, so it is rendered and hashed before anything is
+//! decided under a lock; linking then adds a constant number of bytes. Pure.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    canonical::{self, Value},
+    cut,
+    digest::{Digest, HashLength, Link},
+    draft::{self, Draft, Origin},
+    error::DraftError,
+    line::MAX_LINE,
+    redaction::{REDACTED, Redaction},
+    timestamp::Timestamp,
+};
+
+/// The most that linking adds to a prefix: previous hash, seq, timestamp, hash, and what stands between them.
+const MAX_SUFFIX: usize = 64 + 9 + 20 + 15 + 27 + 1 + 77 + 1;
+
+/// The most bytes a prefix has.
+pub(crate) const MAX_PREFIX: usize = MAX_LINE - MAX_SUFFIX;
+
+/// The part of an entry that doesn't depend on its place in the trail, with its hash so far.
+#[derive(Clone)]
+pub(crate) struct Prefix {
+    bytes: Vec<u8>,
+    hash: Sha256,
+}
+
+/// What a log adds to the drafts it is given.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    /// Stands where a draft names no actor.
+    pub(crate) actor: String,
+    pub(crate) redaction: Redaction,
+}
+
+/// A draft with its place in the trail: one line, and what the next entry needs of it.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) seq: u64,
+    pub(crate) time: Timestamp,
+    pub(crate) hash: Digest,
+    /// With its newline.
+    pub(crate) line: Vec<u8>,
+}
+
+impl Prefix {
+    /// Renders `draft`: reserved types, redaction and the size limit are dealt with here.
+    pub(crate) fn render(mut draft: Draft, rules: &Rules) -> Result<Self, DraftError> {
+        if let Some(fault) = draft.fault.take() {
+            return Err(fault);
+        }
+        name_type(&mut draft)?;
+        redact(&mut draft, &rules.redaction);
+        if draft.actor.is_none() {
+            draft.actor = Some(rules.actor.clone().into());
+        }
+        let mut bytes = write(&mut draft);
+        if bytes.len() > MAX_PREFIX {
+            bytes = cut::shorten(&mut draft);
+        }
+        let hash = Sha256::new_with_prefix(&bytes);
+        Ok(Self { bytes, hash })
+    }
+
+    /// Gives the entry its place after `previous`.
+    pub(crate) fn link(self, seq: u64, time: Timestamp, previous: &Link, length: HashLength) -> Entry {
+        let Self { bytes: mut line, mut hash } = self;
+        let hashed = line.len();
+        line.reserve(MAX_SUFFIX);
+        previous.write(&mut line);
+        line.extend_from_slice(b"\", \"seq\": ");
+        line.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes());
+        line.extend_from_slice(b", \"timestamp\": \"");
+        time.write(&mut line);
+        line.push(b'"');
+
+        // The preimage is the line without its `hash` member, then the previous hash once more.
+        let end = line.len();
+        line.push(b'}');
+        previous.write(&mut line);
+        hash.update(&line[hashed..]);
+        let hash = Digest::new(hash.finalize().into(), length);
+
+        line.truncate(end);
+        line.extend_from_slice(b", \"hash\": \"");
+        hash.write(&mut line);
+        line.extend_from_slice(b"\"}\n");
+        Entry { seq, time, hash, line }
+    }
+}
+
+/// Writes everything that comes before the previous hash.
+pub(crate) fn write(draft: &mut Draft) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512);
+    out.extend_from_slice(b"{\"actor\": ");
+    canonical::string(&mut out, draft.actor.as_deref().unwrap_or_default());
+    write_context(draft, &mut out);
+    out.extend_from_slice(b", \"details\": ");
+    draft.details.write(&mut out);
+    out.extend_from_slice(b", \"event_type\": ");
+    canonical::string(&mut out, &draft.event_type);
+    out.extend_from_slice(b", \"prev_hash\": \"");
+    out
+}
+
+/// Writes `context`, whose members stand in order of their names, unless it is empty.
+fn write_context(draft: &Draft, out: &mut Vec<u8>) {
+    let context = &draft.context;
+    let mut opened = false;
+    let mut member = |out: &mut Vec<u8>, name: &str| {
+        out.extend_from_slice(if opened { b", \"" } else { b", \"context\": {\"" });
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\": ");
+        opened = true;
+    };
+    if !context.cut.is_empty() {
+        member(out, "cut");
+        cut::write(&context.cut, out);
+    }
+    if !context.duplicate_fields.is_empty() {
+        member(out, "duplicate_fields");
+        write_names(&context.duplicate_fields, out);
+    }
+    if !context.redacted.is_empty() {
+        member(out, "redacted");
+        write_names(&context.redacted, out);
+    }
+    if draft.origin == Origin::Log {
+        member(out, "source");
+        out.extend_from_slice(b"{\"via\": \"log\"}");
+    }
+    if let Some((name, seq)) = &context.span {
+        member(out, "span");
+        canonical::string(out, name);
+        if let Some(seq) = seq {
+            member(out, "span_seq");
+            canonical::integer(out, *seq);
+        }
+    }
+    if let Some(wanted) = &context.wanted_type {
+        member(out, "wanted_type");
+        canonical::string(out, wanted);
+    }
+    if opened {
+        out.push(b'}');
+    }
+}
+
+fn write_names(names: &[String], out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (at, name) in names.iter().enumerate() {
+        if at > 0 {
+            out.extend_from_slice(b", ");
+        }
+        canonical::string(out, name);
+    }
+    out.push(b']');
+}
+
+/// Decides the event type: what is reserved is refused from callers who can be told, and renamed for those who
+/// can't.
+fn name_type(draft: &mut Draft) -> Result<(), DraftError> {
+    let told = matches!(draft.origin, Origin::Append | Origin::Macro);
+    if matches!(draft.origin, Origin::Log | Origin::Span) {
+        return Ok(());
+    }
+    if draft.event_type.is_empty() {
+        if told {
+            return Err(DraftError::NoEventType);
+        }
+        draft.event_type = "event".into();
+    }
+    if draft::is_reserved(&draft.event_type) {
+        if told {
+            return Err(DraftError::Reserved { event_type: draft.event_type.clone().into_owned() });
+        }
+        draft.context.wanted_type =
+            Some(std::mem::replace(&mut draft.event_type, "event".into()).into_owned());
+    }
+    Ok(())
+}
+
+/// Replaces what `redaction` covers, at any depth.
+fn redact(draft: &mut Draft, redaction: &Redaction) {
+    if draft.origin == Origin::Log {
+        return;
+    }
+    let mut covered = Vec::new();
+    let mut nested = Vec::new();
+    for (name, value) in draft.details.iter() {
+        let name = String::from_utf8_lossy(name);
+        if redaction.covers(&name) {
+            covered.push(name.into_owned());
+        } else if value.contains(&b'{') {
+            nested.push((name.into_owned(), value.to_vec()));
+        }
+    }
+    for name in covered {
+        draft.details.put_str(&name, REDACTED);
+        draft.context.redacted.push(name);
+    }
+    for (name, text) in nested {
+        // What a draft holds is canonical text, so it parses; a brace inside a string alone changes nothing.
+        let Ok(mut value) = canonical::parse(&text, draft::MAX_VALUE_LEVELS) else { continue };
+        let before = draft.context.redacted.len();
+        redact_value(&mut value, &name, redaction, &mut draft.context.redacted);
+        if draft.context.redacted.len() > before {
+            draft.details.put(&name, |out| value.write(out));
+        }
+    }
+    draft.context.redacted.sort_unstable();
+    draft.context.redacted.dedup();
+}
+
+fn redact_value(value: &mut Value, path: &str, redaction: &Redaction, redacted: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                let name = name.to_string_lossy();
+                let path = format!("{path}.{name}");
+                if redaction.covers(&name) {
+                    *value = Value::String(REDACTED.into());
+                    redacted.push(path);
+                } else {
+                    redact_value(value, &path, redaction, redacted);
+                }
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                redact_value(value, path, redaction, redacted);
+            }
+        }
+        _ => {}
+    }
+}

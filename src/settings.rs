@@ -1,0 +1,75 @@
+//! What a log was opened with.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use chrono::{DateTime, Utc};
+
+use crate::{access::Access, digest::HashLength, redaction::Redaction};
+
+/// When `append` may say that an entry is recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Durability {
+    /// It is linked in memory; it is handed to the system within 15 ms or 256 KiB. The death of the process can
+    /// take what came last; an orderly exit can't.
+    Buffered,
+    /// It was handed to the system: it survives the death of the process, not a power cut.
+    #[default]
+    Written,
+    /// It is on the device (`fdatasync`): it survives a power cut, as far as the device tells the truth.
+    Synced,
+}
+
+/// Gives the time of now.
+pub(crate) type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// Everything that a builder can set.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) directory: PathBuf,
+    pub(crate) access: Access,
+    pub(crate) actor: String,
+    pub(crate) clock: Clock,
+    pub(crate) durability: Durability,
+    /// `None`: as the trail has it; 64 digits for a new one.
+    pub(crate) hash_length: Option<HashLength>,
+    pub(crate) max_file_size: Option<u64>,
+    pub(crate) min_retention_days: u32,
+    pub(crate) redaction: Redaction,
+    pub(crate) service: Option<String>,
+    pub(crate) version: Option<String>,
+}
+
+impl Settings {
+    pub(crate) fn new(directory: PathBuf) -> Self {
+        Self {
+            directory,
+            access: Access::default(),
+            actor: "system".to_owned(),
+            clock: Arc::new(Utc::now),
+            durability: Durability::default(),
+            hash_length: None,
+            max_file_size: None,
+            min_retention_days: 0,
+            redaction: Redaction::default(),
+            service: None,
+            version: None,
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("directory", &self.directory)
+            .field("access", &self.access)
+            .field("actor", &self.actor)
+            .field("durability", &self.durability)
+            .field("hash_length", &self.hash_length)
+            .field("max_file_size", &self.max_file_size)
+            .field("min_retention_days", &self.min_retention_days)
+            .field("service", &self.service)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}

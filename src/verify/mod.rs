@@ -1,0 +1,177 @@
+//! Verification: is every entry there and unchanged?
+//!
+//! It trusts nobody: not the directory, not its names, not its lines. It never writes, never panics, and its memory
+//! is bounded, whatever the bytes are.
+
+mod cursor;
+mod finding;
+mod native;
+mod notice;
+mod tool;
+mod verification;
+mod walk;
+
+use std::path::{Path, PathBuf};
+
+pub use self::{
+    finding::{Finding, FindingKind},
+    notice::Notice,
+    verification::{Place, Verdict, Verification, Verified},
+};
+use self::{native::Native, tool::Tool, walk::Seen};
+pub(crate) use self::{verification::count, walk::Said};
+use crate::{
+    access,
+    directory::{self, TrailFile, Writer},
+    error::Error,
+};
+
+/// Verifies the trail at `path`: a directory, or one file of a trail. `Ok` only if it is intact.
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let directory = directory.path().join("audit");
+/// # kling_audit::AuditLog::open(&directory)?.close()?;
+/// let verified = kling_audit::verify(&directory)?;
+///
+/// println!("{verified}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::NotIntact`] for a trail with findings and for one of which nothing can be told; [`Error::Io`] and
+/// [`Error::Unreadable`] for what can't be read.
+pub fn verify(path: impl AsRef<Path>) -> Result<Verified, Error> {
+    Verifier::new(path).run()?.into_verified()
+}
+
+/// Verifies a trail and tells everything it finds.
+///
+/// A trail may be written meanwhile: its files are listed first, then measured, and nothing beyond is looked at.
+/// Logs of the Python tool are read too; which of both it is, the first line of the first file decides.
+///
+/// The directory is not trusted, but a chain alone can't convict an owner who rewrote all of it, or cut its end:
+/// [`Verification::basis`] says what a verdict stands on.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is verified before `run`"]
+pub struct Verifier {
+    path: PathBuf,
+}
+
+impl Verifier {
+    /// Prepares to verify the trail at `path`: a directory, or one file of a trail.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        Self { path: path.as_ref().to_owned() }
+    }
+
+    /// Verifies.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] and [`Error::Unreadable`] for what can't be read. What is wrong in the trail is no error.
+    pub fn run(&self) -> Result<Verification, Error> {
+        let directory = std::fs::metadata(&self.path).map_err(Error::io("open", &self.path))?.is_dir();
+        if directory {
+            let files = directory::list(&self.path)?;
+            verify_files(&self.path, &files, Extent::Whole, &mut |_| {})
+        } else {
+            let file = TrailFile::alone(&self.path)?;
+            verify_files(&self.path, &[file], Extent::File, &mut |_| {})
+        }
+    }
+}
+
+/// How much of a trail is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// The whole trail.
+    Whole,
+    /// Its newest files.
+    Newest,
+    /// One file by itself.
+    File,
+}
+
+/// Verifies `files`, and shows every entry to `observe` on the way.
+pub(crate) fn verify_files(
+    path: &Path,
+    files: &[TrailFile],
+    extent: Extent,
+    observe: &mut dyn FnMut(Said<'_>),
+) -> Result<Verification, Error> {
+    let mut seen = Seen::default();
+    let writer = directory::writer(files)?;
+    match writer {
+        Writer::Native => {
+            note_permissions(path, files, extent, &mut seen)?;
+            let mut rule = match extent {
+                Extent::Whole => Native::whole(),
+                Extent::Newest => Native::part(),
+                Extent::File => Native::file(),
+            };
+            walk::walk(files, &mut rule, &mut seen, observe)?;
+        }
+        Writer::Tool => {
+            let mut rule = if extent == Extent::Whole { Tool::whole() } else { Tool::part() };
+            walk::walk(files, &mut rule, &mut seen, observe)?;
+        }
+    }
+    Ok(conclude(path, files, extent, writer, seen))
+}
+
+fn note_permissions(path: &Path, files: &[TrailFile], extent: Extent, seen: &mut Seen) -> Result<(), Error> {
+    let mut look = |name: &str, path: &Path| {
+        let metadata = std::fs::symlink_metadata(path).map_err(Error::io("open", path))?;
+        if let Some(mode) = access::loose_mode(&metadata) {
+            seen.notice(Notice::LoosePermissions { file: name.to_owned(), mode: format!("{mode:04o}") });
+        }
+        Ok(())
+    };
+    if extent != Extent::File {
+        look(".", path)?;
+    }
+    files.iter().try_for_each(|file| look(&file.name, &file.path))
+}
+
+fn conclude(path: &Path, files: &[TrailFile], extent: Extent, writer: Writer, seen: Seen) -> Verification {
+    let (verdict, basis) = judge(extent, writer, &seen);
+    Verification {
+        path: path.to_owned(),
+        verdict,
+        basis,
+        entries: seen.entries,
+        files: files.iter().map(|file| file.name.clone()).collect(),
+        first: seen.first,
+        last: seen.last.map(|spot| Place::new(spot.seq, spot.hash, spot.time)),
+        findings: seen.findings,
+        findings_total: seen.findings_total,
+        notices: seen.notices,
+        notices_total: seen.notices_total,
+    }
+}
+
+fn judge(extent: Extent, writer: Writer, seen: &Seen) -> (Verdict, String) {
+    if seen.findings_total > 0 {
+        return (Verdict::Tampered, count(seen.findings_total, "finding", "findings"));
+    }
+    if let Some(reason) = &seen.stopped {
+        return (Verdict::Unverifiable, reason.clone());
+    }
+    if seen.entries == 0 {
+        return (Verdict::Unverifiable, "there are no entries".to_owned());
+    }
+    let by = match writer {
+        Writer::Native => "by the chain only: who owns the directory could have rewritten it, or cut its end",
+        Writer::Tool => {
+            "by the Python tool's chain of 64-bit hashes only: who owns the directory could have rewritten it, or \
+             cut its end"
+        }
+    };
+    let where_from = match extent {
+        Extent::Whole => "",
+        Extent::Newest => "; of the period: what came before its first entry is taken on trust",
+        Extent::File => "; one file: what came before its first entry is taken on trust",
+    };
+    (Verdict::Intact, format!("{by}{where_from}"))
+}

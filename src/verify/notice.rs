@@ -1,0 +1,61 @@
+//! A notice: worth knowing about a trail, and no reason to doubt it. Notices never change a verdict.
+
+use std::fmt;
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use crate::escape::Escaped;
+
+/// What verification remarks about a trail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Notice {
+    /// The newest file ends inside a line, as a crash leaves it. Opening the trail sets the bytes aside.
+    TornTail {
+        /// The file's name.
+        file: String,
+        /// Where the unfinished line begins.
+        offset: u64,
+        /// Its bytes.
+        length: u64,
+    },
+    /// The directory or a file lets in more than its owner and a reading group.
+    LoosePermissions {
+        /// The file's name; `.` for the directory.
+        file: String,
+        /// The mode, in octal digits.
+        mode: String,
+    },
+    /// Between two entries lie whole days, in UTC, without any.
+    DaysWithoutEntries {
+        /// The first such day.
+        from: NaiveDate,
+        /// The last.
+        to: NaiveDate,
+        /// How many.
+        days: u64,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TornTail { file, offset, length } => write!(
+                f,
+                "torn_tail: {} ends with {length} bytes of an unfinished line (byte {offset}), as a crash leaves it",
+                Escaped(file.as_str())
+            ),
+            Self::LoosePermissions { file, mode } => {
+                write!(f, "loose_permissions: {} has mode {mode}", Escaped(file.as_str()))
+            }
+            Self::DaysWithoutEntries { from, to, .. } if from == to => {
+                write!(f, "days_without_entries: {from}")
+            }
+            Self::DaysWithoutEntries { from, to, days } => {
+                write!(f, "days_without_entries: {from} to {to} ({days} days)")
+            }
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! A walk over the files of a trail: what each line is, one after the other, and what is wrong with it.
+//!
+//! It goes on after a finding, and reads each file once. Whoever walks may look at every entry on the way.
+
+use chrono::{Days, NaiveDate};
+
+use super::{Finding, FindingKind, Notice, Verification, cursor::Break};
+use crate::{
+    digest::Digest, directory::TrailFile, error::Error, lines::Piece, timestamp::Timestamp, verify::Place,
+};
+
+/// How much of a value is shown in a finding.
+const SHOWN: usize = 200;
+
+/// What the walk has seen so far.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(super) entries: u64,
+    pub(super) first: Option<Place>,
+    pub(super) last: Option<Spot>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) findings_total: u64,
+    pub(super) notices: Vec<Notice>,
+    pub(super) notices_total: u64,
+    /// Why nothing more can be told.
+    pub(super) stopped: Option<String>,
+    latest_day: Option<NaiveDate>,
+    /// The line before was malformed and did not end like an entry.
+    open_damage: bool,
+}
+
+/// The last entry; its text is made when the walk is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    pub(super) seq: Option<u64>,
+    pub(super) hash: Digest,
+    pub(super) time: Timestamp,
+}
+
+/// Where in the trail the walk is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At<'a> {
+    pub(super) file: &'a TrailFile,
+    /// From 1.
+    pub(super) line: u64,
+    pub(super) offset: u64,
+}
+
+/// What an entry says, in whichever format it was written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said<'a> {
+    /// As canonical text between its quotes.
+    pub(crate) actor: &'a [u8],
+    /// As canonical text between its quotes.
+    pub(crate) event_type: &'a [u8],
+    pub(crate) time: Timestamp,
+}
+
+/// Why a line is no entry.
+#[derive(Debug)]
+pub(super) struct NoEntry {
+    pub(super) expected: String,
+    pub(super) found: String,
+}
+
+/// How the lines of one format are checked.
+pub(super) trait Rule {
+    /// The most bytes of a line, with its newline.
+    const LIMIT: usize;
+
+    /// Whether a line may have been parted from the one before it by damage.
+    fn begins_like_an_entry(bytes: &[u8]) -> bool;
+
+    /// Whether a line is complete to the right.
+    fn ends_like_an_entry(bytes: &[u8]) -> bool;
+
+    /// Checks a line and its place. `Err` if it is no entry.
+    fn check(
+        &mut self,
+        at: At<'_>,
+        bytes: &[u8],
+        seen: &mut Seen,
+        observe: &mut dyn FnMut(Said<'_>),
+    ) -> Result<(), NoEntry>;
+
+    /// Learns that a line was no entry: what follows can't be held against it.
+    fn pass_malformed(&mut self);
+}
+
+/// Walks over `files` with `rule`. The last of them is the trail's newest file.
+pub(super) fn walk<R: Rule>(
+    files: &[TrailFile],
+    rule: &mut R,
+    seen: &mut Seen,
+    observe: &mut dyn FnMut(Said<'_>),
+) -> Result<(), Error> {
+    for (number, file) in files.iter().enumerate() {
+        let newest = number + 1 == files.len();
+        let mut lines = file.lines(R::LIMIT)?;
+        let mut line = 0;
+        while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
+            line += 1;
+            match piece {
+                Piece::Line { offset, bytes } => {
+                    let at = At { file, line, offset };
+                    match rule.check(at, bytes, seen, observe) {
+                        Ok(()) => seen.open_damage = false,
+                        Err(why) => {
+                            rule.pass_malformed();
+                            let ends = R::ends_like_an_entry(bytes);
+                            seen.malformed(at, &why, R::begins_like_an_entry(bytes), ends);
+                        }
+                    }
+                    if seen.stopped.is_some() {
+                        return Ok(());
+                    }
+                }
+                Piece::Long { offset, length, start } => {
+                    rule.pass_malformed();
+                    let why = NoEntry {
+                        expected: format!("at most {} bytes", R::LIMIT - 1),
+                        found: format!("a line of {length} bytes"),
+                    };
+                    seen.malformed(At { file, line, offset }, &why, R::begins_like_an_entry(start), true);
+                }
+                Piece::Rest { offset, length, .. } if newest => {
+                    seen.notice(Notice::TornTail { file: file.name.clone(), offset, length });
+                }
+                Piece::Rest { offset, length, start } => {
+                    rule.pass_malformed();
+                    let why = NoEntry {
+                        expected: "a newline at the end of a file that is not the newest".to_owned(),
+                        found: format!("{length} bytes without one"),
+                    };
+                    seen.malformed(At { file, line, offset }, &why, R::begins_like_an_entry(start), true);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Seen {
+    pub(super) fn finding(&mut self, finding: Finding) {
+        self.findings_total += 1;
+        if self.findings.len() < Verification::LISTED {
+            self.findings.push(finding);
+        }
+    }
+
+    pub(super) fn notice(&mut self, notice: Notice) {
+        self.notices_total += 1;
+        if self.notices.len() < Verification::LISTED {
+            self.notices.push(notice);
+        }
+    }
+
+    /// A line that is no entry. One that was parted in two is one finding, at its first part.
+    fn malformed(&mut self, at: At<'_>, why: &NoEntry, begins: bool, ends: bool) {
+        let parted = self.open_damage && !begins;
+        self.open_damage = !ends;
+        if !parted {
+            self.finding(at.finding(FindingKind::MalformedLine, None, &why.expected, &why.found));
+        }
+    }
+
+    /// A line that is an entry.
+    pub(super) fn entry(&mut self, seq: Option<u64>, hash: Digest, time: Timestamp) {
+        self.entries += 1;
+        if self.first.is_none() {
+            self.first = Some(Place::new(seq, hash, time));
+        }
+        self.last = Some(Spot { seq, hash, time });
+    }
+
+    /// An entry of that day, in its place.
+    pub(super) fn day(&mut self, day: NaiveDate) {
+        match self.latest_day {
+            Some(latest) if day <= latest => {}
+            Some(latest) => {
+                self.latest_day = Some(day);
+                let days = day.signed_duration_since(latest).num_days().unsigned_abs() - 1;
+                let from = latest.checked_add_days(Days::new(1));
+                let to = day.checked_sub_days(Days::new(1));
+                if let (1.., Some(from), Some(to)) = (days, from, to) {
+                    self.notice(Notice::DaysWithoutEntries { from, to, days });
+                }
+            }
+            None => self.latest_day = Some(day),
+        }
+    }
+}
+
+impl At<'_> {
+    /// A finding at this line.
+    pub(super) fn finding(
+        &self,
+        kind: FindingKind,
+        seq: Option<u64>,
+        expected: &str,
+        found: &str,
+    ) -> Finding {
+        Finding {
+            kind,
+            file: self.file.name.clone(),
+            line: Some(self.line),
+            offset: Some(self.offset),
+            seq,
+            expected: shown(expected),
+            found: shown(found),
+        }
+    }
+
+    /// A finding about a place in the chain: on a file's first line it is about what is missing before the file.
+    pub(super) fn broken(&self, seq: Option<u64>, found: &Break) -> Finding {
+        let mut finding = self.finding(found.kind, seq, &found.expected, &found.found);
+        if self.line == 1 && matches!(found.kind, FindingKind::SequenceGap | FindingKind::ChainBroken) {
+            finding.kind = FindingKind::MissingFile;
+            finding.line = None;
+            finding.offset = None;
+            if found.kind == FindingKind::SequenceGap {
+                finding.expected = format!("seq {}", found.expected);
+                finding.found = format!("seq {}", found.found);
+            } else {
+                finding.expected = format!("prev_hash {}", found.expected);
+                finding.found = format!("prev_hash {}", found.found);
+            }
+        }
+        finding
+    }
+}
+
+/// As much of a text as a finding shows.
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}

@@ -152,8 +152,11 @@ impl StandIn {
 
     /// Ends the server and all its connections at once, wherever they are.
     pub(crate) fn kill(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+        let Some(runtime) = self.runtime.take() else { return };
+        runtime.shutdown_background();
+        // The sockets are closed by a thread of the runtime's, a little later.
+        while std::net::TcpStream::connect(self.address).is_ok() {
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 

@@ -272,7 +272,7 @@ pub(crate) fn refusal(action: &'static str, answer: Answer) -> Error {
 }
 
 pub(crate) fn not_recorded(action: &'static str, event: &'static str) -> impl FnOnce(NotRecorded) -> Error {
-    move |source| Error::NotRecorded { action, event, source }
+    move |source| Error::NotRecorded { action, event, source: Box::new(source) }
 }
 
 pub(crate) fn outcome_not_recorded(
@@ -286,7 +286,7 @@ pub(crate) fn outcome_not_recorded(
         event,
         task_id,
         external_task_id,
-        source,
+        source: Box::new(source),
     }
 }
 

@@ -50,7 +50,7 @@ pub enum Error {
         /// The event that is missing from the trail.
         event: &'static str,
         /// Why it could not be recorded.
-        source: NotRecorded,
+        source: Box<NotRecorded>,
     },
 
     /// The vendor has answered, and that could not be recorded. The ids are what the trail lacks.
@@ -70,7 +70,7 @@ pub enum Error {
         /// The id that the task was submitted under, where it is known.
         external_task_id: Option<String>,
         /// Why it could not be recorded.
-        source: NotRecorded,
+        source: Box<NotRecorded>,
     },
 
     /// The vendor refused.

@@ -143,10 +143,11 @@ fn names(directory: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         // A name that is no Unicode isn't one of ours.
-        if let Ok(name) = entry?.file_name().into_string() {
-            if name.starts_with("audit-") && name.ends_with(".jsonl") {
-                names.push(name);
-            }
+        if let Ok(name) = entry?.file_name().into_string()
+            && name.starts_with("audit-")
+            && name.ends_with(".jsonl")
+        {
+            names.push(name);
         }
     }
     Ok(names)

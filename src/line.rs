@@ -24,8 +24,6 @@ const HASH: &[u8] = b", \"hash\": \"";
 pub(crate) struct Line<'a> {
     /// Canonical text between the quotes; [`canonical::decode`] reads it.
     pub(crate) actor: &'a [u8],
-    /// Canonical text of the object, where there is one.
-    pub(crate) context: Option<&'a [u8]>,
     /// Canonical text of the object.
     pub(crate) details: &'a [u8],
     /// Canonical text between the quotes.
@@ -47,15 +45,12 @@ impl<'a> Line<'a> {
         let mut text = Recogniser::new(bytes);
         text.expect("{\"actor\": ")?;
         let actor = text.string()?;
-        let context = if text.accept(b", \"context\": ") {
-            let object = object(bytes, &mut text, "`context` as an object")?;
-            if object == b"{}" {
+        if text.accept(b", \"context\": ") {
+            let context = object(bytes, &mut text, "`context` as an object")?;
+            if context == b"{}" {
                 return Err(Malformed { at: text.position(), what: "a `context` with something in it" });
             }
-            Some(object)
-        } else {
-            None
-        };
+        }
         text.expect(", \"details\": ")?;
         let details = object(bytes, &mut text, "`details` as an object")?;
         text.expect(", \"event_type\": ")?;
@@ -90,7 +85,7 @@ impl<'a> Line<'a> {
             return Err(Malformed { at: text.position(), what: "the end of the line" });
         }
         let computed = Digest::new(hash(&bytes[..hashed], stated_previous), stated.length());
-        Ok(Self { actor, context, details, event_type, previous, seq, time, stated, computed })
+        Ok(Self { actor, details, event_type, previous, seq, time, stated, computed })
     }
 
     /// Whether the line's bytes are those that were hashed.

@@ -88,11 +88,12 @@ impl Rule for Native {
                 return Err(no_entry(&malformed, bytes));
             }
         };
-        if line.is("audit_started") && line.holds() {
-            if let Some(format) = foreign(&line) {
-                seen.stopped = Some(unknown_format(at, &format));
-                return Ok(());
-            }
+        if line.is("audit_started")
+            && line.holds()
+            && let Some(format) = foreign(&line)
+        {
+            seen.stopped = Some(unknown_format(at, &format));
+            return Ok(());
         }
         let length = *self.length.get_or_insert(line.stated.length());
         if line.stated.length() != length {
@@ -111,10 +112,10 @@ impl Rule for Native {
         }
         let mut broken = self.course.follow(&line);
         // The clock is the last thing to hold against a line.
-        if broken.as_ref().is_none_or(|broken| broken.kind == FindingKind::ClockWentBack) {
-            if let Some(wrong_file) = self.wrong_file(at, &line) {
-                broken = Some(wrong_file);
-            }
+        if broken.as_ref().is_none_or(|broken| broken.kind == FindingKind::ClockWentBack)
+            && let Some(wrong_file) = self.wrong_file(at, &line)
+        {
+            broken = Some(wrong_file);
         }
         if let Some(broken) = broken {
             seen.finding(at.broken(Some(line.seq), &broken));

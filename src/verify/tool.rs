@@ -110,10 +110,11 @@ impl Rule for Tool {
             seen.finding(at.finding(FindingKind::HashMismatch, None, &expected, &found));
             return Ok(());
         }
-        if let Some([expected, other]) = expected {
-            if line.previous != expected && line.previous != other {
-                seen.finding(at.finding(FindingKind::ChainBroken, None, &expected, &line.previous));
-            }
+        if let Some([expected, other]) = expected
+            && line.previous != expected
+            && line.previous != other
+        {
+            seen.finding(at.finding(FindingKind::ChainBroken, None, &expected, &line.previous));
         }
         seen.day(line.time.date());
         Ok(())

@@ -19,7 +19,19 @@ const ORDER: [&[&str]; 12] = [
     &["settings"],
     &["trail"],
     &["log", "builder"],
-    &["fields", "json", "layer", "not_recorded", "macros", "site", "outcome", "audit_span", "try_audit", "private", "global"],
+    &[
+        "fields",
+        "json",
+        "layer",
+        "not_recorded",
+        "macros",
+        "site",
+        "outcome",
+        "audit_span",
+        "try_audit",
+        "private",
+        "global",
+    ],
     &["kling"],
 ];
 

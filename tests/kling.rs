@@ -732,10 +732,13 @@ async fn each_change_is_recorded_once_whoever_sees_it() {
     let studio = Studio::new();
     let task = studio.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
 
+    // Alone, so that the answers to two queries can't overtake each other.
+    let progress = studio.client.query(&task).await.unwrap();
     let again = task.clone();
     let (one, other) = tokio::join!(studio.client.wait(&task), studio.client.wait(&again));
     let third = studio.client.wait(&task).await.unwrap();
 
+    assert_eq!(progress.status, TaskStatus::Processing);
     assert_eq!(one.unwrap(), other.unwrap());
     assert_eq!(third.credits.as_deref(), Some("1"));
     let mut trail = studio.trail();

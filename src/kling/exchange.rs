@@ -121,6 +121,8 @@ impl Exchange {
             .user_agent(concat!("kling-audit/", env!("CARGO_PKG_VERSION")))
             .timeout(timeout)
             .connect_timeout((timeout / 2).min(Duration::from_secs(10)))
+            // Not on a connection that the server is about to close: an answer lost there would be ambiguous.
+            .pool_idle_timeout(Duration::from_secs(20))
             // A redirect would take a submission, and the token, to where the intent does not say.
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())

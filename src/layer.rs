@@ -115,6 +115,7 @@ impl AuditLayer {
     #[must_use]
     pub fn new(log: &AuditLog) -> Self {
         LAYERS.fetch_add(1, Ordering::Relaxed);
+        log.note_layer();
         Self { log: log.clone(), before: Vec::new(), log_records: false }
     }
 

@@ -13,6 +13,8 @@ mod escape;
 mod fields;
 mod global;
 mod json;
+#[cfg(feature = "kling")]
+pub mod kling;
 mod layer;
 mod line;
 mod lines;

@@ -146,7 +146,8 @@ macro_rules! try_audit {
 /// ```
 ///
 /// Unlike an event, a span depends on the subscriber: a filter for the whole stack can drop it. That is said on
-/// standard error and counted by the log as not recorded.
+/// standard error and counted by the log as not recorded. With `log:` it is no loss where that log has no layer in
+/// any stack: for libraries that record their events in a log which they were given.
 #[macro_export]
 macro_rules! audit_span {
     ($($all:tt)*) => {
@@ -380,7 +381,7 @@ macro_rules! __audit {
         const __NAMES: $crate::__private::Names = &[$($name),*];
         $crate::__audit_once!(__NAMES);
         const _: () = $crate::__private::assert!(!$type.is_empty(), "the span's name is empty");
-        $crate::__private::span(&__SITE, $parent, &[
+        $crate::__private::span(&__SITE, $parent, $log, &[
             $crate::__private::None,
             $($crate::__private::Some($value as &dyn $crate::__private::Value)),*
         ])

@@ -77,20 +77,21 @@ impl NotRecorded {
 
 impl fmt::Display for NotRecorded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoLog => {
-                "no audit log was reached: add `AuditLog::layer` to the subscriber, or call `AuditLog::set_global`"
-            }
-            Self::Filtered => {
-                "a filter of the whole subscriber dropped an audit span: filter per layer, or let `audit=info` through"
-            }
-            Self::Reentered => "it comes from inside a log that is recording on this thread",
-            Self::Reserved(_) => "its event type is reserved",
-            Self::Invalid(_) => "it can't be an entry",
-            Self::Poisoned(_) => "the log is poisoned",
-            Self::Closed(_) => "the log was closed",
-            Self::WriteFailed(_) => "it could not be written",
-        })
+        f.write_str("an audit event was not recorded: ")?;
+        match self {
+            Self::NoLog => f.write_str(
+                "no audit log was reached: add `AuditLog::layer` to the subscriber, or call `AuditLog::set_global`",
+            ),
+            Self::Filtered => f.write_str(
+                "a filter of the whole subscriber dropped an audit span: filter per layer, or let `audit=info` through",
+            ),
+            Self::Reentered => f.write_str("it comes from inside a log that is recording on this thread"),
+            Self::Reserved(error)
+            | Self::Invalid(error)
+            | Self::Poisoned(error)
+            | Self::Closed(error)
+            | Self::WriteFailed(error) => error.fmt(f),
+        }
     }
 }
 
@@ -119,17 +120,13 @@ impl From<Error> for NotRecorded {
     }
 }
 
-/// A loss as it is told: the reason and its source on one line.
+/// A loss as it is told.
 #[derive(Debug)]
 struct Loss<'a>(&'a NotRecorded);
 
 impl fmt::Display for Loss<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an audit event was not recorded: {}", self.0)?;
-        if let Some(source) = self.0.source() {
-            write!(f, ": {source}")?;
-        }
-        f.write_str("; further losses of this kind are counted only")
+        write!(f, "{}; further losses of this kind are counted only", self.0)
     }
 }
 

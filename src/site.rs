@@ -162,7 +162,12 @@ fn enclosing(dispatch: &Dispatch, event: &Event<'_>, log: &AuditLog) -> Enclosin
 }
 
 /// Opens a span.
-pub fn span(site: &'static Site, parent: Parent, values: &[Option<&dyn Value>]) -> Span {
+pub fn span(
+    site: &'static Site,
+    parent: Parent,
+    log: Option<&AuditLog>,
+    values: &[Option<&dyn Value>],
+) -> Span {
     let values = site.metadata.fields().value_set_all(site.values(values));
     let guard = Frame::new(address(&values), Message::Keep).enter(None);
     let span = if dispatcher::get_default(|dispatch| site.is_wanted(dispatch)) {
@@ -177,15 +182,20 @@ pub fn span(site: &'static Site, parent: Parent, values: &[Option<&dyn Value>]) 
     match guard.answer() {
         Some(Ok(_)) => {}
         Some(Err(failure)) => failure.tell(),
-        None => unseen().tell(),
+        None if log.is_some_and(|log| !log.has_layer()) => {}
+        None => unseen(log).tell(),
     }
     span
 }
 
 /// Why no layer saw a span. If there is a log to be reached, it counts the loss.
-fn unseen() -> NotRecorded {
+fn unseen(log: Option<&AuditLog>) -> NotRecorded {
     if SinkGuard::is_active() {
         return NotRecorded::Reentered;
+    }
+    if let Some(log) = log {
+        log.count_not_recorded();
+        return NotRecorded::Filtered;
     }
     let reached = dispatcher::get_default(|dispatch| {
         dispatch.downcast_ref::<AuditLayer>().map(|layer| layer.log().clone())

@@ -135,7 +135,7 @@ macro_rules! try_audit {
 /// A span whose opening and closing are recorded: a `tracing::Span` with target `audit` and level INFO.
 ///
 /// The first literal is its name. After it come fields as in [`audit!`](crate::audit), `tracing::field::Empty` for
-/// those that `Span::record` gives later, and the options `level:` and `parent:`.
+/// those that `Span::record` gives later, and the options `level:`, `parent:` and `log:`.
 ///
 /// ```
 /// let span = kling_audit::audit_span!("nightly_export", actor = "cron", rows = tracing::field::Empty);
@@ -187,9 +187,9 @@ macro_rules! __audit {
             __parent => $crate::__audit!(@ $kind $l [__parent] $g $t $f $($($rest)*)?),
         }
     };
-    (@ event $l:tt $p:tt $g:tt $t:tt $f:tt log: $log:expr $(, $($rest:tt)*)?) => {
+    (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt log: $log:expr $(, $($rest:tt)*)?) => {
         match &$log {
-            __log => $crate::__audit!(@ event $l $p [$crate::__private::log(__log)] $t $f $($($rest)*)?),
+            __log => $crate::__audit!(@ $kind $l $p [$crate::__private::log(__log)] $t $f $($($rest)*)?),
         }
     };
 
@@ -367,7 +367,7 @@ macro_rules! __audit {
             $($crate::__private::Some($value as &dyn $crate::__private::Value)),*
         ])
     }};
-    (@ span [$level:expr] [$parent:expr] $log:tt [$type:literal] { $(($name:expr, $value:expr))* }) => {{
+    (@ span [$level:expr] [$parent:expr] [$log:expr] [$type:literal] { $(($name:expr, $value:expr))* }) => {{
         static __CALLSITE: $crate::__private::DefaultCallsite = $crate::__private::DefaultCallsite::new(&__META);
         static __META: $crate::__private::Metadata<'static> = $crate::__private::metadata! {
             name: $type,

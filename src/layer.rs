@@ -27,9 +27,11 @@ use crate::{
 };
 
 mod frame;
+pub(crate) mod probe;
 mod span;
 
 pub(crate) use frame::{Frame, SinkGuard, address};
+use probe::Probe;
 pub(crate) use span::Enclosing;
 use span::SpanState;
 
@@ -157,6 +159,13 @@ impl AuditLayer {
         !SinkGuard::is_active() && !self.before.contains(&self.log.trail_id())
     }
 
+    /// Notes that a probe of a self-test came as far as this.
+    fn note(&self, probe: Probe, trail: TrailId) {
+        if self.is_listening() {
+            probe.arrive(trail);
+        }
+    }
+
     /// The draft of an event, if it is this layer's.
     fn render(&self, event: &Event<'_>, frame: Option<&Frame>) -> Option<Draft> {
         if !self.captures(event.metadata()) {
@@ -228,8 +237,11 @@ where
             }
             frame.update();
         }
+        if let Some(probe) = Probe::of(event.metadata()) {
+            return self.note(probe, trail);
+        }
         let Some(mut draft) = self.render(event, frame.as_ref()) else { return };
-        Enclosing::of(context.event_scope(event).into_iter().flatten(), trail).complete(&mut draft);
+        Enclosing::of(context.event_scope(event).into_iter().flatten(), &self.log).complete(&mut draft);
         settle(frame, record(&self.log, draft));
     }
 
@@ -237,11 +249,14 @@ where
         if !self.captures(attributes.metadata()) {
             return;
         }
+        let trail = self.log.trail_id();
+        if let Some(probe) = Probe::of(attributes.metadata()) {
+            return self.note(probe, trail);
+        }
         let mut draft = fields::of_span(attributes);
         let Some(span) = context.span(id) else { return };
-        let trail = self.log.trail_id();
         let state = SpanState::new(trail, attributes.metadata().name(), &draft);
-        Enclosing::of(span.scope().skip(1), trail).complete(&mut draft);
+        Enclosing::of(span.scope().skip(1), &self.log).complete(&mut draft);
         let frame = Frame::of(address(attributes.values()));
         let receipt = settle(frame, record(&self.log, draft));
         state.opened(receipt.map(|receipt| receipt.seq)).put_into(&mut span.extensions_mut());
@@ -272,9 +287,13 @@ where
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(span) = context.span(&id).filter(|span| self.captures(span.metadata())) else { return };
         let trail = self.log.trail_id();
+        if Probe::of(span.metadata()).is_some() {
+            return Probe::close(trail);
+        }
         let Some(state) = SpanState::take_from(&mut span.extensions_mut(), trail) else { return };
         let mut draft = state.close();
-        Enclosing::of(span.scope().skip(1), trail).complete(&mut draft);
+        draft.context.source = Some(fields::source(span.metadata()));
+        Enclosing::of(span.scope().skip(1), &self.log).complete(&mut draft);
         settle(None, record(&self.log, draft));
     }
 }

@@ -28,6 +28,7 @@ mod receipt;
 mod redaction;
 mod report;
 mod segment;
+mod self_test;
 mod settings;
 mod site;
 mod timestamp;
@@ -48,6 +49,7 @@ pub use self::{
     outcome::Outcome,
     receipt::{ParseTrailIdError, Receipt, TrailId},
     report::{Report, Reporter, report},
+    self_test::{Culprit, SelfTestError},
     settings::Durability,
     verify::{Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, verify},
 };

@@ -4,6 +4,7 @@
 
 use std::{
     fmt,
+    panic::{RefUnwindSafe, UnwindSafe},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -239,6 +240,11 @@ impl AuditLog {
         &self.handle.shared.directory
     }
 
+    /// The names of fields that entries take over from the spans around them.
+    pub(crate) fn inherited(&self) -> &[String] {
+        &self.handle.shared.rules.inherit
+    }
+
     /// Whether both are handles of one trail.
     pub(crate) fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.handle, &other.handle)
@@ -259,6 +265,11 @@ impl AuditLog {
         self.handle.shared.not_recorded.fetch_add(1, Ordering::Relaxed);
     }
 }
+
+// A panic can come up inside a log only where it asks the caller's clock for the time, and that is before anything is
+// linked: what is seen after an unwind is a whole trail.
+impl UnwindSafe for AuditLog {}
+impl RefUnwindSafe for AuditLog {}
 
 impl fmt::Debug for AuditLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

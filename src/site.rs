@@ -52,7 +52,7 @@ impl Site {
     }
 
     /// Whether the subscriber wants what happens here, asked as `tracing`'s own macros ask.
-    fn is_wanted(&self, dispatch: &Dispatch) -> bool {
+    pub(crate) fn is_wanted(&self, dispatch: &Dispatch) -> bool {
         let level = self.metadata.level();
         if *level > STATIC_MAX_LEVEL || *level > LevelFilter::current() {
             return false;
@@ -152,13 +152,18 @@ fn deliver(
     recorded.or(behind).unwrap_or(Err(NotRecorded::NoLog))
 }
 
+/// The log that an event of a macro goes to first, where none is named.
+pub(crate) fn reached(dispatch: &Dispatch) -> Option<AuditLog> {
+    dispatch.downcast_ref::<AuditLayer>().map(|layer| layer.log().clone()).or_else(global::get)
+}
+
 /// What the audit spans around `event` say, without the context that a layer is given.
 fn enclosing(dispatch: &Dispatch, event: &Event<'_>, log: &AuditLog) -> Enclosing {
     let Some(registry) = dispatch.downcast_ref::<Registry>() else { return Enclosing::default() };
     let current = dispatch.current_span();
     let id = if event.is_contextual() { current.id() } else { event.parent() };
     let scope = id.and_then(|id| registry.span(id)).map(|span| span.scope());
-    Enclosing::of(scope.into_iter().flatten(), log.trail_id())
+    Enclosing::of(scope.into_iter().flatten(), log)
 }
 
 /// Opens a span.
@@ -197,10 +202,7 @@ fn unseen(log: Option<&AuditLog>) -> NotRecorded {
         log.count_not_recorded();
         return NotRecorded::Filtered;
     }
-    let reached = dispatcher::get_default(|dispatch| {
-        dispatch.downcast_ref::<AuditLayer>().map(|layer| layer.log().clone())
-    });
-    match reached.or_else(global::get) {
+    match dispatcher::get_default(reached) {
         Some(log) => {
             log.count_not_recorded();
             NotRecorded::Filtered

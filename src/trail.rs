@@ -112,7 +112,12 @@ impl Trail {
         settings.access.create_directory(&directory).map_err(Error::io("create", &directory))?;
         let lock = take_lock(&directory, settings.access)?;
         let files = directory::list(&directory)?;
-        let rules = Rules { actor: settings.actor.clone(), redaction: settings.redaction.clone() };
+        let rules = Rules {
+            actor: settings.actor.clone(),
+            inherit: settings.inherit.clone(),
+            redaction: settings.redaction.clone(),
+            source_location: settings.source_location,
+        };
         let mut trail = Self {
             id: TrailId::new([0; 16]),
             length: settings.hash_length.unwrap_or_default(),

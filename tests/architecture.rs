@@ -22,7 +22,7 @@ const ORDER: [&[&str]; 15] = [
     &["json", "not_recorded", "global"],
     &["fields", "outcome"],
     &["layer"],
-    &["site", "macros", "audit_span", "try_audit"],
+    &["site", "self_test", "macros", "audit_span", "try_audit"],
     &["kling"],
 ];
 

@@ -62,8 +62,7 @@ impl Prefix {
             return Err(fault);
         }
         name_type(&mut draft)?;
-        draft.context.source =
-            rules.source_location.then(|| draft.context.source.take().unwrap_or_default());
+        draft.context.source = rules.source_location.then(|| draft.context.source.take().unwrap_or_default());
         redact(&mut draft, &rules.redaction);
         if draft.actor.is_none() {
             draft.actor = Some(rules.actor.clone().into());

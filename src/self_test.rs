@@ -58,7 +58,9 @@ pub enum Culprit {
     NoSubscriber,
 
     /// The current subscriber has no layer of this log.
-    #[error("no layer of this log is in the current subscriber: add `AuditLog::layer` to it, before all others")]
+    #[error(
+        "no layer of this log is in the current subscriber: add `AuditLog::layer` to it, before all others"
+    )]
     NoLayer,
 
     /// A filter that holds for the whole subscriber, such as an `EnvFilter` that was added as a layer.
@@ -79,7 +81,9 @@ pub enum Culprit {
     Layer,
 
     /// A layer panicked, and so will whoever sends an audit event. Standard error has its message.
-    #[error("another layer panics when it is given an audit event or span: take it out of the subscriber, or mend it")]
+    #[error(
+        "another layer panics when it is given an audit event or span: take it out of the subscriber, or mend it"
+    )]
     Panic,
 }
 

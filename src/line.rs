@@ -24,6 +24,8 @@ const HASH: &[u8] = b", \"hash\": \"";
 pub(crate) struct Line<'a> {
     /// Canonical text between the quotes; [`canonical::decode`] reads it.
     pub(crate) actor: &'a [u8],
+    /// Canonical text of the object; empty where there is none.
+    pub(crate) context: &'a [u8],
     /// Canonical text of the object.
     pub(crate) details: &'a [u8],
     /// Canonical text between the quotes.
@@ -45,8 +47,9 @@ impl<'a> Line<'a> {
         let mut text = Recogniser::new(bytes);
         text.expect("{\"actor\": ")?;
         let actor = text.string()?;
+        let mut context: &[u8] = b"";
         if text.accept(b", \"context\": ") {
-            let context = object(bytes, &mut text, "`context` as an object")?;
+            context = object(bytes, &mut text, "`context` as an object")?;
             if context == b"{}" {
                 return Err(Malformed { at: text.position(), what: "a `context` with something in it" });
             }
@@ -85,7 +88,7 @@ impl<'a> Line<'a> {
             return Err(Malformed { at: text.position(), what: "the end of the line" });
         }
         let computed = Digest::new(hash(&bytes[..hashed], stated_previous), stated.length());
-        Ok(Self { actor, details, event_type, previous, seq, time, stated, computed })
+        Ok(Self { actor, context, details, event_type, previous, seq, time, stated, computed })
     }
 
     /// Whether the line's bytes are those that were hashed.

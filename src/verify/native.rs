@@ -103,7 +103,14 @@ impl Rule for Native {
             });
         }
         seen.entry(Some(line.seq), line.stated, line.time);
-        observe(Said { actor: line.actor, event_type: line.event_type, time: line.time });
+        observe(Said {
+            actor: line.actor,
+            event_type: line.event_type,
+            time: line.time,
+            seq: Some(line.seq),
+            context: line.context,
+            details: line.details,
+        });
         if !line.holds() {
             self.course.follow_damaged(&line);
             let (expected, found) = (line.computed.to_string(), line.stated.to_string());

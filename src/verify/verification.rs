@@ -219,7 +219,7 @@ impl fmt::Display for Verification {
         for (name, place) in [("first", &self.first), ("last ", &self.last)] {
             if let Some(place) = place {
                 let seq = place.seq.map(|seq| format!("seq {seq}  ")).unwrap_or_default();
-                writeln!(f, "  {name}  {seq}{}  {}", place.text, place.hash)?;
+                writeln!(f, "  {name}  {seq}{}\n         {}", place.text, place.hash)?;
             }
         }
         for finding in &self.findings {

@@ -53,7 +53,7 @@ fn mixed_trail(directory: &Path, entries: u64) {
         let mut tasks: Vec<(String, &str)> = Vec::new();
         tracing::subscriber::with_default(subscriber, || {
             for number in 0..entries / runs {
-                micros.fetch_add(random.below(2 * step as u64) as i64, Ordering::Relaxed);
+                micros.fetch_add(random.below(2 * step) as i64, Ordering::Relaxed);
                 mixed_entry(&log, &mut random, run * entries + number, &mut open, &mut tasks);
             }
         });

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use super::{
     FindingKind,
-    cursor::{Break, Course},
+    cursor::{Break, Course, Step},
     walk::{At, Rule, Said, Seen},
 };
 use crate::{
@@ -41,7 +41,8 @@ impl Native {
         Self { labelled: false, ..Self::part() }
     }
 
-    fn wrong_file(&mut self, at: At<'_>, line: &Line<'_>) -> Option<Break> {
+    /// Whether `line` stands in a file of another day, and no neighbour of its day was remarked on already.
+    fn stands_in_wrong_file(&mut self, at: At<'_>, line: &Line<'_>) -> bool {
         let day = line.time.date();
         let fits = match at.file.label {
             Some(label) => label.day == day,
@@ -49,15 +50,13 @@ impl Native {
         };
         if fits {
             self.misplaced = None;
-            return None;
+            return false;
         }
         let known = self.misplaced.as_ref().is_some_and(|(file, of)| *file == at.file.name && *of == day);
-        self.misplaced = Some((at.file.name.clone(), day));
-        (!known).then(|| Break {
-            kind: FindingKind::WrongFile,
-            expected: format!("a file of {day}"),
-            found: at.file.name.clone(),
-        })
+        if !known {
+            self.misplaced = Some((at.file.name.clone(), day));
+        }
+        !known
     }
 }
 
@@ -65,7 +64,7 @@ impl Rule for Native {
     const LIMIT: usize = MAX_LINE;
 
     fn begins_like_an_entry(bytes: &[u8]) -> bool {
-        bytes.starts_with(line::START)
+        line::begins_like_an_entry(bytes)
     }
 
     fn ends_like_an_entry(bytes: &[u8]) -> bool {
@@ -95,7 +94,10 @@ impl Rule for Native {
                 return Ok(());
             }
         }
-        let length = *self.length.get_or_insert(line.stated.length());
+        if self.length.is_none() {
+            self.length = own_length(&line)?;
+        }
+        let length = self.length.unwrap_or_default();
         if line.stated.length() != length {
             return Err(format!(
                 "a hash of {} digits in a trail that has {}",
@@ -111,13 +113,22 @@ impl Rule for Native {
             seen.finding(at.finding(FindingKind::HashMismatch, Some(line.seq), &expected, &found));
             return Ok(());
         }
-        let mut broken = self.course.follow(&line);
-        // The clock is the last thing to hold against a line.
-        if broken.as_ref().is_none_or(|broken| broken.kind == FindingKind::ClockWentBack) {
-            if let Some(wrong_file) = self.wrong_file(at, &line) {
-                broken = Some(wrong_file);
+        let step = self.course.follow(&line);
+        // Lines that were moved are named where they are missing, not once more where they are.
+        let in_wrong_file = self.stands_in_wrong_file(at, &line);
+        let broken = match step {
+            Step::Broken(broken) if broken.kind != FindingKind::ClockWentBack => Some(broken),
+            Step::InPlace | Step::Broken(_) if in_wrong_file => {
+                self.course.excuse_next();
+                Some(Break {
+                    kind: FindingKind::WrongFile,
+                    expected: format!("a file of {}", line.time.date()),
+                    found: at.file.name.clone(),
+                })
             }
-        }
+            Step::Broken(broken) => Some(broken),
+            Step::InPlace | Step::Late => None,
+        };
         if let Some(broken) = broken {
             seen.finding(at.broken(Some(line.seq), &broken));
         }
@@ -141,6 +152,20 @@ fn foreign(line: &Line<'_>) -> Option<String> {
         }
         None => None,
     }
+}
+
+/// The hash length of the trail whose first readable entry this is. `Err` if the entry contradicts itself, so that
+/// the one after it decides.
+fn own_length(line: &Line<'_>) -> Result<Option<HashLength>, String> {
+    let stated = line.stated.length();
+    if line.is("audit_started") && line.holds() {
+        if let Some(Value::Number(digits)) = line.detail("hash_length") {
+            if digits != stated.digits().to_string() {
+                return Err(format!("a hash of {} digits where `hash_length` is {digits}", stated.digits()));
+            }
+        }
+    }
+    Ok(Some(stated))
 }
 
 fn unknown_format(at: At<'_>, format: &str) -> String {

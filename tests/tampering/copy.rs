@@ -253,10 +253,7 @@ struct Clock {
 
 impl Clock {
     fn new() -> Self {
-        Self {
-            directory: tempfile::tempdir().expect("a directory"),
-            now: Arc::new(AtomicI64::new(EVENING)),
-        }
+        Self { directory: tempfile::tempdir().expect("a directory"), now: Arc::new(AtomicI64::new(EVENING)) }
     }
 
     fn trail(&self) -> PathBuf {

@@ -92,7 +92,9 @@ fn a_changed_member_is_found_in_its_line() {
         let at = table.inner(file);
         let place = (file, IN);
         let mut changed = |what: &str, seq: usize, edit: &dyn Fn(&mut Vec<u8>)| {
-            table.at(format!("{what} in file {file}"), "hash_mismatch", place, seq, |copy| edit(copy.line(at)));
+            table.at(format!("{what} in file {file}"), "hash_mismatch", place, seq, |copy| {
+                edit(copy.line(at))
+            });
         };
         changed("actor", at, &|line| set(line, "actor", "\"eve\""));
         changed("letter of a name", at, &|line| replace(line, "\"number\": ", "\"numbes\": "));
@@ -167,7 +169,10 @@ fn another_spelling_is_found_in_its_line() {
     spelled("integer with a leading zero", &swap("\"duration\": 5", "\"duration\": 05"));
     spelled("minus zero", &swap("\"duration\": 5", "\"duration\": -0"));
     spelled("not a number", &swap("\"duration\": 5", "\"duration\": NaN"));
-    spelled("too many digits", &swap("\"duration\": 5", "\"duration\": 1234567890123456789012345678901234567890"));
+    spelled(
+        "too many digits",
+        &swap("\"duration\": 5", "\"duration\": 1234567890123456789012345678901234567890"),
+    );
     spelled("member twice", &swap("\"duration\": 5", "\"duration\": 5, \"duration\": 5"));
     spelled("top-level member twice", &swap("\"details\": {", "\"details\": {}, \"details\": {"));
     spelled("members in another order", &|line| {
@@ -249,9 +254,15 @@ fn a_newline_more_or_less_is_one_finding() {
                 }
             }
             if !last {
-                table.at(format!("newline removed after {at}"), "malformed_line", (file, line), None, |copy| {
-                    copy.line(at).pop();
-                });
+                table.at(
+                    format!("newline removed after {at}"),
+                    "malformed_line",
+                    (file, line),
+                    None,
+                    |copy| {
+                        copy.line(at).pop();
+                    },
+                );
             }
             table.at(format!("empty line after {at}"), "malformed_line", (file, line + 1), None, |copy| {
                 copy.line(at).push(b'\n');
@@ -260,10 +271,18 @@ fn a_newline_more_or_less_is_one_finding() {
     }
     for at in [0, table.inner(0), table.base.first(2), table.inner(3), table.base.entries() - 1] {
         let (file, line) = table.base.place(at);
-        for byte in 0..table.base.clone().line(at).len() - 1 {
-            table.at(format!("newline before byte {byte} of {at}"), "malformed_line", (file, line), None, |copy| {
-                copy.line(at).insert(byte, b'\n');
-            });
+        let length = table.base.clone().line(at).len();
+        // Around the start of the object in `details`, which begins as an entry does, no place is left out.
+        for byte in (0..120).chain((120..length - 1).step_by(7)) {
+            table.at(
+                format!("newline before byte {byte} of {at}"),
+                "malformed_line",
+                (file, line),
+                None,
+                |copy| {
+                    copy.line(at).insert(byte, b'\n');
+                },
+            );
         }
     }
 
@@ -402,6 +421,15 @@ fn forged_lines_are_one_finding() {
         table.at(what("inserted, linked to nothing"), "chain_broken", (file, IN), at, |copy| {
             insert(copy, &|line| set(line, "prev_hash", &format!("\"{}\"", "a1".repeat(32))));
         });
+        table.at(what("inserted, linked, of another day"), "wrong_file", (file, IN), at, |copy| {
+            insert(copy, &|line| set(line, "timestamp", "\"2031-01-01T05:00:00.000000Z\""));
+        });
+        table.at(what("inserted, linked, of an earlier time"), "clock_went_back", (file, IN), at, |copy| {
+            insert(copy, &|line| {
+                let day = value(line, "timestamp")[..11].to_owned();
+                set(line, "timestamp", &format!("{day}T00:00:00.000000Z\""));
+            });
+        });
         for number in [0, at - 1, at + 1, at + 5, 9_000] {
             table.at(what(&format!("inserted as {number}")), "sequence_gap", (file, IN), number, |copy| {
                 insert(copy, &|line| set(line, "seq", &number.to_string()));
@@ -438,23 +466,35 @@ fn forged_lines_are_one_finding() {
             rewrite(copy, &|line| set(line, "prev_hash", &format!("\"{}\"", "a1".repeat(32))));
         });
         for number in [0, at - 1, at + 1, at + 5, 9_000] {
-            table.at(what(&format!("number rewritten to {number}")), "sequence_gap", (file, IN), number, |copy| {
-                rewrite(copy, &|line| set(line, "seq", &number.to_string()));
-            });
+            table.at(
+                what(&format!("number rewritten to {number}")),
+                "sequence_gap",
+                (file, IN),
+                number,
+                |copy| {
+                    rewrite(copy, &|line| set(line, "seq", &number.to_string()));
+                },
+            );
         }
         table.at(what("all the rest rewritten, clock back"), "clock_went_back", (file, IN), at, |copy| {
             let day = value(copy.line(at), "timestamp")[..11].to_owned();
             set(copy.line(at), "timestamp", &format!("{day}T00:00:00.000000Z\""));
             copy.relink(at);
         });
-        table.at(what("all the rest rewritten, a number left out"), "sequence_gap", (file, IN), at + 1, |copy| {
-            for at in at..copy.entries() {
-                let line = copy.line(at);
-                let number = seq(line) + 1;
-                set(line, "seq", &number.to_string());
-            }
-            copy.relink(at);
-        });
+        table.at(
+            what("all the rest rewritten, a number left out"),
+            "sequence_gap",
+            (file, IN),
+            at + 1,
+            |copy| {
+                for at in at..copy.entries() {
+                    let line = copy.line(at);
+                    let number = seq(line) + 1;
+                    set(line, "seq", &number.to_string());
+                }
+                copy.relink(at);
+            },
+        );
         table.at(what("an hour taken back for good"), "clock_went_back", (file, IN), at, |copy| {
             let lines = copy.sheets[file].lines.len();
             for at in at..at + lines - IN {
@@ -509,7 +549,9 @@ fn whole_files_are_told_apart_by_their_entries() {
             copy.sheets.remove(file);
         });
     }
-    for (file, name) in [(0, "audit-2026-11-23.jsonl"), (3, "audit-2026-11-24_0007.jsonl"), (5, "audit-2027-01-01.jsonl")] {
+    for (file, name) in
+        [(0, "audit-2026-11-23.jsonl"), (3, "audit-2026-11-24_0007.jsonl"), (5, "audit-2027-01-01.jsonl")]
+    {
         let at = table.base.first(file);
         let expected = ("wrong_file", name.to_owned(), Some(1), Some(at as u64));
         table.push(format!("file {file} renamed to {name}"), expected, |copy| {
@@ -543,9 +585,15 @@ fn whole_files_are_told_apart_by_their_entries() {
         let rest = copy.sheets[1].lines.split_off(4);
         copy.sheets[1].lines.extend(rest);
     });
-    table.at("zeros at the end of an older file", "malformed_line", (0, table.base.sheets[0].lines.len()), None, |copy| {
-        copy.sheets[0].lines.push(vec![0; 5_000]);
-    });
+    table.at(
+        "zeros at the end of an older file",
+        "malformed_line",
+        (0, table.base.sheets[0].lines.len()),
+        None,
+        |copy| {
+            copy.sheets[0].lines.push(vec![0; 5_000]);
+        },
+    );
 
     table.check();
 }
@@ -600,7 +648,11 @@ fn a_part_in_an_unknown_format_is_unverifiable_and_not_tampered() {
                 let verification = copy.verify();
 
                 let text = verification.to_string();
-                assert_eq!(verification.verdict(), Verdict::Unverifiable, "{format}{member} at {start}: {text}");
+                assert_eq!(
+                    verification.verdict(),
+                    Verdict::Unverifiable,
+                    "{format}{member} at {start}: {text}"
+                );
                 assert_eq!(verification.findings_total(), 0, "{text}");
                 assert!(verification.basis().contains("format"), "{text}");
             }

@@ -13,9 +13,8 @@ use chrono::NaiveDate;
 
 use crate::{
     canonical::{self, Value},
-    entry::MAX_LINE,
     error::Error,
-    line::{self, Line},
+    line::{self, Line, MAX_LINE},
     lines::{Lines, Piece},
     segment::open_regular,
     timestamp,
@@ -187,10 +186,11 @@ fn names(directory: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         // A name that is no Unicode isn't one of ours.
-        if let Ok(name) = entry?.file_name().into_string() {
-            if name.starts_with("audit-") && name.ends_with(".jsonl") {
-                names.push(name);
-            }
+        if let Ok(name) = entry?.file_name().into_string()
+            && name.starts_with("audit-")
+            && name.ends_with(".jsonl")
+        {
+            names.push(name);
         }
     }
     Ok(names)

@@ -189,7 +189,24 @@ impl Draft {
     }
 }
 
-/// Whether only the log itself may record `event_type`.
-pub(crate) fn is_reserved(event_type: &str) -> bool {
-    event_type.starts_with("audit_") || event_type.ends_with(".opened") || event_type.ends_with(".closed")
+/// Whether only the log itself may record `event_type`. The macros ask while their caller compiles.
+pub const fn is_reserved(event_type: &str) -> bool {
+    let text = event_type.as_bytes();
+    starts_with(text, b"audit_") || ends_with(text, b".opened") || ends_with(text, b".closed")
+}
+
+const fn starts_with(text: &[u8], start: &[u8]) -> bool {
+    text.len() >= start.len() && same(text.split_at(start.len()).0, start)
+}
+
+const fn ends_with(text: &[u8], end: &[u8]) -> bool {
+    text.len() >= end.len() && same(text.split_at(text.len() - end.len()).1, end)
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
 }

@@ -11,12 +11,10 @@ use crate::{
     digest::{Digest, HashLength, Link},
     draft::{self, Draft, Origin},
     error::DraftError,
+    line::MAX_LINE,
     redaction::{REDACTED, Redaction},
     timestamp::Timestamp,
 };
-
-/// The most bytes a line has, its newline included.
-pub(crate) const MAX_LINE: usize = 65_536;
 
 /// The most that linking adds to a prefix: previous hash, seq, timestamp, hash, and what stands between them.
 const MAX_SUFFIX: usize = 64 + 9 + 20 + 15 + 27 + 1 + 77 + 1;
@@ -194,11 +192,11 @@ fn redact(draft: &mut Draft, redaction: &Redaction) {
     let mut covered = Vec::new();
     let mut nested = Vec::new();
     for (name, value) in draft.details.iter() {
-        let name = String::from_utf8_lossy(name);
-        if redaction.covers(&name) {
-            covered.push(name.into_owned());
-        } else if value.contains(&b'{') {
-            nested.push((name.into_owned(), value.to_vec()));
+        let text = || String::from_utf8_lossy(name).into_owned();
+        if redaction.covers(name) {
+            covered.push(text());
+        } else if memchr::memchr(b'{', value).is_some() {
+            nested.push((text(), value.to_vec()));
         }
     }
     for name in covered {
@@ -222,9 +220,8 @@ fn redact_value(value: &mut Value, path: &str, redaction: &Redaction, redacted: 
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                let name = name.to_string_lossy();
-                let path = format!("{path}.{name}");
-                if redaction.covers(&name) {
+                let path = format!("{path}.{}", name.to_string_lossy());
+                if redaction.covers(name.as_bytes()) {
                     *value = Value::String(REDACTED.into());
                     redacted.push(path);
                 } else {

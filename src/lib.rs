@@ -10,27 +10,56 @@ mod draft;
 mod entry;
 mod error;
 mod escape;
+mod fields;
+mod global;
+mod json;
+#[cfg(feature = "kling")]
+pub mod kling;
+mod layer;
 mod line;
 mod lines;
 mod log;
+mod macros;
+pub mod manual;
 mod members;
+mod not_recorded;
+mod outcome;
 mod receipt;
 mod redaction;
 mod report;
 mod segment;
 mod settings;
+mod site;
 mod timestamp;
 mod trail;
 mod verify;
 
+#[doc(hidden)]
+pub use self::macros::__private;
 pub use self::{
     builder::AuditLogBuilder,
     digest::{Digest, HashLength},
     draft::Draft,
     error::{DraftError, Error},
+    json::json,
+    layer::{AuditFilter, AuditLayer},
     log::{AuditLog, Counters},
+    not_recorded::NotRecorded,
+    outcome::Outcome,
     receipt::{ParseTrailIdError, Receipt, TrailId},
     report::{Report, Reporter, report},
     settings::Durability,
     verify::{Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, verify},
 };
+
+// Features such as `release_max_level_off` of `tracing` take audit events out while a program is compiled.
+const _: () = assert!(
+    matches!(
+        tracing::level_filters::STATIC_MAX_LEVEL,
+        tracing::level_filters::LevelFilter::INFO
+            | tracing::level_filters::LevelFilter::DEBUG
+            | tracing::level_filters::LevelFilter::TRACE
+    ),
+    "a feature of `tracing` (`max_level_*`, `release_max_level_*`) compiles events of level INFO out, and audit events \
+     with them"
+);

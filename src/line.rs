@@ -10,6 +10,9 @@ use crate::{
     timestamp::Timestamp,
 };
 
+/// The most bytes a line has, its newline included.
+pub(crate) const MAX_LINE: usize = 65_536;
+
 /// How every entry begins.
 pub(crate) const START: &[u8] = b"{\"actor\": ";
 
@@ -21,8 +24,6 @@ const HASH: &[u8] = b", \"hash\": \"";
 pub(crate) struct Line<'a> {
     /// Canonical text between the quotes; [`canonical::decode`] reads it.
     pub(crate) actor: &'a [u8],
-    /// Canonical text of the object, where there is one.
-    pub(crate) context: Option<&'a [u8]>,
     /// Canonical text of the object.
     pub(crate) details: &'a [u8],
     /// Canonical text between the quotes.
@@ -44,50 +45,47 @@ impl<'a> Line<'a> {
         let mut text = Recogniser::new(bytes);
         text.expect("{\"actor\": ")?;
         let actor = text.string()?;
-        let context = if text.accept(b", \"context\": ") {
-            let object = object(bytes, &mut text, "`context` is not an object")?;
-            if object == b"{}" {
-                return Err(Malformed { at: text.position(), what: "`context` is empty" });
+        if text.accept(b", \"context\": ") {
+            let context = object(bytes, &mut text, "`context` as an object")?;
+            if context == b"{}" {
+                return Err(Malformed { at: text.position(), what: "a `context` with something in it" });
             }
-            Some(object)
-        } else {
-            None
-        };
+        }
         text.expect(", \"details\": ")?;
-        let details = object(bytes, &mut text, "`details` is not an object")?;
+        let details = object(bytes, &mut text, "`details` as an object")?;
         text.expect(", \"event_type\": ")?;
         let event_type = text.string()?;
         if event_type.is_empty() {
-            return Err(Malformed { at: text.position(), what: "`event_type` is empty" });
+            return Err(Malformed { at: text.position(), what: "an `event_type` that is not empty" });
         }
         text.expect(", \"prev_hash\": ")?;
         let at = text.position();
         let stated_previous = text.string()?;
         let previous = Link::parse(stated_previous)
-            .ok_or(Malformed { at, what: "`prev_hash` is no hash and not `genesis`" })?;
+            .ok_or(Malformed { at, what: "`prev_hash` as 64 or 16 hex digits, or `genesis`" })?;
         text.expect(", \"seq\": ")?;
         let at = text.position();
         text.value(2)?;
         let seq =
             std::str::from_utf8(&bytes[at..text.position()]).ok().and_then(|digits| digits.parse().ok());
-        let seq = seq.ok_or(Malformed { at, what: "`seq` is no number from 0 to 18446744073709551615" })?;
+        let seq = seq.ok_or(Malformed { at, what: "`seq` as a number from 0 to 18446744073709551615" })?;
         text.expect(", \"timestamp\": ")?;
         let at = text.position();
         let time = Timestamp::parse(text.string()?).ok_or(Malformed {
             at,
-            what: "`timestamp` is not RFC 3339 in UTC with six fractional digits and `Z`",
+            what: "`timestamp` as RFC 3339 in UTC with six fractional digits and `Z`",
         })?;
         let hashed = text.position();
         text.expect(", \"hash\": ")?;
         let at = text.position();
-        let stated = Digest::parse(text.string()?)
-            .ok_or(Malformed { at, what: "`hash` is not 64 or 16 hex digits" })?;
+        let stated =
+            Digest::parse(text.string()?).ok_or(Malformed { at, what: "`hash` as 64 or 16 hex digits" })?;
         text.expect("}")?;
         if !text.rest().is_empty() {
-            return Err(Malformed { at: text.position(), what: "something follows the entry" });
+            return Err(Malformed { at: text.position(), what: "the end of the line" });
         }
         let computed = Digest::new(hash(&bytes[..hashed], stated_previous), stated.length());
-        Ok(Self { actor, context, details, event_type, previous, seq, time, stated, computed })
+        Ok(Self { actor, details, event_type, previous, seq, time, stated, computed })
     }
 
     /// Whether the line's bytes are those that were hashed.

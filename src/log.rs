@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -85,6 +85,7 @@ struct Shared {
     recorded: AtomicU64,
     not_recorded: AtomicU64,
     io_errors: AtomicU64,
+    has_layer: AtomicBool,
     alarm: Alarm,
 }
 
@@ -129,6 +130,7 @@ impl AuditLog {
             recorded: AtomicU64::new(0),
             not_recorded: AtomicU64::new(0),
             io_errors: AtomicU64::new(0),
+            has_layer: AtomicBool::new(false),
             alarm: Alarm::default(),
         });
         let flusher = match durability {
@@ -240,6 +242,16 @@ impl AuditLog {
     /// Whether both are handles of one trail.
     pub(crate) fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.handle, &other.handle)
+    }
+
+    /// Remembers that a layer records in this log.
+    pub(crate) fn note_layer(&self) {
+        self.handle.shared.has_layer.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a layer was ever made for this log.
+    pub(crate) fn has_layer(&self) -> bool {
+        self.handle.shared.has_layer.load(Ordering::Relaxed)
     }
 
     /// Counts an entry that was lost before it reached the log.

@@ -53,15 +53,6 @@ impl Members {
         }
     }
 
-    /// The canonical text under `name`.
-    pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|(known, _)| *known == name.as_bytes()).map(|(_, value)| value)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.spans.is_empty()
-    }
-
     pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.spans.clear();

@@ -9,7 +9,7 @@ const DEFAULT: [&str; 8] =
     ["password", "secret", "token", "authorization", "api_key", "private_key", "cookie", "prompt"];
 
 /// Words that say a field is about a secret and not the secret itself.
-const EXEMPT: [&str; 4] = ["hash", "length", "kind", "prefix"];
+const EXEMPT: [&[u8]; 4] = [b"hash", b"length", b"kind", b"prefix"];
 
 /// The names whose values are replaced by `[redacted]`.
 ///
@@ -19,7 +19,9 @@ const EXEMPT: [&str; 4] = ["hash", "length", "kind", "prefix"];
 #[derive(Clone, Debug)]
 pub(crate) struct Redaction {
     /// Each name as its lower-case words.
-    names: Vec<Vec<String>>,
+    names: Vec<Vec<Vec<u8>>>,
+    /// Whether a name begins with this byte: this is asked of every word of every field.
+    begins: [bool; 256],
 }
 
 impl Default for Redaction {
@@ -30,37 +32,49 @@ impl Default for Redaction {
 
 impl Redaction {
     pub(crate) fn of<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
-        let names =
-            names.into_iter().map(|name| words(name.as_ref()).map(str::to_lowercase).collect::<Vec<_>>());
-        Self { names: names.filter(|words| !words.is_empty()).collect() }
-    }
-
-    pub(crate) fn covers(&self, name: &str) -> bool {
-        self.names.iter().any(|secret| holds(name, secret))
-            && !words(name).any(|word| EXEMPT.iter().any(|exempt| word.eq_ignore_ascii_case(exempt)))
-    }
-}
-
-fn words(name: &str) -> impl Iterator<Item = &str> + Clone {
-    name.split(['_', '-', '.', ' ']).filter(|word| !word.is_empty())
-}
-
-/// Whether `secret`'s words stand in `name`, one after the other.
-fn holds(name: &str, secret: &[String]) -> bool {
-    let mut from = words(name);
-    loop {
-        let mut there = from.clone();
-        if secret.iter().all(|word| there.next().is_some_and(|found| same(found, word))) {
-            return true;
+        let mut redaction = Self { names: Vec::new(), begins: [false; 256] };
+        for name in names {
+            let lower = name.as_ref().to_lowercase();
+            let words: Vec<Vec<u8>> = words(lower.as_bytes()).map(<[u8]>::to_vec).collect();
+            if let Some(first) = words.first().and_then(|word| word.first()) {
+                redaction.begins[usize::from(*first)] = true;
+                redaction.begins[usize::from(first.to_ascii_uppercase())] = true;
+                redaction.names.push(words);
+            }
         }
-        if from.next().is_none() {
-            return false;
+        redaction
+    }
+
+    /// Whether the value under `name`, in UTF-8, is to be replaced.
+    pub(crate) fn covers(&self, name: &[u8]) -> bool {
+        if name.is_ascii() {
+            return self.covers_lower(name);
+        }
+        self.covers_lower(String::from_utf8_lossy(name).to_lowercase().as_bytes())
+    }
+
+    /// For names whose letters beyond ASCII are lower-case.
+    fn covers_lower(&self, name: &[u8]) -> bool {
+        let mut from = words(name);
+        loop {
+            let here = from.clone();
+            let Some(word) = from.next() else { return false };
+            let candidate = word.first().is_some_and(|first| self.begins[usize::from(*first)]);
+            if candidate && self.names.iter().any(|secret| begins_with(here.clone(), secret)) {
+                return !words(name)
+                    .any(|word| EXEMPT.iter().any(|exempt| word.eq_ignore_ascii_case(exempt)));
+            }
         }
     }
 }
 
-fn same(found: &str, lower: &str) -> bool {
-    if found.is_ascii() { found.eq_ignore_ascii_case(lower) } else { found.to_lowercase() == lower }
+/// Whether `words` begin with those of `secret`.
+fn begins_with<'a>(mut words: impl Iterator<Item = &'a [u8]>, secret: &[Vec<u8>]) -> bool {
+    secret.iter().all(|word| words.next().is_some_and(|found| found.eq_ignore_ascii_case(word)))
+}
+
+fn words(name: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    name.split(|byte| matches!(byte, b'_' | b'-' | b'.' | b' ')).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
@@ -74,11 +88,20 @@ mod tests {
         for name in
             ["password", "user.Password", "API-KEY", "my_api_key_2", "Set-Cookie", "prompt", "PRIVATE KEY"]
         {
-            assert!(redaction.covers(name), "{name}");
+            assert!(redaction.covers(name.as_bytes()), "{name}");
         }
         for name in ["passwords", "api", "key", "api_x_key", "prompter", "", "keyboard", "access_key"] {
-            assert!(!redaction.covers(name), "{name}");
+            assert!(!redaction.covers(name.as_bytes()), "{name}");
         }
+    }
+
+    #[test]
+    fn letters_beyond_ascii_have_cases_too() {
+        let redaction = Redaction::of(["Schlüssel", "ключ"]);
+
+        assert!(redaction.covers("mein_SCHLÜSSEL".as_bytes()));
+        assert!(redaction.covers("КЛЮЧ".as_bytes()));
+        assert!(!redaction.covers("Schlüsselbund".as_bytes()));
     }
 
     #[test]
@@ -86,7 +109,7 @@ mod tests {
         let redaction = Redaction::default();
 
         for name in ["prompt_hash", "prompt_length", "prompt_hash_kind", "token-prefix"] {
-            assert!(!redaction.covers(name), "{name}");
+            assert!(!redaction.covers(name.as_bytes()), "{name}");
         }
     }
 }

@@ -66,7 +66,7 @@ impl Timestamp {
     /// Reads what Python's `datetime.isoformat() + "Z"` gives: as [`parse`](Self::parse), but the fraction is left
     /// out when it is zero.
     pub(crate) fn parse_isoformat(text: &[u8]) -> Option<Self> {
-        let Some(whole) = text.strip_suffix(b"Z") else { return None };
+        let whole = text.strip_suffix(b"Z")?;
         if whole.len() != 19 {
             return Self::parse(text);
         }

@@ -18,9 +18,9 @@ use crate::{
     digest::{Digest, HashLength, Link},
     directory::{self, Label, TrailFile, Writer},
     draft::{Draft, Origin},
-    entry::{Entry, MAX_LINE, Prefix, Rules},
+    entry::{Entry, Prefix, Rules},
     error::Error,
-    line::{self, Line},
+    line::{self, Line, MAX_LINE},
     receipt::{Receipt, TrailId},
     segment::{AppendError, Ending, Segment, open_regular},
     settings::Settings,
@@ -331,7 +331,7 @@ impl Trail {
         };
         let line = match Line::recognise(&bytes) {
             Ok(line) => line,
-            Err(malformed) => return refuse(self, &format!("is malformed: {}", malformed.what)),
+            Err(malformed) => return refuse(self, &format!("is malformed: {malformed}")),
         };
         if !line.holds() {
             return refuse(self, "does not have the hash that it states");

@@ -205,11 +205,11 @@ fn verify(arguments: &Verify) -> Outcome {
         if !arguments.json {
             print(&verification.to_string())?;
         }
-        if arguments.record {
-            if let Err(failure) = record(path, &verification) {
-                complain(&failure);
-                worst = worse(worst, COULD_NOT);
-            }
+        if arguments.record
+            && let Err(failure) = record(path, &verification)
+        {
+            complain(&failure);
+            worst = worse(worst, COULD_NOT);
         }
         verifications.push(verification);
     }

@@ -5,13 +5,12 @@ use chrono::NaiveDate;
 use super::{
     FindingKind,
     cursor::{Break, Course, Step},
-    walk::{At, Rule, Said, Seen},
+    walk::{At, NoEntry, Rule, Said, Seen},
 };
 use crate::{
-    canonical::Value,
+    canonical::{Malformed, Value},
     digest::HashLength,
-    entry::MAX_LINE,
-    line::{self, Line},
+    line::{self, Line, MAX_LINE},
 };
 
 /// Checks lines of format 1.
@@ -77,7 +76,7 @@ impl Rule for Native {
         bytes: &[u8],
         seen: &mut Seen,
         observe: &mut dyn FnMut(Said<'_>),
-    ) -> Result<(), String> {
+    ) -> Result<(), NoEntry> {
         let line = match Line::recognise(bytes) {
             Ok(line) => line,
             Err(malformed) => {
@@ -85,25 +84,25 @@ impl Rule for Native {
                     seen.stopped = Some(unknown_format(at, &format));
                     return Ok(());
                 }
-                return Err(format!("byte {}: {}", malformed.at, malformed.what));
+                return Err(no_entry(&malformed, bytes));
             }
         };
-        if line.is("audit_started") && line.holds() {
-            if let Some(format) = foreign(&line) {
-                seen.stopped = Some(unknown_format(at, &format));
-                return Ok(());
-            }
+        if line.is("audit_started")
+            && line.holds()
+            && let Some(format) = foreign(&line)
+        {
+            seen.stopped = Some(unknown_format(at, &format));
+            return Ok(());
         }
         if self.length.is_none() {
             self.length = own_length(&line)?;
         }
         let length = self.length.unwrap_or_default();
         if line.stated.length() != length {
-            return Err(format!(
-                "a hash of {} digits in a trail that has {}",
-                line.stated.length().digits(),
-                length.digits()
-            ));
+            return Err(NoEntry {
+                expected: format!("a hash of {} digits, as the trail has", length.digits()),
+                found: format!("one of {}", line.stated.length().digits()),
+            });
         }
         seen.entry(Some(line.seq), line.stated, line.time);
         observe(Said { actor: line.actor, event_type: line.event_type, time: line.time });
@@ -141,6 +140,20 @@ impl Rule for Native {
     }
 }
 
+/// What stands where something else is expected.
+fn no_entry(malformed: &Malformed, bytes: &[u8]) -> NoEntry {
+    /// How much of the line is shown.
+    const SHOWN: usize = 32;
+    let rest = bytes.get(malformed.at..).unwrap_or_default();
+    let shown = rest.get(..SHOWN).unwrap_or(rest);
+    let more = if rest.len() > shown.len() { "…" } else { "" };
+    let found = match shown {
+        [] => "the end of the line".to_owned(),
+        shown => format!("{}{more}", String::from_utf8_lossy(shown)),
+    };
+    NoEntry { expected: format!("{} at byte {} of the line", malformed.what.trim(), malformed.at), found }
+}
+
 /// The format that an entry of this form states, if it is another.
 fn foreign(line: &Line<'_>) -> Option<String> {
     match line.detail("format") {
@@ -156,14 +169,17 @@ fn foreign(line: &Line<'_>) -> Option<String> {
 
 /// The hash length of the trail whose first readable entry this is. `Err` if the entry contradicts itself, so that
 /// the one after it decides.
-fn own_length(line: &Line<'_>) -> Result<Option<HashLength>, String> {
+fn own_length(line: &Line<'_>) -> Result<Option<HashLength>, NoEntry> {
     let stated = line.stated.length();
-    if line.is("audit_started") && line.holds() {
-        if let Some(Value::Number(digits)) = line.detail("hash_length") {
-            if digits != stated.digits().to_string() {
-                return Err(format!("a hash of {} digits where `hash_length` is {digits}", stated.digits()));
-            }
-        }
+    if line.is("audit_started")
+        && line.holds()
+        && let Some(Value::Number(digits)) = line.detail("hash_length")
+        && digits != stated.digits().to_string()
+    {
+        return Err(NoEntry {
+            expected: format!("a hash of {digits} digits, as `hash_length` says"),
+            found: format!("one of {}", stated.digits()),
+        });
     }
     Ok(Some(stated))
 }

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     FindingKind,
-    walk::{At, Rule, Said, Seen},
+    walk::{At, NoEntry, Rule, Said, Seen},
 };
 use crate::{
     canonical::{self, Text, Value},
@@ -99,8 +99,9 @@ impl Rule for Tool {
         bytes: &[u8],
         seen: &mut Seen,
         observe: &mut dyn FnMut(Said<'_>),
-    ) -> Result<(), String> {
-        let line = ToolLine::read(bytes)?;
+    ) -> Result<(), NoEntry> {
+        let line = ToolLine::read(bytes)
+            .map_err(|found| NoEntry { expected: "a line of the Python tool".to_owned(), found })?;
         seen.entry(None, line.stated, line.time);
         observe(Said { actor: &line.actor, event_type: &line.event_type, time: line.time });
         let expected = self.previous.replace([line.stated.to_string(), line.computed.to_string()]);
@@ -109,10 +110,11 @@ impl Rule for Tool {
             seen.finding(at.finding(FindingKind::HashMismatch, None, &expected, &found));
             return Ok(());
         }
-        if let Some([expected, other]) = expected {
-            if line.previous != expected && line.previous != other {
-                seen.finding(at.finding(FindingKind::ChainBroken, None, &expected, &line.previous));
-            }
+        if let Some([expected, other]) = expected
+            && line.previous != expected
+            && line.previous != other
+        {
+            seen.finding(at.finding(FindingKind::ChainBroken, None, &expected, &line.previous));
         }
         seen.day(line.time.date());
         Ok(())

@@ -56,6 +56,13 @@ pub(crate) struct Said<'a> {
     pub(crate) time: Timestamp,
 }
 
+/// Why a line is no entry.
+#[derive(Debug)]
+pub(super) struct NoEntry {
+    pub(super) expected: String,
+    pub(super) found: String,
+}
+
 /// How the lines of one format are checked.
 pub(super) trait Rule {
     /// The most bytes of a line, with its newline.
@@ -67,14 +74,14 @@ pub(super) trait Rule {
     /// Whether a line is complete to the right.
     fn ends_like_an_entry(bytes: &[u8]) -> bool;
 
-    /// Checks a line and its place. `Err` if it is no entry, and why.
+    /// Checks a line and its place. `Err` if it is no entry.
     fn check(
         &mut self,
         at: At<'_>,
         bytes: &[u8],
         seen: &mut Seen,
         observe: &mut dyn FnMut(Said<'_>),
-    ) -> Result<(), String>;
+    ) -> Result<(), NoEntry>;
 
     /// Learns that a line was no entry: what follows can't be held against it.
     fn pass_malformed(&mut self);
@@ -98,10 +105,10 @@ pub(super) fn walk<R: Rule>(
                     let at = At { file, line, offset };
                     match rule.check(at, bytes, seen, observe) {
                         Ok(()) => seen.open_damage = false,
-                        Err(what) => {
+                        Err(why) => {
                             rule.pass_malformed();
                             let ends = R::ends_like_an_entry(bytes);
-                            seen.malformed(at, what, R::begins_like_an_entry(bytes), ends);
+                            seen.malformed(at, &why, R::begins_like_an_entry(bytes), ends);
                         }
                     }
                     if seen.stopped.is_some() {
@@ -110,16 +117,22 @@ pub(super) fn walk<R: Rule>(
                 }
                 Piece::Long { offset, length, start } => {
                     rule.pass_malformed();
-                    let what = format!("a line of {length} bytes; an entry has at most {}", R::LIMIT - 1);
-                    seen.malformed(At { file, line, offset }, what, R::begins_like_an_entry(start), true);
+                    let why = NoEntry {
+                        expected: format!("at most {} bytes", R::LIMIT - 1),
+                        found: format!("a line of {length} bytes"),
+                    };
+                    seen.malformed(At { file, line, offset }, &why, R::begins_like_an_entry(start), true);
                 }
                 Piece::Rest { offset, length, .. } if newest => {
                     seen.notice(Notice::TornTail { file: file.name.clone(), offset, length });
                 }
                 Piece::Rest { offset, length, start } => {
                     rule.pass_malformed();
-                    let what = format!("{length} bytes without a newline, in a file that is not the newest");
-                    seen.malformed(At { file, line, offset }, what, R::begins_like_an_entry(start), true);
+                    let why = NoEntry {
+                        expected: "a newline at the end of a file that is not the newest".to_owned(),
+                        found: format!("{length} bytes without one"),
+                    };
+                    seen.malformed(At { file, line, offset }, &why, R::begins_like_an_entry(start), true);
                 }
             }
         }
@@ -143,11 +156,11 @@ impl Seen {
     }
 
     /// A line that is no entry. One that was parted in two is one finding, at its first part.
-    fn malformed(&mut self, at: At<'_>, what: String, begins: bool, ends: bool) {
+    fn malformed(&mut self, at: At<'_>, why: &NoEntry, begins: bool, ends: bool) {
         let parted = self.open_damage && !begins;
         self.open_damage = !ends;
         if !parted {
-            self.finding(at.finding(FindingKind::MalformedLine, None, "an entry in canonical text", &what));
+            self.finding(at.finding(FindingKind::MalformedLine, None, &why.expected, &why.found));
         }
     }
 

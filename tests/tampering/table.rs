@@ -685,6 +685,6 @@ fn a_file_by_itself_begins_on_trust() {
 
         assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
         assert_eq!(verification.entries(), sheet.lines.len() as u64);
-        assert_eq!(verification.basis().contains("on trust"), true, "file {file}: {verification}");
+        assert!(verification.basis().contains("on trust"), "file {file}: {verification}");
     }
 }

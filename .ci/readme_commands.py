@@ -1,0 +1,8 @@
+"""Prints the shell commands of a Markdown file, in order: python3 readme_commands.py FILE"""
+
+import re
+import sys
+
+text = open(sys.argv[1], encoding="utf-8").read()
+for block in re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+    print(block)

@@ -1,0 +1,253 @@
+//! The vendor's answers: an envelope, and the task in it. Its promise: whatever the bytes, reading them gives a value or
+//! nothing and never a panic; fields that are not known are passed over. It does not know what an answer means.
+
+use serde_json::Value;
+
+use super::{screen::Screen, status::TaskStatus};
+
+/// The longest text that is taken for an id.
+const ID_LIMIT: usize = 256;
+
+/// The vendor's envelope: `{code, message, request_id, data}`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Envelope {
+    pub(crate) code: i64,
+    pub(crate) message: String,
+    pub(crate) request_id: Option<String>,
+    pub(crate) data: Value,
+}
+
+impl Envelope {
+    /// `None` for anything but an object with a `code`. The message passes `screen`.
+    pub(crate) fn decode(body: &[u8], screen: &Screen) -> Option<Envelope> {
+        let mut body: Value = serde_json::from_slice(body).ok()?;
+        let code = match body.get("code")? {
+            Value::Number(code) => code.as_i64()?,
+            Value::String(code) => code.parse().ok()?,
+            _ => return None,
+        };
+        Some(Envelope {
+            code,
+            message: screen.pass(&text(&body, "message").unwrap_or_default()),
+            request_id: text(&body, "request_id").filter(|id| is_word(id)),
+            data: body.get_mut("data").map(Value::take).unwrap_or_default(),
+        })
+    }
+}
+
+/// A task as the vendor's answers describe it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TaskData {
+    pub(crate) task_id: String,
+    pub(crate) status: TaskStatus,
+    pub(crate) status_message: Option<String>,
+    pub(crate) external_task_id: Option<String>,
+    pub(crate) credits: Option<String>,
+    pub(crate) result: Value,
+}
+
+impl TaskData {
+    /// `None` for anything but an object with a `task_id` that can be asked for and a `task_status`. What the vendor
+    /// words freely passes `screen`.
+    pub(crate) fn decode(data: &Value, screen: &Screen) -> Option<TaskData> {
+        let free = |text: String| if is_word(&text) { text } else { screen.pass(&text) };
+        Some(TaskData {
+            task_id: text(data, "task_id").filter(|id| is_segment(id))?,
+            status: match TaskStatus::from(data.get("task_status")?.as_str().filter(|word| !word.is_empty())?)
+            {
+                TaskStatus::Unknown(word) => TaskStatus::Unknown(free(word)),
+                known => known,
+            },
+            status_message: text(data, "task_status_msg").map(|message| screen.pass(&message)),
+            external_task_id: data.get("task_info").and_then(|info| text(info, "external_task_id")),
+            credits: text(data, "final_unit_deduction").map(free),
+            result: data.get("task_result").cloned().unwrap_or_default(),
+        })
+    }
+}
+
+/// Whether a text can stand as one segment of a path once it is escaped. Of `.` and `..` even the escaped forms mean
+/// other paths.
+pub(crate) fn is_segment(id: &str) -> bool {
+    !id.trim().is_empty()
+        && id != "."
+        && id != ".."
+        && id.len() <= ID_LIMIT
+        && !id.chars().any(char::is_control)
+}
+
+/// Whether a text is a single plain word, such as a request id, an amount or a status, and so repeats no sentence.
+fn is_word(text: &str) -> bool {
+    text.len() <= 64
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+/// A member that is a string or a number, as text; `None` where it is absent, empty or anything else.
+pub(crate) fn text(object: &Value, member: &str) -> Option<String> {
+    match object.get(member)? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::kling::Videos;
+
+    fn task(data: Value) -> Option<TaskData> {
+        TaskData::decode(&data, &Screen::default())
+    }
+
+    #[test]
+    fn an_answer_in_each_of_the_vendors_shapes_is_read() {
+        let created = br#"{"code":0,"message":"SUCCEED","request_id":"c0656403-1e6e-4b7e-b8f8-2cdd2595f2b9",
+            "data":{"task_id":"867283741759111202","task_status":"submitted",
+            "task_info":{"external_task_id":"probe-1"},"created_at":1774805076166,"updated_at":1774805076166}}"#;
+
+        let envelope = Envelope::decode(created, &Screen::default()).expect("an envelope");
+        let task = TaskData::decode(&envelope.data, &Screen::default()).expect("a task");
+
+        assert_eq!((envelope.code, envelope.message.as_str()), (0, "SUCCEED"));
+        assert_eq!(envelope.request_id.as_deref(), Some("c0656403-1e6e-4b7e-b8f8-2cdd2595f2b9"));
+        assert_eq!((task.task_id.as_str(), &task.status), ("867283741759111202", &TaskStatus::Submitted));
+        assert_eq!(task.external_task_id.as_deref(), Some("probe-1"));
+        assert_eq!((task.credits, task.result), (None, Value::Null));
+    }
+
+    #[test]
+    fn task_info_may_be_absent_empty_or_null() {
+        for data in [
+            json!({"task_id": "1", "task_status": "submitted"}),
+            json!({"task_id": "1", "task_status": "submitted", "task_info": {}}),
+            json!({"task_id": "1", "task_status": "submitted", "task_info": null}),
+            json!({"task_id": "1", "task_status": "submitted", "task_info": {"external_task_id": null}}),
+            json!({"task_id": 1, "task_status": "submitted", "news": [1, 2]}),
+        ] {
+            let task = task(data).expect("a task");
+
+            assert_eq!((task.task_id.as_str(), task.external_task_id), ("1", None));
+        }
+    }
+
+    #[test]
+    fn a_finished_task_brings_its_result_its_credits_and_its_message() {
+        let done = task(json!({
+            "task_id": "1", "task_status": "succeed", "task_status_msg": "", "final_unit_deduction": "2.50",
+            "watermark_info": {"enabled": false}, "task_info": {"external_task_id": "e"},
+            "task_result": {"videos": [{"id": "v", "url": "https://a/v", "duration": "5"}]},
+        }))
+        .expect("a task");
+        let failed = task(json!({
+            "task_id": "1", "task_status": "failed", "task_info": {},
+            "task_status_msg": "Failure to pass the risk control system",
+        }))
+        .expect("a task");
+
+        assert_eq!((done.credits.as_deref(), done.status_message), (Some("2.50"), None));
+        assert_eq!(done.result["videos"][0]["id"], "v");
+        assert_eq!(failed.status, TaskStatus::Failed);
+        assert_eq!(failed.status_message.as_deref(), Some("Failure to pass the risk control system"));
+    }
+
+    #[test]
+    fn an_error_has_no_data() {
+        let envelope = Envelope::decode(
+            br#"{"code":1303,"message":"parallel task over resource pack limit","request_id":"9"}"#,
+            &Screen::default(),
+        )
+        .expect("an envelope");
+
+        assert_eq!((envelope.code, envelope.data), (1303, Value::Null));
+    }
+
+    #[test]
+    fn what_the_vendor_words_freely_is_screened() {
+        let screen = Screen::new(["a red fox in snow".to_owned()]);
+        let body =
+            br#"{"code":1301,"message":"not allowed: a red fox in snow","request_id":"a red fox in snow"}"#;
+
+        let envelope = Envelope::decode(body, &screen).expect("an envelope");
+        let task = TaskData::decode(
+            &json!({"task_id": "1", "task_status": "a red fox in snow", "task_status_msg": "a red fox in snow!",
+                "final_unit_deduction": "a red fox in snow"}),
+            &screen,
+        );
+
+        assert!(!format!("{envelope:?} {task:?}").contains("fox"));
+        assert_eq!(envelope.message, crate::kling::screen::WITHHELD);
+    }
+
+    #[test]
+    fn nonsense_is_nothing() {
+        let deep = "[".repeat(100_000);
+        for body in [
+            "",
+            "null",
+            "7",
+            "[]",
+            "{}",
+            r#"{"code":null}"#,
+            r#"{"code":1e400}"#,
+            r#"{"code":0.5}"#,
+            "<html>",
+            "\u{0}",
+            &deep,
+        ] {
+            assert_eq!(Envelope::decode(body.as_bytes(), &Screen::default()), None);
+        }
+        for data in [
+            json!(null),
+            json!([]),
+            json!({"task_status": "succeed"}),
+            json!({"task_id": "1"}),
+            json!({"task_id": "", "task_status": "succeed"}),
+            json!({"task_id": "..", "task_status": "succeed"}),
+            json!({"task_id": "a\u{0}b", "task_status": "succeed"}),
+            json!({"task_id": "x".repeat(257), "task_status": "succeed"}),
+            json!({"task_id": "1", "task_status": 3}),
+        ] {
+            assert_eq!(task(data), None);
+        }
+    }
+
+    fn scalar() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".*".prop_map(Value::from),
+            Just(json!([])),
+            Just(json!({})),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(body: Vec<u8>) {
+            Envelope::decode(&body, &Screen::default());
+        }
+
+        #[test]
+        fn no_members_make_it_panic(values in proptest::collection::vec(scalar(), 10)) {
+            let body = json!({"code": values[0], "message": values[1], "request_id": values[2], "data": {
+                "task_id": values[3], "task_status": values[4], "task_status_msg": values[5],
+                "task_info": values[6], "final_unit_deduction": values[7],
+                "task_result": {"videos": [values[8], {"id": values[9], "url": values[3], "duration": values[4]}]},
+            }});
+
+            let screen = Screen::new(["a red fox in snow".to_owned()]);
+            Envelope::decode(body.to_string().as_bytes(), &screen);
+            let data = TaskData::decode(&body["data"], &screen);
+            let videos = Videos::decode(&body["data"]["task_result"]);
+
+            prop_assert!(data.is_none_or(|data| is_segment(&data.task_id)));
+            prop_assert!(videos.is_none_or(|videos| !videos.first().url.is_empty()));
+        }
+    }
+}

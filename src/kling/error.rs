@@ -1,0 +1,165 @@
+//! Why a call of the client gave nothing. Its promise: a text says what was done, to what, and the cause, and never holds
+//! a prompt, a key, a token or the query string of a URL.
+
+use std::time::Duration;
+
+use super::{credentials::CredentialsError, request::RequestError};
+use crate::NotRecorded;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a call of the client gave nothing.
+///
+/// Whether a task was made, and so is paid for:
+///
+/// | error | at the vendor |
+/// |---|---|
+/// | `Credentials`, `Configuration`, `Request`, `NotRecorded` | nothing was made |
+/// | `Refused`, `Transport` from `submit` | nothing was made |
+/// | `Ambiguous` | nobody knows: look it up |
+/// | `OutcomeNotRecorded` | something may have been made: the ids are in the error |
+/// | `Failed` | it was made and failed |
+/// | `Deadline`, and the others from `query` and `wait` | the task goes on |
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The environment holds no usable credentials.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+
+    /// A setting of the builder can't be used.
+    #[error("build the Kling client: {setting} {rule}")]
+    #[non_exhaustive]
+    Configuration {
+        /// The setting at fault.
+        setting: &'static str,
+        /// The rule that it breaks.
+        rule: String,
+    },
+
+    /// The request breaks a documented rule; nothing was sent.
+    #[error("check the request: {0}")]
+    Request(#[from] RequestError),
+
+    /// An entry could not be recorded, so nothing was sent, or nothing further.
+    #[error("{action}: not sent, since {event} could not be recorded")]
+    #[non_exhaustive]
+    NotRecorded {
+        /// The action, such as `text_to_video`.
+        action: &'static str,
+        /// The event that is missing from the trail.
+        event: &'static str,
+        /// Why it could not be recorded.
+        source: Box<NotRecorded>,
+    },
+
+    /// The vendor has answered, and that could not be recorded. The ids are what the trail lacks.
+    #[error(
+        "{action}: {event} could not be recorded (task id {}, external task id {})",
+        task_id.as_deref().unwrap_or("unknown"),
+        external_task_id.as_deref().unwrap_or("unknown")
+    )]
+    #[non_exhaustive]
+    OutcomeNotRecorded {
+        /// The action.
+        action: &'static str,
+        /// The event that is missing from the trail.
+        event: &'static str,
+        /// The vendor's id of the task, where it is known.
+        task_id: Option<String>,
+        /// The id that the task was submitted under, where it is known.
+        external_task_id: Option<String>,
+        /// Why it could not be recorded.
+        source: Box<NotRecorded>,
+    },
+
+    /// The vendor refused.
+    #[error(
+        "{action}: refused: {message} (http {http}, code {}, request {})",
+        code.map_or_else(|| "none".to_owned(), |code| code.to_string()),
+        request_id.as_deref().unwrap_or("unknown")
+    )]
+    #[non_exhaustive]
+    Refused {
+        /// The action.
+        action: &'static str,
+        /// The HTTP status.
+        http: u16,
+        /// The vendor's code; `None` where the answer was not the vendor's.
+        code: Option<i64>,
+        /// The vendor's message, withheld where it repeats the prompt.
+        message: String,
+        /// The vendor's id of the request.
+        request_id: Option<String>,
+    },
+
+    /// A request was sent and nobody knows whether the vendor made a task of it.
+    #[error(
+        "{action}: sent, and nobody knows whether it was accepted: {cause}; \
+         look up external task id {external_task_id} before sending it again"
+    )]
+    #[non_exhaustive]
+    Ambiguous {
+        /// The action.
+        action: &'static str,
+        /// What to look up with [`Client::look_up`](crate::kling::Client::look_up), or in the vendor's console.
+        external_task_id: String,
+        /// What became of the answer.
+        cause: String,
+    },
+
+    /// The task failed at the vendor.
+    #[error("{action}: task {task_id} failed: {reason}")]
+    #[non_exhaustive]
+    Failed {
+        /// The action.
+        action: &'static str,
+        /// The vendor's id of the task.
+        task_id: String,
+        /// The vendor's reason, withheld where it repeats the prompt.
+        reason: String,
+        /// What it cost, in the vendor's own spelling.
+        credits: Option<String>,
+    },
+
+    /// The task had not ended by the deadline; it goes on.
+    #[error(
+        "{action}: task {task_id} had not ended after {:.1} s ({last}); wait for it again by its id",
+        waited.as_secs_f64()
+    )]
+    #[non_exhaustive]
+    Deadline {
+        /// The action.
+        action: &'static str,
+        /// The vendor's id of the task, for [`Task::resume`](crate::kling::Task::resume).
+        task_id: String,
+        /// How long it was waited for.
+        waited: Duration,
+        /// What the last query found.
+        last: String,
+    },
+
+    /// There was no answer. From `submit`: the request certainly was not delivered.
+    #[error("{action}: no answer from the vendor: {cause}")]
+    #[non_exhaustive]
+    Transport {
+        /// The action.
+        action: &'static str,
+        /// What went wrong, such as `connection refused`.
+        cause: String,
+        /// The error beneath, without its URL.
+        source: Source,
+    },
+
+    /// The answer to a query makes no sense.
+    #[error("{action}: an answer that can't be read (http {http}): {cause}")]
+    #[non_exhaustive]
+    Unreadable {
+        /// The action.
+        action: &'static str,
+        /// The HTTP status.
+        http: u16,
+        /// What is wrong with it.
+        cause: String,
+    },
+}

@@ -1,0 +1,349 @@
+//! Every entry that the client makes: one function for each type of event. Its promise: each goes to the log that the
+//! client was given, names its actor, and holds no prompt, key or token. A call waits for the disk as the log's
+//! durability says. It does not know when to record what.
+
+use std::{sync::Arc, time::Duration};
+
+use tracing::Span;
+
+use super::{
+    status::TaskStatus,
+    submission::{PromptTrace, Submission},
+    token::{Reason, Token},
+};
+use crate::{AuditLog, NotRecorded, audit_span, json, try_audit};
+
+/// Records what the client does, on behalf of one actor.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorder {
+    log: AuditLog,
+    actor: Arc<str>,
+}
+
+/// What an entry is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) action: &'static str,
+    pub(crate) task_id: Option<&'a str>,
+    pub(crate) external_task_id: Option<&'a str>,
+}
+
+/// What the vendor answered, as far as it did.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reply<'a> {
+    pub(crate) http: Option<u16>,
+    pub(crate) code: Option<i64>,
+    pub(crate) request_id: Option<&'a str>,
+}
+
+impl Recorder {
+    pub(crate) fn new(log: AuditLog, actor: &str) -> Recorder {
+        Recorder { log, actor: actor.into() }
+    }
+
+    /// The same log for another actor.
+    pub(crate) fn acting_as(&self, actor: &str) -> Recorder {
+        Recorder { log: self.log.clone(), actor: actor.into() }
+    }
+
+    pub(crate) fn actor(&self) -> &str {
+        &self.actor
+    }
+
+    /// The span of a submission.
+    pub(crate) fn submit_span(&self, subject: Subject<'_>) -> Span {
+        audit_span!(
+            "kling.submit",
+            log: &self.log,
+            actor = %self.actor,
+            action = subject.action,
+            external_task_id = subject.external_task_id
+        )
+    }
+
+    /// The span of one query.
+    pub(crate) fn query_span(&self, subject: Subject<'_>) -> Span {
+        audit_span!(
+            "kling.query",
+            log: &self.log,
+            actor = %self.actor,
+            action = subject.action,
+            task_id = subject.task_id,
+            external_task_id = subject.external_task_id
+        )
+    }
+
+    /// The span of waiting for a task.
+    pub(crate) fn wait_span(&self, subject: Subject<'_>) -> Span {
+        audit_span!(
+            "kling.wait",
+            log: &self.log,
+            actor = %self.actor,
+            action = subject.action,
+            task_id = subject.task_id,
+            external_task_id = subject.external_task_id
+        )
+    }
+
+    /// A token was minted and will be used.
+    pub(crate) fn token_minted(
+        &self,
+        prefix: &str,
+        token: &Token,
+        reason: Reason,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "auth_event",
+            actor = %self.actor,
+            event = "token_minted",
+            success = true,
+            access_key_prefix = prefix,
+            reason = reason.as_str(),
+            expires = token.expires()
+        )
+        .map(drop)
+    }
+
+    /// The vendor refused the token.
+    pub(crate) fn token_rejected(
+        &self,
+        prefix: &str,
+        reply: Reply<'_>,
+        reason: &str,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "auth_event",
+            actor = %self.actor,
+            event = "token_rejected",
+            success = false,
+            access_key_prefix = prefix,
+            reason = reason,
+            http = json(&reply.http),
+            code = json(&reply.code),
+            request_id = json(&reply.request_id)
+        )
+        .map(drop)
+    }
+
+    /// A request other than a submission was sent; `reason` says why there is no code, where there is none.
+    pub(crate) fn api_call(
+        &self,
+        subject: Subject<'_>,
+        purpose: &'static str,
+        path: &str,
+        reply: Reply<'_>,
+        took: Duration,
+        reason: Option<&str>,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "api_call",
+            actor = %self.actor,
+            action = subject.action,
+            purpose = purpose,
+            method = "GET",
+            path = path,
+            task_id = json(&subject.task_id),
+            external_task_id = json(&subject.external_task_id),
+            http = json(&reply.http),
+            code = json(&reply.code),
+            request_id = json(&reply.request_id),
+            duration_ms = milliseconds(took),
+            reason = reason
+        )
+        .map(drop)
+    }
+
+    /// A submission is about to be sent. Without this entry it must not be.
+    pub(crate) fn task_submitted(
+        &self,
+        subject: Subject<'_>,
+        path: &str,
+        submission: &Submission,
+    ) -> Result<(), NotRecorded> {
+        let (prompt, negative) = (submission.prompt.as_ref(), submission.negative_prompt.as_ref());
+        try_audit!(
+            log: &self.log,
+            "task_submitted",
+            actor = %self.actor,
+            action = subject.action,
+            path = path,
+            external_task_id = json(&subject.external_task_id),
+            model = json(&submission.model),
+            duration = json(&submission.duration),
+            mode = json(&submission.mode),
+            prompt_hash = json(&prompt.map(|prompt| &prompt.hash)),
+            prompt_hash_kind = json(&prompt.map(|_| PromptTrace::KIND)),
+            prompt_length = json(&prompt.map(|prompt| prompt.length)),
+            negative_prompt_hash = negative.map(|prompt| prompt.hash.as_str()),
+            negative_prompt_length = negative.map(|prompt| prompt.length),
+            aspect_ratio = submission.aspect_ratio.as_deref(),
+            sound = submission.sound.as_deref(),
+            cfg_scale = submission.cfg_scale,
+            camera = submission.camera.as_deref(),
+            shot_type = submission.shot_type.as_deref(),
+            shots = submission.shots,
+            watermark = submission.watermark,
+            callback_host = submission.callback_host.as_deref()
+        )
+        .map(drop)
+    }
+
+    /// The vendor was too busy; `delay` is until it is asked again, `None` where it is not.
+    pub(crate) fn throttled(
+        &self,
+        subject: Subject<'_>,
+        reply: Reply<'_>,
+        attempt: u32,
+        delay: Option<Duration>,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "throttled",
+            actor = %self.actor,
+            action = subject.action,
+            external_task_id = json(&subject.external_task_id),
+            http = json(&reply.http),
+            code = json(&reply.code),
+            request_id = json(&reply.request_id),
+            attempt = attempt,
+            delay_ms = json(&delay.map(milliseconds)),
+            gave_up = delay.is_none()
+        )
+        .map(drop)
+    }
+
+    /// The vendor made a task; `resolved_by` says how that is known, where it was not by the answer itself.
+    pub(crate) fn task_accepted(
+        &self,
+        subject: Subject<'_>,
+        status: &TaskStatus,
+        reply: Reply<'_>,
+        latency: Duration,
+        resolved_by: Option<&'static str>,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "task_accepted",
+            actor = %self.actor,
+            action = subject.action,
+            task_id = json(&subject.task_id),
+            external_task_id = json(&subject.external_task_id),
+            status = status.as_str(),
+            http = json(&reply.http),
+            request_id = json(&reply.request_id),
+            latency_ms = milliseconds(latency),
+            resolved_by = resolved_by
+        )
+        .map(drop)
+    }
+
+    /// The vendor certainly made no task.
+    pub(crate) fn task_refused(
+        &self,
+        subject: Subject<'_>,
+        reply: Reply<'_>,
+        reason: &str,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "task_refused",
+            actor = %self.actor,
+            action = subject.action,
+            external_task_id = json(&subject.external_task_id),
+            http = json(&reply.http),
+            code = json(&reply.code),
+            request_id = json(&reply.request_id),
+            reason = reason
+        )
+        .map(drop)
+    }
+
+    /// Nobody knows what became of the task. `stage` is `submit` or `wait`.
+    pub(crate) fn task_ambiguous(
+        &self,
+        subject: Subject<'_>,
+        stage: &'static str,
+        reason: &str,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "task_ambiguous",
+            actor = %self.actor,
+            action = subject.action,
+            task_id = json(&subject.task_id),
+            external_task_id = json(&subject.external_task_id),
+            stage = stage,
+            reason = reason
+        )
+        .map(drop)
+    }
+
+    /// The task's status is another than when it was last seen.
+    pub(crate) fn task_status_changed(
+        &self,
+        subject: Subject<'_>,
+        from: Option<&TaskStatus>,
+        to: &TaskStatus,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "task_status_changed",
+            actor = %self.actor,
+            action = subject.action,
+            task_id = json(&subject.task_id),
+            external_task_id = json(&subject.external_task_id),
+            from = json(&from.map(TaskStatus::as_str)),
+            to = to.as_str()
+        )
+        .map(drop)
+    }
+
+    /// The task succeeded.
+    pub(crate) fn task_completed(
+        &self,
+        subject: Subject<'_>,
+        video_count: u64,
+        credits: Option<&str>,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "task_completed",
+            actor = %self.actor,
+            action = subject.action,
+            task_id = json(&subject.task_id),
+            external_task_id = json(&subject.external_task_id),
+            status = TaskStatus::Succeed.as_str(),
+            video_count = video_count,
+            credits = json(&credits)
+        )
+        .map(drop)
+    }
+
+    /// The task failed.
+    pub(crate) fn task_failed(
+        &self,
+        subject: Subject<'_>,
+        reason: &str,
+        credits: Option<&str>,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "task_failed",
+            actor = %self.actor,
+            action = subject.action,
+            task_id = json(&subject.task_id),
+            external_task_id = json(&subject.external_task_id),
+            status = TaskStatus::Failed.as_str(),
+            reason = reason,
+            credits = json(&credits)
+        )
+        .map(drop)
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,136 @@
+//! A task that the vendor has accepted. Its promise: clones are one task, so that each change of it is recorded once
+//! whoever sees it first. It does not know how to ask the vendor.
+
+use std::{fmt, marker::PhantomData, sync::Arc};
+
+use tokio::sync::Mutex;
+
+use super::{
+    envelope::is_segment,
+    request::{Request, RequestError},
+    screen::Screen,
+    status::TaskStatus,
+    text_to_video::TextToVideo,
+};
+
+/// A task that the vendor has accepted, from [`Client::submit`](crate::kling::Client::submit).
+///
+/// A clone is a few pointers, and the same task.
+pub struct Task<R = TextToVideo> {
+    inner: Arc<Inner>,
+    request: PhantomData<fn() -> R>,
+}
+
+struct Inner {
+    id: String,
+    external_task_id: Option<String>,
+    screen: Screen,
+    seen: Mutex<Seen>,
+}
+
+/// What was observed and recorded of a task.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) status: Option<TaskStatus>,
+    /// Whether its end was recorded.
+    pub(crate) ended: bool,
+}
+
+impl<R: Request> Task<R> {
+    /// A task that was accepted earlier, such as before this program was started again.
+    ///
+    /// The prompt is not known here. If the vendor quotes it in the reason of a failure, that is recorded as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] for an id that can't be one: blank, `.` or `..`, with control characters, or longer than 256
+    /// bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kling_audit::kling::{Task, TextToVideo};
+    ///
+    /// let task = Task::<TextToVideo>::resume("866889456698785798")?;
+    /// assert_eq!(task.id(), "866889456698785798");
+    /// # Ok::<(), kling_audit::kling::RequestError>(())
+    /// ```
+    pub fn resume(id: impl Into<String>) -> Result<Task<R>, RequestError> {
+        let id = id.into();
+        match is_segment(&id) {
+            true => Ok(Task::new(id, None, Screen::default(), None)),
+            false => Err(RequestError::new("task_id", "must be an id that the vendor gave")),
+        }
+    }
+
+    /// `id` is one that [`is_segment`].
+    pub(crate) fn new(
+        id: String,
+        external_task_id: Option<String>,
+        screen: Screen,
+        status: Option<TaskStatus>,
+    ) -> Task<R> {
+        let seen = Mutex::new(Seen { status, ended: false });
+        Task { inner: Arc::new(Inner { id, external_task_id, screen, seen }), request: PhantomData }
+    }
+
+    /// The vendor's id of the task.
+    pub fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    /// The id that the task was submitted under, where it is known.
+    pub fn external_task_id(&self) -> Option<&str> {
+        self.inner.external_task_id.as_deref()
+    }
+
+    pub(crate) fn screen(&self) -> &Screen {
+        &self.inner.screen
+    }
+
+    pub(crate) fn seen(&self) -> &Mutex<Seen> {
+        &self.inner.seen
+    }
+}
+
+impl<R> Clone for Task<R> {
+    fn clone(&self) -> Task<R> {
+        Task { inner: Arc::clone(&self.inner), request: PhantomData }
+    }
+}
+
+impl<R: Request> fmt::Debug for Task<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task")
+            .field("action", &R::ACTION)
+            .field("id", &self.inner.id)
+            .field("external_task_id", &self.inner.external_task_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a task stands, from [`Client::query`](crate::kling::Client::query).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress<O> {
+    /// The task's status.
+    pub status: TaskStatus,
+    /// What the vendor says about the status, which of a failed task is the reason.
+    pub message: Option<String>,
+    /// What the task cost in units, in the vendor's own spelling; only of a task that has ended.
+    pub credits: Option<String>,
+    /// What the task made; only of a task that succeeded.
+    pub output: Option<O>,
+}
+
+/// A task that succeeded, from [`Client::wait`](crate::kling::Client::wait).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Completed<O> {
+    /// The vendor's id of the task.
+    pub task_id: String,
+    /// What the task cost in units, in the vendor's own spelling.
+    pub credits: Option<String>,
+    /// What the task made.
+    pub output: O,
+}

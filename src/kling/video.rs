@@ -1,0 +1,121 @@
+//! The videos that a task made. Its promise: [`Videos`] holds one at least, each with a URL. `Debug` does not show what
+//! stands behind the question mark of a URL: it opens the video to whoever has it.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::envelope::text;
+
+/// A video that a task made.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Video {
+    /// The vendor's id of the video, which is not the task's; empty where the vendor gave none.
+    pub id: String,
+    /// Where to download it. The vendor keeps it for 30 days. Its query string may be a key: treat it as a secret.
+    pub url: String,
+    /// Where to download the video with a watermark, if one was asked for.
+    pub watermark_url: Option<String>,
+    /// Its length in seconds, in the vendor's own spelling, such as `5` or `5.1`.
+    pub duration: Option<String>,
+}
+
+impl fmt::Debug for Video {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Video")
+            .field("id", &self.id)
+            .field("url", &without_query(&self.url))
+            .field("watermark_url", &self.watermark_url.as_deref().map(without_query))
+            .field("duration", &self.duration)
+            .finish()
+    }
+}
+
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// The videos of a task that succeeded: one at least.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Videos {
+    first: Video,
+    others: Vec<Video>,
+}
+
+impl Videos {
+    /// Reads `task_result.videos`. A video without a URL is none.
+    pub(crate) fn decode(task_result: &Value) -> Option<Videos> {
+        let mut videos = task_result.get("videos")?.as_array()?.iter().filter_map(|video| {
+            Some(Video {
+                id: text(video, "id").unwrap_or_default(),
+                url: text(video, "url")?,
+                watermark_url: text(video, "watermark_url"),
+                duration: text(video, "duration"),
+            })
+        });
+        Some(Videos { first: videos.next()?, others: videos.collect() })
+    }
+
+    /// The first video, which mostly is the only one.
+    pub fn first(&self) -> &Video {
+        &self.first
+    }
+
+    /// All videos, in the vendor's order.
+    pub fn iter(&self) -> impl Iterator<Item = &Video> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// How many there are: 1 or more.
+    #[expect(clippy::len_without_is_empty, reason = "it never is")]
+    pub fn len(&self) -> usize {
+        1 + self.others.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_video_without_a_url_is_none() {
+        for result in [
+            json!(null),
+            json!({}),
+            json!({"videos": null}),
+            json!({"videos": []}),
+            json!({"videos": [{"id": "1"}, {"id": "2", "url": ""}, 7]}),
+        ] {
+            assert_eq!(Videos::decode(&result), None, "{result}");
+        }
+    }
+
+    #[test]
+    fn a_duration_may_be_a_string_or_a_number() {
+        for (duration, read) in
+            [(json!("5"), Some("5")), (json!(5), Some("5")), (json!(5.1), Some("5.1")), (json!(null), None)]
+        {
+            let result = json!({"videos": [{"id": 1, "url": "https://a/v.mp4", "duration": duration}]});
+
+            let videos = Videos::decode(&result).expect("a video");
+
+            assert_eq!((videos.len(), videos.first().duration.as_deref()), (1, read));
+            assert_eq!(videos.first().id, "1");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_query_string() {
+        let result = json!({"videos": [{"id": "1", "url": "https://a/v.mp4?sign=key", "watermark_url": "https://a/w?k"}]});
+
+        let shown = format!("{:?}", Videos::decode(&result));
+
+        assert!(
+            shown.contains("https://a/v.mp4") && !shown.contains("sign") && !shown.contains("?"),
+            "{shown}"
+        );
+    }
+}

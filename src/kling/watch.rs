@@ -1,0 +1,161 @@
+//! One task watched until it ends. Its promise: each change is recorded once, an end only when the vendor says so, and
+//! when nobody can say, that. It does not know how the task was submitted.
+
+use tokio::time::Instant;
+
+use super::{
+    backoff::Backoff,
+    client::{Client, not_recorded, outcome_not_recorded, refusal, subject, task_data},
+    envelope::TaskData,
+    error::Error,
+    exchange::{Answer, Call, Content},
+    request::Request,
+    screen::Screen,
+    status::TaskStatus,
+    task::{Completed, Progress, Task},
+};
+
+/// A task that is being watched.
+#[derive(Debug)]
+pub(crate) struct Watch<'a, R: Request> {
+    client: &'a Client,
+    task: &'a Task<R>,
+    screen: Screen,
+}
+
+impl<'a, R: Request> Watch<'a, R> {
+    pub(crate) fn new(client: &'a Client, task: &'a Task<R>) -> Watch<'a, R> {
+        Watch { client, task, screen: client.screened(task.screen()) }
+    }
+
+    /// Asks once.
+    pub(crate) async fn query(&self) -> Result<Progress<R::Output>, Error> {
+        let answer = self.ask(None).await?;
+        match self.data(&answer) {
+            Some(data) => self.observe(data).await,
+            None => Err(refusal(R::ACTION, answer)),
+        }
+    }
+
+    /// Asks until the task ends, or until the deadline.
+    pub(crate) async fn run(&self) -> Result<Completed<R::Output>, Error> {
+        let settings = self.client.settings();
+        let started = Instant::now();
+        let mut backoff = Backoff::polling(settings.poll_interval);
+        let mut last = "not asked yet".to_owned();
+        loop {
+            let left = settings.deadline.saturating_sub(started.elapsed());
+            tokio::time::sleep(backoff.delay().min(left)).await;
+            let left = settings.deadline.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return Err(self.out_of_time(started, last)?);
+            }
+            let answer = self.ask(Some(left)).await?;
+            let Some(data) = self.data(&answer) else {
+                if is_definite(&answer) {
+                    return Err(self.given_up(answer)?);
+                }
+                last = answer.describe();
+                continue;
+            };
+            let progress = self.observe(data).await?;
+            last = format!("last seen {}", progress.status);
+            match (progress.status, progress.output) {
+                (TaskStatus::Succeed, Some(output)) => {
+                    let task_id = self.task.id().to_owned();
+                    return Ok(Completed { task_id, credits: progress.credits, output });
+                }
+                // Not an end: what was paid for is not there, and may yet be.
+                (TaskStatus::Succeed, None) => last.push_str(" without a result"),
+                (TaskStatus::Failed, _) => {
+                    return Err(Error::Failed {
+                        action: R::ACTION,
+                        task_id: self.task.id().to_owned(),
+                        reason: reason(progress.message),
+                        credits: progress.credits,
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn ask(&self, within: Option<std::time::Duration>) -> Result<Answer, Error> {
+        let content = Content::Get(self.task.id());
+        let call = Call { path: R::PATH, content, screen: &self.screen, within };
+        self.client.send(subject(self.task), &call).await
+    }
+
+    /// The task in an answer, if it is this one.
+    fn data(&self, answer: &Answer) -> Option<TaskData> {
+        task_data(answer, &self.screen).filter(|data| data.task_id == self.task.id())
+    }
+
+    /// Records what is new. What was not recorded stays new.
+    async fn observe(&self, data: TaskData) -> Result<Progress<R::Output>, Error> {
+        let (recorder, subject) = (self.client.recorder(), subject(self.task));
+        let credits = data.credits.as_deref();
+        let output = match data.status {
+            TaskStatus::Succeed => R::decode(&data.result),
+            _ => None,
+        };
+        let mut seen = self.task.seen().lock().await;
+        // After an end nothing is new: an answer that says otherwise is an older one.
+        if !seen.ended {
+            if seen.status.as_ref() != Some(&data.status) {
+                recorder
+                    .task_status_changed(subject, seen.status.as_ref(), &data.status)
+                    .map_err(outcome_not_recorded(subject, "task_status_changed"))?;
+                seen.status = Some(data.status.clone());
+            }
+            if let Some(output) = &output {
+                recorder
+                    .task_completed(subject, R::count(output), credits)
+                    .map_err(outcome_not_recorded(subject, "task_completed"))?;
+                seen.ended = true;
+            } else if data.status == TaskStatus::Failed {
+                recorder
+                    .task_failed(subject, &reason(data.status_message.clone()), credits)
+                    .map_err(outcome_not_recorded(subject, "task_failed"))?;
+                seen.ended = true;
+            }
+        }
+        drop(seen);
+        Ok(Progress { status: data.status, message: data.status_message, credits: data.credits, output })
+    }
+
+    /// The vendor will not say what became of the task.
+    fn given_up(&self, answer: Answer) -> Result<Error, Error> {
+        let reason = format!("the query was refused: {}", answer.describe());
+        self.client
+            .recorder()
+            .task_ambiguous(subject(self.task), "wait", &reason)
+            .map_err(not_recorded(R::ACTION, "task_ambiguous"))?;
+        Ok(refusal(R::ACTION, answer))
+    }
+
+    fn out_of_time(&self, started: Instant, last: String) -> Result<Error, Error> {
+        let waited = started.elapsed();
+        let reason = format!("no end after {:.1} s: {last}", waited.as_secs_f64());
+        self.client
+            .recorder()
+            .task_ambiguous(subject(self.task), "wait", &reason)
+            .map_err(outcome_not_recorded(subject(self.task), "task_ambiguous"))?;
+        Ok(Error::Deadline { action: R::ACTION, task_id: self.task.id().to_owned(), waited, last })
+    }
+}
+
+/// Whether asking again would give the same: the vendor's own refusal, but for being busy and for an expired token.
+fn is_definite(answer: &Answer) -> bool {
+    match answer {
+        Answer::Envelope(http, envelope) => {
+            let passing = matches!(envelope.code, 0 | 1302 | 1303) || envelope.code >= 5000 || *http >= 500;
+            !passing
+        }
+        Answer::Nonsense(..) | Answer::Lost(_) | Answer::NotSent(_) => false,
+    }
+}
+
+fn reason(message: Option<String>) -> String {
+    message.unwrap_or_else(|| "the vendor gave no reason".to_owned())
+}

@@ -1,0 +1,294 @@
+//! The layer: events and spans with target `audit` or `audit::*`, from a subscriber stack into a log.
+//!
+//! It never disables anything for anybody, and its filter remembers nothing from one event to the next, so no other
+//! layer can make it lose one. Fields are rendered before any lock is taken. It does not know how a log records.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tracing::{
+    Event, Metadata, Subscriber,
+    level_filters::LevelFilter,
+    span::{Attributes, Id, Record},
+    subscriber::Interest,
+};
+use tracing_subscriber::{
+    Layer,
+    filter::Filtered,
+    layer::{self, Context},
+    registry::LookupSpan,
+};
+
+use crate::{
+    NotRecorded,
+    draft::{Draft, Origin},
+    fields::{self, Message},
+    log::AuditLog,
+    receipt::{Receipt, TrailId},
+};
+
+mod frame;
+mod span;
+
+pub(crate) use frame::{Frame, SinkGuard, address};
+pub(crate) use span::Enclosing;
+use span::SpanState;
+
+/// How many layers were made. With more than one, an event may have several logs.
+static LAYERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Records the audit events and spans of a subscriber stack in a log; made by [`AuditLog::layer`].
+///
+/// An event is recorded if its target is `audit` or starts with `audit::`; a span with such a target gives two
+/// entries, `NAME.opened` and `NAME.closed`. Nothing else is touched.
+#[derive(Debug)]
+pub struct AuditLayer {
+    log: AuditLog,
+    /// The logs of audit layers that stand before this one in the same stack.
+    before: Vec<TrailId>,
+    log_records: bool,
+}
+
+/// The filter of an [`AuditLayer`], which keeps other layers' events from costing more with it than without.
+///
+/// It decides by callsite alone. A filter that also answered for each event anew would lose some: its answer stays
+/// behind when somebody asks `tracing::enabled!`, or when a field's `Debug` emits an event of its own.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct AuditFilter;
+
+impl AuditLog {
+    /// A layer that records in this log what a subscriber stack emits with target `audit`.
+    ///
+    /// Add it first. Layers that come later can't keep an event from it unless they filter for the whole stack: give
+    /// an `EnvFilter` to the layer that it is meant for, with `with_filter`. Events of
+    /// [`audit!`](crate::audit) are recorded even then.
+    ///
+    /// Events below INFO are recorded only where other layers make `tracing` emit them.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let directory = directory.path();
+    /// use kling_audit::{AuditLog, audit};
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// let log = AuditLog::open(directory)?;
+    /// tracing_subscriber::registry().with(log.layer()).with(tracing_subscriber::fmt::layer()).init();
+    ///
+    /// audit!("config_changed", actor = "alice", key = "quota", value = 5);
+    /// tracing::warn!(name: "login_refused", target: "audit", actor = "bob", reason = "expired");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use = "a layer does nothing until it is added to a subscriber"]
+    pub fn layer<S>(&self) -> Filtered<AuditLayer, AuditFilter, S>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        AuditLayer::new(self).with_filter(AuditFilter::new())
+    }
+}
+
+impl AuditLayer {
+    /// The layer without its filter, for stacks that exchange it while they run; else use [`AuditLog::layer`].
+    ///
+    /// The filter then stands outside:
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let (today, tomorrow) = (directory.path().join("a"), directory.path().join("b"));
+    /// use kling_audit::{AuditFilter, AuditLayer, AuditLog, try_audit};
+    /// use tracing_subscriber::{prelude::*, reload};
+    ///
+    /// let (layer, handle) = reload::Layer::new(AuditLayer::new(&AuditLog::open(today)?));
+    /// tracing_subscriber::registry().with(layer.with_filter(AuditFilter::new())).init();
+    ///
+    /// let next = AuditLog::open(tomorrow)?;
+    /// handle.reload(AuditLayer::new(&next))?;
+    ///
+    /// let receipt = try_audit!("config_changed", actor = "alice")?;
+    /// assert_eq!(receipt.trail_id, next.trail_id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn new(log: &AuditLog) -> Self {
+        LAYERS.fetch_add(1, Ordering::Relaxed);
+        log.note_layer();
+        Self { log: log.clone(), before: Vec::new(), log_records: false }
+    }
+
+    /// Also records what the `log` crate emits with such a target, by way of `tracing-log`.
+    ///
+    /// Without this it is not recorded: libraries that know nothing of an audit trail may use that target too.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let directory = directory.path();
+    /// use kling_audit::{AuditFilter, AuditLayer, AuditLog};
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// let log = AuditLog::open(directory)?;
+    /// let layer = AuditLayer::new(&log).with_log_records();
+    /// tracing_subscriber::registry().with(layer.with_filter(AuditFilter::new())).init();
+    ///
+    /// log::info!(target: "audit", "quota changed");
+    /// assert_eq!(log.counters().recorded, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_log_records(self) -> Self {
+        Self { log_records: true, ..self }
+    }
+
+    pub(crate) fn log(&self) -> &AuditLog {
+        &self.log
+    }
+
+    /// Whether it has to do with this event or span. The filter doesn't answer for each event, so others come too.
+    fn captures(&self, metadata: &Metadata<'_>) -> bool {
+        is_audit(metadata.target()) && self.is_listening()
+    }
+
+    fn is_listening(&self) -> bool {
+        !SinkGuard::is_active() && !self.before.contains(&self.log.trail_id())
+    }
+
+    /// The draft of an event, if it is this layer's.
+    fn render(&self, event: &Event<'_>, frame: Option<&Frame>) -> Option<Draft> {
+        if !self.captures(event.metadata()) {
+            let is_record = self.log_records && event.metadata().target() == "log" && self.is_listening();
+            return if is_record { fields::of_log_record(event, is_audit) } else { None };
+        }
+        Some(match frame {
+            Some(frame) => {
+                frame.rendered().unwrap_or_else(|| fields::of_event(event, Origin::Macro, frame.message))
+            }
+            None => fields::of_event(event, Origin::Event, Message::Keep),
+        })
+    }
+}
+
+impl AuditFilter {
+    /// The filter of every [`AuditLog::layer`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+/// Whether an event that a macro recorded in `log` may have to be recorded in others.
+pub(crate) fn are_others(log: &AuditLog, reached: Option<&AuditLayer>) -> bool {
+    let mine = usize::from(reached.is_some_and(|layer| layer.log.same(log)));
+    LAYERS.load(Ordering::Relaxed) > mine
+}
+
+/// Records in `log`, where everything that this thread emits meanwhile is the log's own.
+pub(crate) fn record(log: &AuditLog, draft: Draft) -> Result<Receipt, NotRecorded> {
+    let Some(_guard) = SinkGuard::enter() else { return Err(NotRecorded::Reentered) };
+    log.record(draft).map_err(NotRecorded::from)
+}
+
+/// Gives the answer to the macro that is waiting for it, else tells the loss.
+fn settle(frame: Option<Frame>, answer: Result<Receipt, NotRecorded>) -> Option<Receipt> {
+    let receipt = answer.as_ref().ok().copied();
+    match (frame, answer) {
+        (Some(frame), answer) if !frame.is_settled() => frame.settle(answer),
+        (_, Err(failure)) => failure.tell(),
+        (_, Ok(_)) => {}
+    }
+    receipt
+}
+
+fn is_audit(target: &str) -> bool {
+    target.strip_prefix("audit").is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+impl<S> Layer<S> for AuditLayer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_layer(&mut self, subscriber: &mut S) {
+        let subscriber: &dyn Subscriber = subscriber;
+        if let Some(layer) = subscriber.downcast_ref::<Self>() {
+            self.before.clone_from(&layer.before);
+            self.before.push(layer.log.trail_id());
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let trail = self.log.trail_id();
+        let mut frame = Frame::of(address(event));
+        if let Some(frame) = &mut frame {
+            if !frame.begin(trail) {
+                return;
+            }
+            frame.update();
+        }
+        let Some(mut draft) = self.render(event, frame.as_ref()) else { return };
+        Enclosing::of(context.event_scope(event).into_iter().flatten(), trail).complete(&mut draft);
+        settle(frame, record(&self.log, draft));
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if !self.captures(attributes.metadata()) {
+            return;
+        }
+        let mut draft = fields::of_span(attributes);
+        let Some(span) = context.span(id) else { return };
+        let trail = self.log.trail_id();
+        let state = SpanState::new(trail, attributes.metadata().name(), &draft);
+        Enclosing::of(span.scope().skip(1), trail).complete(&mut draft);
+        let frame = Frame::of(address(attributes.values()));
+        let receipt = settle(frame, record(&self.log, draft));
+        state.opened(receipt.map(|receipt| receipt.seq)).put_into(&mut span.extensions_mut());
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let Some(span) = context.span(id).filter(|span| self.captures(span.metadata())) else { return };
+        let given = fields::of_record(values);
+        if let Some(state) = SpanState::of(&mut span.extensions_mut(), self.log.trail_id()) {
+            state.record(&given);
+        }
+    }
+
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        let Some(span) = context.span(id).filter(|span| self.captures(span.metadata())) else { return };
+        if let Some(state) = SpanState::of(&mut span.extensions_mut(), self.log.trail_id()) {
+            state.enter();
+        }
+    }
+
+    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
+        let Some(span) = context.span(id).filter(|span| self.captures(span.metadata())) else { return };
+        if let Some(state) = SpanState::of(&mut span.extensions_mut(), self.log.trail_id()) {
+            state.exit();
+        }
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        let Some(span) = context.span(&id).filter(|span| self.captures(span.metadata())) else { return };
+        let trail = self.log.trail_id();
+        let Some(state) = SpanState::take_from(&mut span.extensions_mut(), trail) else { return };
+        let mut draft = state.close();
+        Enclosing::of(span.scope().skip(1), trail).complete(&mut draft);
+        settle(None, record(&self.log, draft));
+    }
+}
+
+impl<S> layer::Filter<S> for AuditFilter {
+    fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        true
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if is_audit(metadata.target()) { Interest::always() } else { Interest::never() }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::INFO)
+    }
+}

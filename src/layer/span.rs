@@ -1,0 +1,182 @@
+//! What the layer remembers of an open audit span, in the span's own extensions.
+//!
+//! Several logs may watch one span: each has a state of its own, by the name of its trail. Nothing here renders a
+//! field or calls a log, so the locks of the extensions are held for moments only.
+
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
+
+use tracing_subscriber::registry::{ExtensionsMut, LookupSpan, SpanRef};
+
+use crate::{
+    canonical,
+    draft::{Draft, Origin},
+    members::Members,
+    receipt::TrailId,
+};
+
+/// One open span, as one log knows it.
+pub(crate) struct SpanState {
+    trail: TrailId,
+    name: &'static str,
+    /// The `seq` of its `.opened`, if that was recorded.
+    opened: Option<u64>,
+    actor: Option<Cow<'static, str>>,
+    fields: Members,
+    duplicates: Vec<String>,
+    clock: Clock,
+}
+
+/// Each log's state. The type is private to this crate, so no other layer can take or replace it.
+struct States(Vec<SpanState>);
+
+/// What the audit spans around an event say of it.
+#[derive(Default)]
+pub(crate) struct Enclosing {
+    span: Option<(&'static str, Option<u64>)>,
+    actor: Option<Cow<'static, str>>,
+}
+
+impl SpanState {
+    /// The state of a span that is opened with `draft`.
+    pub(crate) fn new(trail: TrailId, name: &'static str, draft: &Draft) -> Self {
+        Self {
+            trail,
+            name,
+            opened: None,
+            actor: draft.actor.clone(),
+            fields: draft.details.clone(),
+            duplicates: draft.context.duplicate_fields.clone(),
+            clock: Clock::new(),
+        }
+    }
+
+    /// Says where its `.opened` was recorded.
+    pub(crate) fn opened(mut self, seq: Option<u64>) -> Self {
+        self.opened = seq;
+        self
+    }
+
+    pub(crate) fn put_into(self, extensions: &mut ExtensionsMut<'_>) {
+        match extensions.get_mut::<States>() {
+            Some(states) => states.0.push(self),
+            // Not `insert`, which panics if the type is there.
+            None => drop(extensions.replace(States(vec![self]))),
+        }
+    }
+
+    pub(crate) fn take_from(extensions: &mut ExtensionsMut<'_>, trail: TrailId) -> Option<Self> {
+        let states = extensions.get_mut::<States>()?;
+        let at = states.0.iter().position(|state| state.trail == trail)?;
+        Some(states.0.swap_remove(at))
+    }
+
+    pub(crate) fn of<'a>(extensions: &'a mut ExtensionsMut<'_>, trail: TrailId) -> Option<&'a mut Self> {
+        extensions.get_mut::<States>()?.0.iter_mut().find(|state| state.trail == trail)
+    }
+
+    /// Adds what `Span::record` gave.
+    pub(crate) fn record(&mut self, given: &Draft) {
+        if given.actor.is_some() {
+            self.actor.clone_from(&given.actor);
+        }
+        // Built anew, since a value that is replaced in place leaves its bytes behind.
+        let mut fields = Members::default();
+        for (name, value) in self.fields.iter().chain(given.details.iter()) {
+            fields.put_bytes(name, |out| out.extend_from_slice(value));
+        }
+        self.fields = fields;
+    }
+
+    pub(crate) fn enter(&mut self) {
+        self.clock.enter();
+    }
+
+    pub(crate) fn exit(&mut self) {
+        self.clock.exit();
+    }
+
+    /// The draft of its closing, which stands inside the span itself: so each one names its own opening.
+    pub(crate) fn close(mut self) -> Draft {
+        let (busy, idle) = self.clock.stop();
+        let mut draft = Draft::from_origin(format!("{}.closed", self.name), Origin::Span);
+        draft.actor = self.actor.take();
+        draft.details = self.fields;
+        draft.context.duplicate_fields = self.duplicates;
+        draft.context.span = Some((Cow::Borrowed(self.name), self.opened));
+        for (name, time) in [("busy_us", busy), ("idle_us", idle)] {
+            let again = draft.details.put(name, |out| canonical::integer(out, time.as_micros()));
+            draft.note_duplicate(again, name);
+        }
+        draft
+    }
+}
+
+impl Enclosing {
+    /// Looks from the innermost span outwards.
+    pub(crate) fn of<'a, R>(scope: impl IntoIterator<Item = SpanRef<'a, R>>, trail: TrailId) -> Self
+    where
+        R: LookupSpan<'a> + 'a,
+    {
+        let mut found = Self::default();
+        for span in scope {
+            let extensions = span.extensions();
+            let states = extensions.get::<States>().map_or(&[][..], |states| &states.0);
+            let Some(state) = states.iter().find(|state| state.trail == trail) else { continue };
+            found.span.get_or_insert((state.name, state.opened));
+            found.actor.clone_from(&state.actor);
+            if found.actor.is_some() {
+                break;
+            }
+        }
+        found
+    }
+
+    /// Adds to `draft` what it doesn't say itself.
+    pub(crate) fn complete(self, draft: &mut Draft) {
+        if draft.actor.is_none() {
+            draft.actor = self.actor;
+        }
+        if draft.context.span.is_none() {
+            draft.context.span = self.span.map(|(name, seq)| (Cow::Borrowed(name), seq));
+        }
+    }
+}
+
+/// Splits a span's life into busy (some thread is inside) and idle time.
+struct Clock {
+    busy: Duration,
+    idle: Duration,
+    since: Instant,
+    inside: usize,
+}
+
+impl Clock {
+    fn new() -> Self {
+        Self { busy: Duration::ZERO, idle: Duration::ZERO, since: Instant::now(), inside: 0 }
+    }
+
+    fn enter(&mut self) {
+        self.turn();
+        self.inside += 1;
+    }
+
+    fn exit(&mut self) {
+        self.turn();
+        self.inside = self.inside.saturating_sub(1);
+    }
+
+    fn stop(mut self) -> (Duration, Duration) {
+        self.turn();
+        (self.busy, self.idle)
+    }
+
+    fn turn(&mut self) {
+        let now = Instant::now();
+        let passed = now.saturating_duration_since(self.since);
+        *if self.inside == 0 { &mut self.idle } else { &mut self.busy } += passed;
+        self.since = now;
+    }
+}

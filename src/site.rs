@@ -1,0 +1,219 @@
+//! What the macros expand to: a callsite, and the functions that record and dispatch what happens there.
+//!
+//! An event is recorded first and dispatched afterwards, so that no filter and no other layer can keep it from the
+//! log. Each value is rendered once, before a log or the subscriber is asked for anything.
+
+use tracing::{
+    Dispatch, Event, Level, Metadata, Span,
+    callsite::DefaultCallsite,
+    dispatcher,
+    field::Value,
+    level_filters::{LevelFilter, STATIC_MAX_LEVEL},
+    span::Id,
+};
+use tracing_subscriber::{Registry, registry::LookupSpan as _};
+
+use crate::{
+    NotRecorded, Receipt,
+    draft::{Draft, Origin},
+    fields::{self, Message},
+    global,
+    layer::{self, AuditLayer, Enclosing, Frame, SinkGuard, address},
+    log::AuditLog,
+};
+
+/// One use of a macro.
+#[derive(Debug)]
+pub struct Site {
+    callsite: &'static DefaultCallsite,
+    metadata: &'static Metadata<'static>,
+    message: Message,
+}
+
+/// What a macro's `parent:` says.
+#[derive(Debug)]
+pub enum Parent {
+    /// Nothing: whatever span is current.
+    Current,
+    /// `None`.
+    Root,
+    /// That span.
+    Of(Id),
+}
+
+impl Site {
+    /// `stands_in` says that the first field is a `message` which the caller didn't write.
+    pub const fn new(
+        callsite: &'static DefaultCallsite,
+        metadata: &'static Metadata<'static>,
+        stands_in: bool,
+    ) -> Self {
+        Self { callsite, metadata, message: if stands_in { Message::Drop } else { Message::Keep } }
+    }
+
+    /// Whether the subscriber wants what happens here, asked as `tracing`'s own macros ask.
+    fn is_wanted(&self, dispatch: &Dispatch) -> bool {
+        let level = self.metadata.level();
+        if *level > STATIC_MAX_LEVEL || *level > LevelFilter::current() {
+            return false;
+        }
+        let interest = self.callsite.interest();
+        !interest.is_never() && (interest.is_always() || dispatch.enabled(self.metadata))
+    }
+
+    /// The values that belong to the callsite's fields: the first of `values` is for the `message` that stands in.
+    fn values<'a, 'b>(&self, values: &'a [Option<&'b dyn Value>]) -> &'a [Option<&'b dyn Value>] {
+        match self.message {
+            Message::Drop => values,
+            Message::Keep => values.get(1..).unwrap_or_default(),
+        }
+    }
+}
+
+/// Reads `parent:`.
+pub fn parent(given: impl Into<Option<Id>>) -> Parent {
+    given.into().map_or(Parent::Root, Parent::Of)
+}
+
+/// Reads `log:`; whatever refers to a log is coerced to it.
+pub fn log(given: &AuditLog) -> Option<&AuditLog> {
+    Some(given)
+}
+
+/// Records an event, then hands it to the subscriber.
+///
+/// # Errors
+///
+/// Why it was not recorded. The subscriber was given it all the same.
+pub fn record(
+    site: &'static Site,
+    parent: Parent,
+    log: Option<&AuditLog>,
+    values: &[Option<&dyn Value>],
+) -> Result<Receipt, NotRecorded> {
+    if SinkGuard::is_active() {
+        return Err(NotRecorded::Reentered);
+    }
+    let values = site.metadata.fields().value_set_all(site.values(values));
+    let event = match parent {
+        Parent::Current => Event::new(site.metadata, &values),
+        Parent::Root => Event::new_child_of(None, site.metadata, &values),
+        Parent::Of(id) => Event::new_child_of(id, site.metadata, &values),
+    };
+    let mut draft = Some(fields::of_event(&event, Origin::Macro, site.message));
+    dispatcher::get_default(|dispatch| match draft.take() {
+        Some(draft) => deliver(site, dispatch, &event, log, draft),
+        None => Err(NotRecorded::NoLog),
+    })
+}
+
+fn deliver(
+    site: &Site,
+    dispatch: &Dispatch,
+    event: &Event<'_>,
+    log: Option<&AuditLog>,
+    mut draft: Draft,
+) -> Result<Receipt, NotRecorded> {
+    let reached = dispatch.downcast_ref::<AuditLayer>();
+    let mut frame = Frame::new(address(event), site.message);
+    let global;
+    let log = match (log, reached) {
+        (Some(log), _) => Some(log),
+        (None, Some(layer)) => Some(layer.log()),
+        (None, None) => {
+            global = global::get();
+            global.as_ref()
+        }
+    };
+    let mut for_others = None;
+    let recorded = match log {
+        Some(log) => {
+            frame.begin(log.trail_id());
+            if layer::are_others(log, reached) {
+                for_others = Some(draft.clone());
+            }
+            enclosing(dispatch, event, log).complete(&mut draft);
+            Some(layer::record(log, draft))
+        }
+        None => {
+            for_others = Some(draft);
+            None
+        }
+    };
+    if recorded.is_some() {
+        frame = frame.settled();
+    }
+    let guard = frame.enter(for_others);
+    if site.is_wanted(dispatch) {
+        dispatch.event(event);
+    }
+    // Without a log so far, one may have been reached behind a wrapper that hides its layer.
+    let behind = guard.answer();
+    recorded.or(behind).unwrap_or(Err(NotRecorded::NoLog))
+}
+
+/// What the audit spans around `event` say, without the context that a layer is given.
+fn enclosing(dispatch: &Dispatch, event: &Event<'_>, log: &AuditLog) -> Enclosing {
+    let Some(registry) = dispatch.downcast_ref::<Registry>() else { return Enclosing::default() };
+    let current = dispatch.current_span();
+    let id = if event.is_contextual() { current.id() } else { event.parent() };
+    let scope = id.and_then(|id| registry.span(id)).map(|span| span.scope());
+    Enclosing::of(scope.into_iter().flatten(), log.trail_id())
+}
+
+/// Opens a span.
+pub fn span(
+    site: &'static Site,
+    parent: Parent,
+    log: Option<&AuditLog>,
+    values: &[Option<&dyn Value>],
+) -> Span {
+    let values = site.metadata.fields().value_set_all(site.values(values));
+    let guard = Frame::new(address(&values), Message::Keep).enter(None);
+    let span = if dispatcher::get_default(|dispatch| site.is_wanted(dispatch)) {
+        match parent {
+            Parent::Current => Span::new(site.metadata, &values),
+            Parent::Root => Span::new_root(site.metadata, &values),
+            Parent::Of(id) => Span::child_of(id, site.metadata, &values),
+        }
+    } else {
+        Span::new_disabled(site.metadata)
+    };
+    match guard.answer() {
+        Some(Ok(_)) => {}
+        Some(Err(failure)) => failure.tell(),
+        None if log.is_some_and(|log| !log.has_layer()) => {}
+        None => unseen(log).tell(),
+    }
+    span
+}
+
+/// Why no layer saw a span. If there is a log to be reached, it counts the loss.
+fn unseen(log: Option<&AuditLog>) -> NotRecorded {
+    if SinkGuard::is_active() {
+        return NotRecorded::Reentered;
+    }
+    if let Some(log) = log {
+        log.count_not_recorded();
+        return NotRecorded::Filtered;
+    }
+    let reached = dispatcher::get_default(|dispatch| {
+        dispatch.downcast_ref::<AuditLayer>().map(|layer| layer.log().clone())
+    });
+    match reached.or_else(global::get) {
+        Some(log) => {
+            log.count_not_recorded();
+            NotRecorded::Filtered
+        }
+        None => NotRecorded::NoLog,
+    }
+}
+
+/// The level that a macro's `level:` gives.
+pub const fn level(given: Level) -> Level {
+    assert!(
+        matches!(given, Level::ERROR | Level::WARN | Level::INFO),
+        "an audit event has level INFO, WARN or ERROR: below, other layers' filters would drop it"
+    );
+    given
+}

@@ -1,0 +1,128 @@
+//! The examples of the client, run as their users run them: what they print, leave behind and exit with.
+#![cfg(feature = "kling")]
+#![allow(clippy::unwrap_used)]
+
+#[path = "../examples/stand_in/mod.rs"]
+mod stand_in;
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use stand_in::{ACCESS_KEY, Fault, SECRET_KEY, StandIn};
+
+const PROMPT: &str = "a clockwork heron wades through violet fog";
+
+/// The example, which Cargo builds if it has to. With the features of this test it mostly is built already.
+fn example(name: &str) -> Command {
+    let features = if cfg!(feature = "cli") { "kling,cli" } else { "kling" };
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["run", "--quiet", "--features", features, "--example", name, "--"]);
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+fn generate_video(server: &StandIn, audit: &Path, more: &[&str]) -> Output {
+    example("generate_video")
+        .args(["--audit-dir", audit.to_str().unwrap()])
+        .args(more)
+        .env("KLING_ACCESS_KEY", ACCESS_KEY)
+        .env("KLING_SECRET_KEY", SECRET_KEY)
+        .env("KLING_BASE_URL", server.base_url())
+        .output()
+        .unwrap()
+}
+
+/// The types of the entries in `directory`, the log's own aside.
+fn event_types(directory: &Path) -> Vec<String> {
+    let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    files.sort();
+    files
+        .iter()
+        .flat_map(|file| {
+            let text = std::fs::read_to_string(file).unwrap();
+            text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
+        })
+        .map(|entry| entry["event_type"].as_str().unwrap().to_owned())
+        .filter(|event_type| !event_type.starts_with("audit_"))
+        .collect()
+}
+
+#[test]
+fn generate_video_exits_0_only_with_a_video_and_never_prints_the_prompt() {
+    let server = StandIn::start();
+    server.fail_queries([Fault::Html(502)]);
+    let audit = TempDir::new().unwrap();
+    let directory = audit.path().join("audit");
+
+    let made = generate_video(&server, &directory, &["--prompt", PROMPT]);
+    server.fail_next_task("not allowed: a clockwork heron wades");
+    let failed = generate_video(&server, &directory, &["--prompt", PROMPT]);
+    let refused = generate_video(&server, &directory, &["--prompt", ""]);
+    let unknown = generate_video(&server, &directory, &["clockwork heron"]);
+
+    let codes = [&made, &failed, &refused, &unknown].map(|output| output.status.code());
+    assert_eq!(codes, [Some(0), Some(1), Some(2), Some(2)], "{}", String::from_utf8_lossy(&made.stderr));
+    assert!(made.stdout.starts_with(server.base_url().as_bytes()));
+    for output in [&made, &failed, &refused, &unknown] {
+        let printed =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        for secret in ["heron", ACCESS_KEY, SECRET_KEY, "eyJ"] {
+            assert!(!printed.contains(secret), "{printed}");
+        }
+    }
+    let types = event_types(&directory);
+    for event_type in ["task_completed", "task_failed"] {
+        assert_eq!(types.iter().filter(|other| *other == event_type).count(), 1, "{types:?}");
+    }
+    kling_audit::verify(&directory).unwrap();
+}
+
+#[test]
+fn generate_video_without_credentials_names_the_variable() {
+    let output = example("generate_video")
+        .args(["--prompt", PROMPT])
+        .env("KLING_ACCESS_KEY", ACCESS_KEY)
+        .env("KLING_SECRET_KEY", " ")
+        .output()
+        .unwrap();
+
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(printed.contains("KLING_SECRET_KEY is blank"), "{printed}");
+}
+
+#[test]
+fn quickstart_shows_a_trail_with_every_event_in_order() {
+    let output = example("quickstart").output().unwrap();
+
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    let directory = printed.lines().find_map(|line| line.split_once("on disk in ")).unwrap().1;
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory.trim());
+    assert_eq!(
+        event_types(&directory),
+        [
+            "kling.submit.opened",
+            "auth_event",
+            "task_submitted",
+            "task_accepted",
+            "kling.submit.closed",
+            "kling.wait.opened",
+            "api_call",
+            "task_status_changed",
+            "api_call",
+            "api_call",
+            "task_status_changed",
+            "task_completed",
+            "kling.wait.closed",
+        ]
+    );
+    kling_audit::verify(&directory).unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+}

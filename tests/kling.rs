@@ -1,0 +1,898 @@
+//! The client over real sockets, against the stand-in: what is in the trail, what the server saw, what the caller got.
+#![cfg(feature = "kling")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "../examples/stand_in/mod.rs"]
+mod stand_in;
+
+use std::{path::Path, time::Duration};
+
+use kling_audit::{
+    AuditLog,
+    kling::{
+        self, Builder, Client, Credentials, Error, Model, Progress, Request, TaskStatus, TextToVideo, Video,
+        Videos,
+    },
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use stand_in::{ACCESS_KEY, Fault, Pace, SECRET_KEY, StandIn};
+
+const PROMPT: &str = "a clockwork heron wades through violet fog";
+
+type Task = kling::Task<TextToVideo>;
+
+/// A stand-in, a trail and a client between them.
+struct Studio {
+    directory: TempDir,
+    log: AuditLog,
+    server: StandIn,
+    client: Client,
+}
+
+impl Studio {
+    fn new() -> Studio {
+        Studio::with(StandIn::start_with(Pace::Queries(2), 100), |builder| builder)
+    }
+
+    fn with(server: StandIn, settings: impl FnOnce(Builder) -> Builder) -> Studio {
+        let directory = TempDir::new().unwrap();
+        let log = AuditLog::open(directory.path()).unwrap();
+        let client = settings(
+            Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone())
+                .actor("alice")
+                .base_url(server.base_url())
+                .timeout(Duration::from_millis(500))
+                .deadline(Duration::from_secs(5))
+                .poll_interval(Duration::from_millis(2))
+                .backoff(Duration::from_millis(2))
+                .retries(2),
+        )
+        .build()
+        .unwrap();
+        Studio { directory, log, server, client }
+    }
+
+    fn entries(&self) -> Vec<Value> {
+        entries(self.directory.path())
+    }
+
+    /// The trail in short: one line for each entry that is not the log's own.
+    fn trail(&self) -> Vec<String> {
+        self.entries().iter().map(in_short).collect()
+    }
+
+    async fn make(&self, request: TextToVideo) -> Result<Videos, Error> {
+        let task = self.client.submit(request).await?;
+        Ok(self.client.wait(&task).await?.output)
+    }
+}
+
+fn entries(directory: &Path) -> Vec<Value> {
+    let mut files: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .collect();
+    files.sort();
+    files
+        .iter()
+        .flat_map(|file| {
+            let text = std::fs::read_to_string(file).unwrap();
+            text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
+        })
+        .filter(|entry| !entry["event_type"].as_str().unwrap().starts_with("audit_"))
+        .collect()
+}
+
+fn in_short(entry: &Value) -> String {
+    let members: &[&str] = match entry["event_type"].as_str().unwrap() {
+        "auth_event" if entry["details"]["event"] == "token_minted" => &["event", "reason"],
+        "auth_event" => &["event", "code"],
+        "api_call" => &["purpose", "code"],
+        "throttled" => &["code", "attempt", "gave_up"],
+        "task_accepted" => &["status", "resolved_by"],
+        "task_refused" => &["code", "reason"],
+        "task_ambiguous" => &["stage"],
+        "task_status_changed" => &["from", "to"],
+        "task_completed" => &["video_count", "credits"],
+        "task_failed" => &["reason", "credits"],
+        _ => &[],
+    };
+    let mut line = entry["event_type"].as_str().unwrap().to_owned();
+    for member in members {
+        match &entry["details"][member] {
+            Value::Null => {}
+            Value::String(text) => line.extend([" ", text]),
+            other => line.extend([" ", &other.to_string()]),
+        }
+    }
+    line
+}
+
+fn entry<'a>(entries: &'a [Value], event_type: &str) -> &'a Value {
+    let mut found = entries.iter().filter(|entry| entry["event_type"] == event_type);
+    let entry = found.next().unwrap_or_else(|| panic!("no {event_type}"));
+    assert!(found.next().is_none(), "more than one {event_type}");
+    entry
+}
+
+/// The kind of an error and what of it matters, in short.
+fn outcome<T>(result: &Result<T, Error>) -> String {
+    match result {
+        Ok(_) => "ok".to_owned(),
+        Err(Error::Refused { code, .. }) => format!("refused {}", code.unwrap_or_default()),
+        Err(Error::Ambiguous { .. }) => "ambiguous".to_owned(),
+        Err(Error::Failed { reason, .. }) => format!("failed {reason}"),
+        Err(Error::Deadline { .. }) => "deadline".to_owned(),
+        Err(Error::Transport { .. }) => "transport".to_owned(),
+        Err(Error::NotRecorded { event, .. }) => format!("not recorded {event}"),
+        Err(Error::OutcomeNotRecorded { event, .. }) => format!("outcome not recorded {event}"),
+        Err(other) => format!("{other:?}"),
+    }
+}
+
+const MINTED: &str = "auth_event token_minted first";
+const SUBMITTED: &str = "task_submitted";
+const ACCEPTED: &str = "task_accepted submitted";
+const QUERY: &str = "api_call query 0";
+const LOST_QUERY: &str = "api_call query";
+const NOT_FOUND: &str = "api_call lookup 1201";
+const PROCESSING: &str = "task_status_changed submitted processing";
+const SUCCEED: &str = "task_status_changed processing succeed";
+const COMPLETED: &str = "task_completed 1 1";
+const WITHHELD: &str = "[withheld: message repeats the prompt]";
+
+/// One submission, waited for, with what goes wrong on the way.
+struct Scenario {
+    name: &'static str,
+    submissions: Vec<Fault>,
+    queries: Vec<Fault>,
+    failure: Option<&'static str>,
+    outcome: &'static str,
+    trail: Vec<String>,
+    /// Submissions that the server saw, and tasks that it made.
+    server: (usize, usize),
+}
+
+/// The trail of a refusal that comes at once.
+fn refused(code: i64, reason: &str) -> Vec<String> {
+    let refused = format!("task_refused {code} {reason}");
+    [MINTED, SUBMITTED, &refused].map(str::to_owned).to_vec()
+}
+
+fn trail(parts: &[&[&str]]) -> Vec<String> {
+    parts.concat().into_iter().map(str::to_owned).collect()
+}
+
+const START: &[&str] = &[MINTED, SUBMITTED];
+const END: &[&str] = &[QUERY, PROCESSING, QUERY, SUCCEED, COMPLETED];
+const FOUND: &[&str] = &[MINTED, SUBMITTED, "api_call lookup 0", "task_accepted submitted lookup"];
+const AMBIGUOUS: &[&str] =
+    &[MINTED, SUBMITTED, NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND, "task_ambiguous submit"];
+
+fn scenarios() -> Vec<Scenario> {
+    let plain = |name, outcome, trail, server| Scenario {
+        name,
+        submissions: vec![],
+        queries: vec![],
+        failure: None,
+        outcome,
+        trail,
+        server,
+    };
+    let submitting = |name, submissions, outcome, trail, server| Scenario {
+        submissions,
+        ..plain(name, outcome, trail, server)
+    };
+    let polling = |name, queries, outcome, trail| Scenario { queries, ..plain(name, outcome, trail, (1, 1)) };
+    vec![
+        plain("all is well", "ok", trail(&[START, &[ACCEPTED], END]), (1, 1)),
+        Scenario {
+            failure: Some("Failure to pass the risk control system"),
+            ..plain(
+                "the task fails late",
+                "failed Failure to pass the risk control system",
+                trail(&[
+                    START,
+                    &[ACCEPTED, QUERY, PROCESSING, QUERY, "task_status_changed processing failed"],
+                    &["task_failed Failure to pass the risk control system 0"],
+                ]),
+                (1, 1),
+            )
+        },
+        Scenario {
+            failure: Some("not allowed: A clockwork heron wades."),
+            ..plain(
+                "the task fails with a reason that repeats the prompt",
+                "failed [withheld: message repeats the prompt]",
+                trail(&[
+                    START,
+                    &[ACCEPTED, QUERY, PROCESSING, QUERY, "task_status_changed processing failed"],
+                    &[&format!("task_failed {WITHHELD} 0")],
+                ]),
+                (1, 1),
+            )
+        },
+        // What is refused is refused.
+        submitting(
+            "no permission",
+            vec![Fault::Code(403, 1103, "no permission")],
+            "refused 1103",
+            refused(1103, "no permission"),
+            (1, 0),
+        ),
+        submitting(
+            "account exception",
+            vec![Fault::Code(429, 1100, "account exception")],
+            "refused 1100",
+            refused(1100, "account exception"),
+            (1, 0),
+        ),
+        submitting(
+            "arrears",
+            vec![Fault::Code(429, 1101, "arrears")],
+            "refused 1101",
+            refused(1101, "arrears"),
+            (1, 0),
+        ),
+        submitting(
+            "no money, which is not being busy though it has the same status",
+            vec![Fault::Code(429, 1102, "Account balance not enough")],
+            "refused 1102",
+            refused(1102, "Account balance not enough"),
+            (1, 0),
+        ),
+        submitting(
+            "bad value",
+            vec![Fault::Code(400, 1201, "bad")],
+            "refused 1201",
+            refused(1201, "bad"),
+            (1, 0),
+        ),
+        submitting(
+            "policy",
+            vec![Fault::Code(400, 1300, "policy")],
+            "refused 1300",
+            refused(1300, "policy"),
+            (1, 0),
+        ),
+        submitting(
+            "content, with a message that repeats the prompt",
+            vec![Fault::Quote(400, 1301)],
+            "refused 1301",
+            refused(1301, WITHHELD),
+            (1, 0),
+        ),
+        submitting(
+            "address",
+            vec![Fault::Code(429, 1304, "ip")],
+            "refused 1304",
+            refused(1304, "ip"),
+            (1, 0),
+        ),
+        submitting(
+            "a code that is not known",
+            vec![Fault::Code(400, 1999, "news")],
+            "refused 1999",
+            refused(1999, "news"),
+            (1, 0),
+        ),
+        submitting(
+            "a page that is not the vendor's, with a status that says no",
+            vec![Fault::Html(403)],
+            "refused 0",
+            trail(&[START, &["task_refused an answer that is not the vendor's (http 403)"]]),
+            (1, 0),
+        ),
+        submitting(
+            "a token that is not valid yet",
+            vec![Fault::Code(401, 1003, "not yet")],
+            "refused 1003",
+            trail(&[START, &["auth_event token_rejected 1003", "task_refused 1003 not yet"]]),
+            (1, 0),
+        ),
+        submitting(
+            "a token that is refused for good",
+            vec![Fault::Code(401, 1000, "no")],
+            "refused 1000",
+            trail(&[START, &["auth_event token_rejected 1000", "task_refused 1000 no"]]),
+            (1, 0),
+        ),
+        // What was not accepted may be sent again.
+        submitting(
+            "a token that expired on the way",
+            vec![Fault::Code(401, 1004, "expired")],
+            "ok",
+            trail(&[
+                START,
+                &["auth_event token_rejected 1004", "auth_event token_minted after_1004", ACCEPTED],
+                END,
+            ]),
+            (2, 1),
+        ),
+        submitting(
+            "tokens that always are expired",
+            vec![Fault::Code(401, 1004, "expired"), Fault::Code(401, 1004, "expired")],
+            "refused 1004",
+            trail(&[
+                START,
+                &["auth_event token_rejected 1004", "auth_event token_minted after_1004"],
+                &["auth_event token_rejected 1004", "task_refused 1004 expired"],
+            ]),
+            (2, 0),
+        ),
+        submitting(
+            "busy, then not",
+            vec![Fault::Code(429, 1302, "fast"), Fault::Code(503, 5001, "maintenance")],
+            "ok",
+            trail(&[START, &["throttled 1302 1 false", "throttled 5001 2 false", ACCEPTED], END]),
+            (3, 1),
+        ),
+        submitting(
+            "busy for too long",
+            vec![Fault::Code(429, 1303, "parallel task over resource pack limit"); 3],
+            "refused 1303",
+            trail(&[
+                START,
+                &["throttled 1303 1 false", "throttled 1303 2 false", "throttled 1303 3 true"],
+                &["task_refused 1303 parallel task over resource pack limit"],
+            ]),
+            (3, 0),
+        ),
+        // What may have been accepted is looked up and never sent again.
+        submitting("the answer is lost", vec![Fault::DropAccepted], "ok", trail(&[FOUND, END]), (1, 1)),
+        submitting("half the answer is lost", vec![Fault::Half], "ok", trail(&[FOUND, END]), (1, 1)),
+        submitting(
+            "the answer is late",
+            vec![Fault::Slow(Duration::from_millis(800))],
+            "ok",
+            trail(&[FOUND, END]),
+            (1, 1),
+        ),
+        submitting(
+            "an internal error, and a task",
+            vec![Fault::CodeAccepted(500, 5000, "internal")],
+            "ok",
+            trail(&[FOUND, END]),
+            (1, 1),
+        ),
+        submitting(
+            "a timeout inside, and a task",
+            vec![Fault::CodeAccepted(504, 5002, "timeout")],
+            "ok",
+            trail(&[FOUND, END]),
+            (1, 1),
+        ),
+        submitting(
+            "a gateway's page, and a task",
+            vec![Fault::HtmlAccepted(502)],
+            "ok",
+            trail(&[FOUND, END]),
+            (1, 1),
+        ),
+        submitting("an empty answer, and a task", vec![Fault::Body("")], "ok", trail(&[FOUND, END]), (1, 1)),
+        submitting(
+            "an answer without a task, and a task",
+            vec![Fault::Body(
+                r#"{"code": 0, "message": "SUCCEED", "data": {"task_id": "", "task_status": 1}}"#,
+            )],
+            "ok",
+            trail(&[FOUND, END]),
+            (1, 1),
+        ),
+        submitting("the request is lost", vec![Fault::Drop], "ambiguous", trail(&[AMBIGUOUS]), (1, 0)),
+        submitting(
+            "an internal error, and no task",
+            vec![Fault::Code(500, 5000, "internal")],
+            "ambiguous",
+            trail(&[AMBIGUOUS]),
+            (1, 0),
+        ),
+        submitting(
+            "a gateway's page, and no task",
+            vec![Fault::Html(502)],
+            "ambiguous",
+            trail(&[AMBIGUOUS]),
+            (1, 0),
+        ),
+        Scenario {
+            queries: vec![Fault::Drop, Fault::Html(502)],
+            ..submitting(
+                "the answer is lost, and so are those to two look-ups",
+                vec![Fault::DropAccepted],
+                "ok",
+                trail(&[
+                    START,
+                    &[
+                        "api_call lookup",
+                        "api_call lookup",
+                        "api_call lookup 0",
+                        "task_accepted submitted lookup",
+                    ],
+                    END,
+                ]),
+                (1, 1),
+            )
+        },
+        submitting(
+            "busy, then the answer is lost",
+            vec![Fault::Code(429, 1302, "fast"), Fault::DropAccepted],
+            "ok",
+            trail(&[
+                START,
+                &["throttled 1302 1 false", "api_call lookup 0", "task_accepted submitted lookup"],
+                END,
+            ]),
+            (2, 1),
+        ),
+        // Polling goes on.
+        polling(
+            "everything that passes goes wrong while polling",
+            vec![
+                Fault::Drop,
+                Fault::Html(502),
+                Fault::Html(404),
+                Fault::Half,
+                Fault::Body(""),
+                Fault::Body("null"),
+                Fault::Body(r#"{"code": 0, "data": {"task_id": "7", "task_status": "succeed"}}"#),
+                Fault::Slow(Duration::from_millis(800)),
+                Fault::Code(500, 5000, "internal"),
+                Fault::Code(503, 5001, "maintenance"),
+                Fault::Code(504, 5002, "timeout"),
+                Fault::Code(429, 1302, "fast"),
+            ],
+            "ok",
+            trail(&[
+                START,
+                &[
+                    ACCEPTED, LOST_QUERY, LOST_QUERY, LOST_QUERY, LOST_QUERY, LOST_QUERY, LOST_QUERY, QUERY,
+                    LOST_QUERY,
+                ],
+                &["api_call query 5000", "api_call query 5001", "api_call query 5002", "api_call query 1302"],
+                END,
+            ]),
+        ),
+        polling(
+            "a token expires while polling",
+            vec![Fault::Code(401, 1004, "expired")],
+            "ok",
+            trail(&[
+                START,
+                &[ACCEPTED, "api_call query 1004", "auth_event token_rejected 1004"],
+                &["auth_event token_minted after_1004"],
+                END,
+            ]),
+        ),
+        polling(
+            "the task is not known any more",
+            vec![Fault::Code(400, 1201, "Task not found")],
+            "refused 1201",
+            trail(&[START, &[ACCEPTED, "api_call query 1201", "task_ambiguous wait"]]),
+        ),
+        polling(
+            "the keys are refused while polling",
+            vec![Fault::Code(401, 1000, "no")],
+            "refused 1000",
+            trail(&[
+                START,
+                &[ACCEPTED, "api_call query 1000", "auth_event token_rejected 1000", "task_ambiguous wait"],
+            ]),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn each_scenario_leaves_exactly_its_trail() {
+    for scenario in scenarios() {
+        let studio = Studio::new();
+        studio.server.fail_submissions(scenario.submissions);
+        studio.server.fail_queries(scenario.queries);
+        if let Some(reason) = scenario.failure {
+            studio.server.fail_next_task(reason);
+        }
+
+        let result = studio.make(TextToVideo::new(PROMPT)).await;
+
+        assert_eq!(outcome(&result), scenario.outcome, "{}", scenario.name);
+        assert_eq!(studio.trail(), scenario.trail, "{}", scenario.name);
+        let server = (studio.server.submissions().len(), studio.server.tasks());
+        assert_eq!(server, scenario.server, "{}", scenario.name);
+        let written = format!("{:?} {result:?} {}", studio.entries(), chain_of(&result));
+        for secret in ["clockwork", "heron", SECRET_KEY, ACCESS_KEY, "eyJ", "stand-in-signature"] {
+            assert!(!written.contains(secret), "{}: {secret} in {written}", scenario.name);
+        }
+    }
+}
+
+/// An error's text and those of its sources.
+fn chain_of<T>(result: &Result<T, Error>) -> String {
+    let mut text = String::new();
+    let mut error = result.as_ref().err().map(|error| error as &dyn std::error::Error);
+    while let Some(cause) = error {
+        text.push_str(&cause.to_string());
+        text.push('\n');
+        error = cause.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn the_entries_of_a_task_have_their_members() {
+    let studio = Studio::new();
+    let request = TextToVideo::new(PROMPT)
+        .negative_prompt("blurry été")
+        .model_name(Model::V2_6)
+        .mode("pro")
+        .duration(kling::Duration::S10)
+        .aspect_ratio("1:1")
+        .sound("on")
+        .cfg_scale(0.25)
+        .callback_url("https://hooks.example/kling?key=0123456789")
+        .external_task_id("order/7 ü");
+
+    studio.make(request).await.unwrap();
+
+    let entries = studio.entries();
+    assert!(entries.iter().all(|entry| entry["actor"] == "alice"));
+    let minted = &entry(&entries, "auth_event")["details"];
+    assert_eq!(minted["success"], true);
+    assert_eq!(minted["access_key_prefix"], "stand-in...");
+    let expires = minted["expires"].as_i64().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
+    assert!((now + 1790..=now + 1800).contains(&expires));
+    let submitted = &entry(&entries, "task_submitted")["details"];
+    for (member, value) in [
+        ("action", Value::from("text_to_video")),
+        ("model", "kling-v2-6".into()),
+        ("duration", "10".into()),
+        ("mode", "pro".into()),
+        ("prompt_hash", "466e94bda7bf706f".into()),
+        ("prompt_hash_kind", "sha256-16".into()),
+        ("prompt_length", 42.into()),
+        ("path", "/v1/videos/text2video".into()),
+        ("external_task_id", "order/7 ü".into()),
+        ("aspect_ratio", "1:1".into()),
+        ("sound", "on".into()),
+        ("cfg_scale", 0.25.into()),
+        ("callback_host", "hooks.example".into()),
+        ("negative_prompt_length", 10.into()),
+    ] {
+        assert_eq!(submitted[member], value, "{member}");
+    }
+    let task_id = studio.server.task_ids().remove(0);
+    let accepted = &entry(&entries, "task_accepted")["details"];
+    assert_eq!(accepted["task_id"], *task_id);
+    assert_eq!(accepted["http"], 200);
+    assert!(accepted["latency_ms"].is_u64() && accepted["request_id"].is_string());
+    let call = entries.iter().find(|entry| entry["event_type"] == "api_call").unwrap();
+    let call = &call["details"];
+    assert_eq!(call["method"], "GET");
+    assert_eq!(call["path"], "/v1/videos/text2video/{id}");
+    assert_eq!(call["task_id"], *task_id);
+    assert!(call["duration_ms"].is_u64() && call["request_id"].is_string());
+    let completed = &entry(&entries, "task_completed")["details"];
+    for (member, value) in [
+        ("action", Value::from("text_to_video")),
+        ("status", "succeed".into()),
+        ("video_count", 1.into()),
+        ("credits", "2.0".into()),
+        ("task_id", task_id.as_str().into()),
+        ("external_task_id", "order/7 ü".into()),
+    ] {
+        assert_eq!(completed[member], value, "{member}");
+    }
+    let sent = studio.server.submissions().remove(0);
+    assert_eq!((&sent["duration"], &sent["mode"]), (&Value::from("10"), &Value::from("pro")));
+}
+
+#[tokio::test]
+async fn what_is_left_out_is_recorded_as_the_vendors_default() {
+    let studio = Studio::new();
+    studio.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
+
+    let entries = studio.entries();
+    let submitted = entry(&entries, "task_submitted")["details"].clone();
+    assert_eq!((&submitted["model"], &submitted["mode"]), (&"kling-v1".into(), &"std".into()));
+    assert_eq!(submitted["duration"], "5");
+    let id = submitted["external_task_id"].as_str().unwrap();
+    assert_eq!(id.strip_prefix("kling-audit-").unwrap().len(), 32);
+    assert_eq!(studio.server.submissions()[0]["external_task_id"], id);
+    assert!(studio.server.submissions()[0].get("model_name").is_none());
+}
+
+#[tokio::test]
+async fn a_model_without_modes_has_the_mode_null() {
+    let studio = Studio::new();
+    studio.client.submit(TextToVideo::new(PROMPT).model_name(Model::V2Master)).await.unwrap();
+
+    let entries = studio.entries();
+    assert_eq!(entry(&entries, "task_submitted")["details"].get("mode"), Some(&Value::Null));
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_a_rule_is_not_sent() {
+    let studio = Studio::new();
+
+    let result = studio.client.submit(TextToVideo::new(PROMPT).cfg_scale(2.0)).await;
+
+    assert!(matches!(result, Err(Error::Request(error)) if error.field() == "cfg_scale"));
+    assert_eq!((studio.trail().len(), studio.server.requests()), (0, 0));
+}
+
+#[tokio::test]
+async fn without_an_entry_no_request_leaves() {
+    let studio = Studio::new();
+    let task = studio.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
+    studio.log.close().unwrap();
+    let before = studio.server.requests();
+
+    let submitted = studio.client.submit(TextToVideo::new(PROMPT)).await;
+
+    assert_eq!(outcome(&submitted), "not recorded task_submitted");
+    assert_eq!(studio.server.requests(), before);
+    let waited = studio.client.wait(&task).await;
+    assert_eq!(outcome(&waited), "outcome not recorded api_call");
+    assert!(waited.unwrap_err().to_string().contains(task.id()));
+}
+
+#[tokio::test]
+async fn an_acceptance_that_is_not_recorded_is_an_error_with_the_ids() {
+    let studio = Studio::new();
+    studio.server.fail_submissions([Fault::Slow(Duration::from_millis(150))]);
+    let client = studio.client.clone();
+    let submission = tokio::spawn(async move { client.submit(TextToVideo::new(PROMPT)).await });
+    while studio.server.tasks() == 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    studio.log.close().unwrap();
+
+    let result = submission.await.unwrap();
+
+    let Err(Error::OutcomeNotRecorded { event: "task_accepted", task_id, external_task_id, .. }) = result
+    else {
+        panic!("{}", outcome(&result))
+    };
+    assert_eq!(task_id, studio.server.task_ids().pop());
+    assert!(external_task_id.is_some());
+}
+
+#[tokio::test]
+async fn a_dropped_submission_has_an_outcome_all_the_same() {
+    let studio = Studio::new();
+    studio.server.fail_submissions([Fault::Slow(Duration::from_millis(400))]);
+
+    let submission = studio.client.submit(TextToVideo::new(PROMPT));
+    let cut_off = tokio::time::timeout(Duration::from_millis(100), submission).await;
+
+    assert!(cut_off.is_err());
+    assert_eq!(studio.trail(), trail(&[START, &["task_ambiguous submit"]]));
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_not_ambiguous() {
+    let mut studio = Studio::new();
+    studio.server.kill();
+
+    let result = studio.client.submit(TextToVideo::new(PROMPT)).await;
+
+    assert_eq!(outcome(&result), "transport");
+    assert_eq!(studio.trail(), trail(&[START, &["task_refused not sent: connection refused"]]));
+}
+
+#[tokio::test]
+async fn killing_the_server_in_the_middle_of_a_task_is_ambiguous() {
+    let mut studio = Studio::with(StandIn::start_with(Pace::Never, 100), |builder| {
+        builder.deadline(Duration::from_millis(600)).poll_interval(Duration::from_millis(20))
+    });
+    let task = studio.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
+    let client = studio.client.clone();
+    let waited_for = task.clone();
+    let wait = tokio::spawn(async move { client.wait(&waited_for).await });
+    while studio.server.queries() < 2 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    studio.server.kill();
+
+    let result = wait.await.unwrap();
+
+    let Err(Error::Deadline { task_id, .. }) = &result else { panic!("{}", outcome(&result)) };
+    assert_eq!(task_id, task.id());
+    let mut trail = studio.trail();
+    assert_eq!(trail.pop().unwrap(), "task_ambiguous wait");
+    trail.retain(|line| !line.starts_with("api_call"));
+    assert_eq!(trail, [MINTED, SUBMITTED, ACCEPTED, PROCESSING]);
+    let entries = studio.entries();
+    assert_eq!(entry(&entries, "task_ambiguous")["details"]["task_id"], *task.id());
+}
+
+#[tokio::test]
+async fn a_task_that_succeeded_without_a_video_has_not_ended() {
+    let studio = Studio::with(StandIn::start_with(Pace::Never, 100), |builder| {
+        builder.deadline(Duration::from_millis(60)).poll_interval(Duration::from_secs(10))
+    });
+    let task = studio.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
+    studio.server.fail_queries([Fault::Body(
+        r#"{"code": 0, "data": {"task_id": "900000000000000001", "task_status": "succeeded", "task_result": {}}}"#,
+    )]);
+
+    let progress: Progress<Videos> = studio.client.query(&task).await.unwrap();
+
+    assert_eq!((progress.status, progress.output), (TaskStatus::Succeed, None));
+    let result = studio.client.wait(&task).await;
+    assert_eq!(outcome(&result), "deadline");
+    let changed = "task_status_changed submitted succeed";
+    assert_eq!(studio.trail(), trail(&[START, &[ACCEPTED, QUERY, changed, "task_ambiguous wait"]]));
+}
+
+#[tokio::test]
+async fn each_change_is_recorded_once_whoever_sees_it() {
+    let studio = Studio::new();
+    let task = studio.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
+
+    // Alone, so that the answers to two queries can't overtake each other.
+    let progress = studio.client.query(&task).await.unwrap();
+    let again = task.clone();
+    let (one, other) = tokio::join!(studio.client.wait(&task), studio.client.wait(&again));
+    let third = studio.client.wait(&task).await.unwrap();
+
+    assert_eq!(progress.status, TaskStatus::Processing);
+    assert_eq!(one.unwrap(), other.unwrap());
+    assert_eq!(third.credits.as_deref(), Some("1"));
+    let mut trail = studio.trail();
+    trail.retain(|line| line.starts_with("task_"));
+    assert_eq!(trail, [SUBMITTED, ACCEPTED, PROCESSING, SUCCEED, COMPLETED]);
+}
+
+#[tokio::test]
+async fn a_task_is_waited_for_by_its_id_alone() {
+    let studio = Studio::new();
+    let id = studio.client.submit(TextToVideo::new(PROMPT)).await.unwrap().id().to_owned();
+
+    let done = studio.client.wait(&Task::resume(id.clone()).unwrap()).await.unwrap();
+
+    assert_eq!(done.task_id, id);
+    let mut trail = studio.trail();
+    trail.retain(|line| line.starts_with("task_status"));
+    assert_eq!(trail, ["task_status_changed processing", SUCCEED]);
+}
+
+#[tokio::test]
+async fn an_ambiguous_submission_can_be_looked_up() {
+    let studio = Studio::new();
+    let submitted = studio.client.submit(TextToVideo::new(PROMPT).external_task_id("../a?b")).await.unwrap();
+
+    let found: Option<Task> = studio.client.look_up("../a?b").await.unwrap();
+    let unknown: Option<Task> = studio.client.look_up("never seen").await.unwrap();
+    let refused = studio.client.look_up::<TextToVideo>("..").await;
+
+    assert_eq!(found.unwrap().id(), submitted.id());
+    assert!(unknown.is_none());
+    assert!(matches!(refused, Err(Error::Request(_))));
+    assert_eq!(studio.trail(), trail(&[START, &[ACCEPTED, "api_call lookup 0", NOT_FOUND]]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn forty_tasks_at_a_time_mint_one_token() {
+    let studio = Studio::new();
+
+    let tasks: Vec<_> = (0..40)
+        .map(|_| {
+            let client = studio.client.clone();
+            tokio::spawn(async move {
+                let task = client.submit(TextToVideo::new(PROMPT)).await?;
+                client.wait(&task).await
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+
+    let trail = studio.trail();
+    let count = |what: &str| trail.iter().filter(|line| line.starts_with(what)).count();
+    assert_eq!((count("auth_event"), count("task_completed"), count("task_accepted")), (1, 40, 40));
+    assert_eq!((studio.server.tokens().len(), studio.server.tasks()), (1, 40));
+}
+
+#[tokio::test]
+async fn the_limit_on_parallel_tasks_is_waited_for() {
+    let studio = Studio::with(StandIn::start_with(Pace::Time(Duration::from_millis(40)), 1), |builder| {
+        builder.retries(10)
+    });
+    studio.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
+
+    studio.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
+
+    let trail = studio.trail();
+    assert_eq!(trail[..4], [MINTED, SUBMITTED, ACCEPTED, SUBMITTED]);
+    assert_eq!(trail[4], "throttled 1303 1 false");
+    assert_eq!(trail.last().unwrap(), ACCEPTED);
+}
+
+#[tokio::test]
+async fn entries_name_whoever_acts() {
+    let studio = Studio::new();
+
+    studio.client.acting_as("bob").submit(TextToVideo::new(PROMPT)).await.unwrap();
+
+    assert!(studio.entries().iter().all(|entry| entry["actor"] == "bob"));
+}
+
+#[tokio::test]
+async fn a_token_signed_with_another_key_is_rejected() {
+    let server = StandIn::start();
+    let directory = TempDir::new().unwrap();
+    let log = AuditLog::open(directory.path()).unwrap();
+    for (access_key, secret_key) in [(ACCESS_KEY, "another-secret"), ("another-access-key", SECRET_KEY)] {
+        let client = Client::builder(Credentials::new(access_key, secret_key), log.clone())
+            .base_url(server.base_url())
+            .build()
+            .unwrap();
+
+        let result = client.submit(TextToVideo::new(PROMPT)).await;
+
+        assert_eq!(outcome(&result), "refused 1000");
+    }
+    let entries = entries(directory.path());
+    let rejected = entries.iter().find(|entry| entry["details"]["event"] == "token_rejected").unwrap();
+    assert_eq!(rejected["details"]["success"], false);
+    assert_eq!(rejected["details"]["access_key_prefix"], "stand-in...");
+    assert_eq!(rejected["actor"], "system");
+}
+
+#[test]
+fn settings_that_can_not_work_are_refused_when_the_client_is_built() {
+    let directory = TempDir::new().unwrap();
+    let log = AuditLog::open(directory.path()).unwrap();
+    let builder = || Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone());
+    for (built, setting) in [
+        (builder().actor(" ").build(), "actor"),
+        (builder().base_url("not a url").build(), "base_url"),
+        (builder().base_url("https://user:pass@example.com").build(), "base_url"),
+        (builder().timeout(Duration::ZERO).build(), "timeout"),
+        (Client::builder(Credentials::new("", SECRET_KEY), log.clone()).build(), "access key"),
+        (Client::builder(Credentials::new(ACCESS_KEY, " "), log.clone()).build(), "secret key"),
+    ] {
+        assert!(matches!(built, Err(Error::Configuration { setting: at_fault, .. }) if at_fault == setting));
+    }
+}
+
+#[tokio::test]
+async fn debug_shows_no_secret() {
+    let studio = Studio::new();
+    let request = TextToVideo::new(PROMPT);
+    let shown = format!("{request:?} {:?}", studio.client);
+    let task = studio.client.submit(request).await.unwrap();
+
+    let done = studio.client.wait(&task).await.unwrap();
+
+    let builder = Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), studio.log.clone());
+    let shown = format!("{shown} {task:?} {done:?} {builder:?}");
+    for secret in ["heron", SECRET_KEY, ACCESS_KEY, "stand-in-signature"] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+    let video: &Video = done.output.first();
+    assert!(video.url.ends_with("?x-kcdn-pid=stand-in-signature"));
+}
+
+#[test]
+fn the_client_and_what_it_gives_can_cross_threads() {
+    fn crosses<T: Send + Sync + 'static>() {}
+    fn sends(_: impl Send) {}
+    crosses::<Client>();
+    crosses::<Task>();
+    crosses::<Error>();
+    crosses::<<TextToVideo as Request>::Output>();
+    let directory = TempDir::new().unwrap();
+    let log = AuditLog::open(directory.path()).unwrap();
+    let client = Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log).build().unwrap();
+    let task = Task::resume("1").unwrap();
+
+    sends(client.submit(TextToVideo::new(PROMPT)));
+    sends(client.query(&task));
+    sends(client.wait(&task));
+    sends(client.look_up::<TextToVideo>("1"));
+}

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     canonical::{self, Text, Value},
     digest::{Digest, HashLength},
-    directory::MAX_TOOL_LINE,
+    directory::{MAX_TOOL_LINE, TOOL_START},
     timestamp::Timestamp,
 };
 
@@ -89,7 +89,7 @@ impl Rule for Tool {
     const LIMIT: usize = MAX_TOOL_LINE;
 
     fn begins_like_an_entry(bytes: &[u8]) -> bool {
-        bytes.starts_with(b"{\"timestamp\": ")
+        bytes.starts_with(TOOL_START)
     }
 
     fn ends_like_an_entry(bytes: &[u8]) -> bool {

@@ -177,7 +177,7 @@ impl Verification {
 
     /// Verdict and counts in a line.
     pub(crate) fn summary(&self) -> String {
-        let mut text = format!("{}: {}", self.verdict.name(), self.basis);
+        let mut text = format!("{}: {}", self.verdict.name(), Escaped(self.basis.as_str()));
         if let Some(first) = self.findings.first() {
             text.push_str(&format!("; first: {first}"));
         }

@@ -48,7 +48,10 @@ pub use self::{
     not_recorded::NotRecorded,
     outcome::Outcome,
     receipt::{ParseTrailIdError, Receipt, TrailId},
-    report::{Report, Reporter, report},
+    report::{
+        CredentialUse, Durations, Listed, OpenSpan, OpenTask, Reason, Remark, Report, Reporter, Runs,
+        TaskCounts, report,
+    },
     self_test::{Culprit, SelfTestError},
     settings::Durability,
     verify::{Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, verify},

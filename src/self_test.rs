@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde::Serialize;
-use tracing::{Dispatch, Event, Span, dispatcher, field::Value, subscriber::NoSubscriber};
+use tracing::{Event, Span, dispatcher, field::Value, subscriber::NoSubscriber};
 
 use crate::{
     NotRecorded, Receipt,
@@ -156,6 +156,8 @@ impl AuditLog {
 
     fn culprit(&self, sent: &[Sent]) -> Culprit {
         let taken = sent.iter().any(|sent| sent.taken && !sent.passed);
+        // Never sent: it shows what a filter thinks of its level.
+        let error = probe::ERROR_CALLSITE.interest();
         dispatcher::get_default(|dispatch| {
             let visible = dispatch
                 .downcast_ref::<AuditLayer>()
@@ -169,15 +171,15 @@ impl AuditLog {
             } else if taken {
                 Culprit::Layer
             } else {
-                Culprit::Filter { passes_errors: probe::ERROR_CALLSITE.interest().is_always() }
+                Culprit::Filter { passes_errors: error.is_always() }
             }
         })
     }
 }
 
-/// Sends one probe to the current subscriber. A panic of a layer counts as a failure: callers would have it too.
+/// Sends one probe. A panic of a layer counts as a failure: callers would have it too.
 fn send(probe: Probe, watch: &Watch) -> Sent {
-    let taken = catch_unwind(AssertUnwindSafe(|| dispatcher::get_default(|dispatch| offer(probe, dispatch))));
+    let taken = catch_unwind(AssertUnwindSafe(|| offer(probe)));
     Sent {
         probe,
         passed: taken.is_ok() && watch.saw(probe),
@@ -186,8 +188,8 @@ fn send(probe: Probe, watch: &Watch) -> Sent {
     }
 }
 
-/// Hands a probe to `dispatch`; `false` if it is not wanted there.
-fn offer(probe: Probe, dispatch: &Dispatch) -> bool {
+/// Hands a probe to the current subscriber; `false` if it is not wanted there.
+fn offer(probe: Probe) -> bool {
     static MACRO: Site = Site::new(&probe::MACRO_CALLSITE, &probe::MACRO, false);
     static EVENT: Site = Site::new(&probe::EVENT_CALLSITE, &probe::EVENT, false);
     static SPAN: Site = Site::new(&probe::SPAN_CALLSITE, &probe::SPAN, false);
@@ -195,19 +197,20 @@ fn offer(probe: Probe, dispatch: &Dispatch) -> bool {
     let metadata = probe.metadata();
     let values: [Option<&dyn Value>; 1] = [Some(&"self-test of the audit log")];
     let values = metadata.fields().value_set_all(&values);
-    let wanted = match probe {
+    let site = match probe {
         Probe::Macro => {
-            if let Some(log) = site::reached(dispatch) {
+            if let Some(log) = dispatcher::get_default(site::reached) {
                 probe.arrive(log.trail_id());
             }
-            MACRO.is_wanted(dispatch)
+            &MACRO
         }
-        Probe::Event => EVENT.is_wanted(dispatch),
-        Probe::Span => SPAN.is_wanted(dispatch),
+        Probe::Event => &EVENT,
+        Probe::Span => &SPAN,
     };
+    let wanted = site.is_wanted_here();
     if wanted {
         match probe {
-            Probe::Macro | Probe::Event => dispatch.event(&Event::new(metadata, &values)),
+            Probe::Macro | Probe::Event => Event::dispatch(metadata, &values),
             Probe::Span => drop(Span::new(metadata, &values)),
         }
     }

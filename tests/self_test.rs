@@ -226,6 +226,18 @@ fn layers_that_are_hidden_or_many() {
     });
 }
 
+#[test]
+fn a_scoped_subscriber() {
+    alone("a_scoped_subscriber", || {
+        let trail = Trail::new();
+        let subscriber = tracing_subscriber::registry().with(trail.log.layer());
+
+        tracing::subscriber::with_default(subscriber, || trail.log.self_test().unwrap());
+
+        assert_eq!(loss(&trail.log).1, Culprit::NoSubscriber);
+    });
+}
+
 /// Collects the messages of what reaches it.
 #[derive(Default)]
 struct Collects(Mutex<Vec<String>>);

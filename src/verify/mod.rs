@@ -162,10 +162,10 @@ fn judge(extent: Extent, writer: Writer, seen: &Seen) -> (Verdict, String) {
         return (Verdict::Unverifiable, "there are no entries".to_owned());
     }
     let by = match writer {
-        Writer::Native => "by the chain only: who owns the directory could have rewritten it, or cut its end",
+        Writer::Native => "by the chain alone: the directory's owner could rewrite it or cut its end",
         Writer::Tool => {
-            "by the Python tool's chain of 64-bit hashes only: who owns the directory could have rewritten it, or \
-             cut its end"
+            "by the Python tool's chain of 64-bit hashes alone: the directory's owner could rewrite it or cut its \
+             end"
         }
     };
     let where_from = match extent {

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use super::{
     FindingKind,
-    cursor::{Break, Course},
+    cursor::{Break, Course, Step},
     walk::{At, NoEntry, Rule, Said, Seen},
 };
 use crate::{
@@ -40,7 +40,8 @@ impl Native {
         Self { labelled: false, ..Self::part() }
     }
 
-    fn wrong_file(&mut self, at: At<'_>, line: &Line<'_>) -> Option<Break> {
+    /// Whether `line` stands in a file of another day, and no neighbour of its day was remarked on already.
+    fn stands_in_wrong_file(&mut self, at: At<'_>, line: &Line<'_>) -> bool {
         let day = line.time.date();
         let fits = match at.file.label {
             Some(label) => label.day == day,
@@ -48,15 +49,13 @@ impl Native {
         };
         if fits {
             self.misplaced = None;
-            return None;
+            return false;
         }
         let known = self.misplaced.as_ref().is_some_and(|(file, of)| *file == at.file.name && *of == day);
-        self.misplaced = Some((at.file.name.clone(), day));
-        (!known).then(|| Break {
-            kind: FindingKind::WrongFile,
-            expected: format!("a file of {day}"),
-            found: at.file.name.clone(),
-        })
+        if !known {
+            self.misplaced = Some((at.file.name.clone(), day));
+        }
+        !known
     }
 }
 
@@ -64,7 +63,7 @@ impl Rule for Native {
     const LIMIT: usize = MAX_LINE;
 
     fn begins_like_an_entry(bytes: &[u8]) -> bool {
-        bytes.starts_with(line::START)
+        line::begins_like_an_entry(bytes)
     }
 
     fn ends_like_an_entry(bytes: &[u8]) -> bool {
@@ -95,7 +94,10 @@ impl Rule for Native {
             seen.stopped = Some(unknown_format(at, &format));
             return Ok(());
         }
-        let length = *self.length.get_or_insert(line.stated.length());
+        if self.length.is_none() {
+            self.length = own_length(&line)?;
+        }
+        let length = self.length.unwrap_or_default();
         if line.stated.length() != length {
             return Err(NoEntry {
                 expected: format!("a hash of {} digits, as the trail has", length.digits()),
@@ -103,20 +105,36 @@ impl Rule for Native {
             });
         }
         seen.entry(Some(line.seq), line.stated, line.time);
-        observe(Said { actor: line.actor, event_type: line.event_type, time: line.time });
+        observe(Said {
+            actor: line.actor,
+            event_type: line.event_type,
+            time: line.time,
+            seq: Some(line.seq),
+            context: line.context,
+            details: line.details,
+        });
         if !line.holds() {
             self.course.follow_damaged(&line);
             let (expected, found) = (line.computed.to_string(), line.stated.to_string());
             seen.finding(at.finding(FindingKind::HashMismatch, Some(line.seq), &expected, &found));
             return Ok(());
         }
-        let mut broken = self.course.follow(&line);
-        // The clock is the last thing to hold against a line.
-        if broken.as_ref().is_none_or(|broken| broken.kind == FindingKind::ClockWentBack)
-            && let Some(wrong_file) = self.wrong_file(at, &line)
-        {
-            broken = Some(wrong_file);
-        }
+        let step = self.course.follow(&line);
+        // Lines that were moved are named where they are missing, not once more where they are.
+        let in_wrong_file = self.stands_in_wrong_file(at, &line);
+        let broken = match step {
+            Step::Broken(broken) if broken.kind != FindingKind::ClockWentBack => Some(broken),
+            Step::InPlace | Step::Broken(_) if in_wrong_file => {
+                self.course.excuse_next();
+                Some(Break {
+                    kind: FindingKind::WrongFile,
+                    expected: format!("a file of {}", line.time.date()),
+                    found: at.file.name.clone(),
+                })
+            }
+            Step::Broken(broken) => Some(broken),
+            Step::InPlace | Step::Late => None,
+        };
         if let Some(broken) = broken {
             seen.finding(at.broken(Some(line.seq), &broken));
         }
@@ -154,6 +172,23 @@ fn foreign(line: &Line<'_>) -> Option<String> {
         }
         None => None,
     }
+}
+
+/// The hash length of the trail whose first readable entry this is. `Err` if the entry contradicts itself, so that
+/// the one after it decides.
+fn own_length(line: &Line<'_>) -> Result<Option<HashLength>, NoEntry> {
+    let stated = line.stated.length();
+    if line.is("audit_started")
+        && line.holds()
+        && let Some(Value::Number(digits)) = line.detail("hash_length")
+        && digits != stated.digits().to_string()
+    {
+        return Err(NoEntry {
+            expected: format!("a hash of {digits} digits, as `hash_length` says"),
+            found: format!("one of {}", stated.digits()),
+        });
+    }
+    Ok(Some(stated))
 }
 
 fn unknown_format(at: At<'_>, format: &str) -> String {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     canonical::{self, Text, Value},
     digest::{Digest, HashLength},
-    directory::MAX_TOOL_LINE,
+    directory::{MAX_TOOL_LINE, TOOL_START},
     timestamp::Timestamp,
 };
 
@@ -25,6 +25,7 @@ struct ToolLine {
     actor: Vec<u8>,
     event_type: Vec<u8>,
     time: Timestamp,
+    details: Vec<u8>,
     previous: String,
     stated: Digest,
     computed: Digest,
@@ -60,9 +61,10 @@ impl ToolLine {
         };
         let (actor, event_type, time, previous) =
             (text("actor")?, text("event_type")?, text("timestamp")?, text("prev_hash")?);
-        if !members.iter().any(|(name, _)| name.to_str() == Some("details")) {
-            return Err("`details` is missing".to_owned());
-        }
+        let details = members.iter().find(|(name, _)| name.to_str() == Some("details"));
+        let (_, found) = details.ok_or("`details` is missing")?;
+        let mut details = Vec::new();
+        found.write(&mut details);
         let time = Timestamp::parse_isoformat(time.as_bytes())
             .ok_or("`timestamp` is not what Python's isoformat gives, and `Z`")?;
         let mut unhashed = Vec::with_capacity(bytes.len());
@@ -75,6 +77,7 @@ impl ToolLine {
             actor: quoted(&actor),
             event_type: quoted(&event_type),
             time,
+            details,
             previous: previous.to_string_lossy(),
             stated,
             computed,
@@ -86,7 +89,7 @@ impl Rule for Tool {
     const LIMIT: usize = MAX_TOOL_LINE;
 
     fn begins_like_an_entry(bytes: &[u8]) -> bool {
-        bytes.starts_with(b"{\"timestamp\": ")
+        bytes.starts_with(TOOL_START)
     }
 
     fn ends_like_an_entry(bytes: &[u8]) -> bool {
@@ -103,7 +106,14 @@ impl Rule for Tool {
         let line = ToolLine::read(bytes)
             .map_err(|found| NoEntry { expected: "a line of the Python tool".to_owned(), found })?;
         seen.entry(None, line.stated, line.time);
-        observe(Said { actor: &line.actor, event_type: &line.event_type, time: line.time });
+        observe(Said {
+            actor: &line.actor,
+            event_type: &line.event_type,
+            time: line.time,
+            seq: None,
+            context: b"",
+            details: &line.details,
+        });
         let expected = self.previous.replace([line.stated.to_string(), line.computed.to_string()]);
         if line.stated != line.computed {
             let (expected, found) = (line.computed.to_string(), line.stated.to_string());

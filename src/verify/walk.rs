@@ -54,6 +54,12 @@ pub(crate) struct Said<'a> {
     /// As canonical text between its quotes.
     pub(crate) event_type: &'a [u8],
     pub(crate) time: Timestamp,
+    /// `None` in logs of the Python tool, which have no numbers.
+    pub(crate) seq: Option<u64>,
+    /// Canonical text of the object; empty where there is none.
+    pub(crate) context: &'a [u8],
+    /// Canonical text of the object.
+    pub(crate) details: &'a [u8],
 }
 
 /// Why a line is no entry.

@@ -1,26 +1,40 @@
 //! The report: what a trail says about a period, and whether to believe it.
 //!
-//! It reads each file of the period once, verifying on the way, and its memory grows with distinct actors and types
-//! alone. Files that ended before the period are not read.
+//! It reads each file of the period once, verifying on the way. Its memory grows with distinct actors and types, and
+//! with what is open at once. Files that ended before the period are not read.
+
+mod credentials;
+mod listed;
+mod member;
+mod remarks;
+mod spans;
+mod tally;
+mod tasks;
+mod text;
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    fmt,
-    fs::File,
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
 
+use self::tally::Tally;
+pub use self::{
+    credentials::CredentialUse,
+    listed::Listed,
+    remarks::{Remark, Runs},
+    spans::OpenSpan,
+    tasks::{Durations, OpenTask, Reason, TaskCounts},
+};
 use crate::{
     canonical::{self, Value},
     directory::{self, MAX_TOOL_LINE, TrailFile},
     error::Error,
-    escape::Escaped,
     segment::Ending,
     timestamp::Timestamp,
-    verify::{self, Extent, Verdict, Verification, count},
+    verify::{self, Extent, Verdict, Verification},
 };
 
 /// Reports what the trail at `path` says about the last `days` days.
@@ -95,25 +109,28 @@ impl Reporter {
             (true, _) => Extent::Newest,
         };
 
-        let mut counts = Counts::default();
-        let verification = verify::verify_files(&self.path, &files[before..], extent, &mut |said| {
-            if said.time >= from {
-                counts.total += 1;
-                add(&mut counts.event_types, said.event_type);
-                add(&mut counts.actors, said.actor);
-                counts.first.get_or_insert(said.time);
-                counts.last = Some(said.time);
-            }
-        })?;
+        let mut tally = Tally::new(from);
+        let verification =
+            verify::verify_files(&self.path, &files[before..], extent, &mut |said| tally.take(&said))?;
         Ok(Report {
             verdict: verification.verdict(),
             period_days: self.days,
-            total_events: counts.total,
-            event_types: decoded(&counts.event_types),
-            unique_actors: counts.actors.len() as u64,
-            actors: decoded(&counts.actors),
-            first_event: counts.first.map(|time| time.to_string()),
-            last_event: counts.last.map(|time| time.to_string()),
+            total_events: tally.total,
+            event_types: tally.event_types.decoded(),
+            unique_actors: tally.actors.distinct(),
+            actors: tally.actors.decoded(),
+            first_event: tally.first.map(|time| time.to_string()),
+            last_event: tally.last.map(|time| time.to_string()),
+            days: tally.days(),
+            tasks: tally.tasks.counts(),
+            reasons: tally.tasks.reasons(),
+            without_outcome: tally.tasks.without_outcome(),
+            unfinished: tally.tasks.unfinished(),
+            ambiguous: tally.tasks.ambiguous(),
+            open_spans: tally.spans.never_closed(),
+            credentials: tally.credentials.uses(),
+            runs: tally.remarks.runs,
+            remarks: tally.remarks.remarks,
             verification,
         })
     }
@@ -139,34 +156,28 @@ pub struct Report {
     pub first_event: Option<String>,
     /// The time of its last entry.
     pub last_event: Option<String>,
-    /// The verification that this rests on: of the files that were read.
+    /// Entries by day, in UTC.
+    pub days: BTreeMap<NaiveDate, u64>,
+    /// Tasks by action and model.
+    pub tasks: Vec<TaskCounts>,
+    /// Why tasks were refused or failed.
+    pub reasons: Listed<Reason>,
+    /// Submissions with no outcome at all: neither accepted nor refused, nor said to be unknown.
+    pub without_outcome: Listed<OpenTask>,
+    /// Tasks that the vendor accepted and that were not seen to end.
+    pub unfinished: Listed<OpenTask>,
+    /// Tasks of which nobody knows what became.
+    pub ambiguous: Listed<OpenTask>,
+    /// Spans opened and never closed.
+    pub open_spans: Listed<OpenSpan>,
+    /// Use of credentials, by the beginning of the access key.
+    pub credentials: Vec<CredentialUse>,
+    /// How often the log was opened and closed.
+    pub runs: Runs,
+    /// What the log said about itself: recoveries, steps of the clock, degradations, ….
+    pub remarks: Listed<Remark>,
+    /// The verification that this rests on: of the files that were read. Its notices name days without entries.
     pub verification: Verification,
-}
-
-#[derive(Default)]
-struct Counts {
-    total: u64,
-    event_types: HashMap<Vec<u8>, u64>,
-    actors: HashMap<Vec<u8>, u64>,
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
-}
-
-fn add(counts: &mut HashMap<Vec<u8>, u64>, name: &[u8]) {
-    match counts.get_mut(name) {
-        Some(count) => *count += 1,
-        None => {
-            counts.insert(name.to_vec(), 1);
-        }
-    }
-}
-
-fn decoded(counts: &HashMap<Vec<u8>, u64>) -> BTreeMap<String, u64> {
-    let mut decoded = BTreeMap::new();
-    for (name, count) in counts {
-        *decoded.entry(canonical::decode(name).to_string_lossy()).or_default() += count;
-    }
-    decoded
 }
 
 /// How many of `files`, from the oldest on, have nothing at or after `from`. The newest is always read, so that
@@ -181,7 +192,7 @@ fn ended_before(files: &[TrailFile], from: Timestamp) -> Result<usize, Error> {
 
 /// The time of a file's last entry, if that can be read.
 fn last_time(file: &TrailFile) -> Result<Option<Timestamp>, Error> {
-    let mut opened: File = file.open()?;
+    let mut opened = file.open()?;
     let ending =
         Ending::read(&mut opened, file.length, MAX_TOOL_LINE).map_err(Error::io("read", &file.path))?;
     let Some((_, line)) = ending.last_line else { return Ok(None) };
@@ -191,41 +202,4 @@ fn last_time(file: &TrailFile) -> Result<Option<Timestamp>, Error> {
         Some((_, Value::String(text))) => Timestamp::parse_isoformat(text.as_bytes()),
         _ => None,
     })
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.verdict != Verdict::Intact {
-            writeln!(f, "DO NOT RELY ON THIS REPORT: the trail is {}.", self.verdict.name().to_uppercase())?;
-            writeln!(f)?;
-        }
-        write!(f, "{}", self.verification)?;
-        writeln!(f)?;
-        let days = count(u64::from(self.period_days), "day", "days");
-        writeln!(f, "Audit report, {days}: {}", count(self.total_events, "event", "events"))?;
-        if let (Some(first), Some(last)) = (&self.first_event, &self.last_event) {
-            writeln!(f, "  from {first} to {last}")?;
-        }
-        writeln!(f)?;
-        table(f, "Event types", &self.event_types)?;
-        writeln!(f)?;
-        table(f, &format!("Actors ({})", self.unique_actors), &self.actors)
-    }
-}
-
-/// The counts, most first.
-fn table(f: &mut fmt::Formatter<'_>, title: &str, counts: &BTreeMap<String, u64>) -> fmt::Result {
-    /// How many rows are shown; the JSON has them all.
-    const SHOWN: usize = 1_000;
-    let mut rows: Vec<_> = counts.iter().collect();
-    rows.sort_by_key(|&(name, count)| (std::cmp::Reverse(*count), name));
-    writeln!(f, "{title}")?;
-    for (name, count) in rows.iter().take(SHOWN) {
-        let name = if name.is_empty() { "(empty)" } else { name };
-        writeln!(f, "  {count:>9}  {}", Escaped(name))?;
-    }
-    match rows.len().saturating_sub(SHOWN) {
-        0 => Ok(()),
-        more => writeln!(f, "  … and {more} more"),
-    }
 }

@@ -3,7 +3,10 @@
 //! It never disables anything for anybody, and its filter remembers nothing from one event to the next, so no other
 //! layer can make it lose one. Fields are rendered before any lock is taken. It does not know how a log records.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    any::TypeId,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use tracing::{
     Event, Metadata, Subscriber,
@@ -12,7 +15,7 @@ use tracing::{
     subscriber::Interest,
 };
 use tracing_subscriber::{
-    Layer,
+    Layer, Registry,
     filter::Filtered,
     layer::{self, Context},
     registry::LookupSpan,
@@ -27,6 +30,7 @@ use crate::{
 };
 
 mod frame;
+mod passage;
 pub(crate) mod probe;
 mod span;
 
@@ -47,6 +51,8 @@ pub struct AuditLayer {
     log: AuditLog,
     /// The logs of audit layers that stand before this one in the same stack.
     before: Vec<TrailId>,
+    /// Whether no other layer stands before it.
+    is_first: bool,
     log_records: bool,
 }
 
@@ -118,7 +124,7 @@ impl AuditLayer {
     pub fn new(log: &AuditLog) -> Self {
         LAYERS.fetch_add(1, Ordering::Relaxed);
         log.note_layer();
-        Self { log: log.clone(), before: Vec::new(), log_records: false }
+        Self { log: log.clone(), before: Vec::new(), is_first: false, log_records: false }
     }
 
     /// Also records what the `log` crate emits with such a target, by way of `tracing-log`.
@@ -221,6 +227,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_layer(&mut self, subscriber: &mut S) {
+        self.is_first = TypeId::of::<S>() == TypeId::of::<Registry>();
         let subscriber: &dyn Subscriber = subscriber;
         if let Some(layer) = subscriber.downcast_ref::<Self>() {
             self.before.clone_from(&layer.before);
@@ -229,6 +236,7 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        passage::note();
         let trail = self.log.trail_id();
         let mut frame = Frame::of(address(event));
         if let Some(frame) = &mut frame {
@@ -240,12 +248,15 @@ where
         if let Some(probe) = Probe::of(event.metadata()) {
             return self.note(probe, trail);
         }
-        let Some(mut draft) = self.render(event, frame.as_ref()) else { return };
+        let rendered =
+            passage::rendering(event.metadata(), self.is_first, || self.render(event, frame.as_ref()));
+        let Some(mut draft) = rendered else { return };
         Enclosing::of(context.event_scope(event).into_iter().flatten(), &self.log).complete(&mut draft);
         settle(frame, record(&self.log, draft));
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        passage::note();
         if !self.captures(attributes.metadata()) {
             return;
         }
@@ -253,7 +264,8 @@ where
         if let Some(probe) = Probe::of(attributes.metadata()) {
             return self.note(probe, trail);
         }
-        let mut draft = fields::of_span(attributes);
+        let mut draft =
+            passage::rendering(attributes.metadata(), self.is_first, || fields::of_span(attributes));
         let Some(span) = context.span(id) else { return };
         let state = SpanState::new(trail, attributes.metadata().name(), &draft);
         Enclosing::of(span.scope().skip(1), &self.log).complete(&mut draft);
@@ -300,6 +312,7 @@ where
 
 impl<S> layer::Filter<S> for AuditFilter {
     fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        passage::note();
         true
     }
 

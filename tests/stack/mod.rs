@@ -26,15 +26,27 @@ pub(crate) fn alone(name: &str, body: impl FnOnce()) {
 
 /// As [`alone`], with these environment variables.
 pub(crate) fn alone_with(name: &str, variables: &[(&str, &str)], body: impl FnOnce()) {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.env_remove("RUST_LOG").envs(variables.iter().copied());
+    alone_by(name, command, body);
+}
+
+/// As [`alone`], after a shell has done `first`.
+#[cfg(unix)]
+pub(crate) fn alone_after(name: &str, first: &str, body: impl FnOnce()) {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("{first}; exec \"$0\" \"$@\"")).arg(env::current_exe().unwrap());
+    alone_by(name, command, body);
+}
+
+fn alone_by(name: &str, mut command: Command, body: impl FnOnce()) {
     if env::var(SCENARIO).is_ok_and(|scenario| scenario == name) {
         return body();
     }
     let said = tempfile::NamedTempFile::new().unwrap();
-    let mut child = Command::new(env::current_exe().unwrap())
+    let mut child = command
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
-        .env_remove("RUST_LOG")
         .env(SCENARIO, name)
-        .envs(variables.iter().copied())
         .stdout(Stdio::null())
         .stderr(said.reopen().unwrap())
         .spawn()

@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     line::{self, Line, MAX_LINE},
     lines::{Lines, Piece},
-    segment::open_regular,
+    regular::open_regular,
     timestamp,
 };
 
@@ -176,10 +176,14 @@ pub(crate) fn writer(files: &[TrailFile]) -> Result<Writer, Error> {
     Ok(if tool { Writer::Tool } else { Writer::Native })
 }
 
-/// The highest number that a file of `day` has; 0 if there is none.
-pub(crate) fn last_number(directory: &Path, day: NaiveDate) -> io::Result<u32> {
-    let numbers = names(directory)?.into_iter().filter_map(|name| Label::parse(&name));
-    Ok(numbers.filter(|label| label.day == day).map(|label| label.number).max().unwrap_or(0))
+/// The number for the next file of `day`: one more than the highest that there is.
+pub(crate) fn next_number(directory: &Path, day: NaiveDate) -> Result<u32, Error> {
+    let numbers = names(directory)
+        .map_err(Error::io("list", directory))?
+        .into_iter()
+        .filter_map(|name| Label::parse(&name));
+    let last = numbers.filter(|label| label.day == day).map(|label| label.number).max();
+    Ok(last.unwrap_or(0).saturating_add(1))
 }
 
 fn names(directory: &Path) -> io::Result<Vec<String>> {

@@ -132,10 +132,7 @@ fn nothing_at_all_is_unverifiable() {
     let empty = Directory::with(NAME, "");
     fs::write(empty.path("audit-2026-11-25.jsonl"), "").expect("written");
     assert_eq!(empty.verdict(), Verdict::Unverifiable);
-    assert_eq!(
-        Verifier::new(empty.path(NAME)).run().expect("can be read").verdict(),
-        Verdict::Unverifiable
-    );
+    assert_eq!(Verifier::new(empty.path(NAME)).run().expect("can be read").verdict(), Verdict::Unverifiable);
     assert!(matches!(verify(empty.0.path()), Err(Error::NotIntact(_))));
     // All that a crash at the very first entry left.
     assert_eq!(Directory::with(NAME, "{\"actor\": \"al").verdict(), Verdict::Unverifiable);

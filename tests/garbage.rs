@@ -132,10 +132,7 @@ fn nothing_at_all_is_unverifiable() {
     let empty = Directory::with(NAME, "");
     fs::write(empty.path("audit-2026-11-25.jsonl"), "").expect("written");
     assert_eq!(empty.verdict(), Verdict::Unverifiable);
-    assert_eq!(
-        Verifier::new(empty.path(NAME)).run().expect("can be read").verdict(),
-        Verdict::Unverifiable
-    );
+    assert_eq!(Verifier::new(empty.path(NAME)).run().expect("can be read").verdict(), Verdict::Unverifiable);
     assert!(matches!(verify(empty.0.path()), Err(Error::NotIntact(_))));
     // All that a crash at the very first entry left.
     assert_eq!(Directory::with(NAME, "{\"actor\": \"al").verdict(), Verdict::Unverifiable);
@@ -331,7 +328,7 @@ fn what_can_not_be_read_is_an_error_that_names_it() {
     assert!(matches!(missing, Error::Io { .. }), "{missing}");
     assert!(report(trail.path("nowhere"), 30).is_err());
 
-    fs::set_permissions(trail.path(NAME), fs::Permissions::from_mode(0)).expect("allowed");
+    fs::set_permissions(trail.path(NAME), fs::Permissions::from_mode(0o000)).expect("allowed");
     if File::open(trail.path(NAME)).is_err() {
         // Root reads everything.
         let unreadable = trail.look().expect_err("unreadable");

@@ -61,11 +61,11 @@ fn verify_while_written(durability: Durability, max_file_size: u64, tick: i64, s
                         log.append(draft.detail("number", number).detail("filling", filling))
                             .expect("recorded");
                         number += 1;
-                        if writer == 0 && step > 0 && number % 50 == 0 {
+                        if writer == 0 && step > 0 && number.is_multiple_of(50) {
                             now.fetch_sub(step, Ordering::Relaxed);
                         }
                         // So that verification, which starts over every time, keeps up.
-                        if number % 8 == 0 {
+                        if number.is_multiple_of(8) {
                             thread::sleep(Duration::from_millis(4));
                         }
                     }

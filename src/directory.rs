@@ -4,6 +4,7 @@
 //! single damaged line misplaces a file. Only regular files are opened.
 
 use std::{
+    collections::HashSet,
     fs::{File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
@@ -16,7 +17,7 @@ use crate::{
     error::Error,
     line::{self, Line, MAX_LINE},
     lines::{Lines, Piece},
-    segment::open_regular,
+    regular::open_regular,
     timestamp,
 };
 
@@ -151,6 +152,9 @@ fn median(mut numbers: Vec<u64>) -> Option<u64> {
 ///
 /// What can't be read, and something that is no regular file under a trail file's name: it may hide one.
 pub(crate) fn list(directory: &Path) -> Result<Vec<TrailFile>, Error> {
+    // A listing can miss a file that is created meanwhile, and yet show one that is created after it. What it misses
+    // is in a second one, and what only the second one shows is not needed beyond the last file of the first.
+    let known = names(directory).map_err(Error::io("list", directory))?;
     let mut files = Vec::new();
     for name in names(directory).map_err(Error::io("list", directory))? {
         let path = directory.join(&name);
@@ -160,6 +164,8 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<TrailFile>, Error> {
     if files.len() > 1 && writer(&files)? == Writer::Native {
         sort_by_seq(&mut files)?;
     }
+    let last = files.iter().rposition(|file| known.contains(&file.name));
+    files.truncate(last.map_or(0, |last| last + 1));
     Ok(files)
 }
 
@@ -176,21 +182,25 @@ pub(crate) fn writer(files: &[TrailFile]) -> Result<Writer, Error> {
     Ok(if tool { Writer::Tool } else { Writer::Native })
 }
 
-/// The highest number that a file of `day` has; 0 if there is none.
-pub(crate) fn last_number(directory: &Path, day: NaiveDate) -> io::Result<u32> {
-    let numbers = names(directory)?.into_iter().filter_map(|name| Label::parse(&name));
-    Ok(numbers.filter(|label| label.day == day).map(|label| label.number).max().unwrap_or(0))
+/// The number for the next file of `day`: one more than the highest that there is.
+pub(crate) fn next_number(directory: &Path, day: NaiveDate) -> Result<u32, Error> {
+    let numbers = names(directory)
+        .map_err(Error::io("list", directory))?
+        .into_iter()
+        .filter_map(|name| Label::parse(&name));
+    let last = numbers.filter(|label| label.day == day).map(|label| label.number).max();
+    Ok(last.unwrap_or(0).saturating_add(1))
 }
 
-fn names(directory: &Path) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
+fn names(directory: &Path) -> io::Result<HashSet<String>> {
+    let mut names = HashSet::new();
     for entry in std::fs::read_dir(directory)? {
         // A name that is no Unicode isn't one of ours.
         if let Ok(name) = entry?.file_name().into_string()
             && name.starts_with("audit-")
             && name.ends_with(".jsonl")
         {
-            names.push(name);
+            names.insert(name);
         }
     }
     Ok(names)

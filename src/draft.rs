@@ -34,6 +34,7 @@ pub struct Draft {
     pub(crate) details: Members,
     pub(crate) context: Context,
     pub(crate) origin: Origin,
+    pub(crate) critical: bool,
     pub(crate) fault: Option<DraftError>,
 }
 
@@ -106,6 +107,7 @@ impl Draft {
             details: Members::default(),
             context: Context::default(),
             origin: Origin::Append,
+            critical: false,
             fault: None,
         }
     }
@@ -131,6 +133,13 @@ impl Draft {
                 self.refuse(DraftError::Value { name: name.as_ref().to_owned(), cause: error.to_string() })
             }
         }
+        self
+    }
+
+    /// Asks for more than the log's durability: the receipt is given when the entry is on the device, as
+    /// [`Durability::Synced`](crate::Durability::Synced) has it.
+    pub fn critical(mut self) -> Self {
+        self.critical = true;
         self
     }
 

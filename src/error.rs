@@ -76,6 +76,14 @@ pub enum Error {
         cause: String,
     },
 
+    /// The process was forked, and this is the child: the trail's one writer is its parent.
+    #[error("append to {}: this process is a fork of the trail's writer, which alone can write it; open a trail of its \
+             own", Escaped(path.as_path()))]
+    Forked {
+        /// The trail.
+        path: PathBuf,
+    },
+
     /// The log was closed.
     #[error("append to {}: the log was closed", Escaped(path.as_path()))]
     Closed {

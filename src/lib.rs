@@ -1,23 +1,31 @@
 //! A tamper-evident audit trail for `tracing`, and an audited client for Kling AI.
 
 mod access;
+mod batch;
+mod boot;
 mod builder;
 mod canonical;
+mod chain;
+mod commit;
 mod cut;
 mod digest;
 mod directory;
 mod draft;
+mod ending;
 mod entry;
 mod error;
 mod escape;
 mod fields;
 mod global;
+mod head;
+mod health;
 mod json;
 #[cfg(feature = "kling")]
 pub mod kling;
 mod layer;
 mod line;
 mod lines;
+mod lock;
 mod log;
 mod macros;
 pub mod manual;
@@ -26,22 +34,27 @@ mod not_recorded;
 mod outcome;
 mod receipt;
 mod redaction;
+mod regular;
 mod report;
 mod segment;
 mod self_test;
 mod settings;
 mod site;
 mod timestamp;
+mod torn;
 mod trail;
 mod verify;
+mod writer;
 
 #[doc(hidden)]
 pub use self::macros::__private;
 pub use self::{
     builder::AuditLogBuilder,
+    commit::Recording,
     digest::{Digest, HashLength},
     draft::Draft,
     error::{DraftError, Error},
+    health::Health,
     json::json,
     layer::{AuditFilter, AuditLayer},
     log::{AuditLog, Counters},
@@ -53,7 +66,7 @@ pub use self::{
         TaskCounts, report,
     },
     self_test::{Culprit, SelfTestError},
-    settings::Durability,
+    settings::{Durability, OnFailure},
     verify::{Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, verify},
 };
 

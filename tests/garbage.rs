@@ -328,7 +328,7 @@ fn what_can_not_be_read_is_an_error_that_names_it() {
     assert!(matches!(missing, Error::Io { .. }), "{missing}");
     assert!(report(trail.path("nowhere"), 30).is_err());
 
-    fs::set_permissions(trail.path(NAME), fs::Permissions::from_mode(0)).expect("allowed");
+    fs::set_permissions(trail.path(NAME), fs::Permissions::from_mode(0o000)).expect("allowed");
     if File::open(trail.path(NAME)).is_err() {
         // Root reads everything.
         let unreadable = trail.look().expect_err("unreadable");

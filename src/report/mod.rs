@@ -31,8 +31,8 @@ pub use self::{
 use crate::{
     canonical::{self, Value},
     directory::{self, MAX_TOOL_LINE, TrailFile},
+    ending::Ending,
     error::Error,
-    segment::Ending,
     timestamp::Timestamp,
     verify::{self, Extent, Verdict, Verification},
 };

@@ -1,6 +1,6 @@
 //! Edits, one a row, each with the one finding that it must give.
 
-use kling_audit::{Verdict, Verifier};
+use kling_audit::{AuditLog, Notice, Verdict, Verifier};
 
 use crate::copy::{Copy, Sheet, brief, replace, seal, seq, set, stated, value};
 
@@ -687,4 +687,24 @@ fn a_file_by_itself_begins_on_trust() {
         assert_eq!(verification.entries(), sheet.lines.len() as u64);
         assert!(verification.basis().contains("on trust"), "file {file}: {verification}");
     }
+}
+
+#[test]
+fn a_crash_in_the_first_line_after_a_clock_step_over_midnight_is_a_torn_tail() {
+    let mut copy = Copy::large();
+    copy.sheets.truncate(5);
+    copy.sheets[4].lines.truncate(1);
+    copy.sheets[4].lines[0].truncate(100);
+    let directory = tempfile::tempdir().expect("a directory");
+    let trail = directory.path().join("audit");
+    copy.write(&trail);
+
+    let verification = Verifier::new(&trail).run().expect("can be read");
+    let resumed = AuditLog::open(&trail).and_then(|log| log.close());
+
+    let torn = Notice::TornTail { file: copy.sheets[4].name.clone(), offset: 0, length: 100 };
+    assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
+    assert!(verification.notices().contains(&torn), "{verification}");
+    assert!(resumed.is_ok(), "{resumed:?}");
+    assert_eq!(Verifier::new(&trail).run().expect("can be read").verdict(), Verdict::Intact);
 }

@@ -53,7 +53,8 @@ impl AuditLogBuilder {
     }
 
     /// Is told of each entry that could not be recorded, and of failures that no caller is there to be told, instead
-    /// of standard error. It must not record in this log.
+    /// of standard error. It must not append to this log; events that it emits are not recorded, since the log that they
+    /// would go to is busy.
     pub fn on_error(mut self, hook: impl Fn(&Error) + Send + Sync + 'static) -> Self {
         self.settings.hook = Some(Arc::new(hook));
         self

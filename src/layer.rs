@@ -27,6 +27,7 @@ use crate::{
     fields::{self, Message},
     log::AuditLog,
     receipt::{Receipt, TrailId},
+    sink::SinkGuard,
 };
 
 mod frame;
@@ -34,7 +35,7 @@ mod passage;
 pub(crate) mod probe;
 mod span;
 
-pub(crate) use frame::{Frame, SinkGuard, address};
+pub(crate) use frame::{Frame, address};
 use probe::Probe;
 pub(crate) use span::Enclosing;
 use span::SpanState;

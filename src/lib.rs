@@ -39,6 +39,7 @@ mod report;
 mod segment;
 mod self_test;
 mod settings;
+mod sink;
 mod site;
 mod timestamp;
 mod torn;

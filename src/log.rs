@@ -23,6 +23,7 @@ use crate::{
     health::Health,
     receipt::{Receipt, TrailId},
     settings::{Hook, OnFailure, Settings},
+    sink::SinkGuard,
     trail,
     verify::Verification,
 };
@@ -311,6 +312,7 @@ impl Shared {
             self.io_errors.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(hook) = &self.hook {
+            let _guard = SinkGuard::enter();
             hook(error);
         }
         // A draft that can't be an entry is the caller's affair, and no failure of the log.

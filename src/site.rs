@@ -19,8 +19,9 @@ use crate::{
     draft::{Draft, Origin},
     fields::{self, Message},
     global,
-    layer::{self, AuditLayer, Enclosing, Frame, SinkGuard, address},
+    layer::{self, AuditLayer, Enclosing, Frame, address},
     log::AuditLog,
+    sink::SinkGuard,
 };
 
 /// One use of a macro.

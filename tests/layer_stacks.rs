@@ -16,7 +16,9 @@ use std::{
     thread,
 };
 
-use kling_audit::{AuditFilter, AuditLayer, NotRecorded, audit, audit_span, json, try_audit};
+use kling_audit::{
+    AuditFilter, AuditLayer, Draft, Durability, NotRecorded, audit, audit_span, json, try_audit,
+};
 use parking_lot::Mutex;
 use serde_json::json as value;
 use stack::{Trail, alone, alone_with};
@@ -1113,6 +1115,37 @@ fn what_a_log_emits_while_it_records() {
         assert!(matches!(losses[0], NotRecorded::NoLog), "{losses:?}");
         assert!(losses[1..].iter().all(|loss| matches!(loss, NotRecorded::Reentered)), "{losses:?}");
         assert_eq!(losses.len(), 5);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hook_that_emits_events() {
+    stack::alone_after("a_hook_that_emits_events", "trap '' XFSZ; ulimit -f 32", || {
+        let told: &'static AtomicUsize = Box::leak(Box::default());
+        let hook = move |_: &kling_audit::Error| {
+            let failure = try_audit!("by_the_hook").unwrap_err();
+            assert!(matches!(failure, NotRecorded::Reentered), "{failure:?}");
+            tracing::error!(name: "by_the_hook", target: "audit", n = 1);
+            drop(audit_span!("by_the_hook"));
+            told.fetch_add(1, Ordering::Relaxed);
+        };
+        let written = Trail::of(|builder| builder.on_error(hook));
+        let buffered = Trail::of(|builder| builder.on_error(hook).durability(Durability::Buffered));
+        tracing_subscriber::registry().with(written.log.layer()).with(buffered.log.layer()).init();
+        let large = "x".repeat(40_000);
+
+        audit!("before");
+        info!(name: "too much", target: "audit", text = large);
+        written.log.append(Draft::new("too much").detail("text", &large)).unwrap_err();
+        audit!(log: written.log, "after");
+        // The log's own thread finds out that it can't be written.
+        while told.load(Ordering::Relaxed) < 3 {
+            thread::sleep(std::time::Duration::from_millis(1));
+        }
+
+        assert_eq!(written.types(), ["before", "after"]);
+        written.verify();
     });
 }
 

@@ -11,7 +11,7 @@ use super::{
     Committer,
     state::{Condition, State},
 };
-use crate::error::Error;
+use crate::{error::Error, sink::SinkGuard};
 
 /// How long a buffered entry waits at most before it is handed to the system.
 const FLUSH_EVERY: Duration = Duration::from_millis(15);
@@ -29,7 +29,10 @@ impl Keeper {
         let committer = Arc::clone(committer);
         std::thread::Builder::new()
             .name("kling-audit keeper".to_owned())
-            .spawn(move || committer.keep())
+            .spawn(move || {
+                let _guard = SinkGuard::enter();
+                committer.keep();
+            })
             .map(Self)
             .map_err(Error::io("start the keeper of", directory))
     }

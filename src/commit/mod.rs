@@ -28,6 +28,7 @@ use crate::{
     log,
     receipt::{Receipt, TrailId},
     settings::Durability,
+    sink::SinkGuard,
     timestamp::Timestamp,
     writer::{Incident, Stuck, Writer, Written},
 };
@@ -556,7 +557,11 @@ impl Committer {
     /// Tells what no caller is there to be told.
     fn tell(&self, error: &Error) {
         match &self.hook {
-            Some(hook) => hook(error),
+            Some(hook) => {
+                // The lock is held, and an event of the hook's would ask for it again.
+                let _guard = SinkGuard::enter();
+                hook(error);
+            }
             None => log::report(error),
         }
     }

@@ -165,4 +165,18 @@ impl AuditLogBuilder {
     pub fn open(self) -> Result<AuditLog, Error> {
         AuditLog::start(self.settings)
     }
+
+    /// Gives up the trail that is there, which [`open`](Self::open) refused to go on with, and begins a new one.
+    ///
+    /// What is there is moved to `sealed/TRAIL_ID/` in the directory, unchanged. The new trail's `audit_started` tells
+    /// who gave it up, why, what verification said of it, and the SHA-256 of each file; verification reads them again
+    /// and always remarks on it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::State`] if there is nothing to give up; [`Error::Locked`], [`Error::Io`]. Run again after an
+    /// interruption, it goes on where it was.
+    pub fn adopt(self, actor: &str, reason: &str) -> Result<AuditLog, Error> {
+        AuditLog::start_anew(self.settings, actor, reason)
+    }
 }

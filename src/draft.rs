@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::{
     canonical::{self, Value},
     error::DraftError,
+    escape::Escaped,
     members::Members,
 };
 
@@ -174,10 +175,10 @@ impl Draft {
                     }
                 }
                 (Some("event_type" | "actor"), _) => {
-                    return Err(wrong(&format!("`{}` is not a string", name.to_string_lossy())));
+                    return Err(wrong(&format!("`{}` is not a string", shown(name))));
                 }
                 (Some("details"), _) => return Err(wrong("`details` is not an object")),
-                _ => return Err(wrong(&format!("unknown member `{}`", name.to_string_lossy()))),
+                _ => return Err(wrong(&format!("unknown member `{}`", shown(name)))),
             }
         }
         if !typed {
@@ -219,6 +220,12 @@ impl Draft {
     fn refuse(&mut self, fault: DraftError) {
         self.fault.get_or_insert(fault);
     }
+}
+
+/// A caller's name as a message may show it.
+fn shown(name: &canonical::Text) -> String {
+    let text: String = name.to_string_lossy().chars().take(64).collect();
+    Escaped(text.as_str()).to_string()
 }
 
 /// Whether only the log itself may record `event_type`. The macros ask while their caller compiles.

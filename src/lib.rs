@@ -1,6 +1,7 @@
 //! A tamper-evident audit trail for `tracing`, and an audited client for Kling AI.
 
 mod access;
+mod adopt;
 mod batch;
 mod boot;
 mod builder;

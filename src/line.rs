@@ -142,9 +142,17 @@ pub(crate) fn ends_like_one_of_the_tool(bytes: &[u8]) -> bool {
     stated.length() == HashLength::Short && previous.is_some()
 }
 
-/// The format that an `audit_started` of another version states: a line that is no entry of this version, but whose
-/// hash holds and which names its format.
-pub(crate) fn foreign_format(bytes: &[u8]) -> Option<String> {
+/// An `audit_started` of another version: a line that is no entry of this version, but whose hash holds and which names
+/// its format.
+#[derive(Debug)]
+pub(crate) struct ForeignStart {
+    pub(crate) format: String,
+    pub(crate) seq: Option<u64>,
+    pub(crate) previous: Link,
+}
+
+/// Reads a line as the beginning of a part in another format.
+pub(crate) fn foreign_start(bytes: &[u8]) -> Option<ForeignStart> {
     let (unhashed, stated) = frame(bytes)?;
     let Ok(Value::Object(members)) = canonical::parse(bytes, 128) else { return None };
     let get =
@@ -161,7 +169,15 @@ pub(crate) fn foreign_format(bytes: &[u8]) -> Option<String> {
     let format = details.iter().find(|(name, _)| name.to_str() == Some("format")).map(|(_, value)| value)?;
     let mut text = Vec::new();
     format.write(&mut text);
-    (text != b"1").then(|| String::from_utf8_lossy(&text).chars().take(40).collect())
+    if text == b"1" {
+        return None;
+    }
+    let seq = match get("seq") {
+        Some(Value::Number(digits)) => digits.parse().ok(),
+        _ => None,
+    };
+    let format = String::from_utf8_lossy(&text).chars().take(40).collect();
+    Some(ForeignStart { format, seq, previous: Link::parse(previous.as_bytes())? })
 }
 
 /// Parts a line into what stands before `, "hash": "…"}`, and that hash.

@@ -15,6 +15,7 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
+    adopt,
     builder::AuditLogBuilder,
     commit::{Committer, Keeper, Recording},
     draft::{Draft, Origin},
@@ -102,6 +103,19 @@ impl AuditLog {
     }
 
     pub(crate) fn start(settings: Settings) -> Result<Self, Error> {
+        Self::start_with(settings, trail::open)
+    }
+
+    /// Seals the trail that is there, and begins a new one that tells of it.
+    pub(crate) fn start_anew(mut settings: Settings, actor: &str, reason: &str) -> Result<Self, Error> {
+        let lock = adopt::seal(&mut settings, actor, reason)?;
+        Self::start_with(settings, |settings| trail::open_locked(settings, lock))
+    }
+
+    fn start_with(
+        settings: Settings,
+        open: impl FnOnce(Settings) -> Result<Committer, Error>,
+    ) -> Result<Self, Error> {
         let shared = Shared {
             pid: std::process::id(),
             hook: settings.hook.clone(),
@@ -111,7 +125,7 @@ impl AuditLog {
             io_errors: AtomicU64::new(0),
             has_layer: AtomicBool::new(false),
         };
-        let committer = Arc::new(trail::open(settings)?);
+        let committer = Arc::new(open(settings)?);
         let keeper = Keeper::start(&committer)?;
         let handle = Handle { committer, keeper: Mutex::new(Some(keeper)), shared: Arc::new(shared) };
         Ok(Self { handle: Arc::new(handle) })

@@ -80,6 +80,12 @@ pub(crate) fn open(settings: Settings) -> Result<Committer, Error> {
     refuse_tool_logs(&directory)?;
     settings.access.create_directory(&directory).map_err(Error::io("create", &directory))?;
     let lock = Lock::take(&directory, settings.access)?;
+    open_locked(settings, lock)
+}
+
+/// Opens the trail whose lock is held.
+pub(crate) fn open_locked(settings: Settings, lock: Lock) -> Result<Committer, Error> {
+    let directory = settings.directory.clone();
     let mut standing = look(&settings)?;
 
     // From here on the trail is changed.
@@ -248,11 +254,9 @@ impl Identity {
         let Some(Piece::Line { bytes, .. }) = piece else {
             return Err(refused(&first.path, "the first line is no entry"));
         };
-        if let Some(format) = line::foreign_format(bytes) {
-            return Err(refused(
-                &first.path,
-                &format!("the trail has format {format}, and this is format 1"),
-            ));
+        if let Some(start) = line::foreign_start(bytes) {
+            let reason = format!("the trail has format {}, and this is format 1", start.format);
+            return Err(refused(&first.path, &reason));
         }
         let line = match Line::recognise(bytes) {
             Ok(line) if line.holds() => line,

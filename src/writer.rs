@@ -235,7 +235,8 @@ impl Writer {
             return Ok(Some(Incident::Truncated { file, from: length, to: now }));
         }
         if now > length {
-            return Err(Error::Refused {
+            return Err(Error::State {
+                action: "append to",
                 path: live.segment.path().to_owned(),
                 reason: format!("another writer appended {} bytes to the live file", now - length),
             });
@@ -299,7 +300,11 @@ impl Writer {
     }
 
     fn nowhere(&self) -> Error {
-        Error::Refused { path: self.directory.clone(), reason: "there is no live file".to_owned() }
+        Error::State {
+            action: "append to",
+            path: self.directory.clone(),
+            reason: "there is no live file".to_owned(),
+        }
     }
 }
 

@@ -285,7 +285,7 @@ impl Committer {
 
     /// Counts an entry that was refused because of the disk.
     fn lose(&self, state: &mut MutexGuard<'_, State>, error: &Error) {
-        if matches!(error, Error::Io { .. } | Error::Refused { .. }) {
+        if matches!(error, Error::Io { .. } | Error::State { .. }) {
             self.degrade(state, error, 1);
         }
     }
@@ -530,7 +530,7 @@ impl Committer {
                 (file, false, reason)
             }
         };
-        self.tell(&Error::Refused { path: self.directory.clone(), reason: error });
+        self.tell(&Error::State { action: "record in", path: self.directory.clone(), reason: error });
         let replaced = Draft::from_origin("audit_file_replaced", Origin::Log)
             .detail("file", file)
             .detail("last_seq", last_seq)

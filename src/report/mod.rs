@@ -34,7 +34,7 @@ use crate::{
     ending::Ending,
     error::Error,
     timestamp::Timestamp,
-    verify::{self, Extent, Verdict, Verification},
+    verify::{self, Extent, HeadPolicy, Verdict, Verification},
 };
 
 /// Reports what the trail at `path` says about the last `days` days.
@@ -68,12 +68,13 @@ pub struct Reporter {
     path: PathBuf,
     days: u32,
     now: Option<DateTime<Utc>>,
+    head: HeadPolicy,
 }
 
 impl Reporter {
     /// Prepares a report on the trail at `path`: a directory, or one file of a trail.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), days: 30, now: None }
+        Self { path: path.as_ref().to_owned(), days: 30, now: None, head: HeadPolicy::default() }
     }
 
     /// How many days back the period reaches: `days` times 24 hours before now.
@@ -85,6 +86,12 @@ impl Reporter {
     /// When the period ends. Entries later than that count too, since clocks differ.
     pub fn now(mut self, now: DateTime<Utc>) -> Self {
         self.now = Some(now);
+        self
+    }
+
+    /// Says that this is a copy of a trail, which need not have a head.
+    pub fn without_head(mut self) -> Self {
+        self.head = HeadPolicy::Unasked;
         self
     }
 
@@ -100,6 +107,7 @@ impl Reporter {
             .checked_sub_signed(TimeDelta::days(i64::from(self.days)))
             .map_or(Timestamp::from(DateTime::<Utc>::MIN_UTC), Timestamp::from);
         let directory = std::fs::metadata(&self.path).map_err(Error::io("open", &self.path))?.is_dir();
+        let head = if directory { self.head.read(&self.path)? } else { None };
         let files =
             if directory { directory::list(&self.path)? } else { vec![TrailFile::alone(&self.path)?] };
         let before = ended_before(&files, from)?;
@@ -111,7 +119,7 @@ impl Reporter {
 
         let mut tally = Tally::new(from);
         let verification =
-            verify::verify_files(&self.path, &files[before..], extent, &mut |said| tally.take(&said))?;
+            verify::verify_files(&self.path, &files[before..], extent, head, &mut |said| tally.take(&said))?;
         Ok(Report {
             verdict: verification.verdict(),
             period_days: self.days,

@@ -136,6 +136,17 @@ impl Course {
         Self { trusting: true, ..Self::from_genesis() }
     }
 
+    /// The number after the furthest entry in its place.
+    pub(super) fn next(&self) -> u64 {
+        self.main.next().max(self.main.seqs[1])
+    }
+
+    /// Whether an entry with that number and predecessor would go on from here.
+    pub(super) fn leads_to(&self, seq: Option<u64>, previous: &Link) -> bool {
+        self.trusting
+            || seq.is_none_or(|seq| self.main.seqs.contains(&seq)) && self.main.links.contains(previous)
+    }
+
     /// Takes the next line's place on trust, since the line before it can't be read.
     pub(super) fn trust_next(&mut self) {
         self.trusting = true;

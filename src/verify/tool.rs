@@ -10,7 +10,8 @@ use super::{
 use crate::{
     canonical::{self, Text, Value},
     digest::{Digest, HashLength},
-    directory::{MAX_TOOL_LINE, TOOL_START},
+    directory::{MAX_TOOL_LINE, TOOL_START, TrailFile},
+    error::Error,
     timestamp::Timestamp,
 };
 
@@ -102,9 +103,13 @@ impl Rule for Tool {
         bytes: &[u8],
         seen: &mut Seen,
         observe: &mut dyn FnMut(Said<'_>),
-    ) -> Result<(), NoEntry> {
-        let line = ToolLine::read(bytes)
-            .map_err(|found| NoEntry { expected: "a line of the Python tool".to_owned(), found })?;
+    ) -> Result<Result<(), NoEntry>, Error> {
+        let line = match ToolLine::read(bytes) {
+            Ok(line) => line,
+            Err(found) => {
+                return Ok(Err(NoEntry { expected: "a line of the Python tool".to_owned(), found }));
+            }
+        };
         seen.entry(None, line.stated, line.time);
         observe(Said {
             actor: &line.actor,
@@ -118,7 +123,7 @@ impl Rule for Tool {
         if line.stated != line.computed {
             let (expected, found) = (line.computed.to_string(), line.stated.to_string());
             seen.finding(at.finding(FindingKind::HashMismatch, None, &expected, &found));
-            return Ok(());
+            return Ok(Ok(()));
         }
         if let Some([expected, other]) = expected
             && line.previous != expected
@@ -127,7 +132,11 @@ impl Rule for Tool {
             seen.finding(at.finding(FindingKind::ChainBroken, None, &expected, &line.previous));
         }
         seen.day(line.time.date());
-        Ok(())
+        Ok(Ok(()))
+    }
+
+    fn tells_of(_: &TrailFile, _: &TrailFile, _: u64) -> Result<bool, Error> {
+        Ok(false)
     }
 
     fn pass_malformed(&mut self) {

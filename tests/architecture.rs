@@ -6,23 +6,26 @@ use std::{
 };
 
 /// From the bottom up. A module may use those before it, and no others.
-const ORDER: [&[&str]; 15] = [
-    &["escape", "digest", "timestamp", "redaction", "lines", "receipt"],
+const ORDER: [&[&str]; 17] = [
+    &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot", "health", "sink"],
     &["canonical"],
     &["members", "line"],
     // `Error` carries a whole verification, so it belongs to what verification is made of.
-    &["access", "error", "segment", "directory", "verify"],
+    &["access", "error", "regular", "ending", "head", "directory", "verify"],
     &["report"],
     // From here on: the write side.
-    &["draft"],
-    &["entry", "cut"],
-    &["settings"],
-    &["trail"],
-    &["log", "builder"],
+    &["lock", "draft"],
+    &["segment", "entry", "cut"],
+    &["settings", "chain", "batch"],
+    &["writer", "torn"],
+    &["adopt"],
+    // What a committer has nobody to tell goes where the log tells it.
+    &["commit", "trail", "log", "builder"],
     &["json", "not_recorded", "global"],
     &["fields", "outcome"],
     &["layer"],
-    &["site", "self_test", "macros", "audit_span", "try_audit"],
+    &["site", "self_test"],
+    &["macros", "audit_span", "try_audit"],
     &["kling"],
 ];
 

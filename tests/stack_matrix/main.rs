@@ -84,6 +84,8 @@ impl Filter {
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--list" => filter.lists = true,
+                // No cell is ignored.
+                "--ignored" => filter.names.push("\0".to_owned()),
                 // Options of the usual harness with a value that is not a name.
                 "--test-threads" | "--skip" | "--format" | "--color" | "--logfile" => drop(arguments.next()),
                 option if option.starts_with('-') => {}

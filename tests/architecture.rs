@@ -6,26 +6,27 @@ use std::{
 };
 
 /// From the bottom up. A module may use those before it, and no others.
-const ORDER: [&[&str]; 17] = [
-    &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot", "health", "sink"],
+const ORDER: [&[&str]; 18] = [
+    &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot"],
     &["canonical"],
     &["members", "line"],
     // `Error` carries a whole verification, so it belongs to what verification is made of.
     &["access", "error", "regular", "ending", "head", "directory", "verify"],
     &["report"],
     // From here on: the write side.
-    &["lock", "draft"],
-    &["segment", "entry", "cut"],
-    &["settings", "chain", "batch"],
-    &["writer", "torn"],
-    &["adopt"],
-    // What a committer has nobody to tell goes where the log tells it.
+    &["draft"],
+    &["entry", "cut"],
+    &["chain", "batch", "health", "sink"],
+    &["lock"],
+    &["segment", "settings"],
+    &["writer"],
+    &["torn", "adopt"],
+    // Opening a trail gives what commits to it, and both speak of the log's settings and errors.
     &["commit", "trail", "log", "builder"],
     &["json", "not_recorded", "global"],
     &["fields", "outcome"],
     &["layer"],
-    &["site", "self_test"],
-    &["macros", "audit_span", "try_audit"],
+    &["site", "self_test", "macros", "audit_span", "try_audit"],
     &["kling"],
 ];
 

@@ -33,6 +33,7 @@ use crate::{
     directory::{self, MAX_TOOL_LINE, TrailFile},
     ending::Ending,
     error::Error,
+    lines::Piece,
     timestamp::Timestamp,
     verify::{self, Extent, HeadPolicy, Verdict, Verification},
 };
@@ -192,22 +193,31 @@ pub struct Report {
 /// the verdict stands on something.
 fn ended_before(files: &[TrailFile], from: Timestamp) -> Result<usize, Error> {
     let mut before = 0;
-    while before + 1 < files.len() && last_time(&files[before])?.is_some_and(|last| last < from) {
+    while before + 1 < files.len() && is_before(&files[before], from)? {
         before += 1;
     }
     Ok(before)
 }
 
-/// The time of a file's last entry, if that can be read.
-fn last_time(file: &TrailFile) -> Result<Option<Timestamp>, Error> {
+/// Whether a file's first and last entry are before `from`: where the clock stepped back, either can be the later one.
+fn is_before(file: &TrailFile, from: Timestamp) -> Result<bool, Error> {
     let mut opened = file.open()?;
     let ending =
         Ending::read(&mut opened, file.length, MAX_TOOL_LINE).map_err(Error::io("read", &file.path))?;
-    let Some((_, line)) = ending.last_line else { return Ok(None) };
-    let Ok(Value::Object(members)) = canonical::parse_tool(&line, 128) else { return Ok(None) };
-    let time = members.iter().find(|(name, _)| name.to_str() == Some("timestamp"));
-    Ok(match time {
+    let last = ending.last_line.and_then(|(_, line)| time_of(&line));
+    let mut lines = file.lines(MAX_TOOL_LINE)?;
+    let first = match lines.next().map_err(Error::io("read", &file.path))? {
+        Some(Piece::Line { bytes, .. }) => time_of(bytes),
+        _ => None,
+    };
+    Ok(first.is_some_and(|first| first < from) && last.is_some_and(|last| last < from))
+}
+
+/// The time of an entry of either format, if it can be read.
+fn time_of(line: &[u8]) -> Option<Timestamp> {
+    let Ok(Value::Object(members)) = canonical::parse_tool(line, 128) else { return None };
+    match members.iter().find(|(name, _)| name.to_str() == Some("timestamp")) {
         Some((_, Value::String(text))) => Timestamp::parse_isoformat(text.as_bytes()),
         _ => None,
-    })
+    }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Sheet {
 #[derive(Clone)]
 pub(crate) struct Copy {
     pub(crate) sheets: Vec<Sheet>,
+    /// What the head says: number and hash of the last entry before anything was edited.
+    head: (u64, String),
 }
 
 impl Copy {
@@ -96,7 +98,7 @@ impl Copy {
             })
             .collect();
         sheets.sort_by_key(|sheet| seq(&sheet.lines[0]));
-        let mut copy = Self { sheets };
+        let mut copy = Self { sheets, head: (0, String::new()) };
         for at in 0..copy.entries() {
             let line = copy.line(at);
             for (name, value) in [
@@ -109,6 +111,12 @@ impl Copy {
         }
         copy.relink(0);
         copy
+    }
+
+    /// Lets the head say that this is the last entry.
+    pub(crate) fn acknowledge(&mut self, last: usize) {
+        let line = self.line(last);
+        self.head = (seq(line), stated(line));
     }
 
     pub(crate) fn entries(&self) -> usize {
@@ -161,6 +169,9 @@ impl Copy {
             seal(line, 64);
             previous = stated(line);
         }
+        // Who can do this can write the head, too.
+        let last = self.entries() - 1;
+        self.acknowledge(last);
     }
 
     /// Writes the files into a directory and removes all others.
@@ -170,6 +181,18 @@ impl Copy {
         for sheet in &self.sheets {
             fs::write(directory.join(&sheet.name), sheet.lines.concat()).expect("can be written");
         }
+        fs::write(directory.join("audit.head"), self.head_block()).expect("can be written");
+    }
+
+    fn head_block(&self) -> Vec<u8> {
+        let mark = format!("{{\"hash\": \"{}\", \"seq\": {}}}", self.head.1, self.head.0);
+        let mut block = format!(
+            "{{\"boot_id\": null, \"file\": \"\", \"synced\": {mark}, \"trail_id\": \
+             \"00112233445566778899aabbccddeeff\", \"turn\": 1, \"written\": {mark}, \"checksum\": "
+        );
+        let sum: String = Sha256::digest(&block).iter().map(|byte| format!("{byte:02x}")).collect();
+        block.push_str(&format!("\"{}\"}}", &sum[..32]));
+        format!("{block:511}\n").into_bytes()
     }
 
     /// Verifies these files in a directory of their own.

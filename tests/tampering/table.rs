@@ -695,6 +695,8 @@ fn a_crash_in_the_first_line_after_a_clock_step_over_midnight_is_a_torn_tail() {
     copy.sheets.truncate(5);
     copy.sheets[4].lines.truncate(1);
     copy.sheets[4].lines[0].truncate(100);
+    let last = copy.first(4) - 1;
+    copy.acknowledge(last);
     let directory = tempfile::tempdir().expect("a directory");
     let trail = directory.path().join("audit");
     copy.write(&trail);

@@ -100,6 +100,7 @@ impl Committer {
                 head_due: false,
                 lines_since: None,
                 not_before: None,
+                ring: false,
                 urgent: false,
                 first,
             }),
@@ -385,7 +386,8 @@ impl Committer {
         }
         state.wake();
         self.done.notify_all();
-        if state.head_due || state.lines_since.is_some() || state.urgent {
+        // Not each time: waking a thread costs more than writing a line.
+        if std::mem::take(&mut state.ring) {
             self.keeper.notify_one();
         }
         failed
@@ -400,6 +402,7 @@ impl Committer {
         up_to: u64,
         work: Work,
     ) -> Option<Error> {
+        let head_was_due = state.head_due;
         let Work { written, synced, head, incident } = work;
         let Written { bytes, turns, error, stuck } = written;
         state.linker.wrote(batch.last_within(bytes));
@@ -437,6 +440,7 @@ impl Committer {
             Ok(Some(incident)) => self.go_on_after(state, incident),
             Err(error) => failed = Some(self.poison(state, error)),
         }
+        state.ring |= state.lines_since.is_some() || state.head_due && !head_was_due;
         failed
     }
 

@@ -39,6 +39,12 @@ impl Lock {
         }
     }
 
+    /// Lets the next writer in, also while a fork of this process still has the file open.
+    pub(crate) fn release(&self) {
+        // Closing the file unlocks it all the same, unless it is open in a fork.
+        drop(self.file.unlock());
+    }
+
     /// Sees to it that the lock still keeps others out: if its file was deleted, it is taken anew.
     ///
     /// # Errors

@@ -63,7 +63,7 @@ pub(crate) fn seal(settings: &mut Settings, actor: &str, reason: &str) -> Result
     let moved = movable(&directory)?;
     let head = match Found::read(&directory)? {
         Found::Head(head) => Some(head),
-        Found::Missing | Found::Unreadable => None,
+        Found::Missing | Found::Blank | Found::Unreadable => None,
     };
     if moved.is_empty() {
         return Err(refuse("there is no trail to give up"));

@@ -211,8 +211,9 @@ fn look_at_beginning(settings: &Settings, has_entries: bool, head: Found) -> Res
                 "the head is missing, so nobody can tell whether the end of the trail is there",
             ));
         }
-        Found::Missing => Head::begin(new_id(directory)?),
-        Found::Unreadable => return Err(refused(&path, "the head can't be read")),
+        // A blank one is what a crash or a full disk leaves of the very first opening.
+        Found::Missing | Found::Blank if !has_entries => Head::begin(new_id(directory)?),
+        Found::Missing | Found::Blank | Found::Unreadable => return Err(refused(&path, "the head can't be read")),
         Found::Head(head) => head,
     };
     let mut standing = beginning(settings, head, directory)?;

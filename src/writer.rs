@@ -106,6 +106,7 @@ impl Writer {
             access.live(&file).map_err(Error::io("set the mode of", &path))?;
             file
         };
+        let blank = head::Found::read(&directory)? == head::Found::Blank;
         let live = match live {
             Some((path, label)) => Some(Live { segment: Segment::open(path, &wrap)?, label }),
             None => None,
@@ -121,7 +122,7 @@ impl Writer {
             bytes: 0,
             lock,
         };
-        if !known {
+        if blank {
             writer.write_head()?;
             sync_directory(&writer.directory)?;
         }

@@ -474,7 +474,10 @@ impl Committer {
         state.linker.rewind(writer.position());
         state.sync_to = state.sync_to.min(through);
         state.give_up(through, &error);
-        if let Some(degraded) = &mut state.degraded {
+        // What was said before the disk failed again is not said once more.
+        if state.degraded.as_ref().and_then(|degraded| degraded.linked).is_some_and(|seq| seq < through) {
+            state.degraded = None;
+        } else if let Some(degraded) = &mut state.degraded {
             degraded.linked = None;
         }
         self.degrade(state, &error, lost as u64);

@@ -399,7 +399,7 @@ fn permissions_that_are_missing_are_errors_that_name_the_path() {
         let place = Place::new();
         place.run(1);
         for name in [".", "audit.lock", "audit.head"] {
-            let path = place.path(name);
+            let path = if name == "." { place.trail() } else { place.path(name) };
             let mode = fs::metadata(&path).expect("there").permissions().mode();
             set(&path, 0o000);
             let error = place.builder().open().expect_err("not allowed");

@@ -24,6 +24,7 @@ use crate::{
     draft::{Draft, Origin},
     entry::{Prefix, Rules},
     error::Error,
+    head,
     health::Health,
     log,
     receipt::{Receipt, TrailId},
@@ -176,6 +177,20 @@ impl Committer {
         let linked = self.link_own(state, stopped, Need::Synced)?;
         state.condition = Condition::Closing;
         self.wait(state, linked)?;
+        // What was found on the way is recorded behind it.
+        while !state.linker.batch.is_empty() {
+            if state.writer.is_none() {
+                self.pause(state);
+                continue;
+            }
+            state.sync_to = state.linker.chain.next;
+            if let Some(error) = self.commit(state) {
+                return Err(error);
+            }
+        }
+        if let Condition::Poisoned(cause) = &state.condition {
+            return Err(Error::Poisoned { path: self.directory.clone(), cause: cause.clone() });
+        }
         match &mut state.writer {
             Some(writer) => writer.write_head().and_then(|()| writer.sync_head()),
             None => Ok(()),
@@ -518,7 +533,6 @@ impl Committer {
 
     /// Something happened to the live file: the trail goes on in a new one.
     fn go_on_after(&self, state: &mut MutexGuard<'_, State>, incident: Incident) {
-        self.leave_file(state);
         let last_seq = state.written.checked_sub(1);
         let (file, restored, error) = match incident {
             Incident::Replaced { file, restored } => {
@@ -536,7 +550,14 @@ impl Committer {
                 );
                 (file, false, reason)
             }
+            Incident::Headless => {
+                let reason = "the head was deleted or replaced while the trail was written, and is written anew";
+                let path = self.directory.join(head::NAME);
+                self.tell(&Error::State { action: "write", path, reason: reason.to_owned() });
+                return;
+            }
         };
+        self.leave_file(state);
         self.tell(&Error::State { action: "record in", path: self.directory.clone(), reason: error });
         let replaced = Draft::from_origin("audit_file_replaced", Origin::Log)
             .detail("file", file)

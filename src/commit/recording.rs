@@ -22,6 +22,8 @@ pub struct Recording {
     committer: Arc<Committer>,
     step: Step,
     settle: Option<Settle>,
+    /// Whether it is counted among those that wait.
+    counted: bool,
 }
 
 /// What a log does with the outcome.
@@ -42,14 +44,17 @@ impl Recording {
         need: Need,
         settle: impl FnOnce(&Result<Receipt, Error>) + Send + Sync + 'static,
     ) -> Self {
+        let counted = prefix.is_ok();
         let step = match prefix {
-            Ok(prefix) => Step::Unlinked(prefix, need),
+            Ok(prefix) => {
+                committer.state.lock().recordings += 1;
+                Step::Unlinked(prefix, need)
+            }
+            // No lock is taken: in a fork, a thread that is not there may hold it.
             Err(error) => Step::Failed(error),
         };
-        let mut state = committer.state.lock();
-        state.recordings += 1;
-        drop(state);
-        let mut recording = Self { committer: Arc::clone(committer), step, settle: Some(Box::new(settle)) };
+        let mut recording =
+            Self { committer: Arc::clone(committer), step, settle: Some(Box::new(settle)), counted };
         recording.link();
         recording
     }
@@ -147,7 +152,9 @@ impl Future for Recording {
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        self.committer.state.lock().recordings -= 1;
+        if self.counted {
+            self.committer.state.lock().recordings -= 1;
+        }
     }
 }
 

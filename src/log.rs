@@ -107,8 +107,8 @@ impl AuditLog {
     }
 
     /// Seals the trail that is there, and begins a new one that tells of it.
-    pub(crate) fn start_anew(mut settings: Settings, actor: &str, reason: &str) -> Result<Self, Error> {
-        let lock = adopt::seal(&mut settings, actor, reason)?;
+    pub(crate) fn start_anew(settings: Settings, actor: &str, reason: &str) -> Result<Self, Error> {
+        let lock = adopt::seal(&settings, actor, reason)?;
         Self::start_with(settings, |settings| trail::open_locked(settings, lock))
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::{
-    boot,
+    access, adopt, boot,
     canonical::{self, Value},
     chain::Chain,
     commit::{Committer, Linker},
@@ -84,8 +84,9 @@ pub(crate) fn open(settings: Settings) -> Result<Committer, Error> {
 }
 
 /// Opens the trail whose lock is held.
-pub(crate) fn open_locked(settings: Settings, lock: Lock) -> Result<Committer, Error> {
+pub(crate) fn open_locked(mut settings: Settings, lock: Lock) -> Result<Committer, Error> {
     let directory = settings.directory.clone();
+    adopt::resume(&mut settings)?;
     let mut standing = look(&settings)?;
 
     // From here on the trail is changed.
@@ -139,6 +140,9 @@ fn begin(settings: Settings, standing: Standing, mut writer: Writer) -> Result<C
         linker.link_own(own_draft("audit_recovered", lost))?;
     }
     linker.write_all(&mut writer)?;
+    if settings.adopted.is_some() {
+        adopt::told(&directory)?;
+    }
     for found in &torn {
         found.recorded(&directory)?;
     }
@@ -191,8 +195,9 @@ fn look(settings: &Settings) -> Result<Standing, Error> {
     let lost = check_head(directory, head, Some(&line))?;
     let mut chain = Chain::new(identity.length);
     chain.set(line.seq, line.stated, line.time);
-    // A newer file without entries means that this one is closed: the trail goes on in a third.
-    let newest_of_all = files.last().is_some_and(|last| last.path == newest.path);
+    // A newer file without entries means that this one is closed, and so does its mode: the trail goes on in another.
+    let closed = newest.path.symlink_metadata().is_ok_and(|metadata| access::is_closed(&metadata));
+    let newest_of_all = files.last().is_some_and(|last| last.path == newest.path) && !closed;
     Ok(Standing {
         trail_id: identity.trail_id,
         chain,
@@ -216,8 +221,11 @@ fn look_at_beginning(settings: &Settings, has_entries: bool, head: Found) -> Res
                 "the head is missing, so nobody can tell whether the end of the trail is there",
             ));
         }
-        Found::Missing => Head::begin(new_id(directory)?),
-        Found::Unreadable => return Err(refused(&path, "the head can't be read")),
+        // A blank one is what a crash or a full disk leaves of the very first opening.
+        Found::Missing | Found::Blank if !has_entries => Head::begin(new_id(directory)?),
+        Found::Missing | Found::Blank | Found::Unreadable => {
+            return Err(refused(&path, "the head can't be read"));
+        }
         Found::Head(head) => head,
     };
     let mut standing = beginning(settings, head, directory)?;

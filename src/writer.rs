@@ -18,7 +18,7 @@ use crate::{
     ending::hash_from,
     error::Error,
     head::{self, Head, Mark},
-    lock::Lock,
+    lock::{Lock, same_file},
     receipt::TrailId,
     regular::open_regular,
     segment::{Segment, Storage, Wrap},
@@ -37,6 +37,11 @@ pub(crate) struct Writer {
     live: Option<Live>,
     head: Head,
     head_file: Box<dyn Storage>,
+    /// The same file, to look at.
+    head_itself: File,
+    /// The directory as it was opened: its path may name another one by now.
+    #[cfg(unix)]
+    opened: File,
     head_written: Instant,
     bytes: u64,
     boot_id: Option<String>,
@@ -85,6 +90,8 @@ pub(crate) enum Incident {
     Replaced { file: String, restored: String },
     /// It was cut while it was written, and what was cut is gone.
     Truncated { file: String, from: u64, to: u64 },
+    /// The live file is as it was, but the head was deleted or replaced; it is written anew.
+    Headless,
 }
 
 impl Writer {
@@ -98,23 +105,17 @@ impl Writer {
         live: Option<(PathBuf, Label)>,
     ) -> Result<Self, Error> {
         let path = directory.join(head::NAME);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        access.on_create(&mut options);
-        let known = path.symlink_metadata().is_ok();
-        let file = if known {
-            open_regular(&path, &mut options)?.0
-        } else {
-            let file = options.open(&path).map_err(Error::io("create", &path))?;
-            access.live(&file).map_err(Error::io("set the mode of", &path))?;
-            file
-        };
+        let file = open_head(&path, access)?;
+        let blank = head::Found::read(&directory)? == head::Found::Blank;
         let live = match live {
             Some((path, label)) => Some(Live { segment: Segment::open(path, &wrap)?, label }),
             None => None,
         };
         let mut writer = Self {
+            head_itself: file.try_clone().map_err(Error::io("open", &path))?,
             head_file: wrap(file, &path),
+            #[cfg(unix)]
+            opened: File::open(&directory).map_err(Error::io("open", &directory))?,
             directory,
             access,
             wrap: WrapDebug(wrap),
@@ -126,7 +127,7 @@ impl Writer {
             pid: std::process::id(),
             lock,
         };
-        if !known {
+        if blank {
             writer.write_head()?;
             sync_directory(&writer.directory)?;
         }
@@ -234,9 +235,21 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// What can't be made good: another writer has the lock, or wrote into the live file.
+    /// What can't be made good: the directory is another one, another writer has the lock, or wrote into the live file.
     pub(crate) fn look_after(&mut self) -> Result<Option<Incident>, Error> {
+        self.refuse_if_moved()?;
         self.lock.renew()?;
+        let path = self.directory.join(head::NAME);
+        if !same_file(&self.head_itself, &path).map_err(Error::io("look at", &path))? {
+            let file = open_head(&path, self.access)?;
+            // Whatever else stands there is not this writer's, and must not be taken for newer.
+            file.set_len(0).map_err(Error::io("write", &path))?;
+            self.head_itself = file.try_clone().map_err(Error::io("open", &path))?;
+            self.head_file = (self.wrap.0)(file, &path);
+            self.renew_head()?;
+            sync_directory(&self.directory)?;
+            return Ok(Some(Incident::Headless));
+        }
         let Some(live) = &self.live else { return Ok(None) };
         let (length, now) = (live.segment.length(), live.segment.length_now()?);
         let file = live.label.name();
@@ -257,6 +270,28 @@ impl Writer {
         let restored = self.restore()?;
         self.live = None;
         Ok(Some(Incident::Replaced { file, restored }))
+    }
+
+    /// What was written stands in the directory that was opened, wherever that is now.
+    fn refuse_if_moved(&self) -> Result<(), Error> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+
+            let io = || Error::io("look at", &self.directory);
+            let opened = self.opened.metadata().map_err(io())?;
+            let named = std::fs::metadata(&self.directory).map_err(io())?;
+            if (opened.dev(), opened.ino()) != (named.dev(), named.ino()) {
+                return Err(Error::State {
+                    action: "record in",
+                    path: self.directory.clone(),
+                    reason: "the directory was moved away and replaced by another one; what was recorded is in the \
+                             one that was moved"
+                        .to_owned(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Copies the live file's content back from the open descriptor, under its own name if that is free.
@@ -347,6 +382,19 @@ impl Head {
             written: None,
         }
     }
+}
+
+/// Opens the head file, or creates it.
+fn open_head(path: &Path, access: Access) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    access.on_create(&mut options);
+    if path.symlink_metadata().is_ok() {
+        return open_regular(path, &mut options).map(|(file, _)| file);
+    }
+    let file = options.open(path).map_err(Error::io("create", path))?;
+    access.live(&file).map_err(Error::io("set the mode of", path))?;
+    Ok(file)
 }
 
 fn describe_stuck(segment: &Segment, length: usize) -> Stuck {

@@ -12,6 +12,7 @@ use crate::{
     batch::Batch,
     draft::{Draft, Origin},
     error::Error,
+    head,
     settings::Durability,
     writer::{Incident, Stuck, Writer, Written},
 };
@@ -146,7 +147,6 @@ impl Committer {
 
     /// Something happened to the live file: the trail goes on in a new one.
     fn go_on_after(&self, state: &mut MutexGuard<'_, State>, incident: Incident) {
-        self.leave_file(state);
         let last_seq = state.written.checked_sub(1);
         let (file, restored, error) = match incident {
             Incident::Replaced { file, restored } => {
@@ -164,7 +164,15 @@ impl Committer {
                 );
                 (file, false, reason)
             }
+            Incident::Headless => {
+                let reason =
+                    "the head was deleted or replaced while the trail was written, and is written anew";
+                let path = self.directory.join(head::NAME);
+                state.untold.push(Error::State { action: "write", path, reason: reason.to_owned() });
+                return;
+            }
         };
+        self.leave_file(state);
         state.untold.push(Error::State { action: "record in", path: self.directory.clone(), reason: error });
         let replaced = Draft::from_origin("audit_file_replaced", Origin::Log)
             .detail("file", file)

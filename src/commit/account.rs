@@ -165,11 +165,7 @@ impl Committer {
                 (file, false, reason)
             }
         };
-        state.untold.push(Error::State {
-            action: "record in",
-            path: self.directory.clone(),
-            reason: error,
-        });
+        state.untold.push(Error::State { action: "record in", path: self.directory.clone(), reason: error });
         let replaced = Draft::from_origin("audit_file_replaced", Origin::Log)
             .detail("file", file)
             .detail("last_seq", last_seq)
@@ -195,7 +191,6 @@ impl Committer {
         state.give_up(through, &Error::Poisoned { path: self.directory.clone(), cause });
         error
     }
-
 }
 
 /// What a commit did.
@@ -225,4 +220,3 @@ impl Work {
 fn is_sync(error: &Error) -> bool {
     matches!(error, Error::Io { action: "sync", .. })
 }
-

@@ -232,14 +232,16 @@ impl Committer {
         match &state.condition {
             Condition::Poisoned(cause) => Health::Poisoned { cause: cause.clone() },
             Condition::Closed | Condition::Closing => Health::Closed,
-            Condition::Open => match state.announced.first().map(|(_, degraded)| degraded).or(state.degraded.as_ref()) {
-                Some(degraded) => Health::Degraded {
-                    since: degraded.from.to_utc(),
-                    lost: degraded.lost,
-                    cause: degraded.cause.clone(),
-                },
-                None => Health::Recording,
-            },
+            Condition::Open => {
+                match state.announced.first().map(|(_, degraded)| degraded).or(state.degraded.as_ref()) {
+                    Some(degraded) => Health::Degraded {
+                        since: degraded.from.to_utc(),
+                        lost: degraded.lost,
+                        cause: degraded.cause.clone(),
+                    },
+                    None => Health::Recording,
+                }
+            }
         }
     }
 

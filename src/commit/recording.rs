@@ -177,9 +177,7 @@ impl Drop for Recording {
         }
         let step = match step {
             // Dropping takes nothing back: it gets its place, though the buffer is full.
-            Step::Unlinked(prefix, need) => {
-                committer.place_anyway(prefix, need, &mut committer.state.lock())
-            }
+            Step::Unlinked(prefix, need) => committer.place_anyway(prefix, need, &mut committer.state.lock()),
             step => step,
         };
         let outcome = match step {

@@ -111,8 +111,10 @@ fn has_torn_tail(verification: &Verification) -> bool {
 /// What stands in a trail, for a message.
 fn listing(directory: &Path) -> String {
     let mut text = String::new();
-    let mut names: Vec<_> =
-        std::fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("readable").path()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(directory)
+        .expect("a directory")
+        .map(|entry| entry.expect("readable").path())
+        .collect();
     names.sort();
     for path in names.into_iter().filter(|path| path.is_file()) {
         let bytes = std::fs::read(&path).expect("readable");

@@ -135,8 +135,15 @@ pub(super) fn walk<R: Rule>(
                 Piece::Rest { offset, length, .. } if newest => {
                     seen.notice(Notice::TornTail { file: file.name.clone(), offset, length });
                 }
-                // A file that could not be cut back after a failed write is left as it is, and what follows tells.
-                Piece::Rest { offset, length, .. } if R::tells_of(&files[number + 1..], file, offset)? => {
+                // A file that could not be cut back after a failed write is left as it is, and what follows tells. Where
+                // no whole line says what that is, it may stand anywhere.
+                Piece::Rest { offset, length, .. }
+                    if R::tells_of(
+                        files.get(number + 1..).filter(|_| offset > 0).unwrap_or(files),
+                        file,
+                        offset,
+                    )? =>
+                {
                     seen.notice(Notice::TornTail { file: file.name.clone(), offset, length });
                 }
                 Piece::Rest { offset, length, start } => {

@@ -59,6 +59,7 @@ fn fail_at(durability: Durability, how: How, cuts: bool, at: usize) -> usize {
             seen.store(asked.length, Ordering::Relaxed);
             passed.pass();
             match how {
+                How::Short if at == 0 => Answer::Fail(ENOSPC),
                 How::Short => Answer::Short(at),
                 How::Persist => Answer::Persist(at, ENOSPC),
             }

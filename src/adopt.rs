@@ -139,7 +139,8 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<Untold, Err
     let path = sealed.join(VERIFICATION);
     let json = serde_json::to_vec(&verification).map_err(|error| Error::io("write", &path)(error.into()))?;
     create(&path, &json)?;
-    let files = movable.iter().chain([&path]).map(SealedFile::of).collect::<Result<Vec<_>, _>>()?;
+    let files =
+        movable.iter().chain([&path]).map(|path| SealedFile::of(path)).collect::<Result<Vec<_>, _>>()?;
     let path = sealed.join(MANIFEST);
     let manifest: String = files.iter().map(|file| format!("{}  {}\n", file.sha256, file.name)).collect();
     create(&path, manifest.as_bytes())?;
@@ -182,7 +183,8 @@ impl Untold {
             told(directory)?;
             return Ok(None);
         }
-        let name: String = text("trail_id").chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
+        let name: String =
+            text("trail_id").chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
         let sealed = directory.join(SEALED).join(name.trim_matches('.'));
         Ok(Some(Self { adopted, sealed }))
     }
@@ -191,13 +193,14 @@ impl Untold {
     fn to_move(&self) -> Result<Vec<String>, Error> {
         let path = self.sealed.join(MANIFEST);
         let manifest = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
-        let names = manifest.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name.to_owned());
+        let names =
+            manifest.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name.to_owned());
         Ok(names.filter(|name| self.sealed.join(name).symlink_metadata().is_err()).collect())
     }
 }
 
 impl SealedFile {
-    fn of(path: &PathBuf) -> Result<Self, Error> {
+    fn of(path: &Path) -> Result<Self, Error> {
         let (length, sha256) = hash_from(path, 0)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { name, length, sha256 })

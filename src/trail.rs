@@ -223,7 +223,9 @@ fn look_at_beginning(settings: &Settings, has_entries: bool, head: Found) -> Res
         }
         // A blank one is what a crash or a full disk leaves of the very first opening.
         Found::Missing | Found::Blank if !has_entries => Head::begin(new_id(directory)?),
-        Found::Missing | Found::Blank | Found::Unreadable => return Err(refused(&path, "the head can't be read")),
+        Found::Missing | Found::Blank | Found::Unreadable => {
+            return Err(refused(&path, "the head can't be read"));
+        }
         Found::Head(head) => head,
     };
     let mut standing = beginning(settings, head, directory)?;

@@ -24,7 +24,11 @@ const DAMAGES: [(&str, Damage, &[&str]); 9] = [
         },
         &[],
     ),
-    ("a garbage line", |place| place.edit(LIVE, |bytes| bytes.extend_from_slice(b"garbage\n")), &["malformed_line"]),
+    (
+        "a garbage line",
+        |place| place.edit(LIVE, |bytes| bytes.extend_from_slice(b"garbage\n")),
+        &["malformed_line"],
+    ),
     (
         "a cut end",
         |place| {
@@ -38,7 +42,11 @@ const DAMAGES: [(&str, Damage, &[&str]); 9] = [
     ("all entries gone", |place| fs::remove_file(place.path(LIVE)).expect("removed"), &["truncated"]),
     ("no head", |place| fs::remove_file(place.path("audit.head")).expect("removed"), &["head_missing"]),
     ("a broken head", |place| fs::write(place.path("audit.head"), "x").expect("written"), &["head_missing"]),
-    ("a blank head", |place| fs::write(place.path("audit.head"), [0; 9]).expect("written"), &["head_missing"]),
+    (
+        "a blank head",
+        |place| fs::write(place.path("audit.head"), [0; 9]).expect("written"),
+        &["head_missing"],
+    ),
     (
         "a head of another trail",
         |place| {
@@ -73,7 +81,7 @@ fn damaged(damage: Damage) -> Place {
 
 /// Where the given-up trail is.
 fn sealed(place: &Place) -> PathBuf {
-    let [name] = &names(&place.path("sealed"))[..] else { panic!("{:?}", names(&place.path("sealed"))) };
+    let [name] = &names(&place.path("sealed"))[..] else { unreachable!("one trail is sealed") };
     place.path("sealed").join(name)
 }
 
@@ -86,9 +94,7 @@ fn by_name(files: BTreeMap<PathBuf, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
 fn assert_adopted(place: &Place, what: &str) -> Value {
     let verification = place.look();
     assert_eq!(verification.verdict(), Verdict::Intact, "{what}: {verification}");
-    let adopted = |notice: &&Notice| {
-        matches!(notice, Notice::Adopted { actor, reason, .. } if actor == "alice" && reason == "it broke")
-    };
+    let adopted = |notice: &&Notice| matches!(notice, Notice::Adopted { actor, reason, .. } if actor == "alice" && reason == "it broke");
     assert_eq!(verification.notices().iter().filter(adopted).count(), 1, "{what}: {verification}");
     place.entries()[0]["details"]["adopted"].clone()
 }
@@ -109,7 +115,8 @@ fn whatever_refuses_the_opening_can_be_given_up() {
         assert_eq!(adopted["verdict"], "tampered", "{what}");
         assert_eq!(adopted["findings"], 1, "{what}");
         let mut kept = by_name(contents(&sealed(&place)));
-        let old: Value = serde_json::from_slice(&kept.remove("verification.json").expect("kept")).expect("JSON");
+        let old: Value =
+            serde_json::from_slice(&kept.remove("verification.json").expect("kept")).expect("JSON");
         assert_eq!(old["findings"][0]["kind"], found[0], "{what}");
         assert!(kept.remove("SHA256SUMS").is_some());
         assert_eq!(kept, before, "{what}: unchanged");
@@ -299,7 +306,8 @@ fn untold_of(place: &Place, moves: usize, moved: usize) -> Value {
     for name in &names[moved..] {
         fs::rename(sealed.join(name), place.path(name)).expect("moved back");
     }
-    fs::write(place.path("sealed/untold.json"), serde_json::to_vec(&adopted).expect("JSON")).expect("written");
+    fs::write(place.path("sealed/untold.json"), serde_json::to_vec(&adopted).expect("JSON"))
+        .expect("written");
     adopted
 }
 
@@ -308,14 +316,16 @@ fn an_adoption_that_was_told_but_not_closed_is_not_told_again() {
     let place = damaged(DAMAGES[1].1);
     place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
     let adopted = place.entries()[0]["details"]["adopted"].clone();
-    fs::write(place.path("sealed/untold.json"), serde_json::to_vec(&adopted).expect("JSON")).expect("written");
+    fs::write(place.path("sealed/untold.json"), serde_json::to_vec(&adopted).expect("JSON"))
+        .expect("written");
 
     place.run(1);
 
     assert!(!place.path("sealed/untold.json").exists());
     assert_adopted(&place, "told already");
     // The next adoption is one of its own.
-    fs::write(place.path("sealed/untold.json"), serde_json::to_vec(&adopted).expect("JSON")).expect("written");
+    fs::write(place.path("sealed/untold.json"), serde_json::to_vec(&adopted).expect("JSON"))
+        .expect("written");
     place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
     assert_ne!(assert_adopted(&place, "again"), adopted);
 }
@@ -358,7 +368,8 @@ fn every_sealed_file_is_looked_after() {
         for name in all.iter().step_by(if files > 100 { 50 } else { 1 }) {
             let path = sealed.join(name);
             let bytes = fs::read(&path).expect("there");
-            let mut changes: Vec<Option<Vec<u8>>> = vec![None, Some(Vec::new()), Some([&bytes[..], b"x"].concat())];
+            let mut changes: Vec<Option<Vec<u8>>> =
+                vec![None, Some(Vec::new()), Some([&bytes[..], b"x"].concat())];
             for at in [0, bytes.len() / 2, bytes.len() - 1] {
                 let mut changed = bytes.clone();
                 changed[at] ^= 1;

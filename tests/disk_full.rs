@@ -75,7 +75,7 @@ fn fill_and_free(place: &Place, level: Durability, threads: usize, cause: &str, 
                 assert!((1..=in_this_round).contains(&lost), "{level:?}, {threads} threads: {lost}");
                 assert!(told.contains(cause) && told.contains("audit/audit-"), "{told}");
             }
-            other => panic!("{other:?}"),
+            other => unreachable!("{other:?}"),
         }
         let counters = log.counters();
         assert_eq!((counters.not_recorded, counters.io_errors), (so_far, so_far));
@@ -250,7 +250,9 @@ fn a_file_system_that_takes_no_more_files_is_gone_on_with() {
         done.receipts.push(receipt);
         let entries = place.entries();
         assert_all_there(&done.receipts, &entries);
-        let lost = |entry: &Value| (entry["event_type"] == "audit_degraded").then(|| entry["details"]["lost"].clone());
+        let lost = |entry: &Value| {
+            (entry["event_type"] == "audit_degraded").then(|| entry["details"]["lost"].clone())
+        };
         assert_eq!(entries.iter().filter_map(lost).collect::<Vec<_>>(), [done.refused.len()]);
         assert!(done.errors.iter().all(|error| {
             let text = error.to_string();

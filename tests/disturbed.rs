@@ -304,7 +304,8 @@ fn a_trail_that_is_cut_behind_its_head_is_truncated() {
     let place = Place::new();
     place.run(3);
     let whole = fs::read(place.path(LIVE)).expect("there");
-    let lines: Vec<usize> = whole.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1).collect();
+    let lines: Vec<usize> =
+        whole.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1).collect();
     for (entries, length) in std::iter::once(0).chain(lines).enumerate().take(5) {
         fs::write(place.path(LIVE), &whole[..length]).expect("written");
 
@@ -395,7 +396,8 @@ fn as_nobody(name: &str, body: impl FnOnce()) {
 #[test]
 fn permissions_that_are_missing_are_errors_that_name_the_path() {
     as_nobody("permissions_that_are_missing_are_errors_that_name_the_path", || {
-        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
+        let set =
+            |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
         let place = Place::new();
         place.run(1);
         for name in [".", "audit.lock", "audit.head"] {
@@ -423,7 +425,8 @@ fn permissions_that_are_missing_are_errors_that_name_the_path() {
 #[test]
 fn a_directory_that_takes_no_more_files_is_gone_on_with_when_it_does() {
     as_nobody("a_directory_that_takes_no_more_files_is_gone_on_with_when_it_does", || {
-        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
+        let set =
+            |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
         let place = Place::new();
         let log = place.open();
         let mut receipts = vec![append(&log, "one")];
@@ -479,7 +482,8 @@ fn too_many_open_files_are_an_error_and_pass() {
     alone("too_many_open_files_are_an_error_and_pass", &[], || {
         let maximum = getrlimit(Resource::Nofile).maximum;
         let plenty = 10_000.min(maximum.unwrap_or(u64::MAX));
-        let limit = |files| setrlimit(Resource::Nofile, Rlimit { current: Some(files), maximum }).expect("allowed");
+        let limit =
+            |files| setrlimit(Resource::Nofile, Rlimit { current: Some(files), maximum }).expect("allowed");
         limit(plenty);
         let hoard = || {
             let mut hoard = Vec::new();
@@ -525,7 +529,9 @@ fn too_many_open_files_are_an_error_and_pass() {
             let error = log.append(Draft::new("four")).expect_err("no new file");
             assert!(error.to_string().contains("Too many open files"), "{error}");
         }
-        let Health::Degraded { lost: 3, cause, .. } = log.health() else { panic!("{:?}", log.health()) };
+        let Health::Degraded { lost: 3, cause, .. } = log.health() else {
+            unreachable!("{:?}", log.health())
+        };
         assert!(cause.contains("Too many open files") && cause.contains("/audit"), "{cause}");
         drop(files);
         receipts.push(append(&log, "five"));

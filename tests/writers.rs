@@ -27,8 +27,7 @@ struct Opener {
 
 impl Opener {
     fn new(name: &str) -> Self {
-        let mut child =
-            child(name, &[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("runs");
+        let mut child = child(name, &[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("runs");
         let orders = child.stdin.take().expect("piped");
         let answers = BufReader::new(child.stdout.take().expect("piped"));
         Self { child, orders, answers }
@@ -192,10 +191,10 @@ fn a_fork_of_the_writer_can_not_write_and_takes_nothing_from_it() {
 /// The outcome of a future that is done at once.
 fn wait<F: Future>(future: F) -> F::Output {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match std::pin::pin!(future).poll(&mut context) {
-        std::task::Poll::Ready(output) => output,
-        std::task::Poll::Pending => panic!("it is not done"),
-    }
+    let std::task::Poll::Ready(output) = std::pin::pin!(future).poll(&mut context) else {
+        unreachable!("it is done at once");
+    };
+    output
 }
 
 #[test]

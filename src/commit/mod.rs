@@ -551,7 +551,8 @@ impl Committer {
                 (file, false, reason)
             }
             Incident::Headless => {
-                let reason = "the head was deleted or replaced while the trail was written, and is written anew";
+                let reason =
+                    "the head was deleted or replaced while the trail was written, and is written anew";
                 let path = self.directory.join(head::NAME);
                 self.tell(&Error::State { action: "write", path, reason: reason.to_owned() });
                 return;

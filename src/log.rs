@@ -64,7 +64,7 @@ pub struct Counters {
     pub io_errors: u64,
     /// Threads and futures that wait for the disk now.
     pub waiting: u64,
-    /// Bytes handed to the system; 0 once the log is closed.
+    /// Bytes handed to the system.
     pub bytes: u64,
 }
 

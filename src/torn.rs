@@ -109,7 +109,8 @@ impl Torn {
     /// Gives the bytes their final name, now that they are recorded.
     pub(crate) fn recorded(&self, directory: &Path) -> Result<(), Error> {
         std::fs::rename(&self.stands_in, directory.join(&self.kept_as))
-            .map_err(Error::io("rename", &self.stands_in))
+            .map_err(Error::io("rename", &self.stands_in))?;
+        sync_directory(directory)
     }
 }
 

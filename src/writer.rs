@@ -44,6 +44,9 @@ pub(crate) struct Writer {
     opened: File,
     head_written: Instant,
     bytes: u64,
+    boot_id: Option<String>,
+    /// The process that opened the files: a fork of it lets nobody in.
+    pid: u32,
     /// Held until the writer is dropped.
     lock: Lock,
 }
@@ -120,6 +123,8 @@ impl Writer {
             head,
             head_written: Instant::now(),
             bytes: 0,
+            boot_id: boot::id(),
+            pid: std::process::id(),
             lock,
         };
         if blank {
@@ -202,10 +207,15 @@ impl Writer {
         if let Some(live) = &self.live {
             self.head.file = live.label.name();
         }
-        self.head.boot_id = boot::id();
+        self.head.boot_id.clone_from(&self.boot_id);
         let offset = (self.head.turn % 2) * head::BLOCK as u64;
         let path = self.directory.join(head::NAME);
-        self.head_file.overwrite(&self.head.block(), offset).map_err(Error::io("write", path))
+        let written = self.head_file.overwrite(&self.head.block(), offset);
+        if written.is_err() {
+            // The block may be torn: it is tried again, and the other one left alone.
+            self.head.turn -= 1;
+        }
+        written.map_err(Error::io("write", path))
     }
 
     /// Writes both blocks anew, so that nothing older is left, and puts them on the device.
@@ -339,6 +349,17 @@ impl Writer {
             action: "append to",
             path: self.directory.clone(),
             reason: "there is no live file".to_owned(),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if std::process::id() == self.pid {
+            if let Some(live) = &self.live {
+                live.segment.unlock();
+            }
+            self.lock.release();
         }
     }
 }

@@ -139,7 +139,8 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<Untold, Err
     let path = sealed.join(VERIFICATION);
     let json = serde_json::to_vec(&verification).map_err(|error| Error::io("write", &path)(error.into()))?;
     create(&path, &json)?;
-    let files = movable.iter().chain([&path]).map(SealedFile::of).collect::<Result<Vec<_>, _>>()?;
+    let files =
+        movable.iter().chain([&path]).map(|path| SealedFile::of(path)).collect::<Result<Vec<_>, _>>()?;
     let path = sealed.join(MANIFEST);
     let manifest: String = files.iter().map(|file| format!("{}  {}\n", file.sha256, file.name)).collect();
     create(&path, manifest.as_bytes())?;
@@ -199,7 +200,7 @@ impl Untold {
 }
 
 impl SealedFile {
-    fn of(path: &PathBuf) -> Result<Self, Error> {
+    fn of(path: &Path) -> Result<Self, Error> {
         let (length, sha256) = hash_from(path, 0)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { name, length, sha256 })

@@ -58,14 +58,6 @@ impl Lock {
     }
 }
 
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // A child that was forked meanwhile holds the same open file, and would keep the next writer out. In the child
-        // itself this is never dropped. Where unlocking fails, closing the file is all there is.
-        drop(self.file.unlock());
-    }
-}
-
 fn open(path: &Path, access: Access) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);

@@ -81,14 +81,6 @@ pub(crate) struct AppendError {
     pub(crate) stuck: usize,
 }
 
-impl Drop for Segment {
-    fn drop(&mut self) {
-        // As with the trail's lock: a forked child must not keep it.
-        #[cfg(unix)]
-        drop(self.file.unlock());
-    }
-}
-
 impl Segment {
     /// Creates a file that must not exist yet.
     pub(crate) fn create(path: PathBuf, access: Access, wrap: &Wrap) -> Result<Self, Error> {

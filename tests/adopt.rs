@@ -81,7 +81,7 @@ fn damaged(damage: Damage) -> Place {
 
 /// Where the given-up trail is.
 fn sealed(place: &Place) -> PathBuf {
-    let [name] = &names(&place.path("sealed"))[..] else { panic!("{:?}", names(&place.path("sealed"))) };
+    let [name] = &names(&place.path("sealed"))[..] else { unreachable!("one trail is sealed") };
     place.path("sealed").join(name)
 }
 

@@ -529,7 +529,9 @@ fn too_many_open_files_are_an_error_and_pass() {
             let error = log.append(Draft::new("four")).expect_err("no new file");
             assert!(error.to_string().contains("Too many open files"), "{error}");
         }
-        let Health::Degraded { lost: 3, cause, .. } = log.health() else { panic!("{:?}", log.health()) };
+        let Health::Degraded { lost: 3, cause, .. } = log.health() else {
+            unreachable!("{:?}", log.health())
+        };
         assert!(cause.contains("Too many open files") && cause.contains("/audit"), "{cause}");
         drop(files);
         receipts.push(append(&log, "five"));

@@ -207,6 +207,10 @@ impl Committer {
         self.wait(state, &linked)?;
         // But for what happened to the files just now.
         self.flush_linked(state)?;
+        // That entry stands, and so may what others wrote among them.
+        if let Condition::Poisoned(cause) = &state.condition {
+            return Err(Error::Poisoned { path: self.directory.clone(), cause: cause.clone() });
+        }
         match &mut state.writer {
             Some(writer) => writer.write_head().and_then(|()| writer.sync_head()),
             None => Ok(()),

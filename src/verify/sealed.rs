@@ -62,7 +62,6 @@ pub(super) fn look(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -
 }
 
 /// Whether a sealed file is what it was.
-
 fn check(
     sealed: &Path,
     trail_id: &str,

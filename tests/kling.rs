@@ -90,6 +90,8 @@ fn in_short(entry: &Value) -> String {
     let members: &[&str] = match entry["event_type"].as_str().unwrap() {
         "auth_event" if entry["details"]["event"] == "token_minted" => &["event", "reason"],
         "auth_event" => &["event", "code"],
+        "access_denied" | "account_blocked" => &["code"],
+        "content_blocked" => &["stage", "code"],
         "api_call" => &["purpose", "code"],
         "throttled" => &["code", "attempt", "gave_up"],
         "task_accepted" => &["status", "resolved_by"],
@@ -159,7 +161,13 @@ struct Scenario {
 /// The trail of a refusal that comes at once.
 fn refused(code: i64, reason: &str) -> Vec<String> {
     let refused = format!("task_refused {code} {reason}");
-    [MINTED, SUBMITTED, &refused].map(str::to_owned).to_vec()
+    let noted = match code {
+        1100..=1102 => format!("account_blocked {code}"),
+        1103 | 1304 => format!("access_denied {code}"),
+        1300 | 1301 => format!("content_blocked submit {code}"),
+        _ => return [MINTED, SUBMITTED, &refused].map(str::to_owned).to_vec(),
+    };
+    [MINTED, SUBMITTED, &noted, &refused].map(str::to_owned).to_vec()
 }
 
 fn trail(parts: &[&[&str]]) -> Vec<String> {
@@ -197,7 +205,7 @@ fn scenarios() -> Vec<Scenario> {
                 trail(&[
                     START,
                     &[ACCEPTED, QUERY, PROCESSING, QUERY, "task_status_changed processing failed"],
-                    &["task_failed Failure to pass the risk control system 0"],
+                    &["content_blocked result", "task_failed Failure to pass the risk control system 0"],
                 ]),
                 (1, 1),
             )

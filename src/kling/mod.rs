@@ -43,37 +43,60 @@
 //! # }
 //! ```
 
+mod audio;
 mod backoff;
 mod builder;
 mod camera;
+mod capability;
+mod charge;
 mod client;
 mod credentials;
 mod delivery;
 mod duration;
+mod element;
 mod envelope;
 mod error;
 mod exchange;
+mod image;
+mod media;
+mod options;
+mod output;
+mod prompt_key;
 mod recorder;
+mod region;
 mod request;
+mod requests;
+mod rules;
 mod screen;
+mod slots;
 mod status;
 mod submission;
 mod task;
-mod text_to_video;
 mod token;
 mod video;
 mod vocabulary;
 mod watch;
 
+pub use audio::{Audio, Audios, Soundtrack};
 pub use builder::Builder;
 pub use camera::{CameraConfig, CameraControl};
-pub use client::Client;
+pub use charge::Charge;
+pub use client::{Answered, Client};
 pub use credentials::{Credentials, CredentialsError};
 pub use duration::Duration;
+pub use element::{Element, Elements, Voice, Voices};
 pub use error::Error;
-pub use request::{Request, RequestError};
+pub use image::{Image, ImageSet, Images};
+pub use media::Media;
+pub use output::Output;
+pub use prompt_key::{PromptKey, unkeyed_prompt_hash};
+pub use region::Region;
+pub use request::{Immediate, Pack, Request, RequestError};
+pub use requests::*;
 pub use status::TaskStatus;
 pub use task::{Completed, Progress, Task};
-pub use text_to_video::{Shot, TextToVideo};
 pub use video::{Video, Videos};
-pub use vocabulary::{AspectRatio, Mode, Model, ShotType, Sound};
+pub use vocabulary::{
+    AspectRatio, AudioTrack, EditMode, ImageModel, ImageRatio, ImageReference, Mode, Model, Orientation,
+    OriginalSound, Resolution, ShotType, Sound, VoiceLanguage,
+};

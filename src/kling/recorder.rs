@@ -7,8 +7,11 @@ use std::{sync::Arc, time::Duration};
 use tracing::Span;
 
 use super::{
+    charge::Charge,
+    output::{Counts, Resource},
+    prompt_key::PromptKey,
     status::TaskStatus,
-    submission::{PromptTrace, Submission},
+    submission::Submission,
     token::{Reason, Token},
 };
 use crate::{AuditLog, NotRecorded, audit_span, json, try_audit};
@@ -86,19 +89,14 @@ impl Recorder {
     }
 
     /// A token was minted and will be used.
-    pub(crate) fn token_minted(
-        &self,
-        prefix: &str,
-        token: &Token,
-        reason: Reason,
-    ) -> Result<(), NotRecorded> {
+    pub(crate) fn token_minted(&self, token: &Token, reason: Reason) -> Result<(), NotRecorded> {
         try_audit!(
             log: &self.log,
             "auth_event",
             actor = %self.actor,
             event = "token_minted",
             success = true,
-            access_key_prefix = prefix,
+            access_key_prefix = token.prefix(),
             reason = reason.as_str(),
             expires = token.expires()
         )
@@ -110,6 +108,8 @@ impl Recorder {
         &self,
         prefix: &str,
         reply: Reply<'_>,
+        endpoint: &str,
+        skew: Option<i64>,
         reason: &str,
     ) -> Result<(), NotRecorded> {
         try_audit!(
@@ -120,9 +120,112 @@ impl Recorder {
             success = false,
             access_key_prefix = prefix,
             reason = reason,
+            endpoint = endpoint,
+            skew_seconds = skew,
             http = json(&reply.http),
             code = json(&reply.code),
             request_id = json(&reply.request_id)
+        )
+        .map(drop)
+    }
+
+    /// The client uses other credentials from now on.
+    pub(crate) fn credential_changed(&self, from: &str, to: &str, kind: &str) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "auth_event",
+            actor = %self.actor,
+            event = "credential_changed",
+            success = true,
+            access_key_prefix = to,
+            from_access_key_prefix = from,
+            credential_kind = kind
+        )
+        .map(drop)
+    }
+
+    /// A setting of the client is another from now on, or was refused.
+    pub(crate) fn config_changed(
+        &self,
+        setting: &str,
+        from: &str,
+        to: &str,
+        reason: Option<&str>,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "config_changed",
+            actor = %self.actor,
+            setting = setting,
+            from = from,
+            to = to,
+            success = reason.is_none(),
+            reason = reason
+        )
+        .map(drop)
+    }
+
+    /// The vendor does not let the account do something.
+    pub(crate) fn access_denied(
+        &self,
+        subject: Subject<'_>,
+        reply: Reply<'_>,
+        endpoint: &str,
+        reason: &str,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "access_denied",
+            actor = %self.actor,
+            action = subject.action,
+            endpoint = endpoint,
+            external_task_id = json(&subject.external_task_id),
+            http = json(&reply.http),
+            code = json(&reply.code),
+            request_id = json(&reply.request_id),
+            reason = reason
+        )
+        .map(drop)
+    }
+
+    /// The account can't do anything for now.
+    pub(crate) fn account_blocked(
+        &self,
+        subject: Subject<'_>,
+        reply: Reply<'_>,
+        reason: &str,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "account_blocked",
+            actor = %self.actor,
+            action = subject.action,
+            http = json(&reply.http),
+            code = json(&reply.code),
+            request_id = json(&reply.request_id),
+            reason = reason
+        )
+        .map(drop)
+    }
+
+    /// The vendor does not make what was asked for. `stage` is `submit` or `result`.
+    pub(crate) fn content_blocked(
+        &self,
+        subject: Subject<'_>,
+        stage: &'static str,
+        code: Option<i64>,
+        reason: &str,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "content_blocked",
+            actor = %self.actor,
+            action = subject.action,
+            task_id = json(&subject.task_id),
+            external_task_id = json(&subject.external_task_id),
+            stage = stage,
+            code = json(&code),
+            reason = reason
         )
         .map(drop)
     }
@@ -132,7 +235,7 @@ impl Recorder {
         &self,
         subject: Subject<'_>,
         purpose: &'static str,
-        path: &str,
+        (method, path): (&'static str, &str),
         reply: Reply<'_>,
         took: Duration,
         reason: Option<&str>,
@@ -143,7 +246,7 @@ impl Recorder {
             actor = %self.actor,
             action = subject.action,
             purpose = purpose,
-            method = "GET",
+            method = method,
             path = path,
             task_id = json(&subject.task_id),
             external_task_id = json(&subject.external_task_id),
@@ -162,8 +265,11 @@ impl Recorder {
         subject: Subject<'_>,
         path: &str,
         submission: &Submission,
+        key: Option<&PromptKey>,
     ) -> Result<(), NotRecorded> {
-        let (prompt, negative) = (submission.prompt.as_ref(), submission.negative_prompt.as_ref());
+        let (prompt, negative) = (submission.prompt(key), submission.negative_prompt(key));
+        let (prompt, negative) = (prompt.as_ref(), negative.as_ref());
+        let some = |filled: bool| filled.then_some(());
         try_audit!(
             log: &self.log,
             "task_submitted",
@@ -175,7 +281,7 @@ impl Recorder {
             duration = json(&submission.duration),
             mode = json(&submission.mode),
             prompt_hash = json(&prompt.map(|prompt| &prompt.hash)),
-            prompt_hash_kind = json(&prompt.map(|_| PromptTrace::KIND)),
+            prompt_hash_kind = json(&prompt.map(|prompt| &prompt.kind)),
             prompt_length = json(&prompt.map(|prompt| prompt.length)),
             negative_prompt_hash = negative.map(|prompt| prompt.hash.as_str()),
             negative_prompt_length = negative.map(|prompt| prompt.length),
@@ -186,7 +292,11 @@ impl Recorder {
             shot_type = submission.shot_type.as_deref(),
             shots = submission.shots,
             watermark = submission.watermark,
-            callback_host = submission.callback_host.as_deref()
+            callback_host = submission.callback_host.as_deref(),
+            body_hash = submission.body_hash(key),
+            media = some(!submission.media.is_empty()).map(|()| json(&submission.media)),
+            parameters = some(!submission.parameters.is_empty()).map(|()| json(&submission.parameters)),
+            warnings = some(!submission.warnings.is_empty()).map(|()| json(&submission.warnings))
         )
         .map(drop)
     }
@@ -211,6 +321,27 @@ impl Recorder {
             attempt = attempt,
             delay_ms = json(&delay.map(milliseconds)),
             gave_up = delay.is_none()
+        )
+        .map(drop)
+    }
+
+    /// A submission is sent once more, since the vendor has not known its id for so long.
+    pub(crate) fn task_resubmitted(
+        &self,
+        subject: Subject<'_>,
+        lookups: u32,
+        unknown_for: Duration,
+        reason: &str,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "task_resubmitted",
+            actor = %self.actor,
+            action = subject.action,
+            external_task_id = json(&subject.external_task_id),
+            lookups = lookups,
+            unknown_for_ms = milliseconds(unknown_for),
+            reason = reason
         )
         .map(drop)
     }
@@ -287,6 +418,7 @@ impl Recorder {
         subject: Subject<'_>,
         from: Option<&TaskStatus>,
         to: &TaskStatus,
+        source: &'static str,
     ) -> Result<(), NotRecorded> {
         try_audit!(
             log: &self.log,
@@ -296,7 +428,8 @@ impl Recorder {
             task_id = json(&subject.task_id),
             external_task_id = json(&subject.external_task_id),
             from = json(&from.map(TaskStatus::as_str)),
-            to = to.as_str()
+            to = to.as_str(),
+            source = source
         )
         .map(drop)
     }
@@ -305,8 +438,9 @@ impl Recorder {
     pub(crate) fn task_completed(
         &self,
         subject: Subject<'_>,
-        video_count: u64,
+        counts: Counts,
         credits: Option<&str>,
+        billing: &[Charge],
     ) -> Result<(), NotRecorded> {
         try_audit!(
             log: &self.log,
@@ -316,8 +450,13 @@ impl Recorder {
             task_id = json(&subject.task_id),
             external_task_id = json(&subject.external_task_id),
             status = TaskStatus::Succeed.as_str(),
-            video_count = video_count,
-            credits = json(&credits)
+            video_count = counts.videos,
+            image_count = counts.images,
+            audio_count = counts.audios,
+            element_count = counts.elements,
+            voice_count = counts.voices,
+            credits = json(&credits),
+            billing = (!billing.is_empty()).then(|| json(billing))
         )
         .map(drop)
     }
@@ -328,6 +467,7 @@ impl Recorder {
         subject: Subject<'_>,
         reason: &str,
         credits: Option<&str>,
+        billing: &[Charge],
     ) -> Result<(), NotRecorded> {
         try_audit!(
             log: &self.log,
@@ -338,8 +478,63 @@ impl Recorder {
             external_task_id = json(&subject.external_task_id),
             status = TaskStatus::Failed.as_str(),
             reason = reason,
-            credits = json(&credits)
+            credits = json(&credits),
+            billing = (!billing.is_empty()).then(|| json(billing))
         )
+        .map(drop)
+    }
+
+    /// An element or a voice is in the account from now on.
+    pub(crate) fn resource_created(
+        &self,
+        subject: Subject<'_>,
+        resource: Resource,
+        id: &str,
+    ) -> Result<(), NotRecorded> {
+        match resource {
+            Resource::Element => try_audit!(
+                log: &self.log,
+                "element_created",
+                actor = %self.actor,
+                action = subject.action,
+                task_id = json(&subject.task_id),
+                element_id = id
+            ),
+            Resource::Voice => try_audit!(
+                log: &self.log,
+                "voice_created",
+                actor = %self.actor,
+                action = subject.action,
+                task_id = json(&subject.task_id),
+                voice_id = id
+            ),
+        }
+        .map(drop)
+    }
+
+    /// An element or a voice is not in the account any more.
+    pub(crate) fn resource_deleted(
+        &self,
+        subject: Subject<'_>,
+        resource: Resource,
+        id: &str,
+    ) -> Result<(), NotRecorded> {
+        match resource {
+            Resource::Element => try_audit!(
+                log: &self.log,
+                "element_deleted",
+                actor = %self.actor,
+                action = subject.action,
+                element_id = id
+            ),
+            Resource::Voice => try_audit!(
+                log: &self.log,
+                "voice_deleted",
+                actor = %self.actor,
+                action = subject.action,
+                voice_id = id
+            ),
+        }
         .map(drop)
     }
 }

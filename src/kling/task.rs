@@ -6,11 +6,14 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 use tokio::sync::Mutex;
 
 use super::{
+    charge::Charge,
     envelope::is_segment,
     request::{Request, RequestError},
+    requests::TextToVideo,
     screen::Screen,
+    slots::Held,
     status::TaskStatus,
-    text_to_video::TextToVideo,
+    video::Video,
 };
 
 /// A task that the vendor has accepted, from [`Client::submit`](crate::kling::Client::submit).
@@ -26,6 +29,8 @@ struct Inner {
     external_task_id: Option<String>,
     screen: Screen,
     seen: Mutex<Seen>,
+    /// The slots that it holds until it ends.
+    held: parking_lot::Mutex<Option<Held>>,
 }
 
 /// What was observed and recorded of a task.
@@ -71,7 +76,8 @@ impl<R: Request> Task<R> {
         status: Option<TaskStatus>,
     ) -> Task<R> {
         let seen = Mutex::new(Seen { status, ended: false });
-        Task { inner: Arc::new(Inner { id, external_task_id, screen, seen }), request: PhantomData }
+        let held = parking_lot::Mutex::new(None);
+        Task { inner: Arc::new(Inner { id, external_task_id, screen, seen, held }), request: PhantomData }
     }
 
     /// The vendor's id of the task.
@@ -82,6 +88,16 @@ impl<R: Request> Task<R> {
     /// The id that the task was submitted under, where it is known.
     pub fn external_task_id(&self) -> Option<&str> {
         self.inner.external_task_id.as_deref()
+    }
+
+    /// Holds these slots until it ends.
+    pub(crate) fn hold(&self, held: Option<Held>) {
+        *self.inner.held.lock() = held;
+    }
+
+    /// Gives its slots back.
+    pub(crate) fn release(&self) {
+        self.hold(None);
     }
 
     pub(crate) fn screen(&self) -> &Screen {
@@ -119,6 +135,10 @@ pub struct Progress<O> {
     pub message: Option<String>,
     /// What the task cost in units, in the vendor's own spelling; only of a task that has ended.
     pub credits: Option<String>,
+    /// What the task cost, item by item, where the vendor says it so.
+    pub billing: Vec<Charge>,
+    /// The video that it was made from, where the vendor names it.
+    pub parent_video: Option<Video>,
     /// What the task made; only of a task that succeeded.
     pub output: Option<O>,
 }
@@ -131,6 +151,10 @@ pub struct Completed<O> {
     pub task_id: String,
     /// What the task cost in units, in the vendor's own spelling.
     pub credits: Option<String>,
+    /// What the task cost, item by item, where the vendor says it so.
+    pub billing: Vec<Charge>,
+    /// The video that it was made from, where the vendor names it.
+    pub parent_video: Option<Video>,
     /// What the task made.
     pub output: O,
 }

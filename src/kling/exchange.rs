@@ -23,6 +23,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 #[derive(Debug, Clone)]
 pub(crate) struct Exchange {
     http: reqwest::Client,
+    downloads: reqwest::Client,
     base: Arc<RwLock<String>>,
     timeout: Duration,
     plain: bool,
@@ -155,7 +156,18 @@ impl Exchange {
                 setting: "http client",
                 rule: format!("could not be made: {}", deepest(&error.without_url())),
             })?;
-        Ok(Exchange { http, base: Arc::new(RwLock::new(base)), timeout, plain })
+        // What a download may take depends on its size, so only silence is limited.
+        let downloads = reqwest::Client::builder()
+            .user_agent(concat!("kling-audit/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout((timeout / 2).min(Duration::from_secs(10)))
+            .read_timeout(timeout)
+            .redirect(redirect::Policy::limited(5))
+            .build()
+            .map_err(|error| Error::Configuration {
+                setting: "http client",
+                rule: format!("could not be made: {}", deepest(&error.without_url())),
+            })?;
+        Ok(Exchange { http, downloads, base: Arc::new(RwLock::new(base)), timeout, plain })
     }
 
     /// Where requests go.
@@ -174,8 +186,8 @@ impl Exchange {
     }
 
     /// The client for downloads, which go to other servers.
-    pub(crate) fn http(&self) -> &reqwest::Client {
-        &self.http
+    pub(crate) fn downloads(&self) -> &reqwest::Client {
+        &self.downloads
     }
 
     /// Sends `call` once.

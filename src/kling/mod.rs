@@ -43,6 +43,7 @@
 //! # }
 //! ```
 
+mod account;
 mod audio;
 mod backoff;
 mod builder;
@@ -52,12 +53,14 @@ mod charge;
 mod client;
 mod credentials;
 mod delivery;
+mod download;
 mod duration;
 mod element;
 mod envelope;
 mod error;
 mod exchange;
 mod image;
+mod listing;
 mod media;
 mod options;
 mod output;
@@ -69,6 +72,7 @@ mod requests;
 mod rules;
 mod screen;
 mod slots;
+pub mod standard;
 mod status;
 mod submission;
 mod task;
@@ -77,18 +81,21 @@ mod video;
 mod vocabulary;
 mod watch;
 
+pub use account::{Deduction, LedgerQuery, Period, ResourcePack};
 pub use audio::{Audio, Audios, Soundtrack};
 pub use builder::Builder;
 pub use camera::{CameraConfig, CameraControl};
 pub use charge::Charge;
 pub use client::{Answered, Client};
 pub use credentials::{Credentials, CredentialsError};
+pub use download::{Download, Downloaded};
 pub use duration::Duration;
 pub use element::{Element, Elements, Voice, Voices};
 pub use error::Error;
 pub use image::{Image, ImageSet, Images};
+pub use listing::{Listed, TaskQuery};
 pub use media::Media;
-pub use output::Output;
+pub use output::{Made, Output};
 pub use prompt_key::{PromptKey, unkeyed_prompt_hash};
 pub use region::Region;
 pub use request::{Immediate, Pack, Request, RequestError};

@@ -6,7 +6,13 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::envelope::text;
+use super::{
+    audio::Audio,
+    element::{Element, Voice},
+    envelope::text,
+    image::Image,
+    video::Video,
+};
 
 /// What a task that succeeded gives. Implemented by [`Videos`](super::Videos) and its like, and not elsewhere.
 pub trait Output: fmt::Debug + Clone + Send + Sync + 'static {
@@ -22,6 +28,46 @@ pub trait Output: fmt::Debug + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn resources(&self) -> Vec<(Resource, String)> {
         Vec::new()
+    }
+}
+
+/// Whatever a task made, where its kind is not known beforehand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Made {
+    /// Videos.
+    pub videos: Vec<Video>,
+    /// Pictures.
+    pub images: Vec<Image>,
+    /// Sounds.
+    pub audios: Vec<Audio>,
+    /// Elements.
+    pub elements: Vec<Element>,
+    /// Voices.
+    pub voices: Vec<Voice>,
+}
+
+impl Output for Made {
+    fn decode(task_result: &Value) -> Option<Made> {
+        let made = Made {
+            videos: items(task_result, "videos", Video::decode),
+            images: items(task_result, "images", Image::decode),
+            audios: items(task_result, "audios", Audio::decode),
+            elements: items(task_result, "elements", Element::decode),
+            voices: items(task_result, "voices", Voice::decode),
+        };
+        (made != Made::default()).then_some(made)
+    }
+
+    fn counts(&self) -> Counts {
+        let count = |count: usize| (count > 0).then_some(count as u64);
+        Counts {
+            videos: count(self.videos.len()),
+            images: count(self.images.len()),
+            audios: count(self.audios.len()),
+            elements: count(self.elements.len()),
+            voices: count(self.voices.len()),
+        }
     }
 }
 

@@ -39,6 +39,15 @@ pub(crate) struct Reply<'a> {
     pub(crate) request_id: Option<&'a str>,
 }
 
+/// A file that a task made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asset<'a> {
+    pub(crate) task_id: &'a str,
+    pub(crate) host: &'a str,
+    /// Without a query.
+    pub(crate) path: &'a str,
+}
+
 impl Recorder {
     pub(crate) fn new(log: AuditLog, actor: &str) -> Recorder {
         Recorder { log, actor: actor.into() }
@@ -535,6 +544,62 @@ impl Recorder {
                 voice_id = id
             ),
         }
+        .map(drop)
+    }
+
+    /// A file that a task made was fetched whole.
+    pub(crate) fn asset_downloaded(
+        &self,
+        asset: Asset<'_>,
+        sha256: &str,
+        bytes: u64,
+        content_type: Option<&str>,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "asset_downloaded",
+            actor = %self.actor,
+            task_id = asset.task_id,
+            host = asset.host,
+            path = asset.path,
+            sha256 = sha256,
+            bytes = bytes,
+            content_type = json(&content_type)
+        )
+        .map(drop)
+    }
+
+    /// The vendor does not have a file any more, or not for this URL.
+    pub(crate) fn asset_expired(&self, asset: Asset<'_>, http: u16) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "asset_expired",
+            actor = %self.actor,
+            task_id = asset.task_id,
+            host = asset.host,
+            path = asset.path,
+            http = http
+        )
+        .map(drop)
+    }
+
+    /// A file that was fetched is about to be removed.
+    pub(crate) fn asset_deleted(
+        &self,
+        task_id: &str,
+        name: &str,
+        sha256: &str,
+        bytes: u64,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "asset_deleted",
+            actor = %self.actor,
+            task_id = task_id,
+            name = name,
+            sha256 = sha256,
+            bytes = bytes
+        )
         .map(drop)
     }
 }

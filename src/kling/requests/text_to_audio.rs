@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn its_duration_is_a_number_with_one_decimal() {
-        let request = TextToAudio::new("rain", 3.14);
+        let request = TextToAudio::new("rain", 3.12);
 
         assert_eq!(request.check(), Ok(()));
         let sent = submission(request, "e");

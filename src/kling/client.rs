@@ -12,6 +12,7 @@ use tracing::Instrument;
 
 use super::{
     builder::{Builder, Settings},
+    callback::Callback,
     credentials::Credentials,
     delivery::{Accepted, Delivery, Kind},
     envelope::{TaskData, is_segment, text},
@@ -25,7 +26,7 @@ use super::{
     submission::{Defaults, Submission},
     task::{Completed, Progress, Task},
     token::{Token, TokenCache},
-    watch::Watch,
+    watch::{Watch, observe},
 };
 use crate::{AuditLog, NotRecorded};
 
@@ -189,6 +190,30 @@ impl Client {
         let span = self.recorder.wait_span(subject(task));
         let watch = Watch::new(self, task);
         async { watch.run().await }.instrument(span).await
+    }
+
+    /// Takes what a callback says of `task` as an answer to a query: the change is recorded once, whoever sees it first.
+    ///
+    /// A callback without a signature proves nothing, so the vendor is asked instead.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] for a callback of another task, and as [`Client::query`].
+    pub async fn observe<R: Request>(
+        &self,
+        task: &Task<R>,
+        callback: &Callback,
+    ) -> Result<Progress<R::Output>, Error> {
+        if callback.task_id() != task.id() {
+            return Err(RequestError::new("task_id", "must be that of the task").into());
+        }
+        if !callback.is_signed() {
+            return self.query(task).await;
+        }
+        let screen = self.screened(task.screen());
+        let mut data = callback.data().clone();
+        data.status_message = data.status_message.map(|message| screen.pass(&message));
+        observe(&self.recorder, task, data, "callback").await
     }
 
     /// Asks once whether the vendor knows a task by the id that it was submitted under, which is how an

@@ -47,6 +47,7 @@ mod account;
 mod audio;
 mod backoff;
 mod builder;
+pub mod callback;
 mod camera;
 mod capability;
 mod charge;

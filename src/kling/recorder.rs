@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use tracing::Span;
 
 use super::{
+    callback::{Callback, Notice},
     charge::Charge,
     output::{Counts, Resource},
     prompt_key::PromptKey,
@@ -599,6 +600,43 @@ impl Recorder {
             name = name,
             sha256 = sha256,
             bytes = bytes
+        )
+        .map(drop)
+    }
+
+    /// A callback was accepted.
+    pub(crate) fn callback_received(
+        &self,
+        notice: Notice<'_>,
+        callback: &Callback,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "callback_received",
+            actor = %self.actor,
+            result = if callback.is_new() { "ok" } else { "replayed" },
+            signed = callback.is_signed(),
+            webhook_id = json(&notice.webhook_id),
+            webhook_timestamp = json(&notice.timestamp),
+            bytes = notice.bytes,
+            task_id = callback.task_id(),
+            external_task_id = json(&callback.external_task_id()),
+            status = callback.status().as_str(),
+            credits = json(&callback.credits())
+        )
+        .map(drop)
+    }
+
+    /// A callback was refused.
+    pub(crate) fn callback_rejected(&self, notice: Notice<'_>, reason: &str) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "callback_rejected",
+            actor = %self.actor,
+            reason = reason,
+            webhook_id = json(&notice.webhook_id),
+            webhook_timestamp = json(&notice.timestamp),
+            bytes = notice.bytes
         )
         .map(drop)
     }

@@ -124,7 +124,7 @@ impl<'a, R: Request> Watch<'a, R> {
 }
 
 /// Records what is new. What was not recorded stays new.
-async fn observe<R: Request>(
+pub(crate) async fn observe<R: Request>(
     recorder: &Recorder,
     task: &Task<R>,
     data: TaskData,

@@ -9,7 +9,9 @@
 //! stderr, and the prompt nowhere. Exits 0 with a video, 1 without one, 2 where the arguments, the environment or the
 //! audit directory can't be used.
 
-use std::{env, error::Error, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    env, error::Error, ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode, time::Duration,
+};
 
 use kling_audit::{
     AuditLog,
@@ -30,23 +32,29 @@ async fn main() -> ExitCode {
     let (log, client, prompt) = match prepare() {
         Ok(prepared) => prepared,
         Err(error) => {
-            eprintln!("{}", with_causes(error.as_ref()));
+            complain(&with_causes(error.as_ref()));
             return ExitCode::from(2);
         }
     };
     let result = generate(&client, prompt).await;
     // A global subscriber is never dropped: without this the trail has no `audit_stopped`.
     let closed = log.close();
-    match &result {
-        Ok(url) => println!("{url}"),
-        Err(error) => eprintln!("{}", with_causes(error)),
-    }
+    let shown = match &result {
+        Ok(url) => writeln!(std::io::stdout(), "{url}").inspect_err(|error| {
+            // It was paid for: somebody should learn where it is.
+            complain(&format!("write to standard output: {error}; the video is at {url}"));
+        }),
+        Err(error) => {
+            complain(&with_causes(error));
+            Ok(())
+        }
+    };
     if let Err(error) = &closed {
-        eprintln!("{}", with_causes(error));
+        complain(&with_causes(error));
     }
     match &result {
         Err(KlingError::Request(_)) => ExitCode::from(2),
-        Ok(_) if closed.is_ok() => ExitCode::SUCCESS,
+        Ok(_) if closed.is_ok() && shown.is_ok() => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
 }
@@ -56,14 +64,6 @@ fn prepare() -> Result<(AuditLog, Client, String), Box<dyn Error>> {
     let arguments = arguments()?;
     let credentials = Credentials::from_env()?;
     let log = AuditLog::open(&arguments.audit_dir)?;
-    tracing_subscriber::registry()
-        .with(log.layer())
-        .with(
-            fmt::layer()
-                .with_writer(std::io::stderr)
-                .with_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"))),
-        )
-        .try_init()?;
     let mut builder = Client::builder(credentials, log.clone()).actor(
         env::var("USER").ok().filter(|user| !user.trim().is_empty()).unwrap_or_else(|| "system".into()),
     );
@@ -75,12 +75,22 @@ fn prepare() -> Result<(AuditLog, Client, String), Box<dyn Error>> {
     if let Some(deadline) = arguments.deadline {
         builder = builder.deadline(deadline);
     }
-    Ok((log, builder.build()?, arguments.prompt))
+    let client = builder.build()?;
+    // Last of all: once the layer is installed, the log no longer ends by itself.
+    tracing_subscriber::registry()
+        .with(log.layer())
+        .with(
+            fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"))),
+        )
+        .try_init()?;
+    Ok((log, client, arguments.prompt))
 }
 
 async fn generate(client: &Client, prompt: String) -> Result<String, KlingError> {
     let task = client.submit(TextToVideo::new(prompt)).await?;
-    eprintln!("task {} was accepted", task.id());
+    complain(&format!("task {} was accepted", task.id()));
     let done = client.wait(&task).await?;
     Ok(done.output.first().url.clone())
 }
@@ -89,10 +99,13 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
     let mut prompt = None;
     let mut audit_dir = PathBuf::from("audit");
     let mut deadline = None;
-    let mut arguments = env::args().skip(1);
+    let mut arguments = env::args_os().skip(1);
     while let Some(argument) = arguments.next() {
+        // What is no Unicode is not shown either: it may be the prompt.
+        let argument =
+            argument.into_string().map_err(|_| format!("an argument that is not Unicode\n{USAGE}"))?;
         let (name, value) = match argument.split_once('=') {
-            Some((name, value)) => (name, Some(value.to_owned())),
+            Some((name, value)) => (name, Some(OsString::from(value))),
             None => (argument.as_str(), None),
         };
         if !matches!(name, "--prompt" | "--audit-dir" | "--deadline") {
@@ -102,11 +115,13 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
         let value =
             value.or_else(|| arguments.next()).ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
         match name {
-            "--prompt" => prompt = Some(value),
+            "--prompt" => {
+                prompt = Some(value.into_string().map_err(|_| format!("--prompt is not Unicode\n{USAGE}"))?);
+            }
             "--audit-dir" => audit_dir = value.into(),
             _ => {
-                let seconds =
-                    value.parse().map_err(|_| format!("--deadline must be whole seconds\n{USAGE}"))?;
+                let seconds = value.into_string().ok().and_then(|value| value.parse().ok());
+                let seconds = seconds.ok_or_else(|| format!("--deadline must be whole seconds\n{USAGE}"))?;
                 deadline = Some(Duration::from_secs(seconds));
             }
         }
@@ -115,13 +130,21 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
     Ok(Arguments { prompt, audit_dir, deadline })
 }
 
+/// Says something on stderr, if that is still there.
+fn complain(text: &str) {
+    drop(writeln!(std::io::stderr(), "{text}"));
+}
+
 /// An error and what caused it.
 fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
         cause = error.source();
     }
     text

@@ -2,7 +2,7 @@
 //!
 //! Exit code 0: intact, 1: tampered, 2: could not look, 3: unverifiable; of several trails the worst.
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use kling_audit::Verifier;
 
@@ -19,8 +19,11 @@ fn main() -> ExitCode {
     for path in paths {
         match Verifier::new(path).run() {
             Ok(verification) => {
-                print!("{verification}");
                 codes.push(verification.verdict().exit_code());
+                // A verdict that nobody could read was not given.
+                if write!(std::io::stdout(), "{verification}").is_err() {
+                    codes.push(2);
+                }
             }
             Err(error) => {
                 eprintln!("{error}");

@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     log::AuditLog,
     redaction::Redaction,
-    settings::{Durability, Settings},
+    settings::{Durability, OnFailure, Settings},
 };
 
 /// Opens an [`AuditLog`] with other than the defaults; made by [`AuditLog::builder`].
@@ -19,6 +19,7 @@ use crate::{
 /// |---|---|
 /// | [`actor`](Self::actor) | `system` |
 /// | [`durability`](Self::durability) | [`Durability::Written`] |
+/// | [`on_failure`](Self::on_failure), [`on_error`](Self::on_error) | [`OnFailure::Report`], standard error |
 /// | [`hash_length`](Self::hash_length) | as the trail has it; 64 digits for a new one |
 /// | [`max_file_size`](Self::max_file_size) | none: one file a day |
 /// | [`group_readable`](Self::group_readable) | the owner alone reads |
@@ -46,6 +47,19 @@ impl AuditLogBuilder {
     /// What a receipt promises.
     pub fn durability(mut self, durability: Durability) -> Self {
         self.settings.durability = durability;
+        self
+    }
+
+    /// Is told of each entry that could not be recorded, and of failures that no caller is there to be told, instead
+    /// of standard error. It must not record in this log.
+    pub fn on_error(mut self, hook: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        self.settings.hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// What happens when an entry could not be recorded.
+    pub fn on_failure(mut self, policy: OnFailure) -> Self {
+        self.settings.on_failure = policy;
         self
     }
 
@@ -106,8 +120,8 @@ impl AuditLogBuilder {
 
     /// Opens the trail, or begins one; its directory is created where it is missing.
     ///
-    /// Only the ends of the files are read. An unfinished last line, which a crash leaves, is moved into a `*.torn`
-    /// file beside and recorded as `audit_recovered`.
+    /// Only the head and the ends of the files are read. An unfinished last line, which a crash leaves, is moved into
+    /// a `*.torn` file beside and recorded as `audit_recovered`. A refused opening changes nothing.
     ///
     /// # Errors
     ///
@@ -115,5 +129,19 @@ impl AuditLogBuilder {
     /// it stands; [`Error::HashLength`]; [`Error::Io`].
     pub fn open(self) -> Result<AuditLog, Error> {
         AuditLog::start(self.settings)
+    }
+
+    /// Gives up the trail that is there, which [`open`](Self::open) refused to go on with, and begins a new one.
+    ///
+    /// What is there is moved to `sealed/TRAIL_ID/` in the directory, unchanged. The new trail's `audit_started` tells
+    /// who gave it up, why, what verification said of it, and the SHA-256 of each file; verification reads them again
+    /// and always remarks on it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::State`] if there is nothing to give up; [`Error::Locked`], [`Error::Io`]. Run again after an
+    /// interruption, it goes on where it was.
+    pub fn adopt(self, actor: &str, reason: &str) -> Result<AuditLog, Error> {
+        AuditLog::start_anew(self.settings, actor, reason)
     }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::{
     canonical::{self, Value},
     error::DraftError,
+    escape::Escaped,
     members::Members,
 };
 
@@ -34,6 +35,7 @@ pub struct Draft {
     pub(crate) details: Members,
     pub(crate) context: Context,
     pub(crate) origin: Origin,
+    pub(crate) critical: bool,
     pub(crate) fault: Option<DraftError>,
 }
 
@@ -83,6 +85,7 @@ impl Draft {
             details: Members::default(),
             context: Context::default(),
             origin: Origin::Append,
+            critical: false,
             fault: None,
         }
     }
@@ -108,6 +111,13 @@ impl Draft {
                 self.refuse(DraftError::Value { name: name.as_ref().to_owned(), cause: error.to_string() })
             }
         }
+        self
+    }
+
+    /// Asks for more than the log's durability: the receipt is given when the entry is on the device, as
+    /// [`Durability::Synced`](crate::Durability::Synced) has it.
+    pub fn critical(mut self) -> Self {
+        self.critical = true;
         self
     }
 
@@ -142,10 +152,10 @@ impl Draft {
                     }
                 }
                 (Some("event_type" | "actor"), _) => {
-                    return Err(wrong(&format!("`{}` is not a string", name.to_string_lossy())));
+                    return Err(wrong(&format!("`{}` is not a string", shown(name))));
                 }
                 (Some("details"), _) => return Err(wrong("`details` is not an object")),
-                _ => return Err(wrong(&format!("unknown member `{}`", name.to_string_lossy()))),
+                _ => return Err(wrong(&format!("unknown member `{}`", shown(name)))),
             }
         }
         if !typed {
@@ -187,6 +197,12 @@ impl Draft {
     fn refuse(&mut self, fault: DraftError) {
         self.fault.get_or_insert(fault);
     }
+}
+
+/// A caller's name as a message may show it.
+fn shown(name: &canonical::Text) -> String {
+    let text: String = name.to_string_lossy().chars().take(64).collect();
+    Escaped(text.as_str()).to_string()
 }
 
 /// Whether only the log itself may record `event_type`. The macros ask while their caller compiles.

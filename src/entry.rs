@@ -66,6 +66,11 @@ impl Prefix {
         Ok(Self { bytes, hash })
     }
 
+    /// The most bytes that the line will have.
+    pub(crate) fn longest_line(&self) -> usize {
+        self.bytes.len() + MAX_SUFFIX
+    }
+
     /// Gives the entry its place after `previous`.
     pub(crate) fn link(self, seq: u64, time: Timestamp, previous: &Link, length: HashLength) -> Entry {
         let Self { bytes: mut line, mut hash } = self;

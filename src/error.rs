@@ -36,12 +36,23 @@ pub enum Error {
     },
 
     /// The trail can't be continued as it stands. The reason says what is wrong; run `kling-audit verify` on it.
-    #[error("open {}: {reason}; nothing was changed; `kling-audit verify` shows the state of the trail, and a new \
-             trail can be started in another directory", Escaped(path.as_path()))]
+    #[error("open {}: {reason}; `kling-audit verify DIR` shows the trail's state, and `kling-audit adopt DIR --actor A \
+             --reason R` (or `AuditLogBuilder::adopt`) seals it and begins a new one", Escaped(path.as_path()))]
     Refused {
         /// The file or directory that is the reason.
         path: PathBuf,
         /// What is wrong with it.
+        reason: String,
+    },
+
+    /// Something is not as it must be, such as a live file that somebody else wrote into.
+    #[error("{action} {}: {}", Escaped(path.as_path()), Escaped(reason.as_str()))]
+    State {
+        /// What was being done.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What is not as it must be.
         reason: String,
     },
 
@@ -74,6 +85,14 @@ pub enum Error {
         path: PathBuf,
         /// What failed.
         cause: String,
+    },
+
+    /// The process was forked, and this is the child: the trail's one writer is its parent.
+    #[error("append to {}: this process is a fork of the trail's writer, which alone can write it; open a trail of its \
+             own", Escaped(path.as_path()))]
+    Forked {
+        /// The trail.
+        path: PathBuf,
     },
 
     /// The log was closed.

@@ -1,23 +1,65 @@
 //! A tamper-evident audit trail for `tracing`, and an audited client for Kling AI.
+//!
+//! An [`AuditLog`] writes entries into the files of one directory: a *trail*. Each entry states the hash of the one
+//! before it, so nobody can change, remove or reorder entries unseen, and anybody can check that without this crate.
+//! Entries come from [`audit!`], from any event or span with the target `audit` by way of [`AuditLog::layer`], or from
+//! [`AuditLog::append`].
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let directory = directory.path().join("audit");
+//! use kling_audit::{AuditLog, audit, try_audit};
+//! use tracing_subscriber::prelude::*;
+//!
+//! let log = AuditLog::open(&directory)?;
+//! tracing_subscriber::registry().with(log.layer()).with(tracing_subscriber::fmt::layer()).init();
+//!
+//! audit!("config_changed", actor = "alice", key = "quota", value = 5);
+//! let receipt = try_audit!("export_requested", actor = "alice", rows = 1200)?; // no record, no export
+//! log.close()?;
+//!
+//! let verified = kling_audit::verify(&directory)?; // an error unless the trail is intact
+//! assert_eq!(verified.last().and_then(|last| last.seq), Some(receipt.seq + 1));
+//! println!("{}", kling_audit::report(&directory, 30)?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The [`manual`] has the format on disk, what a receipt promises, what a trail proves, and what a report says.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `kling` | an audited client for Kling AI |
+//! | `cli` | the command `kling-audit` |
 
 mod access;
+mod adopt;
+mod batch;
+mod boot;
 mod builder;
 mod canonical;
+mod chain;
+mod commit;
 mod cut;
 mod digest;
 mod directory;
 mod draft;
+mod ending;
 mod entry;
 mod error;
 mod escape;
 mod fields;
 mod global;
+mod head;
+mod health;
 mod json;
 #[cfg(feature = "kling")]
 pub mod kling;
 mod layer;
 mod line;
 mod lines;
+mod lock;
 mod log;
 mod macros;
 pub mod manual;
@@ -26,29 +68,37 @@ mod not_recorded;
 mod outcome;
 mod receipt;
 mod redaction;
+mod regular;
 mod report;
 mod segment;
 mod settings;
 mod site;
 mod timestamp;
+mod torn;
 mod trail;
 mod verify;
+mod writer;
 
 #[doc(hidden)]
 pub use self::macros::__private;
 pub use self::{
     builder::AuditLogBuilder,
+    commit::Recording,
     digest::{Digest, HashLength},
     draft::Draft,
     error::{DraftError, Error},
+    health::Health,
     json::json,
     layer::{AuditFilter, AuditLayer},
     log::{AuditLog, Counters},
     not_recorded::NotRecorded,
     outcome::Outcome,
     receipt::{ParseTrailIdError, Receipt, TrailId},
-    report::{Report, Reporter, report},
-    settings::Durability,
+    report::{
+        CredentialUse, Durations, Listed, OpenSpan, OpenTask, Reason, Remark, Report, Reporter, Runs,
+        TaskCounts, report,
+    },
+    settings::{Durability, OnFailure},
     verify::{Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, verify},
 };
 
@@ -63,3 +113,8 @@ const _: () = assert!(
     "a feature of `tracing` (`max_level_*`, `release_max_level_*`) compiles events of level INFO out, and audit events \
      with them"
 );
+
+/// The code in the README compiles.
+#[cfg(all(doctest, feature = "kling"))]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     canonical::{self, Malformed, Recogniser, Text, Value},
-    digest::{Digest, Link},
+    digest::{Digest, HashLength, Link},
     timestamp::Timestamp,
 };
 
@@ -24,6 +24,8 @@ const HASH: &[u8] = b", \"hash\": \"";
 pub(crate) struct Line<'a> {
     /// Canonical text between the quotes; [`canonical::decode`] reads it.
     pub(crate) actor: &'a [u8],
+    /// Canonical text of the object; empty where there is none.
+    pub(crate) context: &'a [u8],
     /// Canonical text of the object.
     pub(crate) details: &'a [u8],
     /// Canonical text between the quotes.
@@ -45,8 +47,9 @@ impl<'a> Line<'a> {
         let mut text = Recogniser::new(bytes);
         text.expect("{\"actor\": ")?;
         let actor = text.string()?;
+        let mut context: &[u8] = b"";
         if text.accept(b", \"context\": ") {
-            let context = object(bytes, &mut text, "`context` as an object")?;
+            context = object(bytes, &mut text, "`context` as an object")?;
             if context == b"{}" {
                 return Err(Malformed { at: text.position(), what: "a `context` with something in it" });
             }
@@ -85,7 +88,7 @@ impl<'a> Line<'a> {
             return Err(Malformed { at: text.position(), what: "the end of the line" });
         }
         let computed = Digest::new(hash(&bytes[..hashed], stated_previous), stated.length());
-        Ok(Self { actor, details, event_type, previous, seq, time, stated, computed })
+        Ok(Self { actor, context, details, event_type, previous, seq, time, stated, computed })
     }
 
     /// Whether the line's bytes are those that were hashed.
@@ -111,14 +114,45 @@ pub(crate) fn hash(unhashed: &[u8], previous: &[u8]) -> [u8; 32] {
     sha256.finalize().into()
 }
 
+/// Whether `bytes` begin as an entry does, and not as an object within one that happens to name an actor.
+pub(crate) fn begins_like_an_entry(bytes: &[u8]) -> bool {
+    let Some(actor) = bytes.strip_prefix(START) else { return false };
+    let mut text = Recogniser::new(actor);
+    match text.string() {
+        Ok(_) => {
+            let goes_on = [&b", \"context\": {"[..], b", \"details\": {"];
+            text.rest().is_empty() || goes_on.iter().any(|next| text.rest().starts_with(next))
+        }
+        Err(_) => actor.starts_with(b"\""),
+    }
+}
+
 /// Whether `bytes` end as an entry does.
 pub(crate) fn ends_like_an_entry(bytes: &[u8]) -> bool {
     frame(bytes).is_some()
 }
 
-/// The format that an `audit_started` of another version states: a line that is no entry of this version, but whose
-/// hash holds and which names its format.
-pub(crate) fn foreign_format(bytes: &[u8]) -> Option<String> {
+/// Whether `bytes` end as a line of the Python tool does, where `hash` follows `prev_hash`.
+pub(crate) fn ends_like_one_of_the_tool(bytes: &[u8]) -> bool {
+    let Some((unhashed, stated)) = frame(bytes) else { return false };
+    let previous = unhashed.strip_suffix(b"\"").and_then(|text| {
+        let at = memchr::memrchr(b'"', text)? + 1;
+        text[..at].ends_with(b", \"prev_hash\": \"").then(|| Link::parse(&text[at..])).flatten()
+    });
+    stated.length() == HashLength::Short && previous.is_some()
+}
+
+/// An `audit_started` of another version: a line that is no entry of this version, but whose hash holds and which names
+/// its format.
+#[derive(Debug)]
+pub(crate) struct ForeignStart {
+    pub(crate) format: String,
+    pub(crate) seq: Option<u64>,
+    pub(crate) previous: Link,
+}
+
+/// Reads a line as the beginning of a part in another format.
+pub(crate) fn foreign_start(bytes: &[u8]) -> Option<ForeignStart> {
     let (unhashed, stated) = frame(bytes)?;
     let Ok(Value::Object(members)) = canonical::parse(bytes, 128) else { return None };
     let get =
@@ -135,7 +169,15 @@ pub(crate) fn foreign_format(bytes: &[u8]) -> Option<String> {
     let format = details.iter().find(|(name, _)| name.to_str() == Some("format")).map(|(_, value)| value)?;
     let mut text = Vec::new();
     format.write(&mut text);
-    (text != b"1").then(|| String::from_utf8_lossy(&text).chars().take(40).collect())
+    if text == b"1" {
+        return None;
+    }
+    let seq = match get("seq") {
+        Some(Value::Number(digits)) => digits.parse().ok(),
+        _ => None,
+    };
+    let format = String::from_utf8_lossy(&text).chars().take(40).collect();
+    Some(ForeignStart { format, seq, previous: Link::parse(previous.as_bytes())? })
 }
 
 /// Parts a line into what stands before `, "hash": "…"}`, and that hash.

@@ -1,36 +1,32 @@
 //! The handle that a program holds: any number of threads append to one trail through it.
 //!
-//! It owns threads, counters and durability, and knows no files. An entry is recorded, or its caller gets an error.
+//! It owns counters and the failure policy, and knows no files. An entry is recorded, or its caller gets an error.
 
 use std::{
     fmt,
+    panic::{RefUnwindSafe, UnwindSafe},
     path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    thread::JoinHandle,
-    time::Duration,
 };
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
 use crate::{
+    adopt,
     builder::AuditLogBuilder,
+    commit::{Committer, Keeper, Recording},
     draft::{Draft, Origin},
-    entry::{Prefix, Rules},
+    entry::Prefix,
     error::Error,
+    health::Health,
     receipt::{Receipt, TrailId},
-    settings::{Durability, Settings},
-    trail::Trail,
+    settings::{Hook, OnFailure, Settings},
+    trail,
     verify::Verification,
 };
-
-/// How long a buffered entry waits at most before it is handed to the system.
-const FLUSH_EVERY: Duration = Duration::from_millis(15);
-
-/// After a failed flush the flusher waits this long; every append tries again by itself when the buffer is full.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// An open trail. Clones are cheap and share it; the trail has one writer, and this is it.
 ///
@@ -63,43 +59,31 @@ pub struct Counters {
     pub recorded: u64,
     /// Entries that were to be recorded and were not.
     pub not_recorded: u64,
-    /// Failures of the operating system among them, and of flushes.
+    /// Of those, entries that the operating system would not take.
     pub io_errors: u64,
-    /// Bytes handed to the system.
+    /// Threads and futures that wait for the disk now.
+    pub waiting: u64,
+    /// Bytes handed to the system; 0 once the log is closed.
     pub bytes: u64,
 }
 
 /// What clones share; its drop is the end of the last of them.
 struct Handle {
+    committer: Arc<Committer>,
+    keeper: Mutex<Option<Keeper>>,
     shared: Arc<Shared>,
-    flusher: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What the flusher shares with the handle.
+/// What outlives the handle in futures.
 struct Shared {
-    directory: PathBuf,
-    durability: Durability,
-    rules: Rules,
-    id: TrailId,
-    trail: Mutex<Trail>,
+    /// The process that opened the log: a fork of it must not write.
+    pid: u32,
+    hook: Option<Hook>,
+    on_failure: OnFailure,
     recorded: AtomicU64,
     not_recorded: AtomicU64,
     io_errors: AtomicU64,
     has_layer: AtomicBool,
-    alarm: Alarm,
-}
-
-/// Tells the flusher that there is something to write, or that it is over.
-#[derive(Default)]
-struct Alarm {
-    state: Mutex<AlarmState>,
-    rung: Condvar,
-}
-
-#[derive(Default)]
-struct AlarmState {
-    dirty: bool,
-    over: bool,
 }
 
 impl AuditLog {
@@ -118,40 +102,96 @@ impl AuditLog {
     }
 
     pub(crate) fn start(settings: Settings) -> Result<Self, Error> {
-        let directory = settings.directory.clone();
-        let durability = settings.durability;
-        let trail = Trail::open(settings)?;
-        let shared = Arc::new(Shared {
-            directory,
-            durability,
-            rules: trail.rules().clone(),
-            id: trail.id(),
-            trail: Mutex::new(trail),
+        Self::start_with(settings, trail::open)
+    }
+
+    /// Seals the trail that is there, and begins a new one that tells of it.
+    pub(crate) fn start_anew(mut settings: Settings, actor: &str, reason: &str) -> Result<Self, Error> {
+        let lock = adopt::seal(&mut settings, actor, reason)?;
+        Self::start_with(settings, |settings| trail::open_locked(settings, lock))
+    }
+
+    fn start_with(
+        settings: Settings,
+        open: impl FnOnce(Settings) -> Result<Committer, Error>,
+    ) -> Result<Self, Error> {
+        let shared = Shared {
+            pid: std::process::id(),
+            hook: settings.hook.clone(),
+            on_failure: settings.on_failure,
             recorded: AtomicU64::new(0),
             not_recorded: AtomicU64::new(0),
             io_errors: AtomicU64::new(0),
             has_layer: AtomicBool::new(false),
-            alarm: Alarm::default(),
-        });
-        let flusher = match durability {
-            Durability::Buffered => Some(start_flusher(&shared)?),
-            Durability::Written | Durability::Synced => None,
         };
-        Ok(Self { handle: Arc::new(Handle { shared, flusher: Mutex::new(flusher) }) })
+        let committer = Arc::new(open(settings)?);
+        let keeper = Keeper::start(&committer)?;
+        let handle = Handle { committer, keeper: Mutex::new(Some(keeper)), shared: Arc::new(shared) };
+        Ok(Self { handle: Arc::new(handle) })
     }
 
     /// Records `draft`, and says where it landed.
     ///
-    /// On `Ok` the entry is as durable as the log's [`Durability`] promises. On `Err` the trail is as it was. This
-    /// may wait for the disk.
+    /// On `Ok` the entry is as durable as the log's [`Durability`](crate::Durability) promises, or as the draft asked
+    /// for. On `Err` it is nowhere in the trail, but for a [critical](Draft::critical) draft in a buffered log, which
+    /// stays in line. This may wait for the disk; many threads that wait share one write and one sync.
     ///
     /// # Errors
     ///
     /// [`Error::Draft`] if the draft can't be an entry: its type is empty or reserved, a detail can't be serialised.
     /// [`Error::Closed`] after [`close`](Self::close). [`Error::Poisoned`] after a failed sync: reopen the trail.
-    /// [`Error::Io`] may pass: try again.
+    /// [`Error::Forked`] in a child process. [`Error::Io`] may pass: try again.
     pub fn append(&self, draft: Draft) -> Result<Receipt, Error> {
         self.record(draft)
+    }
+
+    /// As [`append`](Self::append), without blocking the thread: the log's own thread writes, and the future wakes
+    /// when the entry is through. It needs no particular runtime.
+    ///
+    /// The entry takes its place in the trail when this is called, and keeps it if the future is dropped.
+    ///
+    /// ```
+    /// # async fn example(log: kling_audit::AuditLog) -> Result<(), kling_audit::Error> {
+    /// use kling_audit::Draft;
+    ///
+    /// let receipt = log.append_async(Draft::new("quota_changed").actor("alice")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn append_async(&self, draft: Draft) -> Recording {
+        let committer = &self.handle.committer;
+        let shared = Arc::clone(&self.handle.shared);
+        let (critical, own) = (draft.critical, draft.origin == Origin::Log);
+        let prefix = self.refuse_in_fork().and_then(|()| self.render(draft));
+        Recording::new(committer, prefix, committer.need(critical), move |outcome| {
+            shared.settle(outcome, own)
+        })
+    }
+
+    /// As [`append`](Self::append), for drafts of any origin.
+    pub(crate) fn record(&self, draft: Draft) -> Result<Receipt, Error> {
+        let committer = &*self.handle.committer;
+        let (critical, own) = (draft.critical, draft.origin == Origin::Log);
+        let recorded = self
+            .refuse_in_fork()
+            .and_then(|()| self.render(draft))
+            .and_then(|prefix| committer.append(prefix, committer.need(critical)));
+        self.handle.shared.settle(&recorded, own);
+        recorded
+    }
+
+    fn render(&self, draft: Draft) -> Result<Prefix, Error> {
+        let committer = &*self.handle.committer;
+        Prefix::render(draft, committer.rules())
+            .map_err(|source| Error::Draft { path: committer.directory().to_owned(), source })
+    }
+
+    /// Asked before any lock is taken: in a fork, a lock may be held by a thread that is not there.
+    fn refuse_in_fork(&self) -> Result<(), Error> {
+        if self.handle.shared.is_fork() {
+            return Err(Error::Forked { path: self.directory().to_owned() });
+        }
+        Ok(())
     }
 
     /// Records that this trail was verified, by whom and with what outcome, as `audit_verified`.
@@ -174,33 +214,14 @@ impl AuditLog {
         self.record(verified)
     }
 
-    /// As [`append`](Self::append), for drafts of any origin.
-    pub(crate) fn record(&self, draft: Draft) -> Result<Receipt, Error> {
-        let shared = &*self.handle.shared;
-        let own = draft.origin == Origin::Log;
-        let recorded = Prefix::render(draft, &shared.rules)
-            .map_err(|source| Error::Draft { path: shared.directory.clone(), source })
-            .and_then(|prefix| shared.append(prefix));
-        match &recorded {
-            Ok(_) => shared.recorded.fetch_add(u64::from(!own), Ordering::Relaxed),
-            Err(error) => {
-                shared.count(error);
-                shared.not_recorded.fetch_add(1, Ordering::Relaxed)
-            }
-        };
-        recorded
-    }
-
     /// Puts everything recorded so far on the device, whatever the log's durability.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], [`Error::Poisoned`]. A failed sync poisons the log.
+    /// [`Error::Io`], [`Error::Poisoned`], [`Error::Forked`]. A failed sync poisons the log.
     pub fn flush(&self) -> Result<(), Error> {
-        let shared = &*self.handle.shared;
-        let mut trail = shared.trail.lock();
-        let flushed = trail.write().and_then(|()| trail.sync());
-        flushed.inspect_err(|error| shared.count(error))
+        self.refuse_in_fork()?;
+        self.handle.committer.flush()
     }
 
     /// Ends the trail in order: records `audit_stopped`, puts everything on the device, lets the lock go.
@@ -212,31 +233,41 @@ impl AuditLog {
     ///
     /// As [`append`](Self::append) and [`flush`](Self::flush). The log is closed all the same.
     pub fn close(&self) -> Result<(), Error> {
+        self.refuse_in_fork()?;
         self.handle.close()
     }
 
     /// Counts since the log was opened.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let shared = &*self.handle.shared;
+        let (committer, shared) = (&*self.handle.committer, &*self.handle.shared);
+        let (waiting, bytes) =
+            if shared.is_fork() { (0, 0) } else { (committer.waiting(), committer.bytes()) };
         Counters {
             recorded: shared.recorded.load(Ordering::Relaxed),
             not_recorded: shared.not_recorded.load(Ordering::Relaxed),
             io_errors: shared.io_errors.load(Ordering::Relaxed),
-            bytes: shared.trail.lock().bytes(),
+            waiting,
+            bytes,
         }
+    }
+
+    /// How the log is doing, for a health check.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        if self.handle.shared.is_fork() { Health::Closed } else { self.handle.committer.health() }
     }
 
     /// The trail's name, as receipts state it.
     #[must_use]
     pub fn trail_id(&self) -> TrailId {
-        self.handle.shared.id
+        self.handle.committer.trail_id()
     }
 
     /// The trail's directory.
     #[must_use]
     pub fn directory(&self) -> &Path {
-        &self.handle.shared.directory
+        self.handle.committer.directory()
     }
 
     /// Whether both are handles of one trail.
@@ -260,6 +291,10 @@ impl AuditLog {
     }
 }
 
+// Locks are not poisoned by a panic here, and the chain moves under them in one step.
+impl UnwindSafe for AuditLog {}
+impl RefUnwindSafe for AuditLog {}
+
 impl fmt::Debug for AuditLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuditLog")
@@ -270,111 +305,51 @@ impl fmt::Debug for AuditLog {
 }
 
 impl Shared {
-    fn append(&self, prefix: Prefix) -> Result<Receipt, Error> {
-        let mut trail = self.trail.lock();
-        match self.durability {
-            Durability::Buffered => {
-                let receipt = trail.append(prefix)?;
-                drop(trail);
-                self.alarm.ring();
-                Ok(receipt)
-            }
-            Durability::Written => trail.append_written(prefix),
-            Durability::Synced => {
-                let receipt = trail.append_written(prefix)?;
-                trail.sync()?;
-                Ok(receipt)
-            }
-        }
+    fn is_fork(&self) -> bool {
+        std::process::id() != self.pid
     }
 
-    fn count(&self, error: &Error) {
+    /// Counts an outcome, and does what the failure policy says.
+    fn settle(&self, recorded: &Result<Receipt, Error>, own: bool) {
+        let Err(error) = recorded else {
+            self.recorded.fetch_add(u64::from(!own), Ordering::Relaxed);
+            return;
+        };
+        self.not_recorded.fetch_add(1, Ordering::Relaxed);
         if matches!(error, Error::Io { .. }) {
             self.io_errors.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(hook) = &self.hook {
+            hook(error);
+        }
+        // A draft that can't be an entry is the caller's affair, and no failure of the log.
+        if self.on_failure == OnFailure::Abort && !matches!(error, Error::Draft { .. } | Error::Closed { .. })
+        {
+            report(error);
+            std::process::abort();
         }
     }
 }
 
 impl Handle {
     fn close(&self) -> Result<(), Error> {
-        self.shared.alarm.end();
-        let flusher = self.flusher.lock().take();
-        // A flusher that panicked has nothing left to flush that closing doesn't.
-        drop(flusher.map(JoinHandle::join));
-        let not_recorded = self.shared.not_recorded.load(Ordering::Relaxed);
-        self.shared.trail.lock().close(not_recorded).inspect_err(|error| self.shared.count(error))
+        let closed = self.committer.close(self.shared.not_recorded.load(Ordering::Relaxed));
+        if let Some(keeper) = self.keeper.lock().take() {
+            keeper.join();
+        }
+        closed
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        if let Err(error) = self.close() {
+        if self.shared.is_fork() {
+            // Neither the trail nor the keeper is this process's to end.
+            std::mem::forget(self.keeper.get_mut().take());
+        } else if let Err(error) = self.close() {
             report(&error);
         }
     }
-}
-
-impl Alarm {
-    fn ring(&self) {
-        let mut state = self.state.lock();
-        if !state.dirty {
-            state.dirty = true;
-            self.rung.notify_one();
-        }
-    }
-
-    fn end(&self) {
-        self.state.lock().over = true;
-        self.rung.notify_one();
-    }
-
-    /// Waits for something to write; `false` when it is over.
-    fn wait(&self) -> bool {
-        let mut state = self.state.lock();
-        while !state.dirty && !state.over {
-            self.rung.wait(&mut state);
-        }
-        !state.over
-    }
-
-    /// Lets time pass; `false` when it is over.
-    fn pass(&self, time: Duration) -> bool {
-        let mut state = self.state.lock();
-        if !state.over {
-            self.rung.wait_for(&mut state, time);
-        }
-        !state.over
-    }
-}
-
-/// Starts the thread that writes what a buffered log holds. It ends with the log.
-fn start_flusher(shared: &Arc<Shared>) -> Result<JoinHandle<()>, Error> {
-    let directory = shared.directory.clone();
-    let shared = Arc::clone(shared);
-    std::thread::Builder::new()
-        .name("kling-audit flusher".to_owned())
-        .spawn(move || {
-            let mut reported = false;
-            while shared.alarm.wait() && shared.alarm.pass(FLUSH_EVERY) {
-                shared.alarm.state.lock().dirty = false;
-                let flushed = shared.trail.lock().write();
-                if let Err(error) = flushed {
-                    shared.count(&error);
-                    if !reported {
-                        report(&error);
-                        reported = true;
-                    }
-                    // What could not be written is still in the buffer.
-                    shared.alarm.state.lock().dirty = true;
-                    if !shared.alarm.pass(RETRY_AFTER) {
-                        break;
-                    }
-                } else {
-                    reported = false;
-                }
-            }
-        })
-        .map_err(Error::io("start the flusher of", directory))
 }
 
 /// Says on stderr what no caller is there to be told.

@@ -1,159 +1,183 @@
 //! One file of a trail being written: bytes, sync, modes, and what its end looks like.
 //!
-//! It knows no JSON and no hashes. On an error the file is as long as before, or the segment says that it isn't.
+//! It knows no JSON and no hashes. After an error the file ends with a whole line, or the segment says that it doesn't.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
+    fmt,
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, SeekFrom, Take, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use crate::{access::Access, error::Error};
+use crate::{access::Access, error::Error, lock::same_file, regular::open_regular};
+
+/// What a segment is kept on. Beside the file system's own there is one for tests, whose faults come when asked for.
+pub(crate) trait Storage: fmt::Debug + Send {
+    /// Writes some of `bytes` at the end, and says how many.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Writes `bytes` at `offset`, all of them.
+    fn overwrite(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Waits until everything written is on the device.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Removes everything from `length` on.
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+
+    /// The length now.
+    fn length(&self) -> io::Result<u64>;
+}
+
+/// Puts a fault between segments and their files; made for each file that is created or opened.
+pub(crate) type Wrap = Arc<dyn Fn(File, &Path) -> Box<dyn Storage> + Send + Sync>;
+
+impl Storage for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write(bytes)
+    }
+
+    fn overwrite(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        #[cfg(unix)]
+        return std::os::unix::fs::FileExt::write_all_at(self, bytes, offset);
+        #[cfg(not(unix))]
+        {
+            self.seek(SeekFrom::Start(offset))?;
+            self.write_all(bytes)
+        }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.metadata().map(|metadata| metadata.len())
+    }
+}
 
 /// The live file of a trail.
 #[derive(Debug)]
 pub(crate) struct Segment {
+    storage: Box<dyn Storage>,
+    /// The same file, to look at and to read back.
     file: File,
     path: PathBuf,
     length: u64,
 }
 
-/// How an append failed.
-pub(crate) enum AppendError {
-    /// The file is as it was.
-    CutBack(Error),
-    /// Bytes may stand in the file that belong to nothing.
-    Unknown(Error),
+/// An append that failed.
+#[derive(Debug)]
+pub(crate) struct AppendError {
+    pub(crate) error: Error,
+    /// How many bytes stand in the file all the same. What followed them was cut off again.
+    pub(crate) kept: usize,
+    /// How many bytes behind those could not be cut off.
+    pub(crate) stuck: usize,
 }
 
 impl Segment {
     /// Creates a file that must not exist yet.
-    pub(crate) fn create(path: PathBuf, access: Access) -> Result<Self, Error> {
+    pub(crate) fn create(path: PathBuf, access: Access, wrap: &Wrap) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         options.append(true).read(true).create_new(true);
         access.on_create(&mut options);
         let file = options.open(&path).map_err(Error::io("create", &path))?;
         access.live(&file).map_err(Error::io("set the mode of", &path))?;
-        Ok(Self { file, path, length: 0 })
+        Self::with(file, path, 0, wrap)
     }
 
     /// Opens a file to go on with it.
-    pub(crate) fn open(path: PathBuf) -> Result<Self, Error> {
+    pub(crate) fn open(path: PathBuf, wrap: &Wrap) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         options.append(true).read(true);
         let (file, length) = open_regular(&path, &mut options)?;
-        Ok(Self { file, path, length })
+        Self::with(file, path, length, wrap)
+    }
+
+    fn with(file: File, path: PathBuf, length: u64, wrap: &Wrap) -> Result<Self, Error> {
+        // Who deleted the trail's lock file and comes in meets this lock. Elsewhere it would keep readers out.
+        #[cfg(unix)]
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let directory = path.parent().unwrap_or(&path).to_owned();
+                return Err(Error::Locked { path: directory, lock: path });
+            }
+            Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
+        }
+        let storage = wrap(file.try_clone().map_err(Error::io("open", &path))?, &path);
+        Ok(Self { storage, file, path, length })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
+    /// The length that was written, whatever others did to the file.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Appends whole lines.
-    pub(crate) fn append(&mut self, lines: &[u8]) -> Result<(), AppendError> {
-        match self.file.write_all(lines) {
-            Ok(()) => {
-                self.length += lines.len() as u64;
-                Ok(())
+    /// The length now.
+    pub(crate) fn length_now(&self) -> Result<u64, Error> {
+        self.storage.length().map_err(Error::io("look at", &self.path))
+    }
+
+    /// Whether the file still stands under its name.
+    pub(crate) fn is_in_place(&self) -> Result<bool, Error> {
+        same_file(&self.file, &self.path).map_err(Error::io("look at", &self.path))
+    }
+
+    /// The file's content, as it was written.
+    pub(crate) fn content(&self) -> Result<Take<File>, Error> {
+        let mut file = self.file.try_clone().map_err(Error::io("read back", &self.path))?;
+        file.seek(SeekFrom::Start(0)).map_err(Error::io("read back", &self.path))?;
+        Ok(file.take(self.length))
+    }
+
+    /// Appends whole lines. On an error, `whole` says how many of the bytes that were written are whole lines; the
+    /// rest is cut off again.
+    pub(crate) fn append(&mut self, lines: &[u8], whole: impl Fn(usize) -> usize) -> Result<(), AppendError> {
+        let mut written = 0;
+        let source = loop {
+            if written == lines.len() {
+                self.length += written as u64;
+                return Ok(());
             }
-            Err(source) => {
-                let error = Error::io("append to", &self.path)(source);
-                match self.file.set_len(self.length) {
-                    Ok(()) => Err(AppendError::CutBack(error)),
-                    Err(_) => Err(AppendError::Unknown(error)),
-                }
+            match self.storage.append(&lines[written..]) {
+                Ok(0) => break io::ErrorKind::WriteZero.into(),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break error,
             }
-        }
+        };
+        let error = Error::io("append to", &self.path)(source);
+        let kept = whole(written);
+        self.length += kept as u64;
+        // A write that failed may have left more than it said.
+        let stuck = match self.storage.length() {
+            Ok(length) if length == self.length => 0,
+            _ if self.storage.cut(self.length).is_ok() => 0,
+            Ok(length) => usize::try_from(length.saturating_sub(self.length)).unwrap_or(usize::MAX),
+            Err(_) => written - kept,
+        };
+        Err(AppendError { error, kept, stuck })
     }
 
     /// Waits until what was appended is on the device.
-    pub(crate) fn sync(&self) -> Result<(), Error> {
-        self.file.sync_data().map_err(Error::io("sync", &self.path))
+    pub(crate) fn sync(&mut self) -> Result<(), Error> {
+        self.storage.sync().map_err(Error::io("sync", &self.path))
     }
 
     /// Marks the file as finished: nobody writes it any more.
-    pub(crate) fn finish(self, access: Access) -> Result<(), Error> {
+    pub(crate) fn finish(mut self, access: Access) -> Result<(), Error> {
         self.sync()?;
         access.closed(&self.file).map_err(Error::io("set the mode of", &self.path))
     }
-
-    /// Removes everything from `length` on, for good.
-    pub(crate) fn cut(&mut self, length: u64) -> Result<(), Error> {
-        self.file.set_len(length).map_err(Error::io("cut", &self.path))?;
-        self.length = length;
-        self.sync()
-    }
-}
-
-/// Opens a regular file; links are not followed, and devices and pipes are left alone.
-pub(crate) fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<(File, u64), Error> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-
-        use rustix::fs::OFlags;
-        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
-    }
-    let unreadable =
-        || Error::Unreadable { action: "open", path: path.to_owned(), reason: "not a regular file" };
-    // A link is refused by the flag above; asking first gives the clearer answer, and serves where there is no flag.
-    let metadata = std::fs::symlink_metadata(path).map_err(Error::io("open", path))?;
-    if !metadata.is_file() {
-        return Err(unreadable());
-    }
-    let file = options.open(path).map_err(Error::io("open", path))?;
-    let metadata = file.metadata().map_err(Error::io("open", path))?;
-    if !metadata.is_file() {
-        return Err(unreadable());
-    }
-    Ok((file, metadata.len()))
-}
-
-/// How a file ends.
-#[derive(Debug, Default)]
-pub(crate) struct Ending {
-    /// Where the last complete line starts, and its bytes without the newline; of an overlong one the last bytes.
-    pub(crate) last_line: Option<(u64, Vec<u8>)>,
-    /// Where what follows the last newline starts.
-    pub(crate) rest: u64,
-    /// The file's length.
-    pub(crate) length: u64,
-}
-
-impl Ending {
-    /// Reads the end of a file, backwards, and no more of it than the last line and what follows.
-    pub(crate) fn read(file: &mut File, length: u64, limit: usize) -> io::Result<Self> {
-        let Some(newline) = last_newline(file, length)? else {
-            return Ok(Self { last_line: None, rest: 0, length });
-        };
-        let from = newline.saturating_sub(limit as u64);
-        let mut window = vec![0; usize::try_from(newline - from).unwrap_or(limit)];
-        file.seek(SeekFrom::Start(from))?;
-        file.read_exact(&mut window)?;
-        let start = memchr::memrchr(b'\n', &window).map_or(0, |at| at + 1);
-        let line = window.split_off(start);
-        Ok(Self { last_line: Some((from + start as u64, line)), rest: newline + 1, length })
-    }
-}
-
-/// Where the last newline of the file stands.
-fn last_newline(file: &mut File, length: u64) -> io::Result<Option<u64>> {
-    const BLOCK: u64 = 1 << 16;
-    let mut block = vec![0; BLOCK as usize];
-    let mut end = length;
-    while end > 0 {
-        let from = end.saturating_sub(BLOCK);
-        let Some(window) = block.get_mut(..(end - from) as usize) else { break };
-        file.seek(SeekFrom::Start(from))?;
-        file.read_exact(window)?;
-        if let Some(at) = memchr::memrchr(b'\n', window) {
-            return Ok(Some(from + at as u64));
-        }
-        end = from;
-    }
-    Ok(None)
 }

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
-use crate::{access::Access, digest::HashLength, redaction::Redaction};
+use crate::{access::Access, digest::HashLength, error::Error, redaction::Redaction, segment::Wrap};
 
 /// When `append` may say that an entry is recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -20,6 +20,20 @@ pub enum Durability {
     Synced,
 }
 
+/// What a log does when an entry could not be recorded, after its caller was told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnFailure {
+    /// It counts, tells the [`on_error`](crate::AuditLogBuilder::on_error) hook, and tries again with the next entry.
+    #[default]
+    Report,
+    /// It ends the process with [`std::process::abort`]: for services that must not go on unrecorded.
+    Abort,
+}
+
+/// Told of errors.
+pub(crate) type Hook = Arc<dyn Fn(&Error) + Send + Sync>;
+
 /// Gives the time of now.
 pub(crate) type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
@@ -29,8 +43,13 @@ pub(crate) struct Settings {
     pub(crate) directory: PathBuf,
     pub(crate) access: Access,
     pub(crate) actor: String,
+    /// What a trail says of the one that it takes the place of.
+    pub(crate) adopted: Option<serde_json::Value>,
     pub(crate) clock: Clock,
     pub(crate) durability: Durability,
+    pub(crate) hook: Option<Hook>,
+    pub(crate) on_failure: OnFailure,
+    pub(crate) wrap: Wrap,
     /// `None`: as the trail has it; 64 digits for a new one.
     pub(crate) hash_length: Option<HashLength>,
     pub(crate) max_file_size: Option<u64>,
@@ -46,8 +65,12 @@ impl Settings {
             directory,
             access: Access::default(),
             actor: "system".to_owned(),
+            adopted: None,
             clock: Arc::new(Utc::now),
             durability: Durability::default(),
+            hook: None,
+            on_failure: OnFailure::default(),
+            wrap: Arc::new(|file, _| Box::new(file)),
             hash_length: None,
             max_file_size: None,
             min_retention_days: 0,
@@ -65,6 +88,7 @@ impl fmt::Debug for Settings {
             .field("access", &self.access)
             .field("actor", &self.actor)
             .field("durability", &self.durability)
+            .field("on_failure", &self.on_failure)
             .field("hash_length", &self.hash_length)
             .field("max_file_size", &self.max_file_size)
             .field("min_retention_days", &self.min_retention_days)

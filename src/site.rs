@@ -10,6 +10,7 @@ use tracing::{
     field::Value,
     level_filters::{LevelFilter, STATIC_MAX_LEVEL},
     span::Id,
+    subscriber::Interest,
 };
 use tracing_subscriber::{Registry, registry::LookupSpan as _};
 
@@ -52,12 +53,14 @@ impl Site {
     }
 
     /// Whether the subscriber wants what happens here, asked as `tracing`'s own macros ask.
-    fn is_wanted(&self, dispatch: &Dispatch) -> bool {
+    ///
+    /// `interest` is the callsite's, asked for before the dispatcher was: a callsite that is reached for the first time
+    /// asks all subscribers, and finds no scoped one while that is lent out. It would be off for good.
+    fn is_wanted(&self, interest: &Interest, dispatch: &Dispatch) -> bool {
         let level = self.metadata.level();
         if *level > STATIC_MAX_LEVEL || *level > LevelFilter::current() {
             return false;
         }
-        let interest = self.callsite.interest();
         !interest.is_never() && (interest.is_always() || dispatch.enabled(self.metadata))
     }
 
@@ -101,14 +104,16 @@ pub fn record(
         Parent::Of(id) => Event::new_child_of(id, site.metadata, &values),
     };
     let mut draft = Some(fields::of_event(&event, Origin::Macro, site.message));
+    let interest = site.callsite.interest();
     dispatcher::get_default(|dispatch| match draft.take() {
-        Some(draft) => deliver(site, dispatch, &event, log, draft),
+        Some(draft) => deliver(site, &interest, dispatch, &event, log, draft),
         None => Err(NotRecorded::NoLog),
     })
 }
 
 fn deliver(
     site: &Site,
+    interest: &Interest,
     dispatch: &Dispatch,
     event: &Event<'_>,
     log: Option<&AuditLog>,
@@ -144,7 +149,7 @@ fn deliver(
         frame = frame.settled();
     }
     let guard = frame.enter(for_others);
-    if site.is_wanted(dispatch) {
+    if site.is_wanted(interest, dispatch) {
         dispatch.event(event);
     }
     // Without a log so far, one may have been reached behind a wrapper that hides its layer.
@@ -170,7 +175,8 @@ pub fn span(
 ) -> Span {
     let values = site.metadata.fields().value_set_all(site.values(values));
     let guard = Frame::new(address(&values), Message::Keep).enter(None);
-    let span = if dispatcher::get_default(|dispatch| site.is_wanted(dispatch)) {
+    let interest = site.callsite.interest();
+    let span = if dispatcher::get_default(|dispatch| site.is_wanted(&interest, dispatch)) {
         match parent {
             Parent::Current => Span::new(site.metadata, &values),
             Parent::Root => Span::new_root(site.metadata, &values),

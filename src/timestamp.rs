@@ -10,6 +10,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Timestamp(i64);
 
+const DAY: i64 = 86_400_000_000;
 /// 0000-01-01T00:00:00.000000Z and 9999-12-31T23:59:59.999999Z.
 const EARLIEST: i64 = -62_167_219_200_000_000;
 const LATEST: i64 = 253_402_300_799_999_999;
@@ -19,6 +20,16 @@ impl Timestamp {
 
     pub(crate) fn micros(self) -> i64 {
         self.0
+    }
+
+    /// Whole days since 1970-01-01.
+    pub(crate) fn day(self) -> i64 {
+        self.0.div_euclid(DAY)
+    }
+
+    /// The beginning of a day, counted as [`day`](Self::day) does.
+    pub(crate) fn of_day(day: i64) -> Self {
+        Self(day.saturating_mul(DAY).clamp(EARLIEST, LATEST))
     }
 
     pub(crate) fn date(self) -> NaiveDate {

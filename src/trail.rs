@@ -1,77 +1,35 @@
-//! A trail being written: one directory, one writer.
+//! Opening a trail: whether it can be gone on with, and the entries that a run begins with.
 //!
-//! It links, appends, rotates and recovers, and knows no threads. The chain never gets ahead of what can be written:
-//! an entry that was refused leaves the trail as it was.
+//! Everything is looked at before anything is changed: a refused opening leaves the trail as it was. The files' ends
+//! are read, and not the trail.
 
-use std::{
-    fs::{File, OpenOptions, TryLockError},
-    io::{self, Read as _},
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use crate::{
-    access::Access,
+    boot,
     canonical::{self, Value},
-    digest::{Digest, HashLength, Link},
-    directory::{self, Label, TrailFile, Writer},
-    draft::{Draft, Origin},
-    entry::{Entry, Prefix, Rules},
+    chain::Chain,
+    commit::{Committer, Linker},
+    digest::HashLength,
+    directory::{self, Label, TrailFile, Writer as Wrote},
+    draft::{Draft, MAX_VALUE_LEVELS, Origin},
+    ending::Ending,
+    entry::Rules,
     error::Error,
+    head::{Found, Head},
     line::{self, Line, MAX_LINE},
-    receipt::{Receipt, TrailId},
-    segment::{AppendError, Ending, Segment, open_regular},
+    lines::Piece,
+    lock::Lock,
+    receipt::TrailId,
     settings::Settings,
-    timestamp::Timestamp,
+    torn,
+    writer::Writer,
 };
 
 /// The version of the format that is written here.
-pub(crate) const FORMAT: u64 = 1;
-
-/// A clock that goes back by more than this is recorded; by less, the last time is kept.
-const STEP: i64 = 1_000_000;
-
-/// A buffered log holds this many bytes before an append writes them itself.
-const BUFFER: usize = 256 * 1024;
-
-const LOCK: &str = "audit.lock";
-const TORN: &str = ".torn";
-const UNRECORDED: &str = ".torn-unrecorded";
-
-/// One directory and its one writer.
-pub(crate) struct Trail {
-    settings: Settings,
-    rules: Rules,
-    id: TrailId,
-    length: HashLength,
-    /// The next entry's number and predecessor, and the last entry's time.
-    next: u64,
-    head: Link,
-    time: Option<Timestamp>,
-    live: Option<Live>,
-    /// Linked lines of the live file that are not yet written.
-    buffer: Vec<u8>,
-    /// The first `seq` of this run.
-    first: u64,
-    state: State,
-    bytes: u64,
-    /// Held until the trail is dropped or closed.
-    lock: Option<File>,
-}
-
-struct Live {
-    segment: Segment,
-    label: Label,
-}
-
-enum State {
-    Open,
-    /// What failed.
-    Poisoned(String),
-    Closed,
-}
+const FORMAT: u64 = 1;
 
 #[derive(Serialize)]
 struct Started<'a> {
@@ -86,7 +44,7 @@ struct Started<'a> {
     pid: u32,
     min_retention_days: u32,
     resumed_from: Option<ResumedFrom>,
-    adopted: Option<()>,
+    adopted: Option<&'a serde_json::Value>,
 }
 
 #[derive(Clone, Serialize)]
@@ -95,498 +53,319 @@ struct ResumedFrom {
     hash: String,
 }
 
-/// What `audit_recovered` says of bytes that were taken out of a file.
-#[derive(Serialize)]
-struct Recovered {
-    file: String,
-    offset: u64,
-    length: u64,
-    sha256: String,
-    kept_as: String,
+/// Entries that were acknowledged, never put on the device, and lost with the power.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Lost {
+    lost_from: u64,
+    lost_to: u64,
+    head_hash: String,
 }
 
-impl Trail {
-    /// Opens the trail in the settings' directory, or begins one there.
-    pub(crate) fn open(settings: Settings) -> Result<Self, Error> {
-        let directory = settings.directory.clone();
-        settings.access.create_directory(&directory).map_err(Error::io("create", &directory))?;
-        let lock = take_lock(&directory, settings.access)?;
-        let files = directory::list(&directory)?;
-        let rules = Rules { actor: settings.actor.clone(), redaction: settings.redaction.clone() };
-        let mut trail = Self {
-            id: TrailId::new([0; 16]),
-            length: settings.hash_length.unwrap_or_default(),
-            settings,
-            rules,
-            next: 0,
-            head: Link::Genesis,
-            time: None,
-            live: None,
-            buffer: Vec::new(),
-            first: 0,
-            state: State::Open,
-            bytes: 0,
-            lock: Some(lock),
-        };
-        let resumed = trail.resume(&files)?;
-        if resumed.is_none() {
-            let mut bits = [0; 16];
-            getrandom::fill(&mut bits)
-                .map_err(|error| Error::io("draw the random id of", &directory)(io::Error::other(error)))?;
-            trail.id = TrailId::new(bits);
-        }
-        trail.first = trail.next;
-        trail.record_start(resumed)?;
-        Ok(trail)
-    }
+/// A trail as it was found.
+struct Standing {
+    trail_id: TrailId,
+    chain: Chain,
+    min_retention_days: u32,
+    resumed_from: Option<ResumedFrom>,
+    /// The file to go on with.
+    live: Option<(std::path::PathBuf, Label)>,
+    torn: Option<(TrailFile, Ending)>,
+    lost: Option<Lost>,
+    head: Head,
+}
 
-    pub(crate) fn id(&self) -> TrailId {
-        self.id
-    }
+/// Opens the trail in the settings' directory, or begins one there.
+pub(crate) fn open(settings: Settings) -> Result<Committer, Error> {
+    let directory = settings.directory.clone();
+    refuse_tool_logs(&directory)?;
+    settings.access.create_directory(&directory).map_err(Error::io("create", &directory))?;
+    let lock = Lock::take(&directory, settings.access)?;
+    open_locked(settings, lock)
+}
 
-    /// Bytes handed to the system since this run began.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
+/// Opens the trail whose lock is held.
+pub(crate) fn open_locked(settings: Settings, lock: Lock) -> Result<Committer, Error> {
+    let directory = settings.directory.clone();
+    let mut standing = look(&settings)?;
 
-    /// What drafts are rendered by.
-    pub(crate) fn rules(&self) -> &Rules {
-        &self.rules
+    // From here on the trail is changed.
+    if let Some((file, ending)) = &standing.torn
+        && !torn::set_aside(&directory, settings.access, file, ending)?
+    {
+        standing.live = None;
     }
+    let live = standing.live.take();
+    let wrap = settings.wrap.clone();
+    let writer = Writer::new(directory, settings.access, wrap, lock, standing.head.clone(), live)?;
+    begin(settings, standing, writer)
+}
 
-    /// Links an entry and takes it into the buffer. It is written by [`write`](Self::write), or when the buffer is
-    /// full, or when the next entry belongs into another file.
-    pub(crate) fn append(&mut self, prefix: Prefix) -> Result<Receipt, Error> {
-        self.refuse_unless_open()?;
-        let time = self.now()?;
-        self.link(prefix, time)
+/// The entries that a run begins with.
+fn begin(settings: Settings, standing: Standing, mut writer: Writer) -> Result<Committer, Error> {
+    let directory = settings.directory.clone();
+    let started = Started {
+        format: FORMAT,
+        trail_id: standing.trail_id.to_string(),
+        hash_length: standing.chain.length.digits(),
+        service: settings.service.as_deref(),
+        version: settings.version.as_deref(),
+        host: host(),
+        pid: std::process::id(),
+        min_retention_days: settings.min_retention_days.max(standing.min_retention_days),
+        resumed_from: standing.resumed_from,
+        adopted: settings.adopted.as_ref(),
+    };
+    let first = standing.chain.next;
+    let mut linker = Linker::new(
+        standing.chain,
+        writer.position(),
+        standing.trail_id,
+        Rules { actor: settings.actor, redaction: settings.redaction },
+        settings.clock,
+        directory.clone(),
+        settings.max_file_size,
+    );
+    let torn = torn::unrecorded(&directory)?;
+    linker.link_own(own_draft("audit_started", &started))?;
+    for found in &torn {
+        linker.link_own(own_draft("audit_recovered", found))?;
     }
-
-    /// Links an entry and writes it before the chain moves on.
-    pub(crate) fn append_written(&mut self, prefix: Prefix) -> Result<Receipt, Error> {
-        self.refuse_unless_open()?;
-        let time = self.now()?;
-        self.write()?;
-        let (next, head, last) = (self.next, self.head, self.time);
-        let receipt = self.link(prefix, time)?;
-        if let Err(error) = self.write() {
-            // The file was cut back to where it was; the chain goes back with it.
-            (self.next, self.head, self.time) = (next, head, last);
-            self.buffer.clear();
-            return Err(error);
-        }
-        Ok(receipt)
+    if let Some(lost) = &standing.lost {
+        linker.link_own(own_draft("audit_recovered", lost))?;
     }
-
-    /// Hands everything linked so far to the system.
-    pub(crate) fn write(&mut self) -> Result<(), Error> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        if let State::Poisoned(cause) = &self.state {
-            return Err(Error::Poisoned { path: self.settings.directory.clone(), cause: cause.clone() });
-        }
-        let Some(live) = &mut self.live else { return Ok(()) };
-        match live.segment.append(&self.buffer) {
-            Ok(()) => {
-                self.bytes += self.buffer.len() as u64;
-                self.buffer.clear();
-                Ok(())
-            }
-            Err(AppendError::CutBack(error)) => Err(error),
-            Err(AppendError::Unknown(error)) => Err(self.poison(error)),
-        }
+    linker.write_all(&mut writer)?;
+    for found in &torn {
+        found.recorded(&directory)?;
     }
+    Ok(Committer::new(linker, writer, first, settings.durability, settings.hook))
+}
 
-    /// Waits until everything written so far is on the device. A failure poisons the trail: what the system's cache
-    /// then holds can't be trusted.
-    pub(crate) fn sync(&mut self) -> Result<(), Error> {
-        let synced = self.live.as_ref().map_or(Ok(()), |live| live.segment.sync());
-        synced.map_err(|error| self.poison(error))
+/// Looks at what is there, and refuses what can't be gone on with.
+fn look(settings: &Settings) -> Result<Standing, Error> {
+    let directory = &settings.directory;
+    let head = Found::read(directory)?;
+    let files = directory::list(directory)?;
+    let first = files.iter().find(|file| file.length > 0);
+    let (Some(first), Found::Head(head)) = (first, &head) else {
+        return look_at_beginning(settings, first.is_some(), head);
+    };
+    let found = find_end(directory, &files)?;
+    let Some((newest, ending, last)) = found.last else {
+        // Torn bytes are all there is.
+        let mut standing = beginning(settings, head.clone(), directory)?;
+        standing.torn = found.torn;
+        standing.lost = check_head(directory, head, None)?;
+        return Ok(standing);
+    };
+    let identity = Identity::read(directory, first)?;
+    if let Some(asked) = settings.hash_length.filter(|asked| *asked != identity.length) {
+        return Err(Error::HashLength { path: directory.clone(), found: identity.length, asked });
     }
-
-    /// Records `audit_stopped`, writes and syncs everything, and lets the lock go. Closing twice is closing once.
-    pub(crate) fn close(&mut self, not_recorded: u64) -> Result<(), Error> {
-        if matches!(self.state, State::Closed) {
-            return Ok(());
-        }
-        // Whether or not all of this succeeds, the trail is closed afterwards.
-        let closed = self.record_stop(not_recorded);
-        self.state = State::Closed;
-        self.live = None;
-        self.lock = None;
-        closed
+    if head.trail_id != identity.trail_id.to_string() {
+        return Err(refused(&directory.join(crate::head::NAME), "the head is that of another trail"));
     }
-
-    fn record_stop(&mut self, not_recorded: u64) -> Result<(), Error> {
-        self.refuse_unless_open()?;
-        let time = self.now()?;
-        let stopped = Draft::from_origin("audit_stopped", Origin::Log)
-            .detail("entries", self.next - self.first + 1)
-            .detail("not_recorded", not_recorded);
-        self.record(stopped, time)?;
-        self.write()?;
-        self.sync()
+    let refuse = |reason: &str| {
+        Err(refused(
+            &newest.path,
+            &format!("the last entry (at byte {}) {reason}", ending.last_line_offset()),
+        ))
+    };
+    let line = match Line::recognise(&last) {
+        Ok(line) => line,
+        Err(malformed) => return refuse(&format!("is malformed: {malformed}")),
+    };
+    if !line.holds() {
+        return refuse("does not have the hash that it states");
     }
-
-    fn refuse_unless_open(&self) -> Result<(), Error> {
-        let path = || self.settings.directory.clone();
-        match &self.state {
-            State::Open => Ok(()),
-            State::Poisoned(cause) => Err(Error::Poisoned { path: path(), cause: cause.clone() }),
-            State::Closed => Err(Error::Closed { path: path() }),
-        }
+    if line.stated.length() != identity.length {
+        return refuse("has a hash of another length than the trail");
     }
-
-    fn poison(&mut self, error: Error) -> Error {
-        self.state = State::Poisoned(error.to_string());
-        error
+    if newest.label.is_none_or(|label| label.day != line.time.date()) {
+        return refuse("stands in a file of another day");
     }
+    let lost = check_head(directory, head, Some(&line))?;
+    let mut chain = Chain::new(identity.length);
+    chain.set(line.seq, line.stated, line.time);
+    // A newer file without entries means that this one is closed: the trail goes on in a third.
+    let newest_of_all = files.last().is_some_and(|last| last.path == newest.path);
+    Ok(Standing {
+        trail_id: identity.trail_id,
+        chain,
+        min_retention_days: identity.min_retention_days,
+        resumed_from: Some(ResumedFrom { seq: line.seq, hash: line.stated.to_string() }),
+        live: newest.label.filter(|_| newest_of_all).map(|label| (newest.path.clone(), label)),
+        torn: found.torn,
+        lost,
+        head: head.clone(),
+    })
+}
 
-    /// The time of the next entry: never before the last one's, unless the clock stepped back, which is recorded.
-    fn now(&mut self) -> Result<Timestamp, Error> {
-        let now = Timestamp::from((self.settings.clock)());
-        let Some(last) = self.time else { return Ok(now) };
-        if now >= last {
-            return Ok(now);
-        }
-        if last.micros() - now.micros() <= STEP {
-            return Ok(last);
-        }
-        let stepped = Draft::from_origin("audit_clock_stepped", Origin::Log)
-            .detail("from", last.to_string())
-            .detail("to", now.to_string());
-        self.record(stepped, now)?;
-        Ok(now)
-    }
-
-    /// Records one of the log's own entries.
-    fn record(&mut self, draft: Draft, time: Timestamp) -> Result<(), Error> {
-        let path = &self.settings.directory;
-        let prefix = Prefix::render(draft, &self.rules)
-            .map_err(|source| Error::Draft { path: path.clone(), source })?;
-        self.link(prefix, time).map(drop)
-    }
-
-    fn link(&mut self, prefix: Prefix, time: Timestamp) -> Result<Receipt, Error> {
-        let entry = prefix.link(self.next, time, &self.head, self.length);
-        self.make_room(&entry)?;
-        self.buffer.extend_from_slice(&entry.line);
-        self.next = entry.seq + 1;
-        self.head = Link::Hash(entry.hash);
-        self.time = Some(entry.time);
-        Ok(Receipt { trail_id: self.id, seq: entry.seq, hash: entry.hash })
-    }
-
-    /// Sees to it that the buffer belongs to the file where `entry` goes, and has room for it.
-    fn make_room(&mut self, entry: &Entry) -> Result<(), Error> {
-        let day = entry.time.date();
-        if let Some(live) = &self.live {
-            let length = live.segment.length() + self.buffer.len() as u64;
-            let full = self
-                .settings
-                .max_file_size
-                .is_some_and(|limit| length > 0 && length + entry.line.len() as u64 > limit);
-            if live.label.day == day && !full {
-                let crowded = !self.buffer.is_empty() && self.buffer.len() + entry.line.len() > BUFFER;
-                return if crowded { self.write() } else { Ok(()) };
-            }
-        }
-        self.write()?;
-        self.rotate(day)
-    }
-
-    /// Goes on in a new file of `day`.
-    fn rotate(&mut self, day: chrono::NaiveDate) -> Result<(), Error> {
-        let directory = &self.settings.directory;
-        let number = directory::last_number(directory, day).map_err(Error::io("list", directory))? + 1;
-        let label = Label { day, number };
-        let segment = Segment::create(directory.join(label.name()), self.settings.access)?;
-        if let Err(error) = sync_directory(directory) {
-            // Nothing stands in it yet, and the next try begins anew.
-            std::fs::remove_file(segment.path()).map_err(Error::io("remove", segment.path()))?;
-            return Err(error);
-        }
-        if let Some(live) = self.live.replace(Live { segment, label }) {
-            live.segment.finish(self.settings.access).map_err(|error| self.poison(error))?;
-        }
-        Ok(())
-    }
-
-    /// Takes up where the files end. Only their ends are read.
-    fn resume(&mut self, files: &[TrailFile]) -> Result<Option<ResumedFrom>, Error> {
-        if directory::writer(files)? == Writer::Tool {
-            return Err(self.refused(
-                &self.settings.directory,
-                "the directory holds logs of the Python tool, which can be verified and reported but not continued",
+/// A directory without entries, or without a head that can be read.
+fn look_at_beginning(settings: &Settings, has_entries: bool, head: Found) -> Result<Standing, Error> {
+    let directory = &settings.directory;
+    let path = directory.join(crate::head::NAME);
+    let head = match head {
+        Found::Missing if has_entries => {
+            return Err(refused(
+                &path,
+                "the head is missing, so nobody can tell whether the end of the trail is there",
             ));
         }
-        let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(None) };
-        let Some((newest, ending)) = self.recover(files)? else { return Ok(None) };
-        self.read_identity(first)?;
-        let Some((offset, bytes)) = ending.last_line else { return Ok(None) };
-        let path = newest.path.clone();
-        let refuse = |trail: &Self, reason: &str| {
-            Err(trail.refused(&path, &format!("the last entry (at byte {offset}) {reason}")))
-        };
-        let line = match Line::recognise(&bytes) {
-            Ok(line) => line,
-            Err(malformed) => return refuse(self, &format!("is malformed: {malformed}")),
-        };
-        if !line.holds() {
-            return refuse(self, "does not have the hash that it states");
-        }
-        if line.stated.length() != self.length {
-            return refuse(self, "has a hash of another length than the trail");
-        }
-        if newest.label.is_some_and(|label| label.day != line.time.date()) {
-            return refuse(self, "stands in a file of another day");
-        }
-        self.next = line.seq + 1;
-        self.head = Link::Hash(line.stated);
-        self.time = Some(line.time);
-        // A newer file without entries means that this one is closed: the trail goes on in a third.
-        let newest_of_all = files.last().is_some_and(|last| last.path == newest.path);
-        if let Some(label) = newest.label.filter(|_| newest_of_all) {
-            self.live = Some(Live { segment: Segment::open(newest.path.clone())?, label });
-        }
-        Ok(Some(ResumedFrom { seq: line.seq, hash: line.stated.to_string() }))
-    }
+        Found::Missing => Head::begin(new_id(directory)?),
+        Found::Unreadable => return Err(refused(&path, "the head can't be read")),
+        Found::Head(head) => head,
+    };
+    let mut standing = beginning(settings, head, directory)?;
+    standing.lost = check_head(directory, &standing.head, None)?;
+    Ok(standing)
+}
 
-    /// Takes torn bytes out of the newest file, and finds the newest file with a whole line, and its end.
-    fn recover<'a>(&self, files: &'a [TrailFile]) -> Result<Option<(&'a TrailFile, Ending)>, Error> {
-        for (at, file) in files.iter().enumerate().rev() {
-            let mut opened = file.open()?;
-            let ending =
-                Ending::read(&mut opened, file.length, MAX_LINE).map_err(Error::io("read", &file.path))?;
-            if ending.rest < ending.length {
-                // A new file is begun only when the one before it is whole, so a crash tears the newest alone.
-                if at + 1 < files.len() {
-                    return Err(self.refused(&file.path, "the file is not the newest and ends inside a line"));
-                }
-                self.set_torn_aside(file, &ending)?;
-            }
-            if ending.last_line.is_some() {
-                return Ok(Some((file, ending)));
-            }
-        }
-        Ok(None)
-    }
+/// A trail without entries.
+fn beginning(settings: &Settings, head: Head, directory: &Path) -> Result<Standing, Error> {
+    let trail_id = head.trail_id.parse().map_err(|_| refused(directory, "the head names no trail"))?;
+    Ok(Standing {
+        trail_id,
+        chain: Chain::new(settings.hash_length.unwrap_or_default()),
+        min_retention_days: 0,
+        resumed_from: None,
+        live: None,
+        torn: None,
+        lost: None,
+        head,
+    })
+}
 
-    /// Moves what follows the last newline into a file beside, which is recorded before it gets its final name.
-    fn set_torn_aside(&self, file: &TrailFile, ending: &Ending) -> Result<(), Error> {
-        use std::io::{Seek as _, SeekFrom};
+/// What the first entry says of the whole trail.
+struct Identity {
+    trail_id: TrailId,
+    length: HashLength,
+    min_retention_days: u32,
+}
 
-        let kept = self.settings.directory.join(format!("{}.{}{UNRECORDED}", file.name, ending.rest));
-        let mut source = file.open()?;
-        source.seek(SeekFrom::Start(ending.rest)).map_err(Error::io("read", &file.path))?;
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        self.settings.access.on_create(&mut options);
-        let mut copy = options.open(&kept).map_err(Error::io("create", &kept))?;
-        let mut torn = source.take(ending.length - ending.rest);
-        io::copy(&mut torn, &mut copy).map_err(Error::io("write", &kept))?;
-        copy.sync_all().map_err(Error::io("sync", &kept))?;
-        sync_directory(&self.settings.directory)?;
-        Segment::open(file.path.clone())?.cut(ending.rest)
-    }
-
-    /// Learns the trail's id and hash length from its first entry.
-    fn read_identity(&mut self, first: &TrailFile) -> Result<(), Error> {
+impl Identity {
+    fn read(directory: &Path, first: &TrailFile) -> Result<Self, Error> {
         let mut lines = first.lines(MAX_LINE)?;
         let piece = lines.next().map_err(Error::io("read", &first.path))?;
-        let Some(crate::lines::Piece::Line { bytes, .. }) = piece else {
-            return Err(self.refused(&first.path, "the first line is no entry"));
+        let Some(Piece::Line { bytes, .. }) = piece else {
+            return Err(refused(&first.path, "the first line is no entry"));
         };
-        if let Some(format) = line::foreign_format(bytes) {
-            return Err(
-                self.refused(&first.path, &format!("the trail has format {format}, and this is format 1"))
-            );
+        if let Some(start) = line::foreign_start(bytes) {
+            let reason = format!("the trail has format {}, and this is format 1", start.format);
+            return Err(refused(&first.path, &reason));
         }
         let line = match Line::recognise(bytes) {
             Ok(line) if line.holds() => line,
-            _ => return Err(self.refused(&first.path, "the first line does not verify")),
+            _ => return Err(refused(&first.path, "the first line does not verify")),
         };
         if line.seq != 0 {
-            return Err(self.refused(
-                &first.path,
-                &format!(
-                    "the trail begins with seq {} and not with 0: files before this one are missing",
-                    line.seq
-                ),
-            ));
+            let reason = format!("the trail begins with seq {}: files before this one are missing", line.seq);
+            return Err(refused(&first.path, &reason));
         }
-        let text = |name: &str| match line.detail(name) {
-            Some(Value::String(text)) => text.to_str().and_then(|text| text.parse::<TrailId>().ok()),
+        let id = match line.detail("trail_id") {
+            Some(Value::String(text)) => text.to_str().and_then(|text| text.parse().ok()),
             _ => None,
         };
-        let Some(id) = text("trail_id").filter(|_| line.is("audit_started")) else {
-            return Err(self.refused(&first.path, "the first entry is no `audit_started` with a `trail_id`"));
+        let Some(trail_id) = id.filter(|_| line.is("audit_started")) else {
+            return Err(refused(directory, "the first entry is no `audit_started` with a `trail_id`"));
         };
-        let found = line.stated.length();
-        if let Some(asked) = self.settings.hash_length.filter(|asked| *asked != found) {
-            return Err(Error::HashLength { path: self.settings.directory.clone(), found, asked });
-        }
-        if let Some(Value::Number(days)) = line.detail("min_retention_days") {
-            let days = days.parse().unwrap_or(0);
-            self.settings.min_retention_days = self.settings.min_retention_days.max(days);
-        }
-        self.id = id;
-        self.length = found;
-        Ok(())
-    }
-
-    /// The entries that a run begins with.
-    fn record_start(&mut self, resumed_from: Option<ResumedFrom>) -> Result<(), Error> {
-        let time = self.now()?;
-        let started = Started {
-            format: FORMAT,
-            trail_id: self.id.to_string(),
-            hash_length: self.length.digits(),
-            service: self.settings.service.as_deref(),
-            version: self.settings.version.as_deref(),
-            host: host(),
-            pid: std::process::id(),
-            min_retention_days: self.settings.min_retention_days,
-            resumed_from,
-            adopted: None,
+        let min_retention_days = match line.detail("min_retention_days") {
+            Some(Value::Number(days)) => days.parse().unwrap_or(0),
+            _ => 0,
         };
-        let draft = own_draft("audit_started", &started);
-        self.record(draft, time)?;
-        let recovered = self.unrecorded()?;
-        for (_, found) in &recovered {
-            let draft = own_draft("audit_recovered", found);
-            self.record(draft, time)?;
-        }
-        self.write()?;
-        self.sync()?;
-        for (path, found) in &recovered {
-            let kept = self.settings.directory.join(&found.kept_as);
-            std::fs::rename(path, &kept).map_err(Error::io("rename", path))?;
-        }
-        Ok(())
+        Ok(Self { trail_id, length: line.stated.length(), min_retention_days })
     }
+}
 
-    /// Torn bytes that were set aside, by this open or by one that did not live to record them.
-    fn unrecorded(&self) -> Result<Vec<(PathBuf, Recovered)>, Error> {
-        let directory = &self.settings.directory;
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(directory).map_err(Error::io("list", directory))? {
-            let Ok(name) = entry.map_err(Error::io("list", directory))?.file_name().into_string() else {
-                continue;
-            };
-            let Some((file, offset)) = name.strip_suffix(UNRECORDED).and_then(|stem| stem.rsplit_once('.'))
-            else {
-                continue;
-            };
-            let Ok(offset) = offset.parse() else { continue };
-            let path = directory.join(&name);
-            let (length, sha256) = hash_file(&path)?;
-            let kept_as = free_name(directory, &format!("{file}.{offset}"));
-            found.push((path, Recovered { file: file.to_owned(), offset, length, sha256, kept_as }));
-        }
-        found.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(found)
-    }
+/// Where the trail ends.
+struct End {
+    /// The newest file with a whole line, how it ends, and that line.
+    last: Option<(TrailFile, Ending, Vec<u8>)>,
+    torn: Option<(TrailFile, Ending)>,
+}
 
-    fn refused(&self, path: &Path, reason: &str) -> Error {
-        Error::Refused { path: path.to_owned(), reason: reason.to_owned() }
+fn find_end(directory: &Path, files: &[TrailFile]) -> Result<End, Error> {
+    let mut end = End { last: None, torn: None };
+    for (at, file) in files.iter().enumerate().rev() {
+        let mut opened = file.open()?;
+        let mut ending =
+            Ending::read(&mut opened, file.length, MAX_LINE).map_err(Error::io("read", &file.path))?;
+        let last = ending.last_line.as_mut().map(|(_, bytes)| std::mem::take(bytes));
+        if ending.rest < ending.length {
+            // A new file is begun only when the one before it is whole, so a crash tears the newest alone.
+            if at + 1 == files.len() {
+                end.torn = Some((file.clone(), ending.clone()));
+            } else if last.is_none() {
+                return Err(refused(directory, "a file that is not the newest has no whole line"));
+            }
+        }
+        if let Some(last) = last {
+            end.last = Some((file.clone(), ending, last));
+            break;
+        }
     }
+    Ok(end)
+}
+
+/// Holds the trail's last whole line against its head.
+fn check_head(directory: &Path, head: &Head, last: Option<&Line<'_>>) -> Result<Option<Lost>, Error> {
+    let refuse = |reason: String| Err(refused(directory, &reason));
+    let next = last.map_or(0, |line| line.seq + 1);
+    for mark in [&head.synced, &head.written].into_iter().flatten() {
+        if last.is_some_and(|line| line.seq == mark.seq && line.stated.to_string() != mark.hash) {
+            return refuse(format!("the entry {} is not the one that the head names", mark.seq));
+        }
+    }
+    let Some(written) = head.written.as_ref().filter(|mark| mark.seq >= next) else { return Ok(None) };
+    let ends = match next.checked_sub(1) {
+        Some(seq) => format!("ends with seq {seq}"),
+        None => "has no entries".to_owned(),
+    };
+    if let Some(synced) = head.synced.as_ref().filter(|mark| mark.seq >= next) {
+        return refuse(format!(
+            "the trail {ends}, and seq {} was on the device: its end was cut off",
+            synced.seq
+        ));
+    }
+    if head.boot_id.is_none() || head.boot_id == boot::id() {
+        return refuse(format!(
+            "the trail {ends}, and seq {} was acknowledged since the machine was started: its end was cut off",
+            written.seq
+        ));
+    }
+    Ok(Some(Lost { lost_from: next, lost_to: written.seq, head_hash: written.hash.clone() }))
+}
+
+fn refuse_tool_logs(directory: &Path) -> Result<(), Error> {
+    if directory.is_dir() && directory::writer(&directory::list(directory)?)? == Wrote::Tool {
+        return Err(refused(
+            directory,
+            "the directory holds logs of the Python tool, which can be verified and reported but not continued",
+        ));
+    }
+    Ok(())
+}
+
+fn new_id(directory: &Path) -> Result<TrailId, Error> {
+    let mut bits = [0; 16];
+    getrandom::fill(&mut bits)
+        .map_err(|error| Error::io("draw the random id of", directory)(std::io::Error::other(error)))?;
+    Ok(TrailId::new(bits))
+}
+
+fn refused(path: &Path, reason: &str) -> Error {
+    Error::Refused { path: path.to_owned(), reason: reason.to_owned() }
 }
 
 /// A draft of the log's own, with the members of `details`.
 fn own_draft(event_type: &'static str, details: &impl Serialize) -> Draft {
     let mut draft = Draft::from_origin(event_type, Origin::Log);
-    match canonical::to_value(details, crate::draft::MAX_VALUE_LEVELS + 1) {
-        Ok(Value::Object(members)) => {
-            for (name, value) in &members {
-                draft.put(&name.to_string_lossy(), value);
-            }
-            draft
-        }
-        // Own types serialise to objects.
-        _ => draft,
-    }
-}
-
-/// Takes the lock of the one writer.
-fn take_lock(directory: &Path, access: Access) -> Result<File, Error> {
-    let path = directory.join(LOCK);
-    loop {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        access.on_create(&mut options);
-        let file = match std::fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                options.open(&path).map_err(Error::io("create", &path))?
-            }
-            _ => open_regular(&path, &mut options)?.0,
-        };
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::Locked { path: directory.to_owned(), lock: path });
-            }
-            Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
-        }
-        // A lock on a file that is no longer under its name keeps nobody out.
-        if same_file(&file, &path).map_err(Error::io("lock", &path))? {
-            return Ok(file);
+    // Own types serialise to objects.
+    if let Ok(Value::Object(members)) = canonical::to_value(details, MAX_VALUE_LEVELS + 1) {
+        for (name, value) in &members {
+            draft.put(&name.to_string_lossy(), value);
         }
     }
-}
-
-#[cfg(unix)]
-fn same_file(file: &File, path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-
-    let held = file.metadata()?;
-    match std::fs::symlink_metadata(path) {
-        Ok(named) => Ok((held.dev(), held.ino()) == (named.dev(), named.ino())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(not(unix))]
-fn same_file(_: &File, path: &Path) -> io::Result<bool> {
-    path.try_exists()
-}
-
-/// Makes names in a directory durable.
-fn sync_directory(directory: &Path) -> Result<(), Error> {
-    #[cfg(unix)]
-    File::open(directory).and_then(|opened| opened.sync_all()).map_err(Error::io("sync", directory))?;
-    #[cfg(not(unix))]
-    let _: &Path = directory;
-    Ok(())
-}
-
-fn hash_file(path: &Path) -> Result<(u64, String), Error> {
-    let (mut file, _) = open_regular(path, OpenOptions::new().read(true))?;
-    let mut sha256 = Sha256::new();
-    let mut block = vec![0; 1 << 16];
-    let mut length = 0;
-    loop {
-        let read = file.read(&mut block).map_err(Error::io("read", path))?;
-        if read == 0 {
-            return Ok((length, Digest::new(sha256.finalize().into(), HashLength::Full).to_string()));
-        }
-        sha256.update(&block[..read]);
-        length += read as u64;
-    }
-}
-
-/// A name for torn bytes that no earlier recovery took.
-fn free_name(directory: &Path, stem: &str) -> String {
-    let plain = format!("{stem}{TORN}");
-    let mut name = plain.clone();
-    let mut number = 2;
-    while directory.join(&name).symlink_metadata().is_ok() {
-        name = format!("{stem}.{number}{TORN}");
-        number += 1;
-    }
-    name
+    draft
 }
 
 #[cfg(unix)]

@@ -6,19 +6,23 @@ use std::{
 };
 
 /// From the bottom up. A module may use those before it, and no others.
-const ORDER: [&[&str]; 15] = [
-    &["escape", "digest", "timestamp", "redaction", "lines", "receipt"],
+const ORDER: [&[&str]; 18] = [
+    &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot"],
     &["canonical"],
     &["members", "line"],
     // `Error` carries a whole verification, so it belongs to what verification is made of.
-    &["access", "error", "segment", "directory", "verify"],
+    &["access", "error", "regular", "ending", "head", "directory", "verify"],
     &["report"],
     // From here on: the write side.
     &["draft"],
     &["entry", "cut"],
-    &["settings"],
-    &["trail"],
-    &["log", "builder"],
+    &["chain", "batch", "health"],
+    &["lock"],
+    &["segment", "settings"],
+    &["writer"],
+    &["torn", "adopt"],
+    // Opening a trail gives what commits to it, and both speak of the log's settings and errors.
+    &["commit", "trail", "log", "builder"],
     &["json", "not_recorded", "global"],
     &["fields", "outcome"],
     &["layer"],

@@ -19,9 +19,10 @@ fn the_example_of_the_format_verifies() {
     let example = block(&manual("format.md"), "json");
     fs::write(directory.path().join("audit-2026-11-24.jsonl"), &example).expect("written");
 
-    let verified = kling_audit::verify(directory.path()).expect("intact");
+    let verification = kling_audit::Verifier::new(directory.path()).without_head().run().expect("readable");
 
-    assert_eq!(verified.entries(), 3);
+    assert_eq!(verification.verdict(), kling_audit::Verdict::Intact, "{verification}");
+    assert_eq!(verification.entries(), 3);
 }
 
 #[cfg(unix)]

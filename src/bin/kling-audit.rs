@@ -34,6 +34,10 @@ enum Command {
     ///
     /// Exit code 0: intact, 1: tampered, 2: could not look, 3: unverifiable. Of several paths the worst counts.
     Verify(Verify),
+    /// Give up a trail that can't be gone on with: seal it, and begin a new one that tells of it.
+    ///
+    /// What is there is moved to DIR/sealed/TRAIL_ID/, unchanged.
+    Adopt(Adopt),
     /// Report what trails say about the last days, and whether to believe it.
     ///
     /// Exit codes as those of verify: a report is worth what its trail is.
@@ -82,6 +86,21 @@ struct Verify {
     /// Record the verification itself in each trail, as `audit_verified`.
     #[arg(long)]
     record: bool,
+    /// This is a copy: don't ask for the head, nor whether the end is there.
+    #[arg(long, conflicts_with = "record")]
+    no_head: bool,
+}
+
+#[derive(clap::Args)]
+struct Adopt {
+    /// The trail's directory.
+    dir: PathBuf,
+    /// Who gives it up.
+    #[arg(long)]
+    actor: String,
+    /// Why.
+    #[arg(long)]
+    reason: String,
 }
 
 #[derive(clap::Args)]
@@ -95,6 +114,9 @@ struct Report {
     /// Print JSON: an object, or an array for several directories.
     #[arg(long)]
     json: bool,
+    /// This is a copy: don't ask for the head, nor whether the end is there.
+    #[arg(long)]
+    no_head: bool,
 }
 
 /// Why a command could not be carried out.
@@ -117,6 +139,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Append(arguments) => append(arguments),
         Command::Verify(arguments) => verify(&arguments),
+        Command::Adopt(arguments) => adopt(&arguments),
         Command::Report(arguments) => report(&arguments),
     };
     done.unwrap_or_else(|failure| {
@@ -174,7 +197,7 @@ fn append_lines(log: &AuditLog) -> Result<(), Failure> {
 /// Reads a line without its newline; `false` at the end. Lines beyond all reason are refused before they fill the
 /// memory.
 fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
-    const LIMIT: u64 = 64 << 20;
+    const LIMIT: u64 = 4 << 20;
     let read = io::Read::take(&mut *input, LIMIT).read_until(b'\n', line)?;
     if read as u64 == LIMIT && line.last() != Some(&b'\n') {
         return Err(io::Error::other(format!("a line has more than {LIMIT} bytes")));
@@ -193,7 +216,11 @@ fn verify(arguments: &Verify) -> Outcome {
     let mut verifications = Vec::new();
     let mut worst = 0;
     for path in &arguments.paths {
-        let verification = match Verifier::new(path).run() {
+        let mut verifier = Verifier::new(path);
+        if arguments.no_head {
+            verifier = verifier.without_head();
+        }
+        let verification = match verifier.run() {
             Ok(verification) => verification,
             Err(error) => {
                 complain(&error.into());
@@ -221,7 +248,8 @@ fn verify(arguments: &Verify) -> Outcome {
 
 /// Records a verification in the trail that was verified.
 fn record(path: &Path, verification: &Verification) -> Result<(), Failure> {
-    let refuse = |reason| Failure::Usage(format!("record the verification in {}: {reason}", path.display()));
+    let refuse =
+        |reason| Failure::Usage(format!("record the verification in {:?}: {reason}", path.to_string_lossy()));
     if !path.is_dir() {
         return Err(refuse("not a directory, and a verification is recorded in its trail"));
     }
@@ -244,11 +272,23 @@ fn user() -> String {
         .unwrap_or_else(|| "unknown".to_owned())
 }
 
+fn adopt(arguments: &Adopt) -> Outcome {
+    let log = AuditLog::builder(&arguments.dir).adopt(&arguments.actor, &arguments.reason)?;
+    let trail_id = log.trail_id();
+    log.close()?;
+    print(&format!("the new trail is {trail_id}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn report(arguments: &Report) -> Outcome {
     let mut reports = Vec::new();
     let mut worst = 0;
     for directory in &arguments.dirs {
-        match Reporter::new(directory).days(arguments.days).run() {
+        let mut reporter = Reporter::new(directory).days(arguments.days);
+        if arguments.no_head {
+            reporter = reporter.without_head();
+        }
+        match reporter.run() {
             Ok(report) => {
                 if !arguments.json {
                     print(&report.to_string())?;

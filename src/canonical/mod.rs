@@ -5,6 +5,7 @@
 //! multiple of its size. Does not know what an entry, a hash or a file is.
 
 mod float;
+mod member;
 mod name;
 mod parse;
 mod plain;
@@ -17,6 +18,7 @@ mod text;
 mod value;
 mod write;
 
+pub(crate) use member::{MemberTexts, string_text};
 pub(crate) use parse::{parse, parse_tool};
 pub(crate) use recognise::{Malformed, Recogniser, decode};
 pub(crate) use serialize::to_value;

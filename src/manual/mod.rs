@@ -1,10 +1,13 @@
-//! The manual: what is on disk, what a receipt promises, what a trail proves.
+//! The manual: what is on disk, what a receipt promises, what a report says, what a trail proves.
 
 #[doc = include_str!("format.md")]
 pub mod format {}
 
 #[doc = include_str!("durability.md")]
 pub mod durability {}
+
+#[doc = include_str!("report.md")]
+pub mod report {}
 
 #[doc = include_str!("trust.md")]
 pub mod trust {}

@@ -1,7 +1,8 @@
 //! Where the chain stands while it is checked, and what the next line may be.
 //!
 //! One edit must give one finding. So the walk remembers which numbers a jump left out, lets the lines that come
-//! late fill them, and knows both hashes that may follow a line whose own hash is wrong. Pure.
+//! late fill them, and knows both hashes that may follow a line whose own hash is wrong. What an odd line displaced
+//! is kept until the next lines show whether it was inserted, moved, or stands in the place of another. Pure.
 
 use super::FindingKind;
 use crate::{digest::Link, line::Line, timestamp::Timestamp};
@@ -18,6 +19,10 @@ struct Cursor {
     links: [Link; 2],
     /// The last believable time.
     time: Option<Timestamp>,
+    /// The last line was a finding: what follows it may be what followed the true one.
+    excused: bool,
+    /// An odd line was found here, which may stand in the place of others: any later number may go on from here.
+    lenient: bool,
 }
 
 /// A line that is out of its place.
@@ -28,11 +33,25 @@ pub(super) struct Break {
     pub(super) found: String,
 }
 
+/// Where a line turned out to stand.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It goes on from what came before.
+    InPlace,
+    /// It comes late; the finding was made where it is missing.
+    Late,
+    /// It is a finding.
+    Broken(Break),
+}
+
 /// The chain as far as it was followed.
 #[derive(Debug)]
 pub(super) struct Course {
     main: Cursor,
-    /// After a line that came late or twice: what would follow it.
+    /// What `main` was one line ago.
+    before: Cursor,
+    /// Another place from which it may go on: after lines that came late or twice, or where an odd line was put in
+    /// between.
     side: Option<Cursor>,
     /// Numbers that were jumped over and may still come.
     left_out: Vec<(u64, u64)>,
@@ -46,7 +65,17 @@ impl Cursor {
             seqs: [line.seq.saturating_add(1); 2],
             links: [Link::Hash(line.stated); 2],
             time: Some(line.time),
+            excused: false,
+            lenient: false,
         }
+    }
+
+    fn excused_after(line: &Line<'_>) -> Self {
+        Self { excused: true, ..Self::after(line) }
+    }
+
+    fn next(&self) -> u64 {
+        self.seqs[0]
     }
 
     fn expects(&self, line: &Line<'_>) -> bool {
@@ -57,41 +86,49 @@ impl Cursor {
         self.links.contains(&line.previous)
     }
 
+    fn precedes(&self, line: &Line<'_>) -> bool {
+        self.expects(line) && self.links_to(line)
+    }
+
     /// Goes past `line`; a break if its time is before the last one's.
-    fn pass(&mut self, line: &Line<'_>) -> Option<Break> {
-        let last = self.time;
-        *self = Self::after(line);
-        match last {
-            Some(last) if line.time < last && !line.is("audit_clock_stepped") => Some(Break {
-                kind: FindingKind::ClockWentBack,
-                expected: format!("{last} or later"),
-                found: line.time.to_string(),
-            }),
-            _ => None,
+    fn pass(&mut self, line: &Line<'_>) -> Step {
+        let before = std::mem::replace(self, Self::after(line));
+        match before.time {
+            Some(last) if !before.excused && line.time < last && !line.is("audit_clock_stepped") => {
+                self.excused = true;
+                Step::Broken(Break {
+                    kind: FindingKind::ClockWentBack,
+                    expected: format!("{last} or later"),
+                    found: line.time.to_string(),
+                })
+            }
+            _ => Step::InPlace,
         }
     }
 
     /// Goes past a line that has not the hash it states: its number and time may be wrong too.
     fn pass_damaged(&mut self, line: &Line<'_>) {
-        let in_place = if self.expects(line) { line.seq } else { self.seqs[0] };
+        let in_place = if self.expects(line) { line.seq } else { self.next() };
         self.seqs = [in_place.saturating_add(1), line.seq.saturating_add(1)];
         self.links = [Link::Hash(line.stated), Link::Hash(line.computed)];
+        self.lenient = false;
     }
 
-    fn broken_chain(&self, line: &Line<'_>) -> Break {
-        Break {
+    fn broken_chain(&self, line: &Line<'_>) -> Step {
+        Step::Broken(Break {
             kind: FindingKind::ChainBroken,
             expected: self.links[0].to_string(),
             found: line.previous.to_string(),
-        }
+        })
     }
 }
 
 impl Course {
     /// A course from the first entry of a trail.
     pub(super) fn from_genesis() -> Self {
-        let main = Cursor { seqs: [0; 2], links: [Link::Genesis; 2], time: None };
-        Self { main, side: None, left_out: Vec::new(), trusting: false }
+        let main =
+            Cursor { seqs: [0; 2], links: [Link::Genesis; 2], time: None, excused: false, lenient: false };
+        Self { main, before: main, side: None, left_out: Vec::new(), trusting: false }
     }
 
     /// A course from wherever the first line stands.
@@ -99,83 +136,168 @@ impl Course {
         Self { trusting: true, ..Self::from_genesis() }
     }
 
+    /// The number after the furthest entry in its place.
+    pub(super) fn next(&self) -> u64 {
+        self.main.next().max(self.main.seqs[1])
+    }
+
+    /// Whether an entry with that number and predecessor would go on from here.
+    pub(super) fn leads_to(&self, seq: Option<u64>, previous: &Link) -> bool {
+        self.trusting
+            || seq.is_none_or(|seq| self.main.seqs.contains(&seq)) && self.main.links.contains(previous)
+    }
+
     /// Takes the next line's place on trust, since the line before it can't be read.
     pub(super) fn trust_next(&mut self) {
         self.trusting = true;
     }
 
+    /// Learns that the last line is a finding for something else than its place: who altered it broke the link to
+    /// it, too.
+    pub(super) fn excuse_next(&mut self) {
+        match &mut self.side {
+            Some(side) => side.excused = true,
+            None => {
+                self.main.excused = true;
+                // If that line was inserted, the true one follows.
+                self.side = Some(self.before);
+            }
+        }
+    }
+
     /// Follows a line that has not the hash it states, which is a finding already.
     pub(super) fn follow_damaged(&mut self, line: &Line<'_>) {
-        self.trusting = false;
-        let late = self.left_out.iter().any(|&(from, to)| (from..=to).contains(&line.seq));
-        if !self.main.expects(line) && late {
-            self.fill(line.seq);
-            self.side.get_or_insert(Cursor { seqs: [line.seq; 2], ..self.main }).pass_damaged(line);
+        if std::mem::take(&mut self.trusting) {
+            self.main.pass_damaged(line);
             return;
         }
-        match &mut self.side {
-            Some(side) if !self.main.expects(line) && side.expects(line) => side.pass_damaged(line),
-            _ => self.main.pass_damaged(line),
+        // A link tells a line's place better than a number, which is one damaged digit away from another.
+        let fits: [fn(&Cursor, &Line<'_>) -> bool; 3] = [Cursor::precedes, Cursor::links_to, Cursor::expects];
+        for fits in fits {
+            if fits(&self.main, line) {
+                self.main.pass_damaged(line);
+                self.side = None;
+                return;
+            }
+            if let Some(side) = self.side.as_mut().filter(|side| fits(side, line)) {
+                let seq = side.next();
+                side.pass_damaged(line);
+                self.fill(seq);
+                return;
+            }
         }
+        if self.is_left_out(line.seq) {
+            self.fill(line.seq);
+            self.side = Some(Cursor { seqs: [line.seq; 2], ..self.main });
+        }
+        self.side.as_mut().unwrap_or(&mut self.main).pass_damaged(line);
     }
 
     /// Follows a line that holds.
-    pub(super) fn follow(&mut self, line: &Line<'_>) -> Option<Break> {
+    pub(super) fn follow(&mut self, line: &Line<'_>) -> Step {
         if std::mem::take(&mut self.trusting) {
             return self.follow_on_trust(line);
         }
-        if self.main.expects(line) {
-            if self.main.links_to(line) {
-                return self.main.pass(line);
+        if self.main.precedes(line) {
+            self.before = self.main;
+            self.side = None;
+            let step = self.main.pass(line);
+            if step != Step::InPlace {
+                self.excuse_next();
             }
-            if self.side.is_some_and(|side| side.expects(line) && side.links_to(line)) {
+            return step;
+        }
+        if let Some(side) = self.side.as_mut().filter(|side| side.precedes(line)) {
+            // A line that was displaced by the one before it was not moved by itself.
+            let late = side.lenient && line.seq < self.main.next();
+            let step = match side.pass(line) {
+                Step::InPlace if late => Step::Late,
+                step => step,
+            };
+            if self.main.expects(line) {
                 // What stood in its place before was inserted, and named at the line after it.
+                self.main = *side;
+                self.side = None;
+            }
+            self.fill(line.seq);
+            return step;
+        }
+        if self.main.expects(line) {
+            if self.main.excused {
                 self.main = Cursor::after(line);
                 self.side = None;
-                return None;
+                return Step::InPlace;
             }
-            let found = self.main.broken_chain(line);
-            self.main = Cursor::after(line);
-            return Some(found);
+            let step = self.main.broken_chain(line);
+            // If this line was inserted, the true one follows.
+            self.side = Some(std::mem::replace(&mut self.main, Cursor::excused_after(line)));
+            return step;
         }
-        if let Some(side) = self.side.as_mut().filter(|side| side.expects(line)) {
-            let found = if side.links_to(line) { None } else { Some(side.broken_chain(line)) };
-            *side = Cursor::after(line);
-            self.fill(line.seq);
-            return found;
+        if self.main.lenient && line.seq > self.main.next() {
+            self.leave_out(self.main.next(), line.seq - 1);
+            self.main = Cursor::after(line);
+            self.side = None;
+            return Step::InPlace;
+        }
+        if let Some(side) = &mut self.side {
+            let replaced = side.lenient && (side.next()..self.main.next()).contains(&line.seq);
+            if replaced || side.expects(line) {
+                let step = if replaced || side.excused { Step::InPlace } else { side.broken_chain(line) };
+                *side = Cursor { excused: step != Step::InPlace, ..Cursor::after(line) };
+                self.fill(line.seq);
+                return step;
+            }
         }
         if self.is_left_out(line.seq) {
             // Late lines fill what a jump left out; among them, too, entries can have been removed.
-            let jumped = self.side.filter(|side| line.seq > side.seqs[0] && self.is_left_out(side.seqs[0]));
+            let jumped = self.side.filter(|side| line.seq > side.next() && self.is_left_out(side.next()));
             self.fill(line.seq);
             self.side = Some(Cursor::after(line));
-            return jumped.map(|side| gap(side.seqs[0], line));
+            return jumped.map_or(Step::Late, |side| gap(side.next(), line));
         }
-        let expected = self.main.seqs[0];
+        let expected = self.main.next();
         if line.seq > expected {
+            // Either lines are gone, or this one does not belong here and the true one follows.
             self.leave_out(expected, line.seq - 1);
-            self.main = Cursor::after(line);
+            let displaced = std::mem::replace(&mut self.main, Cursor::after(line));
+            self.side = Some(Cursor { lenient: true, ..displaced });
         } else {
             self.side = Some(Cursor::after(line));
+            self.main.lenient = true;
         }
-        Some(gap(expected, line))
+        gap(expected, line)
     }
 
-    fn follow_on_trust(&mut self, line: &Line<'_>) -> Option<Break> {
+    fn follow_on_trust(&mut self, line: &Line<'_>) -> Step {
         if line.seq == 0 && line.previous != Link::Genesis {
-            self.main = Cursor::after(line);
-            return Some(Break {
+            self.main = Cursor::excused_after(line);
+            return Step::Broken(Break {
                 kind: FindingKind::ChainBroken,
                 expected: Link::Genesis.to_string(),
                 found: line.previous.to_string(),
             });
         }
-        let next = |cursor: &Cursor| [cursor.seqs[0], cursor.seqs[0].saturating_add(1)].contains(&line.seq);
+        // What could not be read was one line, or two in one, or a part of nothing.
+        let near = |cursor: &Cursor| (0..=2).contains(&line.seq.wrapping_sub(cursor.next()));
+        let next = self.main.next();
         match &mut self.side {
-            Some(side) if !next(&self.main) && next(side) => *side = Cursor::after(line),
-            _ => self.main = Cursor::after(line),
+            _ if near(&self.main) || self.main.time.is_none() => self.main = Cursor::after(line),
+            Some(side) if near(side) => {
+                *side = Cursor::after(line);
+                self.fill(line.seq);
+            }
+            _ if line.seq < next => {
+                self.main.lenient = true;
+                self.side = Some(Cursor::after(line));
+                self.fill(line.seq);
+            }
+            _ => {
+                self.leave_out(next, line.seq - 1);
+                let displaced = std::mem::replace(&mut self.main, Cursor::after(line));
+                self.side = Some(Cursor { lenient: true, ..displaced });
+            }
         }
-        None
+        Step::InPlace
     }
 
     fn is_left_out(&self, seq: u64) -> bool {
@@ -204,6 +326,10 @@ impl Course {
     }
 }
 
-fn gap(expected: u64, line: &Line<'_>) -> Break {
-    Break { kind: FindingKind::SequenceGap, expected: expected.to_string(), found: line.seq.to_string() }
+fn gap(expected: u64, line: &Line<'_>) -> Step {
+    Step::Broken(Break {
+        kind: FindingKind::SequenceGap,
+        expected: expected.to_string(),
+        found: line.seq.to_string(),
+    })
 }

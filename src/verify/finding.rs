@@ -46,6 +46,10 @@ pub enum FindingKind {
     ClockWentBack,
     /// What should come before this file is not there.
     MissingFile,
+    /// The trail ends before the entry that its head names.
+    Truncated,
+    /// The trail has no head that can be read, so that nobody can tell whether its end is there.
+    HeadMissing,
 }
 
 impl FindingKind {
@@ -60,6 +64,8 @@ impl FindingKind {
             Self::WrongFile => "wrong_file",
             Self::ClockWentBack => "clock_went_back",
             Self::MissingFile => "missing_file",
+            Self::Truncated => "truncated",
+            Self::HeadMissing => "head_missing",
         }
     }
 }

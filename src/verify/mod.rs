@@ -4,9 +4,11 @@
 //! is bounded, whatever the bytes are.
 
 mod cursor;
+mod ending;
 mod finding;
 mod native;
 mod notice;
+mod sealed;
 mod tool;
 mod verification;
 mod walk;
@@ -24,6 +26,7 @@ use crate::{
     access,
     directory::{self, TrailFile, Writer},
     error::Error,
+    head::Found,
 };
 
 /// Verifies the trail at `path`: a directory, or one file of a trail. `Ok` only if it is intact.
@@ -57,12 +60,28 @@ pub fn verify(path: impl AsRef<Path>) -> Result<Verified, Error> {
 #[must_use = "nothing is verified before `run`"]
 pub struct Verifier {
     path: PathBuf,
+    head: HeadPolicy,
+}
+
+/// Whether a trail must have a head.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum HeadPolicy {
+    #[default]
+    Required,
+    /// This is a copy, which may have none.
+    Unasked,
 }
 
 impl Verifier {
     /// Prepares to verify the trail at `path`: a directory, or one file of a trail.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned() }
+        Self { path: path.as_ref().to_owned(), head: HeadPolicy::default() }
+    }
+
+    /// Says that this is a copy of a trail, which need not have a head: whether its end is there is then not asked.
+    pub fn without_head(mut self) -> Self {
+        self.head = HeadPolicy::Unasked;
+        self
     }
 
     /// Verifies.
@@ -73,11 +92,23 @@ impl Verifier {
     pub fn run(&self) -> Result<Verification, Error> {
         let directory = std::fs::metadata(&self.path).map_err(Error::io("open", &self.path))?.is_dir();
         if directory {
+            // What is acknowledged when the head is read stands in the files when they are listed.
+            let head = self.head.read(&self.path)?;
             let files = directory::list(&self.path)?;
-            verify_files(&self.path, &files, Extent::Whole, &mut |_| {})
+            verify_files(&self.path, &files, Extent::Whole, head, &mut |_| {})
         } else {
             let file = TrailFile::alone(&self.path)?;
-            verify_files(&self.path, &[file], Extent::File, &mut |_| {})
+            verify_files(&self.path, &[file], Extent::File, None, &mut |_| {})
+        }
+    }
+}
+
+impl HeadPolicy {
+    /// The head of the trail in `directory`, where one is asked for.
+    pub(crate) fn read(self, directory: &Path) -> Result<Option<Found>, Error> {
+        match self {
+            Self::Required => Found::read(directory).map(Some),
+            Self::Unasked => Ok(None),
         }
     }
 }
@@ -98,26 +129,31 @@ pub(crate) fn verify_files(
     path: &Path,
     files: &[TrailFile],
     extent: Extent,
+    head: Option<Found>,
     observe: &mut dyn FnMut(Said<'_>),
 ) -> Result<Verification, Error> {
     let mut seen = Seen::default();
+    let has_head = matches!(head, Some(Found::Head(_)));
     let writer = directory::writer(files)?;
     match writer {
         Writer::Native => {
             note_permissions(path, files, extent, &mut seen)?;
-            let mut rule = match extent {
+            let rule = match extent {
                 Extent::Whole => Native::whole(),
                 Extent::Newest => Native::part(),
                 Extent::File => Native::file(),
             };
+            let mut rule = rule.until(head);
             walk::walk(files, &mut rule, &mut seen, observe)?;
+            let last_file = files.last().map_or(crate::head::NAME, |file| &file.name);
+            rule.conclude(last_file, &mut seen);
         }
         Writer::Tool => {
             let mut rule = if extent == Extent::Whole { Tool::whole() } else { Tool::part() };
             walk::walk(files, &mut rule, &mut seen, observe)?;
         }
     }
-    Ok(conclude(path, files, extent, writer, seen))
+    Ok(conclude(path, files, (extent, has_head), writer, seen))
 }
 
 fn note_permissions(path: &Path, files: &[TrailFile], extent: Extent, seen: &mut Seen) -> Result<(), Error> {
@@ -134,8 +170,14 @@ fn note_permissions(path: &Path, files: &[TrailFile], extent: Extent, seen: &mut
     files.iter().try_for_each(|file| look(&file.name, &file.path))
 }
 
-fn conclude(path: &Path, files: &[TrailFile], extent: Extent, writer: Writer, seen: Seen) -> Verification {
-    let (verdict, basis) = judge(extent, writer, &seen);
+fn conclude(
+    path: &Path,
+    files: &[TrailFile],
+    asked: (Extent, bool),
+    writer: Writer,
+    seen: Seen,
+) -> Verification {
+    let (verdict, basis) = judge(asked, writer, &seen);
     Verification {
         path: path.to_owned(),
         verdict,
@@ -151,7 +193,7 @@ fn conclude(path: &Path, files: &[TrailFile], extent: Extent, writer: Writer, se
     }
 }
 
-fn judge(extent: Extent, writer: Writer, seen: &Seen) -> (Verdict, String) {
+fn judge((extent, has_head): (Extent, bool), writer: Writer, seen: &Seen) -> (Verdict, String) {
     if seen.findings_total > 0 {
         return (Verdict::Tampered, count(seen.findings_total, "finding", "findings"));
     }
@@ -162,10 +204,11 @@ fn judge(extent: Extent, writer: Writer, seen: &Seen) -> (Verdict, String) {
         return (Verdict::Unverifiable, "there are no entries".to_owned());
     }
     let by = match writer {
-        Writer::Native => "by the chain only: who owns the directory could have rewritten it, or cut its end",
+        Writer::Native if has_head => "by the chain and its head: the directory's owner could rewrite both",
+        Writer::Native => "by the chain alone: the directory's owner could rewrite it or cut its end",
         Writer::Tool => {
-            "by the Python tool's chain of 64-bit hashes only: who owns the directory could have rewritten it, or \
-             cut its end"
+            "by the Python tool's chain of 64-bit hashes alone: the directory's owner could rewrite it or cut its \
+             end"
         }
     };
     let where_from = match extent {

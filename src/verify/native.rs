@@ -3,14 +3,21 @@
 use chrono::NaiveDate;
 
 use super::{
-    FindingKind,
-    cursor::{Break, Course},
+    FindingKind, Notice,
+    cursor::{Break, Course, Step},
+    ending::End,
+    sealed,
     walk::{At, NoEntry, Rule, Said, Seen},
 };
 use crate::{
     canonical::{Malformed, Value},
     digest::HashLength,
+    directory::TrailFile,
+    ending::hash_from,
+    error::Error,
+    head::Found,
     line::{self, Line, MAX_LINE},
+    lines::Piece,
 };
 
 /// Checks lines of format 1.
@@ -22,12 +29,59 @@ pub(super) struct Native {
     misplaced: Option<(String, NaiveDate)>,
     /// Whether a file's name must be that of a day.
     labelled: bool,
+    /// What the end is held against.
+    end: End,
+    /// Lines at the end that are no entries.
+    malformed: u64,
 }
 
 impl Native {
     /// For the files of a trail, from its first entry on.
     pub(super) fn whole() -> Self {
-        Self { course: Course::from_genesis(), length: None, misplaced: None, labelled: true }
+        Self {
+            course: Course::from_genesis(),
+            length: None,
+            misplaced: None,
+            labelled: true,
+            end: End::Unasked,
+            malformed: 0,
+        }
+    }
+
+    /// Holds the end against what was found of a head.
+    pub(super) fn until(self, head: Option<Found>) -> Self {
+        Self { end: End::of(head), ..self }
+    }
+
+    /// The walk is over.
+    pub(super) fn conclude(self, last_file: &str, seen: &mut Seen) {
+        if seen.stopped.is_none() {
+            // A line that is no entry may have been one, or two that were joined.
+            let slack = if self.malformed > 0 { self.malformed + 1 } else { 0 };
+            self.end.conclude(self.course.next().saturating_add(slack), last_file, seen);
+        }
+    }
+
+    /// Entries of the log itself that say something about the trail.
+    fn heed(&mut self, at: At<'_>, line: &Line<'_>, seen: &mut Seen) -> Result<(), Error> {
+        if line.is("audit_started")
+            && let Some(Value::String(id)) = line.detail("trail_id")
+        {
+            self.end.see_trail_id(id.to_string_lossy());
+        }
+        if line.is("audit_recovered")
+            && let (Some(Value::Number(from)), Some(Value::Number(to))) =
+                (line.detail("lost_from"), line.detail("lost_to"))
+            && let (Ok(from), Ok(to)) = (from.parse(), to.parse())
+        {
+            seen.notice(Notice::UnsyncedLoss { from, to });
+        }
+        match line.detail("adopted") {
+            Some(adopted) if line.is("audit_started") => {
+                sealed::look(&adopted, at, self.end.is_asked(), seen)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// For files from somewhere in a trail on.
@@ -40,7 +94,8 @@ impl Native {
         Self { labelled: false, ..Self::part() }
     }
 
-    fn wrong_file(&mut self, at: At<'_>, line: &Line<'_>) -> Option<Break> {
+    /// Whether `line` stands in a file of another day, and no neighbour of its day was remarked on already.
+    fn stands_in_wrong_file(&mut self, at: At<'_>, line: &Line<'_>) -> bool {
         let day = line.time.date();
         let fits = match at.file.label {
             Some(label) => label.day == day,
@@ -48,15 +103,13 @@ impl Native {
         };
         if fits {
             self.misplaced = None;
-            return None;
+            return false;
         }
         let known = self.misplaced.as_ref().is_some_and(|(file, of)| *file == at.file.name && *of == day);
-        self.misplaced = Some((at.file.name.clone(), day));
-        (!known).then(|| Break {
-            kind: FindingKind::WrongFile,
-            expected: format!("a file of {day}"),
-            found: at.file.name.clone(),
-        })
+        if !known {
+            self.misplaced = Some((at.file.name.clone(), day));
+        }
+        !known
     }
 }
 
@@ -64,7 +117,7 @@ impl Rule for Native {
     const LIMIT: usize = MAX_LINE;
 
     fn begins_like_an_entry(bytes: &[u8]) -> bool {
-        bytes.starts_with(line::START)
+        line::begins_like_an_entry(bytes)
     }
 
     fn ends_like_an_entry(bytes: &[u8]) -> bool {
@@ -77,56 +130,119 @@ impl Rule for Native {
         bytes: &[u8],
         seen: &mut Seen,
         observe: &mut dyn FnMut(Said<'_>),
-    ) -> Result<(), NoEntry> {
+    ) -> Result<Result<(), NoEntry>, Error> {
         let line = match Line::recognise(bytes) {
             Ok(line) => line,
             Err(malformed) => {
-                if let Some(format) = line::foreign_format(bytes) {
-                    seen.stopped = Some(unknown_format(at, &format));
-                    return Ok(());
+                if let Some(start) = line::foreign_start(bytes)
+                    && self.course.leads_to(start.seq, &start.previous)
+                {
+                    seen.stopped = Some(unknown_format(at, &start.format));
+                    return Ok(Ok(()));
                 }
-                return Err(no_entry(&malformed, bytes));
+                return Ok(Err(no_entry(&malformed, bytes)));
             }
         };
         if line.is("audit_started")
             && line.holds()
+            && self.course.leads_to(Some(line.seq), &line.previous)
             && let Some(format) = foreign(&line)
         {
             seen.stopped = Some(unknown_format(at, &format));
-            return Ok(());
+            return Ok(Ok(()));
         }
-        let length = *self.length.get_or_insert(line.stated.length());
+        if self.length.is_none() {
+            match own_length(&line) {
+                Ok(length) => self.length = length,
+                Err(why) => return Ok(Err(why)),
+            }
+        }
+        let length = self.length.unwrap_or_default();
         if line.stated.length() != length {
-            return Err(NoEntry {
+            return Ok(Err(NoEntry {
                 expected: format!("a hash of {} digits, as the trail has", length.digits()),
                 found: format!("one of {}", line.stated.length().digits()),
-            });
+            }));
         }
+        self.malformed = 0;
         seen.entry(Some(line.seq), line.stated, line.time);
-        observe(Said { actor: line.actor, event_type: line.event_type, time: line.time });
+        observe(Said {
+            actor: line.actor,
+            event_type: line.event_type,
+            time: line.time,
+            seq: Some(line.seq),
+            context: line.context,
+            details: line.details,
+        });
         if !line.holds() {
             self.course.follow_damaged(&line);
             let (expected, found) = (line.computed.to_string(), line.stated.to_string());
             seen.finding(at.finding(FindingKind::HashMismatch, Some(line.seq), &expected, &found));
-            return Ok(());
+            return Ok(Ok(()));
         }
-        let mut broken = self.course.follow(&line);
-        // The clock is the last thing to hold against a line.
-        if broken.as_ref().is_none_or(|broken| broken.kind == FindingKind::ClockWentBack)
-            && let Some(wrong_file) = self.wrong_file(at, &line)
-        {
-            broken = Some(wrong_file);
+        self.end.see(line.seq, &line.stated);
+        if line.event_type.starts_with(b"audit_") {
+            self.heed(at, &line, seen)?;
         }
+        let step = self.course.follow(&line);
+        // Lines that were moved are named where they are missing, not once more where they are.
+        let in_wrong_file = self.stands_in_wrong_file(at, &line);
+        let broken = match step {
+            Step::Broken(broken) if broken.kind != FindingKind::ClockWentBack => Some(broken),
+            Step::InPlace | Step::Broken(_) if in_wrong_file => {
+                self.course.excuse_next();
+                Some(Break {
+                    kind: FindingKind::WrongFile,
+                    expected: format!("a file of {}", line.time.date()),
+                    found: at.file.name.clone(),
+                })
+            }
+            Step::Broken(broken) => Some(broken),
+            Step::InPlace | Step::Late => None,
+        };
         if let Some(broken) = broken {
             seen.finding(at.broken(Some(line.seq), &broken));
         }
         seen.day(line.time.date());
-        Ok(())
+        Ok(Ok(()))
+    }
+
+    fn tells_of(next: &TrailFile, file: &TrailFile, offset: u64) -> Result<bool, Error> {
+        /// How many lines of the next file are looked at.
+        const LOOKED_AT: usize = 4_096;
+        let found = hash_from(&file.path, offset)?;
+        let mut lines = next.lines(MAX_LINE)?;
+        for _ in 0..LOOKED_AT {
+            let Some(piece) = lines.next().map_err(Error::io("read", &next.path))? else { break };
+            let Piece::Line { bytes, .. } = piece else { continue };
+            // The type is looked for before the line is read, since most are others.
+            if memchr::memmem::find(bytes, b"\"audit_recovered\"").is_none() {
+                continue;
+            }
+            if Line::recognise(bytes)
+                .is_ok_and(|line| line.holds() && tells(&line, &file.name, offset, &found))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn pass_malformed(&mut self) {
+        self.malformed += 1;
         self.course.trust_next();
     }
+}
+
+/// Whether an entry tells of bytes that stand in a file behind its last whole line.
+fn tells(line: &Line<'_>, file: &str, offset: u64, found: &(u64, String)) -> bool {
+    let text = |name: &str, expected: &str| matches!(line.detail(name), Some(Value::String(text)) if text.to_str() == Some(expected));
+    let number = |name: &str, expected: u64| matches!(line.detail(name), Some(Value::Number(digits)) if digits.parse() == Ok(expected));
+    line.is("audit_recovered")
+        && text("file", file)
+        && number("offset", offset)
+        && number("length", found.0)
+        && text("sha256", &found.1)
 }
 
 /// What stands where something else is expected.
@@ -154,6 +270,23 @@ fn foreign(line: &Line<'_>) -> Option<String> {
         }
         None => None,
     }
+}
+
+/// The hash length of the trail whose first readable entry this is. `Err` if the entry contradicts itself, so that
+/// the one after it decides.
+fn own_length(line: &Line<'_>) -> Result<Option<HashLength>, NoEntry> {
+    let stated = line.stated.length();
+    if line.is("audit_started")
+        && line.holds()
+        && let Some(Value::Number(digits)) = line.detail("hash_length")
+        && digits != stated.digits().to_string()
+    {
+        return Err(NoEntry {
+            expected: format!("a hash of {digits} digits, as `hash_length` says"),
+            found: format!("one of {}", stated.digits()),
+        });
+    }
+    Ok(Some(stated))
 }
 
 fn unknown_format(at: At<'_>, format: &str) -> String {

@@ -28,6 +28,25 @@ pub enum Notice {
         /// The mode, in octal digits.
         mode: String,
     },
+    /// Entries that were acknowledged but never put on the device are not there, under another boot of the machine: a
+    /// power cut took them.
+    UnsyncedLoss {
+        /// The first.
+        from: u64,
+        /// The last.
+        to: u64,
+    },
+    /// The trail takes the place of another one, which was given up and is kept.
+    Adopted {
+        /// The other trail.
+        trail_id: String,
+        /// What verification said of it then.
+        verdict: String,
+        /// Who gave it up.
+        actor: String,
+        /// Why.
+        reason: String,
+    },
     /// Between two entries lie whole days, in UTC, without any.
     DaysWithoutEntries {
         /// The first such day.
@@ -46,6 +65,20 @@ impl fmt::Display for Notice {
                 f,
                 "torn_tail: {} ends with {length} bytes of an unfinished line (byte {offset}), as a crash leaves it",
                 Escaped(file.as_str())
+            ),
+            Self::UnsyncedLoss { from, to } => {
+                write!(
+                    f,
+                    "unsynced_loss: entries {from} to {to} were not on the device when the power failed"
+                )
+            }
+            Self::Adopted { trail_id, verdict, actor, reason } => write!(
+                f,
+                "adopted: this trail takes the place of {}, which was {} when {} gave it up: {}",
+                Escaped(trail_id.as_str()),
+                Escaped(verdict.as_str()),
+                Escaped(actor.as_str()),
+                Escaped(reason.as_str())
             ),
             Self::LoosePermissions { file, mode } => {
                 write!(f, "loose_permissions: {} has mode {mode}", Escaped(file.as_str()))

@@ -10,7 +10,8 @@ use super::{
 use crate::{
     canonical::{self, Text, Value},
     digest::{Digest, HashLength},
-    directory::MAX_TOOL_LINE,
+    directory::{MAX_TOOL_LINE, TOOL_START, TrailFile},
+    error::Error,
     timestamp::Timestamp,
 };
 
@@ -25,6 +26,7 @@ struct ToolLine {
     actor: Vec<u8>,
     event_type: Vec<u8>,
     time: Timestamp,
+    details: Vec<u8>,
     previous: String,
     stated: Digest,
     computed: Digest,
@@ -60,9 +62,10 @@ impl ToolLine {
         };
         let (actor, event_type, time, previous) =
             (text("actor")?, text("event_type")?, text("timestamp")?, text("prev_hash")?);
-        if !members.iter().any(|(name, _)| name.to_str() == Some("details")) {
-            return Err("`details` is missing".to_owned());
-        }
+        let details = members.iter().find(|(name, _)| name.to_str() == Some("details"));
+        let (_, found) = details.ok_or("`details` is missing")?;
+        let mut details = Vec::new();
+        found.write(&mut details);
         let time = Timestamp::parse_isoformat(time.as_bytes())
             .ok_or("`timestamp` is not what Python's isoformat gives, and `Z`")?;
         let mut unhashed = Vec::with_capacity(bytes.len());
@@ -75,6 +78,7 @@ impl ToolLine {
             actor: quoted(&actor),
             event_type: quoted(&event_type),
             time,
+            details,
             previous: previous.to_string_lossy(),
             stated,
             computed,
@@ -86,7 +90,7 @@ impl Rule for Tool {
     const LIMIT: usize = MAX_TOOL_LINE;
 
     fn begins_like_an_entry(bytes: &[u8]) -> bool {
-        bytes.starts_with(b"{\"timestamp\": ")
+        bytes.starts_with(TOOL_START)
     }
 
     fn ends_like_an_entry(bytes: &[u8]) -> bool {
@@ -99,16 +103,27 @@ impl Rule for Tool {
         bytes: &[u8],
         seen: &mut Seen,
         observe: &mut dyn FnMut(Said<'_>),
-    ) -> Result<(), NoEntry> {
-        let line = ToolLine::read(bytes)
-            .map_err(|found| NoEntry { expected: "a line of the Python tool".to_owned(), found })?;
+    ) -> Result<Result<(), NoEntry>, Error> {
+        let line = match ToolLine::read(bytes) {
+            Ok(line) => line,
+            Err(found) => {
+                return Ok(Err(NoEntry { expected: "a line of the Python tool".to_owned(), found }));
+            }
+        };
         seen.entry(None, line.stated, line.time);
-        observe(Said { actor: &line.actor, event_type: &line.event_type, time: line.time });
+        observe(Said {
+            actor: &line.actor,
+            event_type: &line.event_type,
+            time: line.time,
+            seq: None,
+            context: b"",
+            details: &line.details,
+        });
         let expected = self.previous.replace([line.stated.to_string(), line.computed.to_string()]);
         if line.stated != line.computed {
             let (expected, found) = (line.computed.to_string(), line.stated.to_string());
             seen.finding(at.finding(FindingKind::HashMismatch, None, &expected, &found));
-            return Ok(());
+            return Ok(Ok(()));
         }
         if let Some([expected, other]) = expected
             && line.previous != expected
@@ -117,7 +132,11 @@ impl Rule for Tool {
             seen.finding(at.finding(FindingKind::ChainBroken, None, &expected, &line.previous));
         }
         seen.day(line.time.date());
-        Ok(())
+        Ok(Ok(()))
+    }
+
+    fn tells_of(_: &TrailFile, _: &TrailFile, _: u64) -> Result<bool, Error> {
+        Ok(false)
     }
 
     fn pass_malformed(&mut self) {

@@ -177,7 +177,7 @@ impl Verification {
 
     /// Verdict and counts in a line.
     pub(crate) fn summary(&self) -> String {
-        let mut text = format!("{}: {}", self.verdict.name(), self.basis);
+        let mut text = format!("{}: {}", self.verdict.name(), Escaped(self.basis.as_str()));
         if let Some(first) = self.findings.first() {
             text.push_str(&format!("; first: {first}"));
         }
@@ -219,7 +219,7 @@ impl fmt::Display for Verification {
         for (name, place) in [("first", &self.first), ("last ", &self.last)] {
             if let Some(place) = place {
                 let seq = place.seq.map(|seq| format!("seq {seq}  ")).unwrap_or_default();
-                writeln!(f, "  {name}  {seq}{}  {}", place.text, place.hash)?;
+                writeln!(f, "  {name}  {seq}{}\n         {}", place.text, place.hash)?;
             }
         }
         for finding in &self.findings {

@@ -25,8 +25,8 @@ pub(crate) struct Seen {
     /// Why nothing more can be told.
     pub(super) stopped: Option<String>,
     latest_day: Option<NaiveDate>,
-    /// The line before was malformed and did not end like an entry.
-    open_damage: bool,
+    /// The line before was malformed and did not end like an entry; whether it began like one.
+    open_damage: Option<bool>,
 }
 
 /// The last entry; its text is made when the walk is over.
@@ -54,6 +54,12 @@ pub(crate) struct Said<'a> {
     /// As canonical text between its quotes.
     pub(crate) event_type: &'a [u8],
     pub(crate) time: Timestamp,
+    /// `None` in logs of the Python tool, which have no numbers.
+    pub(crate) seq: Option<u64>,
+    /// Canonical text of the object; empty where there is none.
+    pub(crate) context: &'a [u8],
+    /// Canonical text of the object.
+    pub(crate) details: &'a [u8],
 }
 
 /// Why a line is no entry.
@@ -74,14 +80,17 @@ pub(super) trait Rule {
     /// Whether a line is complete to the right.
     fn ends_like_an_entry(bytes: &[u8]) -> bool;
 
-    /// Checks a line and its place. `Err` if it is no entry.
+    /// Checks a line and its place. The inner `Err` if it is no entry.
     fn check(
         &mut self,
         at: At<'_>,
         bytes: &[u8],
         seen: &mut Seen,
         observe: &mut dyn FnMut(Said<'_>),
-    ) -> Result<(), NoEntry>;
+    ) -> Result<Result<(), NoEntry>, Error>;
+
+    /// Whether the file `next` tells of the unfinished line in `file`.
+    fn tells_of(next: &TrailFile, file: &TrailFile, offset: u64) -> Result<bool, Error>;
 
     /// Learns that a line was no entry: what follows can't be held against it.
     fn pass_malformed(&mut self);
@@ -103,8 +112,8 @@ pub(super) fn walk<R: Rule>(
             match piece {
                 Piece::Line { offset, bytes } => {
                     let at = At { file, line, offset };
-                    match rule.check(at, bytes, seen, observe) {
-                        Ok(()) => seen.open_damage = false,
+                    match rule.check(at, bytes, seen, observe)? {
+                        Ok(()) => seen.open_damage = None,
                         Err(why) => {
                             rule.pass_malformed();
                             let ends = R::ends_like_an_entry(bytes);
@@ -124,6 +133,10 @@ pub(super) fn walk<R: Rule>(
                     seen.malformed(At { file, line, offset }, &why, R::begins_like_an_entry(start), true);
                 }
                 Piece::Rest { offset, length, .. } if newest => {
+                    seen.notice(Notice::TornTail { file: file.name.clone(), offset, length });
+                }
+                // A file that could not be cut back after a failed write is left as it is, and the next one tells.
+                Piece::Rest { offset, length, .. } if R::tells_of(&files[number + 1], file, offset)? => {
                     seen.notice(Notice::TornTail { file: file.name.clone(), offset, length });
                 }
                 Piece::Rest { offset, length, start } => {
@@ -157,9 +170,9 @@ impl Seen {
 
     /// A line that is no entry. One that was parted in two is one finding, at its first part.
     fn malformed(&mut self, at: At<'_>, why: &NoEntry, begins: bool, ends: bool) {
-        let parted = self.open_damage && !begins;
-        self.open_damage = !ends;
+        let parted = self.open_damage.take().is_some_and(|began| !begins && (began || ends));
         if !parted {
+            self.open_damage = (!ends).then_some(begins);
             self.finding(at.finding(FindingKind::MalformedLine, None, &why.expected, &why.found));
         }
     }

@@ -1,0 +1,120 @@
+//! The members of a canonical object, one after the other, without building anything.
+//!
+//! For text that was recognised: on other text it ends early, and never panics.
+
+/// Goes through an object's members: each name, as it stands between its quotes, with its value's text.
+#[derive(Clone, Debug)]
+pub(crate) struct MemberTexts<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> MemberTexts<'a> {
+    pub(crate) fn of(object: &'a [u8]) -> Self {
+        Self { rest: object.strip_prefix(b"{").unwrap_or_default() }
+    }
+}
+
+impl<'a> Iterator for MemberTexts<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let text = self.rest.strip_prefix(b", ").unwrap_or(self.rest).strip_prefix(b"\"")?;
+        let end = string_end(text)?;
+        let (name, rest) = (&text[..end], &text[end + 1..]);
+        let value = rest.strip_prefix(b": ")?;
+        let end = value_end(value)?;
+        self.rest = &value[end..];
+        Some((name, &value[..end]))
+    }
+}
+
+/// A string value as it stands between its quotes.
+pub(crate) fn string_text(value: &[u8]) -> Option<&[u8]> {
+    value.strip_prefix(b"\"")?.strip_suffix(b"\"")
+}
+
+/// Where the quote stands that ends the string whose inside `text` begins with.
+fn string_end(text: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + memchr::memchr2(b'"', b'\\', text.get(from..)?)?;
+        if text[at] == b'"' {
+            return Some(at);
+        }
+        from = at + 2;
+    }
+}
+
+fn value_end(text: &[u8]) -> Option<usize> {
+    match text.first()? {
+        b'"' => string_end(&text[1..]).map(|end| end + 2),
+        b'{' | b'[' => container_end(text),
+        _ => text.iter().position(|byte| matches!(byte, b',' | b'}')),
+    }
+}
+
+fn container_end(text: &[u8]) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    loop {
+        match text.get(at)? {
+            b'"' => at += string_end(text.get(at + 1..)?)? + 1,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canonical::{Value, parse, sample::Random};
+
+    #[test]
+    fn members_are_those_that_the_parser_finds() {
+        let mut random = Random::new(31);
+        let mut objects = 0;
+        for _ in 0..4_000 {
+            let value = random.value(4);
+            let mut text = Vec::new();
+            value.write(&mut text);
+            let Value::Object(members) = &value else { continue };
+            objects += 1;
+
+            let found: Vec<_> = MemberTexts::of(&text).collect();
+
+            assert_eq!(found.len(), members.len(), "{}", text.escape_ascii());
+            for ((name, value), (expected_name, expected)) in found.iter().zip(members) {
+                assert_eq!(&crate::canonical::decode(name), expected_name);
+                assert_eq!(parse(value, 128).as_ref(), Ok(expected));
+            }
+        }
+        assert!(objects > 300, "{objects}");
+    }
+
+    #[test]
+    fn other_text_ends_early() {
+        for text in [
+            "",
+            "{",
+            "{\"",
+            "{\"a",
+            "{\"a\\",
+            "{\"a\"",
+            "{\"a\": ",
+            "{\"a\": \"",
+            "{\"a\": [",
+            "{\"a\": [}",
+            "]",
+        ] {
+            assert_eq!(MemberTexts::of(text.as_bytes()).count(), usize::from(text == "{\"a\": [}"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Trails that were given up: whether they are still what they were when the present trail told of them.
+
+use std::path::Path;
+
+use super::{
+    FindingKind, Notice,
+    walk::{At, Seen},
+};
+use crate::{
+    canonical::{Text, Value},
+    ending::hash_from,
+    error::Error,
+};
+
+/// Looks after what `adopted`, of an `audit_started`, tells of. The files are read only where they are to be there.
+pub(super) fn look(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -> Result<(), Error> {
+    let Value::Object(members) = adopted else { return Ok(()) };
+    let text = |name: &str| match member(members, name) {
+        Some(Value::String(text)) => text.to_string_lossy(),
+        _ => String::new(),
+    };
+    let trail_id = text("trail_id");
+    seen.notice(Notice::Adopted {
+        trail_id: trail_id.clone(),
+        verdict: text("verdict"),
+        actor: text("actor"),
+        reason: text("reason"),
+    });
+    let Some(directory) = at.file.path.parent().filter(|_| rehash && is_plain(&trail_id)) else {
+        return Ok(());
+    };
+    let sealed = directory.join("sealed").join(&trail_id);
+    check(&sealed, &trail_id, "SHA256SUMS", &text("manifest_sha256"), at, seen)?;
+    if let Some(Value::Array(files)) = member(members, "files") {
+        for file in files {
+            let Value::Object(file) = file else { continue };
+            if let (Some(Value::String(name)), Some(Value::String(sha256))) =
+                (member(file, "name"), member(file, "sha256"))
+            {
+                check(&sealed, &trail_id, &name.to_string_lossy(), &sha256.to_string_lossy(), at, seen)?;
+            }
+        }
+    } else if let Ok(manifest) = std::fs::read_to_string(sealed.join("SHA256SUMS")) {
+        for (sha256, name) in manifest.lines().filter_map(|line| line.split_once("  ")) {
+            check(&sealed, &trail_id, name, sha256, at, seen)?;
+        }
+    }
+    Ok(())
+}
+
+fn check(
+    sealed: &Path,
+    trail_id: &str,
+    name: &str,
+    sha256: &str,
+    at: At<'_>,
+    seen: &mut Seen,
+) -> Result<(), Error> {
+    if !is_plain(name) {
+        return Ok(());
+    }
+    let path = sealed.join(name);
+    let there = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
+    let (kind, found) = if there {
+        let (_, found) = hash_from(&path, 0)?;
+        if found == sha256 {
+            return Ok(());
+        }
+        (FindingKind::HashMismatch, found)
+    } else {
+        (FindingKind::MissingFile, "nothing".to_owned())
+    };
+    let mut finding = at.finding(kind, None, sha256, &found);
+    finding.file = format!("sealed/{trail_id}/{name}");
+    finding.line = None;
+    finding.offset = None;
+    seen.finding(finding);
+    Ok(())
+}
+
+/// A name that leads nowhere else.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', '\0'])
+}
+
+fn member<'a>(members: &'a [(Text, Value)], name: &str) -> Option<&'a Value> {
+    members.iter().find(|(known, _)| known.to_str() == Some(name)).map(|(_, value)| value)
+}

@@ -1,0 +1,345 @@
+//! The one writer of a trail's files: it writes batches, begins new files, keeps the head, and looks after what others
+//! may do to the directory meanwhile.
+//!
+//! It knows no threads and links nothing. After an error it says how far it came, by whole lines.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    access::Access,
+    batch::Batch,
+    boot,
+    directory::{self, Label},
+    ending::hash_from,
+    error::Error,
+    head::{self, Head, Mark},
+    lock::Lock,
+    receipt::TrailId,
+    regular::open_regular,
+    segment::{Segment, Storage, Wrap},
+};
+
+/// Where the head is not written with every commit, it is written this often at most. What happens to the end of a
+/// trail within this time can't be told from a crash.
+pub(crate) const HEAD_EVERY: Duration = Duration::from_millis(10);
+
+/// The files of a trail, open for writing.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    directory: PathBuf,
+    access: Access,
+    wrap: WrapDebug,
+    live: Option<Live>,
+    head: Head,
+    head_file: Box<dyn Storage>,
+    head_written: Instant,
+    bytes: u64,
+    /// Held until the writer is dropped.
+    lock: Lock,
+}
+
+/// A wrap, which has nothing to show.
+#[derive(Clone)]
+struct WrapDebug(Wrap);
+
+#[derive(Debug)]
+struct Live {
+    segment: Segment,
+    label: Label,
+}
+
+/// How far a batch came.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// Bytes of the batch that stand in files, by whole lines.
+    pub(crate) bytes: usize,
+    /// Turns to new files that were taken.
+    pub(crate) turns: usize,
+    /// Why not further.
+    pub(crate) error: Option<Error>,
+    /// Bytes that belong to nothing and could not be cut off: the trail goes on in a new file.
+    pub(crate) stuck: Option<Stuck>,
+}
+
+/// Bytes of an unfinished line that stay where they are.
+#[derive(Clone, Debug)]
+pub(crate) struct Stuck {
+    pub(crate) file: String,
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+    pub(crate) sha256: String,
+}
+
+/// What was found to have happened to the live file.
+#[derive(Debug)]
+pub(crate) enum Incident {
+    /// It vanished or was replaced; its content stands in `restored` again.
+    Replaced { file: String, restored: String },
+    /// It was cut while it was written, and what was cut is gone.
+    Truncated { file: String, from: u64, to: u64 },
+}
+
+impl Writer {
+    /// Opens the head file and takes charge of the directory. `live` is the file to go on with.
+    pub(crate) fn new(
+        directory: PathBuf,
+        access: Access,
+        wrap: Wrap,
+        lock: Lock,
+        head: Head,
+        live: Option<(PathBuf, Label)>,
+    ) -> Result<Self, Error> {
+        let path = directory.join(head::NAME);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        access.on_create(&mut options);
+        let known = path.symlink_metadata().is_ok();
+        let file = if known {
+            open_regular(&path, &mut options)?.0
+        } else {
+            let file = options.open(&path).map_err(Error::io("create", &path))?;
+            access.live(&file).map_err(Error::io("set the mode of", &path))?;
+            file
+        };
+        let live = match live {
+            Some((path, label)) => Some(Live { segment: Segment::open(path, &wrap)?, label }),
+            None => None,
+        };
+        let mut writer = Self {
+            head_file: wrap(file, &path),
+            directory,
+            access,
+            wrap: WrapDebug(wrap),
+            live,
+            head,
+            head_written: Instant::now(),
+            bytes: 0,
+            lock,
+        };
+        if !known {
+            writer.write_head()?;
+            sync_directory(&writer.directory)?;
+        }
+        Ok(writer)
+    }
+
+    /// The live file, and how long it is.
+    pub(crate) fn position(&self) -> Option<(Label, u64)> {
+        self.live.as_ref().map(|live| (live.label, live.segment.length()))
+    }
+
+    /// Bytes handed to the system since the writer began.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Hands `batch` to the system.
+    pub(crate) fn write(&mut self, batch: &Batch) -> Written {
+        let mut written = Written::default();
+        for (turn, range, bytes) in batch.parts() {
+            if let Some(label) = turn {
+                if let Err(error) = self.turn(label) {
+                    written.error = Some(error);
+                    break;
+                }
+                written.turns += 1;
+            }
+            let Some(live) = &mut self.live else {
+                // The first line of a trail turns to its first file.
+                written.error = Some(self.nowhere());
+                break;
+            };
+            if let Err(failed) = live
+                .segment
+                .append(bytes, |count| batch.whole(range.start + count).saturating_sub(range.start))
+            {
+                written.bytes = range.start + failed.kept;
+                written.error = Some(failed.error);
+                if failed.stuck > 0 {
+                    written.stuck = Some(describe_stuck(&live.segment, failed.stuck));
+                    self.live = None;
+                }
+                break;
+            }
+            written.bytes = range.end;
+        }
+        self.bytes += written.bytes as u64;
+        if let Some(last) = batch.last_within(written.bytes) {
+            self.head.written = Some(Mark::new(last.seq, &last.hash));
+        }
+        written
+    }
+
+    /// Waits until everything written is on the device.
+    pub(crate) fn sync(&mut self) -> Result<(), Error> {
+        if let Some(live) = &mut self.live {
+            live.segment.sync()?;
+        }
+        self.head.synced.clone_from(&self.head.written);
+        Ok(())
+    }
+
+    /// Whether the head is due, where it need not be written with every commit.
+    pub(crate) fn head_is_due(&self) -> bool {
+        self.head_written.elapsed() >= HEAD_EVERY
+    }
+
+    /// When the head is due.
+    pub(crate) fn head_due_at(&self) -> Instant {
+        self.head_written + HEAD_EVERY
+    }
+
+    /// Writes the head: what is acknowledged stands in the files by now.
+    pub(crate) fn write_head(&mut self) -> Result<(), Error> {
+        self.head_written = Instant::now();
+        self.head.turn += 1;
+        if let Some(live) = &self.live {
+            self.head.file = live.label.name();
+        }
+        self.head.boot_id = boot::id();
+        let offset = (self.head.turn % 2) * head::BLOCK as u64;
+        let path = self.directory.join(head::NAME);
+        self.head_file.overwrite(&self.head.block(), offset).map_err(Error::io("write", path))
+    }
+
+    /// Writes both blocks anew, so that nothing older is left, and puts them on the device.
+    pub(crate) fn renew_head(&mut self) -> Result<(), Error> {
+        self.write_head()?;
+        self.write_head()?;
+        self.head_file.sync().map_err(Error::io("sync", self.directory.join(head::NAME)))
+    }
+
+    /// Puts the head on the device.
+    pub(crate) fn sync_head(&mut self) -> Result<(), Error> {
+        self.head_file.sync().map_err(Error::io("sync", self.directory.join(head::NAME)))
+    }
+
+    /// Looks whether lock and live file are still what they were. What happened to the live file is made good as far
+    /// as it can be.
+    ///
+    /// # Errors
+    ///
+    /// What can't be made good: another writer has the lock, or wrote into the live file.
+    pub(crate) fn look_after(&mut self) -> Result<Option<Incident>, Error> {
+        self.lock.renew()?;
+        let Some(live) = &self.live else { return Ok(None) };
+        let (length, now) = (live.segment.length(), live.segment.length_now()?);
+        let file = live.label.name();
+        if now < length {
+            self.live = None;
+            return Ok(Some(Incident::Truncated { file, from: length, to: now }));
+        }
+        if now > length {
+            return Err(Error::State {
+                action: "append to",
+                path: live.segment.path().to_owned(),
+                reason: format!("another writer appended {} bytes to the live file", now - length),
+            });
+        }
+        if live.segment.is_in_place()? {
+            return Ok(None);
+        }
+        let restored = self.restore()?;
+        self.live = None;
+        Ok(Some(Incident::Replaced { file, restored }))
+    }
+
+    /// Copies the live file's content back from the open descriptor, under its own name if that is free.
+    fn restore(&self) -> Result<String, Error> {
+        let Some(live) = &self.live else { return Err(self.nowhere()) };
+        let mut label = live.label;
+        if live.segment.path().symlink_metadata().is_ok() {
+            label.number = self.next_number(label.day)?;
+        }
+        let path = self.directory.join(label.name());
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        self.access.on_create(&mut options);
+        let mut copy = options.open(&path).map_err(Error::io("create", &path))?;
+        io::copy(&mut live.segment.content()?, &mut copy).map_err(Error::io("write", &path))?;
+        copy.sync_all().map_err(Error::io("sync", &path))?;
+        self.access.closed(&copy).map_err(Error::io("set the mode of", &path))?;
+        sync_directory(&self.directory)?;
+        Ok(label.name())
+    }
+
+    /// The next number for a file of `day`.
+    fn next_number(&self, day: chrono::NaiveDate) -> Result<u32, Error> {
+        directory::next_number(&self.directory, day)
+    }
+
+    /// Goes on in a new file.
+    fn turn(&mut self, label: Label) -> Result<(), Error> {
+        // What is closed is closed whole: a crash then tears the newest file alone.
+        if let Some(live) = self.live.take() {
+            live.segment.finish(self.access)?;
+            self.head.synced.clone_from(&self.head.written);
+        }
+        let (segment, label) = self.create(label)?;
+        if let Err(error) = sync_directory(&self.directory) {
+            // Nothing stands in it yet, and the next try begins anew.
+            std::fs::remove_file(segment.path()).map_err(Error::io("remove", segment.path()))?;
+            return Err(error);
+        }
+        self.live = Some(Live { segment, label });
+        Ok(())
+    }
+
+    /// Creates a file under that label, or under the day's next one where somebody has taken the name.
+    fn create(&self, mut label: Label) -> Result<(Segment, Label), Error> {
+        let path = |label: Label| self.directory.join(label.name());
+        if path(label).symlink_metadata().is_ok() {
+            label.number = self.next_number(label.day)?;
+        }
+        Segment::create(path(label), self.access, &self.wrap.0).map(|segment| (segment, label))
+    }
+
+    fn nowhere(&self) -> Error {
+        Error::State {
+            action: "append to",
+            path: self.directory.clone(),
+            reason: "there is no live file".to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Debug for WrapDebug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Wrap")
+    }
+}
+
+impl Head {
+    /// The head of a trail without entries.
+    pub(crate) fn begin(trail_id: TrailId) -> Self {
+        Self {
+            boot_id: boot::id(),
+            file: String::new(),
+            synced: None,
+            trail_id: trail_id.to_string(),
+            turn: 0,
+            written: None,
+        }
+    }
+}
+
+fn describe_stuck(segment: &Segment, length: usize) -> Stuck {
+    let file = segment.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let offset = segment.length();
+    let sha256 = hash_from(segment.path(), offset).map(|(_, sha256)| sha256).unwrap_or_default();
+    Stuck { file, offset, length: length as u64, sha256 }
+}
+
+/// Makes names in a directory durable.
+pub(crate) fn sync_directory(directory: &Path) -> Result<(), Error> {
+    #[cfg(unix)]
+    File::open(directory).and_then(|opened| opened.sync_all()).map_err(Error::io("sync", directory))?;
+    #[cfg(not(unix))]
+    let _: &Path = directory;
+    Ok(())
+}

@@ -312,6 +312,11 @@ impl Client {
         Ok(())
     }
 
+    /// Whether endpoints of the new design can be used.
+    pub(crate) fn has_api_key(&self) -> bool {
+        self.inner.tokens.credentials().pair().is_none()
+    }
+
     pub(crate) fn exchange(&self) -> &Exchange {
         &self.inner.exchange
     }

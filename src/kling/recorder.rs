@@ -59,6 +59,10 @@ impl Recorder {
         Recorder { log: self.log.clone(), actor: actor.into() }
     }
 
+    pub(crate) fn log(&self) -> &AuditLog {
+        &self.log
+    }
+
     pub(crate) fn actor(&self) -> &str {
         &self.actor
     }

@@ -4,61 +4,35 @@
 
 #[path = "../examples/stand_in/mod.rs"]
 mod stand_in;
+mod studio;
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use kling_audit::{
     AuditLog,
     kling::{
-        self, Builder, Client, Credentials, Error, Model, Progress, Request, TaskStatus, TextToVideo, Video,
-        Videos,
+        self, Client, Credentials, Error, Model, Progress, Request, TaskStatus, TextToVideo, Video, Videos,
     },
 };
 use serde_json::Value;
 use tempfile::TempDir;
 
 use stand_in::{ACCESS_KEY, Fault, Pace, SECRET_KEY, StandIn};
+use studio::{Studio, entries, entry, outcome};
 
 const PROMPT: &str = "a clockwork heron wades through violet fog";
 
 type Task = kling::Task<TextToVideo>;
 
-/// A stand-in, a trail and a client between them.
-struct Studio {
-    directory: TempDir,
-    log: AuditLog,
-    server: StandIn,
-    client: Client,
+/// What is in a studio's trail, in short.
+trait InShort {
+    /// One line for each entry that is not the log's own.
+    fn trail(&self) -> Vec<String>;
+
+    async fn make(&self, request: TextToVideo) -> Result<Videos, Error>;
 }
 
-impl Studio {
-    fn new() -> Studio {
-        Studio::with(StandIn::start_with(Pace::Queries(2), 100), |builder| builder)
-    }
-
-    fn with(server: StandIn, settings: impl FnOnce(Builder) -> Builder) -> Studio {
-        let directory = TempDir::new().unwrap();
-        let log = AuditLog::open(directory.path()).unwrap();
-        let client = settings(
-            Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone())
-                .actor("alice")
-                .base_url(server.base_url())
-                .timeout(Duration::from_millis(500))
-                .deadline(Duration::from_secs(5))
-                .poll_interval(Duration::from_millis(2))
-                .backoff(Duration::from_millis(2))
-                .retries(2),
-        )
-        .build()
-        .unwrap();
-        Studio { directory, log, server, client }
-    }
-
-    fn entries(&self) -> Vec<Value> {
-        entries(self.directory.path())
-    }
-
-    /// The trail in short: one line for each entry that is not the log's own.
+impl InShort for Studio {
     fn trail(&self) -> Vec<String> {
         self.entries().iter().map(in_short).collect()
     }
@@ -67,23 +41,6 @@ impl Studio {
         let task = self.client.submit(request).await?;
         Ok(self.client.wait(&task).await?.output)
     }
-}
-
-fn entries(directory: &Path) -> Vec<Value> {
-    let mut files: Vec<_> = std::fs::read_dir(directory)
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
-        .collect();
-    files.sort();
-    files
-        .iter()
-        .flat_map(|file| {
-            let text = std::fs::read_to_string(file).unwrap();
-            text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
-        })
-        .filter(|entry| !entry["event_type"].as_str().unwrap().starts_with("audit_"))
-        .collect()
 }
 
 fn in_short(entry: &Value) -> String {
@@ -111,28 +68,6 @@ fn in_short(entry: &Value) -> String {
         }
     }
     line
-}
-
-fn entry<'a>(entries: &'a [Value], event_type: &str) -> &'a Value {
-    let mut found = entries.iter().filter(|entry| entry["event_type"] == event_type);
-    let entry = found.next().unwrap_or_else(|| panic!("no {event_type}"));
-    assert!(found.next().is_none(), "more than one {event_type}");
-    entry
-}
-
-/// The kind of an error and what of it matters, in short.
-fn outcome<T>(result: &Result<T, Error>) -> String {
-    match result {
-        Ok(_) => "ok".to_owned(),
-        Err(Error::Refused { code, .. }) => format!("refused {}", code.unwrap_or_default()),
-        Err(Error::Ambiguous { .. }) => "ambiguous".to_owned(),
-        Err(Error::Failed { reason, .. }) => format!("failed {reason}"),
-        Err(Error::Deadline { .. }) => "deadline".to_owned(),
-        Err(Error::Transport { .. }) => "transport".to_owned(),
-        Err(Error::NotRecorded { event, .. }) => format!("not recorded {event}"),
-        Err(Error::OutcomeNotRecorded { event, .. }) => format!("outcome not recorded {event}"),
-        Err(other) => format!("{other:?}"),
-    }
 }
 
 const MINTED: &str = "auth_event token_minted first";

@@ -21,11 +21,13 @@ use crate::{
 /// | [`durability`](Self::durability) | [`Durability::Written`] |
 /// | [`on_failure`](Self::on_failure), [`on_error`](Self::on_error) | [`OnFailure::Report`], standard error |
 /// | [`hash_length`](Self::hash_length) | as the trail has it; 64 digits for a new one |
+/// | [`inherit`](Self::inherit) | nothing but the actor |
 /// | [`max_file_size`](Self::max_file_size) | none: one file a day |
 /// | [`group_readable`](Self::group_readable) | the owner alone reads |
 /// | [`redact`](Self::redact) | `password`, `secret`, `token`, `authorization`, `api_key`, `private_key`, `cookie`, `prompt` |
 /// | [`min_retention_days`](Self::min_retention_days) | 0 |
 /// | [`service`](Self::service), [`version`](Self::version) | none |
+/// | [`source_location`](Self::source_location) | not recorded |
 /// | [`clock`](Self::clock) | the system's |
 #[derive(Clone, Debug)]
 #[must_use = "nothing is opened before `open`"]
@@ -51,7 +53,8 @@ impl AuditLogBuilder {
     }
 
     /// Is told of each entry that could not be recorded, and of failures that no caller is there to be told, instead
-    /// of standard error. It must not record in this log.
+    /// of standard error. It must not append to this log; events that it emits are not recorded, since the log that they
+    /// would go to is busy.
     pub fn on_error(mut self, hook: impl Fn(&Error) + Send + Sync + 'static) -> Self {
         self.settings.hook = Some(Arc::new(hook));
         self
@@ -67,6 +70,31 @@ impl AuditLogBuilder {
     /// an existing trail has is an error at [`open`](Self::open).
     pub fn hash_length(mut self, length: HashLength) -> Self {
         self.settings.hash_length = Some(length);
+        self
+    }
+
+    /// Names fields of spans that every entry inside repeats, in its `context.fields`: `request_id`, `tenant`.
+    ///
+    /// Of the audit spans around an event (those with target `audit`), the nearest that has the field gives its
+    /// latest value. The actor is taken over in any case. Replaces the names that were given before.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let directory = directory.path();
+    /// use kling_audit::{AuditLog, audit, audit_span};
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// let log = AuditLog::builder(directory).inherit(["request_id"]).open()?;
+    /// tracing_subscriber::registry().with(log.layer()).init();
+    ///
+    /// let _request = audit_span!("request", request_id = "7f3a").entered();
+    /// audit!("quota_changed", value = 5); // context.fields is {"request_id": "7f3a"}
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn inherit<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.settings.inherit = names.into_iter().map(Into::into).collect();
         self
     }
 
@@ -103,6 +131,13 @@ impl AuditLogBuilder {
     /// Names the service in `audit_started`.
     pub fn service(mut self, name: impl Into<String>) -> Self {
         self.settings.service = Some(name.into());
+        self
+    }
+
+    /// Has every entry say, in its `context.source`, by which way it came (`macro`, `event`, `span` or `append`) and
+    /// from which module and line.
+    pub fn source_location(mut self) -> Self {
+        self.settings.source_location = true;
         self
     }
 

@@ -6,8 +6,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     canonical::{self, Text, Value},
-    draft::{Cut, Draft, MAX_VALUE_LEVELS},
-    entry::{self, MAX_PREFIX},
+    draft::{Context, Cut, Draft, MAX_VALUE_LEVELS},
+    entry::{self, FIELDS, MAX_PREFIX},
     members::Members,
 };
 
@@ -22,8 +22,9 @@ const LISTED: usize = 64;
 
 /// Renders `draft` within the limit.
 pub(crate) fn shorten(draft: &mut Draft) -> Vec<u8> {
-    let mut whole = Vec::new();
+    let (mut whole, mut inherited) = (Vec::new(), Vec::new());
     draft.details.write(&mut whole);
+    draft.context.fields.write(&mut inherited);
     cut_strings(draft);
     let bytes = entry::write(draft);
     if bytes.len() <= MAX_PREFIX {
@@ -34,7 +35,7 @@ pub(crate) fn shorten(draft: &mut Draft) -> Vec<u8> {
     if bytes.len() <= MAX_PREFIX {
         return bytes;
     }
-    give_up_lists(draft);
+    give_up_context(draft, &inherited);
     entry::write(draft)
 }
 
@@ -63,15 +64,12 @@ struct Candidate {
 }
 
 fn cut_strings(draft: &mut Draft) {
-    let mut details: Vec<(Text, Value)> = Vec::new();
-    for (name, value) in draft.details.iter() {
-        // What a draft holds is canonical text, so it parses.
-        if let Ok(value) = canonical::parse(value, MAX_VALUE_LEVELS) {
-            details.push((Text::from(String::from_utf8_lossy(name).as_ref()), value));
-        }
-    }
-    let mut actor = Value::String(draft.actor.as_deref().unwrap_or_default().into());
-    let mut event_type = Value::String(draft.event_type.as_ref().into());
+    let mut parts = Parts {
+        actor: Value::String(draft.actor.as_deref().unwrap_or_default().into()),
+        event_type: Value::String(draft.event_type.as_ref().into()),
+        details: values(&draft.details),
+        inherited: values(&draft.context.fields),
+    };
 
     let mut candidates = Vec::new();
     let mut measure = |name: &str, text: &Text| {
@@ -82,7 +80,7 @@ fn cut_strings(draft: &mut Draft) {
         candidates.push(Candidate { size: canonical.len(), name: written.len(), target: None });
         None
     };
-    walk_all(&mut actor, &mut event_type, &mut details, &mut measure);
+    parts.walk(&mut measure);
 
     let mut over = entry::write(draft).len() - MAX_PREFIX + NOTE;
     let mut order: Vec<usize> = (0..candidates.len()).collect();
@@ -102,41 +100,60 @@ fn cut_strings(draft: &mut Draft) {
     let mut next = candidates.iter();
     let mut apply = |name: &str, text: &Text| {
         let target = next.next()?.target?;
-        let original = text.to_string_lossy();
-        cuts.push(Cut {
-            name: name.to_owned(),
-            length: original.len(),
-            sha256: Sha256::digest(original.as_bytes()).into(),
-        });
-        Some(Text::from(fitting(&original, target)))
+        let (shorter, note) = cut_text(name, &text.to_string_lossy(), target)?;
+        cuts.push(note);
+        Some(Text::from(shorter.as_str()))
     };
-    walk_all(&mut actor, &mut event_type, &mut details, &mut apply);
-
-    if let Value::String(text) = actor {
-        draft.actor = Some(text.to_string_lossy().into());
-    }
-    if let Value::String(text) = event_type {
-        draft.event_type = text.to_string_lossy().into();
-    }
-    draft.details.clear();
-    for (name, value) in details {
-        draft.details.put_bytes(name.as_bytes(), |out| value.write(out));
-    }
+    parts.walk(&mut apply);
+    parts.put_into(draft);
     draft.context.cut = cuts;
 }
 
-/// Gives every string to `visit`, always in the same order, and puts what it answers in the string's place.
-fn walk_all(
-    actor: &mut Value,
-    event_type: &mut Value,
-    details: &mut [(Text, Value)],
-    visit: &mut dyn FnMut(&str, &Text) -> Option<Text>,
-) {
-    walk(actor, "actor", visit);
-    walk(event_type, "event_type", visit);
-    for (name, value) in details {
-        walk(value, &name.to_string_lossy(), visit);
+/// What of a draft has strings that can be cut.
+struct Parts {
+    actor: Value,
+    event_type: Value,
+    details: Vec<(Text, Value)>,
+    inherited: Vec<(Text, Value)>,
+}
+
+impl Parts {
+    /// Gives every string to `visit`, always in the same order, and puts what it answers in the string's place.
+    fn walk(&mut self, visit: &mut dyn FnMut(&str, &Text) -> Option<Text>) {
+        walk(&mut self.actor, "actor", visit);
+        walk(&mut self.event_type, "event_type", visit);
+        for (name, value) in &mut self.details {
+            walk(value, &name.to_string_lossy(), visit);
+        }
+        for (name, value) in &mut self.inherited {
+            walk(value, &format!("{FIELDS}{}", name.to_string_lossy()), visit);
+        }
     }
+
+    fn put_into(self, draft: &mut Draft) {
+        if let Value::String(text) = self.actor {
+            draft.actor = Some(text.to_string_lossy().into());
+        }
+        if let Value::String(text) = self.event_type {
+            draft.event_type = text.to_string_lossy().into();
+        }
+        for (members, values) in
+            [(&mut draft.details, self.details), (&mut draft.context.fields, self.inherited)]
+        {
+            members.clear();
+            for (name, value) in values {
+                members.put_bytes(name.as_bytes(), |out| value.write(out));
+            }
+        }
+    }
+}
+
+fn values(members: &Members) -> Vec<(Text, Value)> {
+    // What a draft holds is canonical text, so it parses.
+    let parsed = members.iter().filter_map(|(name, value)| {
+        Some((String::from_utf8_lossy(name), canonical::parse(value, MAX_VALUE_LEVELS).ok()?))
+    });
+    parsed.map(|(name, value)| (Text::from(name.as_ref()), value)).collect()
 }
 
 fn walk(value: &mut Value, path: &str, visit: &mut dyn FnMut(&str, &Text) -> Option<Text>) {
@@ -160,6 +177,14 @@ fn walk(value: &mut Value, path: &str, visit: &mut dyn FnMut(&str, &Text) -> Opt
     }
 }
 
+/// The start of `text` that fits into `target`, with the note about it; `None` if that is all of it.
+fn cut_text(name: &str, text: &str, target: usize) -> Option<(String, Cut)> {
+    let shorter = fitting(text, target);
+    let note =
+        || Cut { name: name.to_owned(), length: text.len(), sha256: Sha256::digest(text.as_bytes()).into() };
+    (shorter.len() < text.len()).then(|| (shorter.to_owned(), note()))
+}
+
 /// The longest start of `text` whose canonical text, quotes included, has at most `target` bytes.
 fn fitting(text: &str, target: usize) -> &str {
     let mut size = 2;
@@ -175,19 +200,45 @@ fn fitting(text: &str, target: usize) -> &str {
 }
 
 fn give_up_details(draft: &mut Draft, whole: &[u8]) {
-    let sha256: [u8; 32] = Sha256::digest(whole).into();
-    draft.details.clear();
-    draft.details.put("oversized", |out| describe(whole.len(), &sha256, out));
+    draft.details = oversized(whole);
     // The notes about strings inside the details go with them.
-    draft.context.cut.retain(|cut| cut.name == "actor" || cut.name == "event_type");
+    draft
+        .context
+        .cut
+        .retain(|cut| cut.name == "actor" || cut.name == "event_type" || cut.name.starts_with(FIELDS));
 }
 
-fn give_up_lists(draft: &mut Draft) {
+/// What stands where `whole` was too large.
+fn oversized(whole: &[u8]) -> Members {
+    let sha256: [u8; 32] = Sha256::digest(whole).into();
+    let mut members = Members::default();
+    members.put("oversized", |out| describe(whole.len(), &sha256, out));
+    members
+}
+
+fn give_up_context(draft: &mut Draft, inherited: &[u8]) {
+    if !draft.context.fields.is_empty() {
+        draft.context.fields = oversized(inherited);
+        draft.context.cut.retain(|cut| !cut.name.starts_with(FIELDS));
+    }
+    let Context { span, source, wanted_type, cut, .. } = &mut draft.context;
+    let span = span.as_mut().map(|(name, _)| name);
+    let module = source.as_mut().and_then(|source| source.module.as_mut());
+    for (name, text) in [("context.span", span), ("context.source.module", module)] {
+        let Some(text) = text else { continue };
+        if let Some((shorter, note)) = cut_text(name, text, KEPT) {
+            *text = shorter.into();
+            cut.push(note);
+        }
+    }
+    if let Some((shorter, note)) =
+        wanted_type.as_ref().and_then(|text| cut_text("context.wanted_type", text, KEPT))
+    {
+        *wanted_type = Some(shorter);
+        cut.push(note);
+    }
     for list in [&mut draft.context.duplicate_fields, &mut draft.context.redacted] {
         list.retain(|name| name.len() <= KEPT);
         list.truncate(LISTED);
-    }
-    if let Some(wanted) = &mut draft.context.wanted_type {
-        *wanted = fitting(wanted, KEPT).to_owned();
     }
 }

@@ -46,7 +46,7 @@ pub(crate) enum Origin {
     Log,
     /// `audit!` and `try_audit!`.
     Macro,
-    /// Any other `tracing` event.
+    /// Any other `tracing` event, and a record of the `log` crate.
     Event,
     /// A `tracing` span's opening or closing.
     Span,
@@ -59,10 +59,20 @@ pub(crate) enum Origin {
 pub(crate) struct Context {
     /// Name of the enclosing audit span, and the `seq` of its `.opened` where that was recorded.
     pub(crate) span: Option<(Cow<'static, str>, Option<u64>)>,
+    /// Taken over from enclosing spans.
+    pub(crate) fields: Members,
     pub(crate) duplicate_fields: Vec<String>,
     pub(crate) redacted: Vec<String>,
     pub(crate) cut: Vec<Cut>,
+    pub(crate) source: Option<Source>,
     pub(crate) wanted_type: Option<String>,
+}
+
+/// Where in the program a draft comes from, as far as it is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Source {
+    pub(crate) module: Option<Cow<'static, str>>,
+    pub(crate) line: Option<u32>,
 }
 
 /// A string that was cut to keep its entry within the limit.
@@ -72,6 +82,19 @@ pub(crate) struct Cut {
     /// Bytes of UTF-8 before the cut.
     pub(crate) length: usize,
     pub(crate) sha256: [u8; 32],
+}
+
+impl Origin {
+    /// Its name in `context.source.via`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::Macro => "macro",
+            Self::Event => "event",
+            Self::Span => "span",
+            Self::Append => "append",
+        }
+    }
 }
 
 impl Draft {

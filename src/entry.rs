@@ -9,9 +9,10 @@ use crate::{
     canonical::{self, Value},
     cut,
     digest::{Digest, HashLength, Link},
-    draft::{self, Draft, Origin},
+    draft::{self, Context, Draft, Origin, Source},
     error::DraftError,
     line::MAX_LINE,
+    members::Members,
     redaction::{REDACTED, Redaction},
     timestamp::Timestamp,
 };
@@ -21,6 +22,9 @@ const MAX_SUFFIX: usize = 64 + 9 + 20 + 15 + 27 + 1 + 77 + 1;
 
 /// The most bytes a prefix has.
 pub(crate) const MAX_PREFIX: usize = MAX_LINE - MAX_SUFFIX;
+
+/// How the paths of inherited fields begin, in what `context` says was redacted or cut.
+pub(crate) const FIELDS: &str = "context.fields.";
 
 /// The part of an entry that doesn't depend on its place in the trail, with its hash so far.
 #[derive(Clone)]
@@ -34,7 +38,11 @@ pub(crate) struct Prefix {
 pub(crate) struct Rules {
     /// Stands where a draft names no actor.
     pub(crate) actor: String,
+    /// Names of fields that a draft takes over from the spans around it.
+    pub(crate) inherit: Vec<String>,
     pub(crate) redaction: Redaction,
+    /// Whether each entry says where it comes from.
+    pub(crate) source_location: bool,
 }
 
 /// A draft with its place in the trail: one line, and what the next entry needs of it.
@@ -54,6 +62,7 @@ impl Prefix {
             return Err(fault);
         }
         name_type(&mut draft)?;
+        draft.context.source = rules.source_location.then(|| draft.context.source.take().unwrap_or_default());
         redact(&mut draft, &rules.redaction);
         if draft.actor.is_none() {
             draft.actor = Some(rules.actor.clone().into());
@@ -113,8 +122,8 @@ pub(crate) fn write(draft: &mut Draft) -> Vec<u8> {
 }
 
 /// Writes `context`, whose members stand in order of their names, unless it is empty.
-fn write_context(draft: &Draft, out: &mut Vec<u8>) {
-    let context = &draft.context;
+fn write_context(draft: &mut Draft, out: &mut Vec<u8>) {
+    let context = &mut draft.context;
     let mut opened = false;
     let mut member = |out: &mut Vec<u8>, name: &str| {
         out.extend_from_slice(if opened { b", \"" } else { b", \"context\": {\"" });
@@ -130,13 +139,20 @@ fn write_context(draft: &Draft, out: &mut Vec<u8>) {
         member(out, "duplicate_fields");
         write_names(&context.duplicate_fields, out);
     }
+    if !context.fields.is_empty() {
+        member(out, "fields");
+        context.fields.write(out);
+    }
     if !context.redacted.is_empty() {
         member(out, "redacted");
         write_names(&context.redacted, out);
     }
     if draft.origin == Origin::Log {
         member(out, "source");
-        out.extend_from_slice(b"{\"via\": \"log\"}");
+        write_source(&Source::default(), draft.origin, out);
+    } else if let Some(source) = &context.source {
+        member(out, "source");
+        write_source(source, draft.origin, out);
     }
     if let Some((name, seq)) = &context.span {
         member(out, "span");
@@ -153,6 +169,18 @@ fn write_context(draft: &Draft, out: &mut Vec<u8>) {
     if opened {
         out.push(b'}');
     }
+}
+
+fn write_source(source: &Source, origin: Origin, out: &mut Vec<u8>) {
+    let mut members = Members::default();
+    if let Some(line) = source.line {
+        members.put("line", |out| canonical::integer(out, line));
+    }
+    if let Some(module) = &source.module {
+        members.put_str("module", module);
+    }
+    members.put_str("via", origin.name());
+    members.write(out);
 }
 
 fn write_names(names: &[String], out: &mut Vec<u8>) {
@@ -194,9 +222,18 @@ fn redact(draft: &mut Draft, redaction: &Redaction) {
     if draft.origin == Origin::Log {
         return;
     }
+    let Context { fields, redacted, .. } = &mut draft.context;
+    redact_members(&mut draft.details, "", redaction, redacted);
+    redact_members(fields, FIELDS, redaction, redacted);
+    redacted.sort_unstable();
+    redacted.dedup();
+}
+
+/// Puts the paths of what it replaces, each beginning with `at`, into `redacted`.
+fn redact_members(members: &mut Members, at: &str, redaction: &Redaction, redacted: &mut Vec<String>) {
     let mut covered = Vec::new();
     let mut nested = Vec::new();
-    for (name, value) in draft.details.iter() {
+    for (name, value) in members.iter() {
         let text = || String::from_utf8_lossy(name).into_owned();
         if redaction.covers(name) {
             covered.push(text());
@@ -205,20 +242,18 @@ fn redact(draft: &mut Draft, redaction: &Redaction) {
         }
     }
     for name in covered {
-        draft.details.put_str(&name, REDACTED);
-        draft.context.redacted.push(name);
+        members.put_str(&name, REDACTED);
+        redacted.push(format!("{at}{name}"));
     }
     for (name, text) in nested {
         // What a draft holds is canonical text, so it parses; a brace inside a string alone changes nothing.
         let Ok(mut value) = canonical::parse(&text, draft::MAX_VALUE_LEVELS) else { continue };
-        let before = draft.context.redacted.len();
-        redact_value(&mut value, &name, redaction, &mut draft.context.redacted);
-        if draft.context.redacted.len() > before {
-            draft.details.put(&name, |out| value.write(out));
+        let before = redacted.len();
+        redact_value(&mut value, &format!("{at}{name}"), redaction, redacted);
+        if redacted.len() > before {
+            members.put(&name, |out| value.write(out));
         }
     }
-    draft.context.redacted.sort_unstable();
-    draft.context.redacted.dedup();
 }
 
 fn redact_value(value: &mut Value, path: &str, redaction: &Redaction, redacted: &mut Vec<String>) {

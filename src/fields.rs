@@ -17,7 +17,7 @@ use tracing::{
 
 use crate::{
     canonical::{self, Value},
-    draft::{Draft, Origin},
+    draft::{Draft, Origin, Source},
     json::Json,
 };
 
@@ -36,6 +36,7 @@ pub(crate) enum Message {
 pub(crate) fn of_event(event: &Event<'_>, origin: Origin, message: Message) -> Draft {
     let name = own_name(event.metadata()).unwrap_or("event");
     let mut visitor = Visitor::new(Draft::from_origin(name, origin));
+    visitor.draft.context.source = Some(source(event.metadata()));
     visitor.names_type = true;
     visitor.drops_message = message == Message::Drop;
     event.record(&mut visitor);
@@ -48,6 +49,7 @@ pub(crate) fn of_log_record(event: &Event<'_>, is_wanted: fn(&str) -> bool) -> O
     event.record(&mut target);
     target.found.then(|| {
         let mut visitor = Visitor::new(Draft::from_origin("event", Origin::Event));
+        visitor.draft.context.source = Some(Source::default());
         visitor.names_type = true;
         visitor.is_log_record = true;
         event.record(&mut visitor);
@@ -59,6 +61,7 @@ pub(crate) fn of_log_record(event: &Event<'_>, is_wanted: fn(&str) -> bool) -> O
 pub(crate) fn of_span(attributes: &Attributes<'_>) -> Draft {
     let name = format!("{}.opened", attributes.metadata().name());
     let mut visitor = Visitor::new(Draft::from_origin(name, Origin::Span));
+    visitor.draft.context.source = Some(source(attributes.metadata()));
     attributes.record(&mut visitor);
     visitor.draft
 }
@@ -68,6 +71,11 @@ pub(crate) fn of_record(values: &Record<'_>) -> Draft {
     let mut visitor = Visitor::new(Draft::from_origin("", Origin::Span));
     values.record(&mut visitor);
     visitor.draft
+}
+
+/// Where `metadata` says that a callsite is.
+pub(crate) fn source(metadata: &Metadata<'static>) -> Source {
+    Source { module: metadata.module_path().map(Cow::Borrowed), line: metadata.line() }
 }
 
 /// The event's name, unless it is the `event FILE:LINE` that `tracing` gives to an event without one.
@@ -138,10 +146,23 @@ impl Visitor {
                 std::mem::replace(&mut self.typed, true)
             }
             "message" if self.drops_message => false,
-            _ if self.is_log_record && name.starts_with("log.") => false,
+            _ if self.is_log_record && name.starts_with("log.") => {
+                self.note_source(name, leaf);
+                false
+            }
             _ => self.draft.details.put(name, |out| leaf.write(out)),
         };
         self.draft.note_duplicate(again, name);
+    }
+
+    /// Takes down what a field `log.*` says of where a record comes from.
+    fn note_source(&mut self, name: &str, leaf: &Leaf<'_>) {
+        let Some(source) = &mut self.draft.context.source else { return };
+        match name {
+            "log.module_path" => source.module = Some(leaf.text()),
+            "log.line" => source.line = leaf.text().parse().ok(),
+            _ => {}
+        }
     }
 
     /// Formats with `write`, and puts what comes of it.

@@ -3,7 +3,10 @@
 //! It never disables anything for anybody, and its filter remembers nothing from one event to the next, so no other
 //! layer can make it lose one. Fields are rendered before any lock is taken. It does not know how a log records.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    any::TypeId,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use tracing::{
     Event, Metadata, Subscriber,
@@ -12,7 +15,7 @@ use tracing::{
     subscriber::Interest,
 };
 use tracing_subscriber::{
-    Layer,
+    Layer, Registry,
     filter::Filtered,
     layer::{self, Context},
     registry::LookupSpan,
@@ -24,12 +27,16 @@ use crate::{
     fields::{self, Message},
     log::AuditLog,
     receipt::{Receipt, TrailId},
+    sink::SinkGuard,
 };
 
 mod frame;
+mod passage;
+pub(crate) mod probe;
 mod span;
 
-pub(crate) use frame::{Frame, SinkGuard, address};
+pub(crate) use frame::{Frame, address};
+use probe::Probe;
 pub(crate) use span::Enclosing;
 use span::SpanState;
 
@@ -45,6 +52,8 @@ pub struct AuditLayer {
     log: AuditLog,
     /// The logs of audit layers that stand before this one in the same stack.
     before: Vec<TrailId>,
+    /// Whether no other layer stands before it.
+    is_first: bool,
     log_records: bool,
 }
 
@@ -116,7 +125,7 @@ impl AuditLayer {
     pub fn new(log: &AuditLog) -> Self {
         LAYERS.fetch_add(1, Ordering::Relaxed);
         log.note_layer();
-        Self { log: log.clone(), before: Vec::new(), log_records: false }
+        Self { log: log.clone(), before: Vec::new(), is_first: false, log_records: false }
     }
 
     /// Also records what the `log` crate emits with such a target, by way of `tracing-log`.
@@ -155,6 +164,13 @@ impl AuditLayer {
 
     fn is_listening(&self) -> bool {
         !SinkGuard::is_active() && !self.before.contains(&self.log.trail_id())
+    }
+
+    /// Notes that a probe of a self-test came as far as this.
+    fn note(&self, probe: Probe, trail: TrailId) {
+        if self.is_listening() {
+            probe.arrive(trail);
+        }
     }
 
     /// The draft of an event, if it is this layer's.
@@ -212,6 +228,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_layer(&mut self, subscriber: &mut S) {
+        self.is_first = TypeId::of::<S>() == TypeId::of::<Registry>();
         let subscriber: &dyn Subscriber = subscriber;
         if let Some(layer) = subscriber.downcast_ref::<Self>() {
             self.before.clone_from(&layer.before);
@@ -220,6 +237,7 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        passage::note();
         let trail = self.log.trail_id();
         let mut frame = Frame::of(address(event));
         if let Some(frame) = &mut frame {
@@ -228,20 +246,30 @@ where
             }
             frame.update();
         }
-        let Some(mut draft) = self.render(event, frame.as_ref()) else { return };
-        Enclosing::of(context.event_scope(event).into_iter().flatten(), trail).complete(&mut draft);
+        if let Some(probe) = Probe::of(event.metadata()) {
+            return self.note(probe, trail);
+        }
+        let rendered =
+            passage::rendering(event.metadata(), self.is_first, || self.render(event, frame.as_ref()));
+        let Some(mut draft) = rendered else { return };
+        Enclosing::of(context.event_scope(event).into_iter().flatten(), &self.log).complete(&mut draft);
         settle(frame, record(&self.log, draft));
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        passage::note();
         if !self.captures(attributes.metadata()) {
             return;
         }
-        let mut draft = fields::of_span(attributes);
-        let Some(span) = context.span(id) else { return };
         let trail = self.log.trail_id();
+        if let Some(probe) = Probe::of(attributes.metadata()) {
+            return self.note(probe, trail);
+        }
+        let mut draft =
+            passage::rendering(attributes.metadata(), self.is_first, || fields::of_span(attributes));
+        let Some(span) = context.span(id) else { return };
         let state = SpanState::new(trail, attributes.metadata().name(), &draft);
-        Enclosing::of(span.scope().skip(1), trail).complete(&mut draft);
+        Enclosing::of(span.scope().skip(1), &self.log).complete(&mut draft);
         let frame = Frame::of(address(attributes.values()));
         let receipt = settle(frame, record(&self.log, draft));
         state.opened(receipt.map(|receipt| receipt.seq)).put_into(&mut span.extensions_mut());
@@ -272,15 +300,20 @@ where
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(span) = context.span(&id).filter(|span| self.captures(span.metadata())) else { return };
         let trail = self.log.trail_id();
+        if Probe::of(span.metadata()).is_some() {
+            return Probe::close(trail);
+        }
         let Some(state) = SpanState::take_from(&mut span.extensions_mut(), trail) else { return };
         let mut draft = state.close();
-        Enclosing::of(span.scope().skip(1), trail).complete(&mut draft);
+        draft.context.source = Some(fields::source(span.metadata()));
+        Enclosing::of(span.scope().skip(1), &self.log).complete(&mut draft);
         settle(None, record(&self.log, draft));
     }
 }
 
 impl<S> layer::Filter<S> for AuditFilter {
     fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        passage::note();
         true
     }
 

@@ -71,7 +71,9 @@ mod redaction;
 mod regular;
 mod report;
 mod segment;
+mod self_test;
 mod settings;
+mod sink;
 mod site;
 mod timestamp;
 mod torn;
@@ -98,6 +100,7 @@ pub use self::{
         CredentialUse, Durations, Listed, OpenSpan, OpenTask, Reason, Remark, Report, Reporter, Runs,
         TaskCounts, report,
     },
+    self_test::{Culprit, SelfTestError},
     settings::{Durability, OnFailure},
     verify::{Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, verify},
 };

@@ -24,6 +24,7 @@ use crate::{
     health::Health,
     receipt::{Receipt, TrailId},
     settings::{Hook, OnFailure, Settings},
+    sink::SinkGuard,
     trail,
     verify::Verification,
 };
@@ -270,6 +271,11 @@ impl AuditLog {
         self.handle.committer.directory()
     }
 
+    /// The names of fields that entries take over from the spans around them.
+    pub(crate) fn inherited(&self) -> &[String] {
+        &self.handle.committer.rules().inherit
+    }
+
     /// Whether both are handles of one trail.
     pub(crate) fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.handle, &other.handle)
@@ -320,6 +326,7 @@ impl Shared {
             self.io_errors.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(hook) = &self.hook {
+            let _guard = SinkGuard::enter();
             hook(error);
         }
         // A draft that can't be an entry is the caller's affair, and no failure of the log.

@@ -42,6 +42,15 @@ impl Members {
         self.put(name, |out| canonical::string(out, value))
     }
 
+    /// The canonical value under `name`.
+    pub(crate) fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
     /// Takes `name` out; `true` if it was there.
     pub(crate) fn remove(&mut self, name: &[u8]) -> bool {
         match self.spans.iter().position(|span| &self.text[span.name.clone()] == name) {

@@ -52,10 +52,13 @@ pub(crate) struct Settings {
     pub(crate) wrap: Wrap,
     /// `None`: as the trail has it; 64 digits for a new one.
     pub(crate) hash_length: Option<HashLength>,
+    /// Names of fields that entries take over from the spans around them.
+    pub(crate) inherit: Vec<String>,
     pub(crate) max_file_size: Option<u64>,
     pub(crate) min_retention_days: u32,
     pub(crate) redaction: Redaction,
     pub(crate) service: Option<String>,
+    pub(crate) source_location: bool,
     pub(crate) version: Option<String>,
 }
 
@@ -72,10 +75,12 @@ impl Settings {
             on_failure: OnFailure::default(),
             wrap: Arc::new(|file, _| Box::new(file)),
             hash_length: None,
+            inherit: Vec::new(),
             max_file_size: None,
             min_retention_days: 0,
             redaction: Redaction::default(),
             service: None,
+            source_location: false,
             version: None,
         }
     }
@@ -90,9 +95,11 @@ impl fmt::Debug for Settings {
             .field("durability", &self.durability)
             .field("on_failure", &self.on_failure)
             .field("hash_length", &self.hash_length)
+            .field("inherit", &self.inherit)
             .field("max_file_size", &self.max_file_size)
             .field("min_retention_days", &self.min_retention_days)
             .field("service", &self.service)
+            .field("source_location", &self.source_location)
             .field("version", &self.version)
             .finish_non_exhaustive()
     }

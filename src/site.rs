@@ -19,8 +19,9 @@ use crate::{
     draft::{Draft, Origin},
     fields::{self, Message},
     global,
-    layer::{self, AuditLayer, Enclosing, Frame, SinkGuard, address},
+    layer::{self, AuditLayer, Enclosing, Frame, address},
     log::AuditLog,
+    sink::SinkGuard,
 };
 
 /// One use of a macro.
@@ -62,6 +63,12 @@ impl Site {
             return false;
         }
         !interest.is_never() && (interest.is_always() || dispatch.enabled(self.metadata))
+    }
+
+    /// Whether the current subscriber wants what happens here.
+    pub(crate) fn is_wanted_here(&self) -> bool {
+        let interest = self.callsite.interest();
+        dispatcher::get_default(|dispatch| self.is_wanted(&interest, dispatch))
     }
 
     /// The values that belong to the callsite's fields: the first of `values` is for the `message` that stands in.
@@ -157,13 +164,18 @@ fn deliver(
     recorded.or(behind).unwrap_or(Err(NotRecorded::NoLog))
 }
 
+/// The log that an event of a macro goes to first, where none is named.
+pub(crate) fn reached(dispatch: &Dispatch) -> Option<AuditLog> {
+    dispatch.downcast_ref::<AuditLayer>().map(|layer| layer.log().clone()).or_else(global::get)
+}
+
 /// What the audit spans around `event` say, without the context that a layer is given.
 fn enclosing(dispatch: &Dispatch, event: &Event<'_>, log: &AuditLog) -> Enclosing {
     let Some(registry) = dispatch.downcast_ref::<Registry>() else { return Enclosing::default() };
     let current = dispatch.current_span();
     let id = if event.is_contextual() { current.id() } else { event.parent() };
     let scope = id.and_then(|id| registry.span(id)).map(|span| span.scope());
-    Enclosing::of(scope.into_iter().flatten(), log.trail_id())
+    Enclosing::of(scope.into_iter().flatten(), log)
 }
 
 /// Opens a span.
@@ -175,8 +187,7 @@ pub fn span(
 ) -> Span {
     let values = site.metadata.fields().value_set_all(site.values(values));
     let guard = Frame::new(address(&values), Message::Keep).enter(None);
-    let interest = site.callsite.interest();
-    let span = if dispatcher::get_default(|dispatch| site.is_wanted(&interest, dispatch)) {
+    let span = if site.is_wanted_here() {
         match parent {
             Parent::Current => Span::new(site.metadata, &values),
             Parent::Root => Span::new_root(site.metadata, &values),
@@ -203,10 +214,7 @@ fn unseen(log: Option<&AuditLog>) -> NotRecorded {
         log.count_not_recorded();
         return NotRecorded::Filtered;
     }
-    let reached = dispatcher::get_default(|dispatch| {
-        dispatch.downcast_ref::<AuditLayer>().map(|layer| layer.log().clone())
-    });
-    match reached.or_else(global::get) {
+    match dispatcher::get_default(reached) {
         Some(log) => {
             log.count_not_recorded();
             NotRecorded::Filtered

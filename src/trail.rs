@@ -120,7 +120,12 @@ fn begin(settings: Settings, standing: Standing, mut writer: Writer) -> Result<C
         standing.chain,
         writer.position(),
         standing.trail_id,
-        Rules { actor: settings.actor, redaction: settings.redaction },
+        Rules {
+            actor: settings.actor,
+            inherit: settings.inherit,
+            redaction: settings.redaction,
+            source_location: settings.source_location,
+        },
         settings.clock,
         directory.clone(),
         settings.max_file_size,

@@ -16,7 +16,7 @@ const ORDER: [&[&str]; 18] = [
     // From here on: the write side.
     &["draft"],
     &["entry", "cut"],
-    &["chain", "batch", "health"],
+    &["chain", "batch", "health", "sink"],
     &["lock"],
     &["segment", "settings"],
     &["writer"],
@@ -26,7 +26,7 @@ const ORDER: [&[&str]; 18] = [
     &["json", "not_recorded", "global"],
     &["fields", "outcome"],
     &["layer"],
-    &["site", "macros", "audit_span", "try_audit"],
+    &["site", "self_test", "macros", "audit_span", "try_audit"],
     &["kling"],
 ];
 

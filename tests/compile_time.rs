@@ -79,6 +79,33 @@ fn what_is_refused_says_why() {
     assert_eq!(said.get("accepted"), None);
 }
 
+/// Features of `tracing` that take audit events out of a program are not taken in silence.
+#[test]
+fn a_level_that_compiles_audit_events_out() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("static_level");
+    let root = env!("CARGO_MANIFEST_DIR");
+    fs::create_dir_all(directory.join("src")).unwrap();
+    let manifest = format!(
+        "[package]\nname = \"static_level\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
+         kling-audit = {{ path = {root:?} }}\ntracing = {{ version = \"0.1\", features = [\"max_level_warn\"] }}\n"
+    );
+    write(&directory.join("Cargo.toml"), &manifest);
+    write(&directory.join("Cargo.lock"), &fs::read_to_string(Path::new(root).join("Cargo.lock")).unwrap());
+    write(&directory.join("src/lib.rs"), "");
+
+    let checked = Command::new(env!("CARGO"))
+        .args(["check", "--offline", "--quiet"])
+        .current_dir(&directory)
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile_time/target"))
+        .env_remove("RUSTFLAGS")
+        .output()
+        .unwrap();
+
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(!checked.status.success());
+    assert!(said.contains("compiles events of level INFO out, and audit events with them"), "{said}");
+}
+
 fn write_package(directory: &Path) {
     let root = env!("CARGO_MANIFEST_DIR");
     let bins = directory.join("src/bin");

@@ -16,7 +16,9 @@ use std::{
     thread,
 };
 
-use kling_audit::{AuditFilter, AuditLayer, NotRecorded, audit, audit_span, json, try_audit};
+use kling_audit::{
+    AuditFilter, AuditLayer, Draft, Durability, NotRecorded, audit, audit_span, json, try_audit,
+};
 use parking_lot::Mutex;
 use serde_json::json as value;
 use stack::{Trail, alone, alone_with};
@@ -1052,5 +1054,121 @@ fn records_of_the_log_crate() {
         assert_eq!(asked.entries()[0]["details"], value!({"message": "said 1"}));
         assert_eq!(asked.entries()[2]["details"], value!({"message": "said 4"}));
         assert_eq!(asked.entries()[2]["actor"], "alice");
+    });
+}
+
+#[test]
+fn events_below_info() {
+    alone("events_below_info", || {
+        let (alone, beside) = (Trail::new(), Trail::new());
+        let emit = || {
+            tracing::debug!(name: "low", target: "audit", n = 1);
+            tracing::trace!(name: "lower", target: "audit", n = 1);
+            info!(name: "promised", target: "audit", n = 1);
+        };
+
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(alone.log.layer()), emit);
+        tracing_subscriber::registry().with(beside.log.layer()).with(Counts::default()).init();
+        emit();
+
+        assert_eq!(alone.types(), ["promised"]);
+        assert_eq!(beside.types(), ["low", "lower", "promised"]);
+    });
+}
+
+#[test]
+fn structure_in_other_layers() {
+    alone("structure_in_other_layers", || {
+        let trail = Trail::new();
+        let printed = Printed::default();
+        tracing_subscriber::registry().with(trail.log.layer()).with(printing(&printed)).init();
+
+        audit!("structure", value = json(&value!({"a": [1, 2]})));
+
+        assert!(printed.text().contains(r#"structure value={"a": [1, 2]}"#), "{}", printed.text());
+    });
+}
+
+#[test]
+fn what_a_log_emits_while_it_records() {
+    alone("what_a_log_emits_while_it_records", || {
+        let losses: &'static Mutex<Vec<NotRecorded>> = Box::leak(Box::default());
+        let trail = Trail::of(|builder| {
+            builder.clock(move || {
+                if let Err(failure) = try_audit!("by_the_clock") {
+                    losses.lock().push(failure);
+                }
+                info!(name: "by_the_clock", target: "audit", n = 1);
+                drop(audit_span!("by_the_clock"));
+                std::time::SystemTime::now().into()
+            })
+        });
+        tracing_subscriber::registry().with(trail.log.layer()).init();
+
+        audit!("macro");
+        info!(name: "foreign", target: "audit", n = 1);
+        drop(audit_span!("span"));
+
+        assert_eq!(trail.types(), ["macro", "foreign", "span.opened", "span.closed"]);
+        let losses = losses.lock();
+        // The first came up while the log was opened, when there was none to be reached.
+        assert!(matches!(losses[0], NotRecorded::NoLog), "{losses:?}");
+        assert!(losses[1..].iter().all(|loss| matches!(loss, NotRecorded::Reentered)), "{losses:?}");
+        assert_eq!(losses.len(), 5);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hook_that_emits_events() {
+    stack::alone_after("a_hook_that_emits_events", "trap '' XFSZ; ulimit -f 32", || {
+        let told: &'static AtomicUsize = Box::leak(Box::default());
+        let hook = move |_: &kling_audit::Error| {
+            let failure = try_audit!("by_the_hook").unwrap_err();
+            assert!(matches!(failure, NotRecorded::Reentered), "{failure:?}");
+            tracing::error!(name: "by_the_hook", target: "audit", n = 1);
+            drop(audit_span!("by_the_hook"));
+            told.fetch_add(1, Ordering::Relaxed);
+        };
+        let written = Trail::of(|builder| builder.on_error(hook));
+        let buffered = Trail::of(|builder| builder.on_error(hook).durability(Durability::Buffered));
+        tracing_subscriber::registry().with(written.log.layer()).with(buffered.log.layer()).init();
+        let large = "x".repeat(40_000);
+
+        audit!("before");
+        info!(name: "too much", target: "audit", text = large);
+        written.log.append(Draft::new("too much").detail("text", &large)).unwrap_err();
+        audit!(log: written.log, "after");
+        // The log's own thread finds out that it can't be written.
+        while told.load(Ordering::Relaxed) < 3 {
+            thread::sleep(std::time::Duration::from_millis(1));
+        }
+
+        assert_eq!(written.types(), ["before", "after"]);
+        written.verify();
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_write_that_fails() {
+    // Files of this process can't grow beyond 16 or 32 KiB, as the shell counts, and trying to is an error and not its
+    // end.
+    stack::alone_after("a_write_that_fails", "trap '' XFSZ; ulimit -f 32", || {
+        let trail = Trail::new();
+        tracing_subscriber::registry().with(trail.log.layer()).init();
+        let large = "x".repeat(40_000);
+
+        audit!("before");
+        let failure = try_audit!("too much", text = large).unwrap_err();
+        let lost = audit!("too much", text = large).receipt();
+        info!(name: "too much", target: "audit", text = large);
+        audit!("after");
+
+        assert!(matches!(failure, NotRecorded::WriteFailed(_)), "{failure:?}");
+        assert_eq!(lost, None);
+        assert_eq!(trail.log.counters().not_recorded, 3);
+        assert_eq!(trail.types(), ["before", "after"]);
+        trail.verify();
     });
 }

@@ -11,7 +11,7 @@ use super::{
     Committer,
     state::{Condition, State},
 };
-use crate::error::Error;
+use crate::{error::Error, sink::SinkGuard};
 
 /// How long a buffered entry waits at most before it is handed to the system.
 const FLUSH_EVERY: Duration = Duration::from_millis(15);
@@ -29,7 +29,10 @@ impl Keeper {
         let committer = Arc::clone(committer);
         std::thread::Builder::new()
             .name("kling-audit keeper".to_owned())
-            .spawn(move || committer.keep())
+            .spawn(move || {
+                let _guard = SinkGuard::enter();
+                committer.keep();
+            })
             .map(Self)
             .map_err(Error::io("start the keeper of", directory))
     }
@@ -47,7 +50,11 @@ impl Committer {
         let mut told = false;
         while matches!(state.condition, Condition::Open | Condition::Closing) {
             match due(&state) {
-                None => self.keeper.wait(&mut state),
+                None => {
+                    // If somebody writes, there may be something to do when he is done.
+                    state.ring |= state.writer.is_none();
+                    self.keeper.wait(&mut state);
+                }
                 Some(at) if at > Instant::now() => {
                     self.keeper.wait_until(&mut state, at);
                 }
@@ -64,7 +71,7 @@ impl Committer {
     }
 }
 
-/// When there is something to do. Nothing, while somebody writes: he rings when he is done.
+/// When there is something to do. Nothing, while somebody writes.
 fn due(state: &State) -> Option<Instant> {
     let writer = state.writer.as_ref()?;
     let lines = state.lines_since.map(|since| since + FLUSH_EVERY);

@@ -28,6 +28,7 @@ use crate::{
     log,
     receipt::{Receipt, TrailId},
     settings::Durability,
+    sink::SinkGuard,
     timestamp::Timestamp,
     writer::{Incident, Stuck, Writer, Written},
 };
@@ -99,6 +100,7 @@ impl Committer {
                 head_due: false,
                 lines_since: None,
                 not_before: None,
+                ring: false,
                 urgent: false,
                 first,
             }),
@@ -384,7 +386,8 @@ impl Committer {
         }
         state.wake();
         self.done.notify_all();
-        if state.head_due || state.lines_since.is_some() || state.urgent {
+        // Not each time: waking a thread costs more than writing a line.
+        if std::mem::take(&mut state.ring) {
             self.keeper.notify_one();
         }
         failed
@@ -399,6 +402,7 @@ impl Committer {
         up_to: u64,
         work: Work,
     ) -> Option<Error> {
+        let head_was_due = state.head_due;
         let Work { written, synced, head, incident } = work;
         let Written { bytes, turns, error, stuck } = written;
         state.linker.wrote(batch.last_within(bytes));
@@ -436,6 +440,7 @@ impl Committer {
             Ok(Some(incident)) => self.go_on_after(state, incident),
             Err(error) => failed = Some(self.poison(state, error)),
         }
+        state.ring |= state.lines_since.is_some() || state.head_due && !head_was_due;
         failed
     }
 
@@ -556,7 +561,11 @@ impl Committer {
     /// Tells what no caller is there to be told.
     fn tell(&self, error: &Error) {
         match &self.hook {
-            Some(hook) => hook(error),
+            Some(hook) => {
+                // The lock is held, and an event of the hook's would ask for it again.
+                let _guard = SinkGuard::enter();
+                hook(error);
+            }
             None => log::report(error),
         }
     }

@@ -34,6 +34,8 @@ pub(super) struct State {
     pub(super) lines_since: Option<Instant>,
     /// After a failure: not before.
     pub(super) not_before: Option<Instant>,
+    /// The keeper has something to do, and sleeps until it is told that the time or the writer is there.
+    pub(super) ring: bool,
     /// Somebody waits who can't write by himself.
     pub(super) urgent: bool,
     /// The first entry of this run.

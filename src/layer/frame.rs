@@ -20,7 +20,6 @@ const LOGS: usize = 8;
 thread_local! {
     static FRAME: Cell<Option<Frame>> = const { Cell::new(None) };
     static PARKED: RefCell<Parked> = const { RefCell::new(Parked { draft: None, failure: None }) };
-    static IN_SINK: Cell<bool> = const { Cell::new(false) };
 }
 
 /// One event or span that a macro of this crate is handing to the subscriber.
@@ -135,25 +134,5 @@ impl Drop for FrameGuard {
         FRAME.set(self.frame);
         let before = std::mem::take(&mut self.parked);
         PARKED.try_with(|parked| drop(parked.replace(before))).unwrap_or_default();
-    }
-}
-
-/// While it lives, what this thread emits comes from a log itself and is not recorded.
-pub(crate) struct SinkGuard(());
-
-impl SinkGuard {
-    /// `None` inside another one.
-    pub(crate) fn enter() -> Option<Self> {
-        (!IN_SINK.replace(true)).then_some(Self(()))
-    }
-
-    pub(crate) fn is_active() -> bool {
-        IN_SINK.get()
-    }
-}
-
-impl Drop for SinkGuard {
-    fn drop(&mut self) {
-        IN_SINK.set(false);
     }
 }

@@ -12,10 +12,14 @@ use tracing_subscriber::registry::{ExtensionsMut, LookupSpan, SpanRef};
 
 use crate::{
     canonical,
-    draft::{Draft, Origin},
+    draft::{Draft, MAX_VALUE_LEVELS, Origin},
+    log::AuditLog,
     members::Members,
     receipt::TrailId,
 };
+
+/// In `context.fields` a value stands one level below where it stands in `details`.
+const MAX_INHERITED_LEVELS: usize = MAX_VALUE_LEVELS - 1;
 
 /// One open span, as one log knows it.
 pub(crate) struct SpanState {
@@ -37,6 +41,8 @@ struct States(Vec<SpanState>);
 pub(crate) struct Enclosing {
     span: Option<(&'static str, Option<u64>)>,
     actor: Option<Cow<'static, str>>,
+    /// The log's inherited fields.
+    fields: Members,
 }
 
 impl SpanState {
@@ -115,19 +121,31 @@ impl SpanState {
 }
 
 impl Enclosing {
-    /// Looks from the innermost span outwards.
-    pub(crate) fn of<'a, R>(scope: impl IntoIterator<Item = SpanRef<'a, R>>, trail: TrailId) -> Self
+    /// Looks from the innermost span outwards, for what `log` knows of the spans.
+    pub(crate) fn of<'a, R>(scope: impl IntoIterator<Item = SpanRef<'a, R>>, log: &AuditLog) -> Self
     where
         R: LookupSpan<'a> + 'a,
     {
+        let (trail, inherited) = (log.trail_id(), log.inherited());
         let mut found = Self::default();
+        let mut missing = inherited.len();
         for span in scope {
             let extensions = span.extensions();
             let states = extensions.get::<States>().map_or(&[][..], |states| &states.0);
             let Some(state) = states.iter().find(|state| state.trail == trail) else { continue };
             found.span.get_or_insert((state.name, state.opened));
-            found.actor.clone_from(&state.actor);
-            if found.actor.is_some() {
+            if found.actor.is_none() {
+                found.actor.clone_from(&state.actor);
+            }
+            for name in inherited {
+                if let Some(value) = state.fields.get(name.as_bytes())
+                    && found.fields.get(name.as_bytes()).is_none()
+                {
+                    found.fields.put(name, |out| inherit(value, out));
+                    missing -= 1;
+                }
+            }
+            if found.actor.is_some() && missing == 0 {
                 break;
             }
         }
@@ -142,6 +160,17 @@ impl Enclosing {
         if draft.context.span.is_none() {
             draft.context.span = self.span.map(|(name, seq)| (Cow::Borrowed(name), seq));
         }
+        draft.context.fields = self.fields;
+    }
+}
+
+/// Writes a span's value where an entry inherits it: one level deeper than its own, so the deepest become their text.
+fn inherit(value: &[u8], out: &mut Vec<u8>) {
+    let nests = matches!(value.first(), Some(b'[' | b'{'));
+    if !nests || canonical::parse(value, MAX_INHERITED_LEVELS).is_ok() {
+        out.extend_from_slice(value);
+    } else {
+        canonical::string(out, &String::from_utf8_lossy(value));
     }
 }
 

@@ -1,10 +1,14 @@
-//! The manual: what is on disk, what a receipt promises, what a report says, what a trail proves.
+//! The manual: what is on disk, what a receipt promises, how to build a subscriber stack, what a report says, what a
+//! trail proves.
 
 #[doc = include_str!("format.md")]
 pub mod format {}
 
 #[doc = include_str!("durability.md")]
 pub mod durability {}
+
+#[doc = include_str!("stacks.md")]
+pub mod stacks {}
 
 #[doc = include_str!("report.md")]
 pub mod report {}

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kling_audit::AuditLog;
+use kling_audit::{AuditLog, AuditLogBuilder};
 use serde_json::Value;
 
 const SCENARIO: &str = "KLING_AUDIT_SCENARIO";
@@ -26,15 +26,27 @@ pub(crate) fn alone(name: &str, body: impl FnOnce()) {
 
 /// As [`alone`], with these environment variables.
 pub(crate) fn alone_with(name: &str, variables: &[(&str, &str)], body: impl FnOnce()) {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.env_remove("RUST_LOG").envs(variables.iter().copied());
+    alone_by(name, command, body);
+}
+
+/// As [`alone`], after a shell has done `first`.
+#[cfg(unix)]
+pub(crate) fn alone_after(name: &str, first: &str, body: impl FnOnce()) {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("{first}; exec \"$0\" \"$@\"")).arg(env::current_exe().unwrap());
+    alone_by(name, command, body);
+}
+
+fn alone_by(name: &str, mut command: Command, body: impl FnOnce()) {
     if env::var(SCENARIO).is_ok_and(|scenario| scenario == name) {
         return body();
     }
     let said = tempfile::NamedTempFile::new().unwrap();
-    let mut child = Command::new(env::current_exe().unwrap())
+    let mut child = command
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
-        .env_remove("RUST_LOG")
         .env(SCENARIO, name)
-        .envs(variables.iter().copied())
         .stdout(Stdio::null())
         .stderr(said.reopen().unwrap())
         .spawn()
@@ -64,24 +76,41 @@ pub(crate) struct Trail {
 
 impl Trail {
     pub(crate) fn new() -> Self {
+        Self::of(|builder| builder)
+    }
+
+    /// With other settings than the defaults.
+    pub(crate) fn of(settings: impl FnOnce(AuditLogBuilder) -> AuditLogBuilder) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let log = AuditLog::open(directory.path()).unwrap();
+        let log = settings(AuditLog::builder(directory.path())).open().unwrap();
         Self { directory, log }
     }
 
     /// The entries so far, in order, without the log's own; the chain is checked.
     pub(crate) fn entries(&self) -> Vec<Value> {
-        let mut files: Vec<_> =
-            self.directory.path().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-        files.sort();
-        let lines: String = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
-        let entries: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let mut entries = self.all_entries();
+        entries.retain(|entry| entry["context"]["source"]["via"] != "log");
+        entries
+    }
+
+    /// The entries so far, in order, the log's own too; the chain is checked.
+    pub(crate) fn all_entries(&self) -> Vec<Value> {
+        let entries: Vec<Value> =
+            self.lines().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         for (at, pair) in entries.windows(2).enumerate() {
             assert_eq!(pair[0]["seq"], at);
             assert_eq!(pair[0]["hash"], pair[1]["prev_hash"]);
         }
-        entries.into_iter().filter(|entry| entry["context"]["source"]["via"] != "log").collect()
+        entries
+    }
+
+    /// The text of all files, in order.
+    pub(crate) fn lines(&self) -> String {
+        let mut files: Vec<_> =
+            self.directory.path().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+        files.sort();
+        files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
     }
 
     /// The entries' types.

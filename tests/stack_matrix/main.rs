@@ -1,0 +1,101 @@
+//! The layer in stacks of all kinds, each with each scenario, each pair a process of its own:
+//!
+//! ```sh
+//! cargo test --test stack_matrix                          # the table
+//! cargo test --test stack_matrix -- opentelemetry         # the cells with that in their name
+//! KLING_AUDIT_LONG=1 cargo test --test stack_matrix       # the heavy scenarios in every stack
+//! ```
+//!
+//! Each cell runs twice, with the layer and without. What other layers saw without it they have to see with it.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a failed test is meant to panic")]
+
+mod cell;
+mod record;
+mod scenarios;
+#[path = "../stack/mod.rs"]
+mod stack;
+mod stacks;
+mod table;
+
+use std::{
+    env,
+    process::ExitCode,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
+use cell::{Cell, Verdict};
+use parking_lot::Mutex;
+use scenarios::SCENARIOS;
+use stacks::STACKS;
+use table::Table;
+
+fn main() -> ExitCode {
+    if let Some(cell) = Cell::of_this_process() {
+        cell.run_here();
+        return ExitCode::SUCCESS;
+    }
+    let filter = Filter::from_arguments();
+    let long = env::var_os("KLING_AUDIT_LONG").is_some();
+    let cells: Vec<Cell> = STACKS
+        .iter()
+        .flat_map(|stack| SCENARIOS.iter().map(|scenario| Cell { stack, scenario }))
+        .filter(|cell| filter.wants(&cell.name()) && (long || cell.is_quick()))
+        .collect();
+    if filter.lists {
+        cells.iter().for_each(|cell| println!("{}: test", cell.name()));
+        return ExitCode::SUCCESS;
+    }
+
+    let verdicts = run_all(&cells);
+    let table = Table { verdicts: &verdicts };
+    print!("{table}");
+    if verdicts.iter().all(Verdict::is_good) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs the cells, as many at a time as there are processors.
+fn run_all(cells: &[Cell]) -> Vec<Verdict> {
+    let next = AtomicUsize::new(0);
+    let verdicts = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let verdict = cell.run_apart();
+                    verdicts.lock().push(verdict);
+                }
+            });
+        }
+    });
+    verdicts.into_inner()
+}
+
+/// What the arguments ask for, as they are given to every test.
+struct Filter {
+    names: Vec<String>,
+    lists: bool,
+}
+
+impl Filter {
+    fn from_arguments() -> Self {
+        let mut filter = Self { names: Vec::new(), lists: false };
+        let mut arguments = env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--list" => filter.lists = true,
+                // No cell is ignored.
+                "--ignored" => filter.names.push("\0".to_owned()),
+                // Options of the usual harness with a value that is not a name.
+                "--test-threads" | "--skip" | "--format" | "--color" | "--logfile" => drop(arguments.next()),
+                option if option.starts_with('-') => {}
+                name => filter.names.push(name.to_owned()),
+            }
+        }
+        filter
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|part| name.contains(part.as_str()))
+    }
+}

@@ -541,6 +541,20 @@ async fn a_parent_video_is_given_with_what_was_made_of_it() {
 }
 
 #[test]
+fn what_is_done_with_data_of_people_is_recorded_under_a_pseudonym() {
+    let studio = Studio::new();
+
+    studio.client.record_processing_activity("subject-7", "an avatar of the presenter", "consent").unwrap();
+    studio.client.record_deletion_request("subject-7", "voices").unwrap();
+    let blank = studio.client.record_deletion_request(" ", "voices");
+
+    assert!(matches!(blank, Err(Error::Request(error)) if error.field() == "subject"));
+    let entries = studio.entries();
+    assert_eq!(entry(&entries, "processing_activity")["details"]["legal_basis"], "consent");
+    assert_eq!(entry(&entries, "deletion_request")["details"]["subject"], "subject-7");
+}
+
+#[test]
 fn futures_and_streams_can_cross_threads() {
     fn sends(_: impl Send) {}
     let studio = Studio::new();

@@ -39,6 +39,22 @@ pub struct ResourcePack {
     pub status: Option<String>,
 }
 
+impl ResourcePack {
+    pub(crate) fn read(pack: &Value) -> Option<ResourcePack> {
+        Some(ResourcePack {
+            id: text(pack, "resource_pack_id")?,
+            name: text(pack, "resource_pack_name"),
+            kind: text(pack, "resource_pack_type"),
+            total_quantity: text(pack, "total_quantity"),
+            remaining_quantity: text(pack, "remaining_quantity"),
+            purchase_time: pack["purchase_time"].as_i64(),
+            effective_time: pack["effective_time"].as_i64(),
+            invalid_time: pack["invalid_time"].as_i64(),
+            status: text(pack, "status"),
+        })
+    }
+}
+
 /// What was taken from the account for one task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -74,7 +90,7 @@ pub struct Deduction {
 }
 
 impl Deduction {
-    fn read(detail: &Value) -> Option<Deduction> {
+    pub(crate) fn read(detail: &Value) -> Option<Deduction> {
         let first = |names: &[&str]| names.iter().find_map(|name| text(detail, name));
         detail.as_object()?;
         Some(Deduction {
@@ -177,19 +193,7 @@ impl Client {
                 request_id: None,
             });
         }
-        Ok(items(&data, "resource_pack_subscribe_infos", |pack| {
-            Some(ResourcePack {
-                id: text(pack, "resource_pack_id")?,
-                name: text(pack, "resource_pack_name"),
-                kind: text(pack, "resource_pack_type"),
-                total_quantity: text(pack, "total_quantity"),
-                remaining_quantity: text(pack, "remaining_quantity"),
-                purchase_time: pack["purchase_time"].as_i64(),
-                effective_time: pack["effective_time"].as_i64(),
-                invalid_time: pack["invalid_time"].as_i64(),
-                status: text(pack, "status"),
-            })
-        }))
+        Ok(items(&data, "resource_pack_subscribe_infos", ResourcePack::read))
     }
 
     /// What was taken from the account's cash.

@@ -29,6 +29,8 @@
 //! | `asset_deleted` | before a file that was fetched is removed | `task_id`, `name`, `sha256`, `bytes` |
 //! | `callback_received` | a callback was accepted | `result` (`ok`, `replayed`), `signed`, `webhook_id`, `webhook_timestamp`, `bytes`, `task_id`, `external_task_id`, `status`, `credits` |
 //! | `callback_rejected` | a callback was refused | `reason` (`missing_headers`, `bad_signature`, `stale`, `unsigned_by_policy`, `malformed`, `too_long`, `unknown_task`), `webhook_id`, `webhook_timestamp`, `bytes` |
+//! | `processing_activity` | [`Client::record_processing_activity`] was called | `subject`, `purpose`, `legal_basis` |
+//! | `deletion_request` | [`Client::record_deletion_request`] was called | `subject`, `scope` |
 //! | `audit_reconciled` | the trail was compared with the vendor's books | `verdict`, `at_vendor`, `booked`, `in_trail`, `matched`, `ambiguous`, `findings`, `unexplained` (the first 100) |
 //!
 //! What is answered at once, such as [`Speech`], is `task_submitted` and then `task_completed`, `task_refused` or
@@ -75,6 +77,7 @@ mod capability;
 mod charge;
 mod client;
 mod credentials;
+mod data_subject;
 mod delivery;
 mod download;
 mod duration;
@@ -95,6 +98,8 @@ mod request;
 mod requests;
 mod rules;
 mod screen;
+#[cfg(test)]
+mod shapes;
 mod slots;
 pub mod standard;
 mod status;

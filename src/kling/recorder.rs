@@ -644,6 +644,36 @@ impl Recorder {
         )
         .map(drop)
     }
+
+    /// Data of a person is processed.
+    pub(crate) fn processing_activity(
+        &self,
+        subject: &str,
+        purpose: &str,
+        legal_basis: &str,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "processing_activity",
+            actor = %self.actor,
+            subject = subject,
+            purpose = purpose,
+            legal_basis = legal_basis
+        )
+        .map(drop)
+    }
+
+    /// A person asks for data to be deleted.
+    pub(crate) fn deletion_request(&self, subject: &str, scope: &str) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "deletion_request",
+            actor = %self.actor,
+            subject = subject,
+            scope = scope
+        )
+        .map(drop)
+    }
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -554,6 +554,44 @@ fn what_is_done_with_data_of_people_is_recorded_under_a_pseudonym() {
     assert_eq!(entry(&entries, "deletion_request")["details"]["subject"], "subject-7");
 }
 
+/// The files below a directory.
+fn sources(directory: &std::path::Path, into: &mut Vec<String>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => sources(&path, into),
+            false => into.push(std::fs::read_to_string(path).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn every_event_stands_in_the_table_of_the_documentation_with_its_members() {
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kling");
+    let table = std::fs::read_to_string(source.join("mod.rs")).unwrap();
+    let mut recorders = Vec::new();
+    sources(&source.join("recorder"), &mut recorders);
+
+    let mut events = 0;
+    for call in recorders.iter().flat_map(|text| text.split("try_audit!(").skip(1)) {
+        let call = call.split(".map(drop)").next().unwrap().split("),\n            Resource").next().unwrap();
+        let mut lines = call.lines().map(str::trim).filter(|line| !line.is_empty());
+        let event = lines.find_map(|line| line.strip_prefix('"')?.strip_suffix("\",")).unwrap();
+        let row = table
+            .lines()
+            .find(|line| {
+                line.starts_with("//! |") && line.split('|').nth(1).unwrap().contains(&format!("`{event}`"))
+            })
+            .unwrap_or_else(|| panic!("{event} is not in the table"));
+        for member in lines.filter_map(|line| line.split_once(" = ")).map(|(name, _)| name) {
+            assert!(member == "actor" || row.contains(&format!("`{member}`")), "{event}: {member}");
+        }
+        events += 1;
+    }
+
+    assert!(events > 25, "{events}");
+}
+
 #[test]
 fn futures_and_streams_can_cross_threads() {
     fn sends(_: impl Send) {}

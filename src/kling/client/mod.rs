@@ -1,12 +1,10 @@
 //! The client itself. Its promise: everything that is sent goes through one function, [`Client::send`], which records
 //! what has to be. What a submission and a wait have to go through is in `delivery` and `watch`.
 
-use std::{
-    borrow::Cow,
-    fmt,
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+mod change;
+mod send;
+
+use std::{borrow::Cow, fmt, sync::Arc, time::SystemTime};
 
 use tracing::Instrument;
 
@@ -19,7 +17,6 @@ use super::{
     error::Error,
     exchange::{Answer, Call, Exchange, segment},
     recorder::{Recorder, Subject},
-    region::Region,
     request::{Immediate, Request, RequestError, Standard, submission},
     screen::Screen,
     slots::Slots,
@@ -248,70 +245,6 @@ impl Client {
         Ok(Some(Task::new(data.task_id, id, Screen::default(), None)))
     }
 
-    /// Uses other credentials from now on; what is underway ends with the old ones. Clones do so too.
-    ///
-    /// Recorded as `auth_event` `credential_changed` before the new ones are used.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Configuration`] for a blank key, [`Error::NotRecorded`]: the old ones stay.
-    pub async fn change_credentials(&self, credentials: Credentials) -> Result<(), Error> {
-        if let Some(setting) = credentials.blank() {
-            return Err(Error::Configuration { setting, rule: "must not be blank".to_owned() });
-        }
-        let from = self.inner.tokens.credentials().access_key_prefix();
-        self.recorder
-            .credential_changed(&from, &credentials.access_key_prefix(), credentials.kind())
-            .map_err(not_recorded("change_credentials", "auth_event"))?;
-        self.inner.tokens.change(credentials).await;
-        Ok(())
-    }
-
-    /// Sends later requests to another of the vendor's servers. Clones do so too.
-    ///
-    /// # Errors
-    ///
-    /// As [`change_base_url`](Client::change_base_url).
-    pub fn change_region(&self, region: Region) -> Result<(), Error> {
-        self.change_base_url(region.base_url())
-    }
-
-    /// Sends later requests to another server. Clones do so too.
-    ///
-    /// Recorded as `config_changed`, before it is used or since it was refused.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Configuration`] for a URL that can't be used, such as one of `http` that is not of this machine;
-    /// [`Error::NotRecorded`]. The old server stays.
-    pub fn change_base_url(&self, base_url: &str) -> Result<(), Error> {
-        let from = self.inner.exchange.base();
-        let missing = || not_recorded("change_base_url", "config_changed");
-        match self.inner.exchange.check_base(base_url) {
-            Ok(base) => {
-                self.recorder.config_changed("base_url", &from, &base, None).map_err(missing())?;
-                self.inner.exchange.set_base(base);
-                Ok(())
-            }
-            Err(error) => {
-                // What was refused may hold a password: its host is enough.
-                let host = super::rules::host(base_url).unwrap_or_default();
-                let reason = error.to_string();
-                self.recorder.config_changed("base_url", &from, &host, Some(&reason)).map_err(missing())?;
-                Err(error)
-            }
-        }
-    }
-
-    /// Endpoints of the new design take no token of a key pair.
-    pub(crate) fn check_standard(&self, standard: Standard) -> Result<(), Error> {
-        if standard == Standard::New && self.inner.tokens.credentials().pair().is_some() {
-            let rule = "must be an API key for endpoints that name the model in their path".to_owned();
-            return Err(Error::Configuration { setting: "credentials", rule });
-        }
-        Ok(())
-    }
-
     /// Whether endpoints of the new design can be used.
     pub(crate) fn has_api_key(&self) -> bool {
         self.inner.tokens.credentials().pair().is_none()
@@ -341,75 +274,6 @@ impl Client {
             .token(now(), |token, reason| self.recorder.token_minted(token, reason))
             .await
             .map_err(not_recorded(action, "auth_event"))
-    }
-
-    /// Sends `call`, and once more with a new token if the vendor calls the token expired, or not yet valid by a clock
-    /// that is behind ours: such a request was not accepted. Each query that was sent, each token that was refused and
-    /// each refusal that concerns the account is recorded; what else is recorded of a submission is its caller's to
-    /// decide, and the intent must have been.
-    pub(crate) async fn send(&self, subject: Subject<'_>, call: &Call<'_>) -> Result<Answer, Error> {
-        let mut renewed = false;
-        let mut corrected = false;
-        loop {
-            let token = self.token(subject.action).await?;
-            let started = Instant::now();
-            let answer = self.inner.exchange.send(call, token.text()).await;
-            if let Some(purpose) = call.purpose {
-                let reason = match &answer {
-                    Answer::Envelope(..) => None,
-                    other => Some(other.describe()),
-                };
-                let took = started.elapsed();
-                self.recorder
-                    .api_call(
-                        subject,
-                        purpose,
-                        (call.method(), &call.shown),
-                        answer.reply(),
-                        took,
-                        reason.as_deref(),
-                    )
-                    .map_err(outcome_not_recorded(subject, "api_call"))?;
-            }
-            let Answer::Envelope(_, envelope) = &answer else { return Ok(answer) };
-            let skew = envelope.date.map(|date| date - now());
-            self.note_refusal(subject, call, &token, &answer, skew)?;
-            match (envelope.code, skew) {
-                (1004, _) if !renewed && self.inner.tokens.expired(&token).await => renewed = true,
-                // A clock that is not behind ours would call the next token early too.
-                (1003, Some(skew @ ..=-1)) if !corrected && self.inner.tokens.early(&token, skew).await => {
-                    corrected = true;
-                }
-                _ => return Ok(answer),
-            }
-        }
-    }
-
-    /// Records what the vendor refused for the sake of the token, the account or the content.
-    fn note_refusal(
-        &self,
-        subject: Subject<'_>,
-        call: &Call<'_>,
-        token: &Token,
-        answer: &Answer,
-        skew: Option<i64>,
-    ) -> Result<(), Error> {
-        let Answer::Envelope(_, envelope) = answer else { return Ok(()) };
-        let (reply, reason) = (answer.reply(), envelope.message.as_str());
-        let (recorder, endpoint) = (&self.recorder, &call.shown);
-        let (event, recorded) = match envelope.code {
-            1003 => ("auth_event", recorder.token_rejected(token.prefix(), reply, endpoint, skew, reason)),
-            1000..=1004 => {
-                ("auth_event", recorder.token_rejected(token.prefix(), reply, endpoint, None, reason))
-            }
-            1103 | 1304 => ("access_denied", recorder.access_denied(subject, reply, endpoint, reason)),
-            1100..=1102 => ("account_blocked", recorder.account_blocked(subject, reply, reason)),
-            1300 | 1301 => {
-                ("content_blocked", recorder.content_blocked(subject, "submit", Some(envelope.code), reason))
-            }
-            _ => return Ok(()),
-        };
-        recorded.map_err(not_recorded(subject.action, event))
     }
 }
 

@@ -703,6 +703,31 @@ async fn a_task_is_waited_for_by_its_id_alone() {
 }
 
 #[tokio::test]
+async fn a_task_whose_prompt_is_not_known_keeps_no_reason_that_could_repeat_it() {
+    let studio = Studio::new();
+    let seen = "Failure to pass the risk control system";
+    let quoted = "not allowed: A clockwork heron wades.";
+    for (reason, prompt, recorded) in [
+        (seen, None, seen),
+        (quoted, None, "[withheld: the prompt is not known here]"),
+        (quoted, Some(PROMPT), WITHHELD),
+        ("out of memory", Some(PROMPT), "out of memory"),
+    ] {
+        studio.server.fail_next_task(reason);
+        let id = studio.client.submit(TextToVideo::new(PROMPT)).await.unwrap().id().to_owned();
+        let mut task = Task::resume(id).unwrap();
+        if let Some(prompt) = prompt {
+            task = task.with_prompt(prompt);
+        }
+
+        let result = studio.client.wait(&task).await;
+
+        assert_eq!(outcome(&result), format!("failed {recorded}"));
+        assert!(studio.trail().pop().unwrap().contains(recorded));
+    }
+}
+
+#[tokio::test]
 async fn an_ambiguous_submission_can_be_looked_up() {
     let studio = Studio::new();
     let submitted = studio.client.submit(TextToVideo::new(PROMPT).external_task_id("../a?b")).await.unwrap();
@@ -714,7 +739,7 @@ async fn an_ambiguous_submission_can_be_looked_up() {
     assert_eq!(found.unwrap().id(), submitted.id());
     assert!(unknown.is_none());
     assert!(matches!(refused, Err(Error::Request(_))));
-    assert_eq!(studio.trail(), trail(&[START, &[ACCEPTED, "api_call lookup 0", NOT_FOUND]]));
+    assert_eq!(studio.trail(), trail(&[START, &[ACCEPTED, "api_call lookup 0", "task_resolved", NOT_FOUND]]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

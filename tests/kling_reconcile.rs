@@ -118,6 +118,10 @@ async fn what_does_not_fit_is_named() {
     assert_eq!((&entry["actor"], &entry["details"]["findings"]), (&"alice".into(), &2.into()));
     assert_eq!(entry["details"]["unexplained"].as_array().unwrap().len(), 2);
     kling_audit::verify(studio.directory.path()).unwrap();
+
+    // Looked up, it is explained.
+    studio.client.look_up::<TextToVideo>("lost").await.unwrap().unwrap();
+    assert_eq!(kinds(&compare(&studio).await), [("different_credits", dearer.as_str())]);
 }
 
 #[tokio::test]

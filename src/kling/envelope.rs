@@ -1,6 +1,8 @@
 //! The vendor's answers: an envelope, and the task in it. Its promise: whatever the bytes, reading them gives a value or
 //! nothing and never a panic; fields that are not known are passed over. It does not know what an answer means.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::{charge::Charge, output::either, screen::Screen, status::TaskStatus, video::Video};
@@ -39,7 +41,7 @@ impl Envelope {
 }
 
 /// A task as the vendor's answers, lists and callbacks describe it, in either of its designs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct TaskData {
     pub(crate) task_id: String,
     pub(crate) status: TaskStatus,
@@ -54,6 +56,17 @@ pub(crate) struct TaskData {
     pub(crate) updated_at: Option<i64>,
     /// In the shape of the older design.
     pub(crate) result: Value,
+}
+
+/// Shows no message, which may quote a prompt that nobody screened it for, and no result.
+impl fmt::Debug for TaskData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskData")
+            .field("task_id", &self.task_id)
+            .field("status", &self.status)
+            .field("credits", &self.credits)
+            .finish_non_exhaustive()
+    }
 }
 
 impl TaskData {
@@ -72,7 +85,7 @@ impl TaskData {
                 known => known,
             },
             status_message: either(data, &["task_status_msg", "message"])
-                .map(|message| screen.pass(&message)),
+                .map(|message| screen.pass_reason(&message)),
             external_task_id: data
                 .get("task_info")
                 .and_then(|info| text(info, "external_task_id"))

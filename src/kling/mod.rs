@@ -1,7 +1,9 @@
 //! An audited client for Kling AI: each submission, query, status change, callback, download and use of a credential is
 //! an entry.
 //!
-//! The log is required, and the client fails closed: a submission whose intent can't be recorded is not sent.
+//! The log is required, and the client fails closed: a submission whose intent can't be recorded is not sent. The intent
+//! is as durable as the log's [`Durability`](crate::Durability) promises, so of a `Buffered` log it may still be in memory
+//! when the request leaves.
 //! A request is not sent twice where the vendor may have accepted the first one, unless the caller
 //! [says when it may be](Builder::resend_unknown_after).
 //!
@@ -18,6 +20,7 @@
 //! | `task_accepted` | the vendor made a task | `action`, `task_id`, `external_task_id`, `status`, `http`, `request_id`, `latency_ms`; `resolved_by` `lookup` where the answer itself was lost |
 //! | `task_refused` | the vendor certainly made no task | `action`, `external_task_id`, `http`, `code`, `request_id`, `reason` |
 //! | `task_ambiguous` | nobody knows what became of it | `action`, `task_id`, `external_task_id`, `stage` (`submit`, `wait`), `reason` |
+//! | `task_resolved` | [`Client::look_up`] found the task of a submission | `action`, `task_id`, `external_task_id`, `status`, `http`, `request_id` |
 //! | `api_call` | a query, a look-up or a list was sent | `action`, `purpose` (`query`, `lookup`, `list`, `account`), `method`, `path`, `task_id`, `external_task_id`, `http`, `code`, `request_id`, `duration_ms`; `reason` where there is no code |
 //! | `task_status_changed` | a status other than the last one was seen | `action`, `task_id`, `external_task_id`, `from`, `to`, `source` (`poll`, `callback`) |
 //! | `task_completed` | the task succeeded | `action`, `task_id`, `external_task_id`, `status` (`succeed`), `credits`, `billing`, and of what it made `video_count`, `image_count`, `audio_count`, `element_count`, `voice_count` |

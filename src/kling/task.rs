@@ -44,7 +44,8 @@ pub(crate) struct Seen {
 impl<R: Request> Task<R> {
     /// A task that was accepted earlier, such as before this program was started again.
     ///
-    /// The prompt is not known here. If the vendor quotes it in the reason of a failure, that is recorded as it is.
+    /// The prompt is not known here, and the vendor may quote it in the reason of a failure. So a reason that is not
+    /// known to repeat nothing is withheld, unless [`with_prompt`](Task::with_prompt) says what it must not repeat.
     ///
     /// # Errors
     ///
@@ -63,9 +64,19 @@ impl<R: Request> Task<R> {
     pub fn resume(id: impl Into<String>) -> Result<Task<R>, RequestError> {
         let id = id.into();
         match is_segment(&id) {
-            true => Ok(Task::new(id, None, Screen::default(), None)),
+            true => Ok(Task::new(id, None, Screen::blind(), None)),
             false => Err(RequestError::new("task_id", "must be an id that the vendor gave")),
         }
+    }
+
+    /// The same task, of which the prompt is known that entries and errors must not repeat.
+    ///
+    /// What was seen of the task so far is forgotten: say it before anything is asked.
+    pub fn with_prompt(self, prompt: impl Into<String>) -> Task<R> {
+        let screen = Screen::new([prompt.into()]);
+        let task = Task::new(self.inner.id.clone(), self.inner.external_task_id.clone(), screen, None);
+        task.hold(self.inner.held.lock().take());
+        task
     }
 
     /// `id` is one that [`is_segment`].
@@ -126,7 +137,9 @@ impl<R: Request> fmt::Debug for Task<R> {
 }
 
 /// Where a task stands, from [`Client::query`](crate::kling::Client::query).
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// `Debug` does not show the message: of a task on a list nobody knows the prompt that it may quote.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress<O> {
     /// The task's status.
@@ -141,6 +154,16 @@ pub struct Progress<O> {
     pub parent_video: Option<Video>,
     /// What the task made; only of a task that succeeded.
     pub output: Option<O>,
+}
+
+impl<O: fmt::Debug> fmt::Debug for Progress<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress")
+            .field("status", &self.status)
+            .field("credits", &self.credits)
+            .field("output", &self.output)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A task that succeeded, from [`Client::wait`](crate::kling::Client::wait).

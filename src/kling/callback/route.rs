@@ -37,7 +37,7 @@ where
     A: Future<Output = ()> + Send,
 {
     post(async move |headers: HeaderMap, body: Body| {
-        // One byte more, so that the receiver sees and records what is too long.
+        // A body that did not come whole, or did not end.
         let Ok(body) = to_bytes(body, LIMIT + 1).await else {
             let rejected = receiver.refuse("too_long", Notice::default());
             return StatusCode::from_u16(rejected.http_status()).unwrap_or(StatusCode::BAD_REQUEST);

@@ -209,12 +209,12 @@ impl Client {
         }
         let screen = self.screened(task.screen());
         let mut data = callback.data().clone();
-        data.status_message = data.status_message.map(|message| screen.pass(&message));
+        data.status_message = data.status_message.map(|message| screen.pass_reason(&message));
         observe(&self.recorder, task, data, "callback").await
     }
 
     /// Asks once whether the vendor knows a task by the id that it was submitted under, which is how an
-    /// [`Error::Ambiguous`] is resolved. `None`: the vendor does not know it.
+    /// [`Error::Ambiguous`] is resolved: what is found is recorded as `task_resolved`. `None`: the vendor does not know it.
     ///
     /// The vendor may come to know it a little later. A request that was sent under an id is safe to send again only
     /// when the vendor has not known that id for a while.
@@ -240,9 +240,13 @@ impl Client {
         if unknown(&answer) {
             return Ok(None);
         }
-        let data = task_data(&answer, &screen).ok_or_else(|| refusal(R::ACTION, answer))?;
+        let Some(data) = task_data(&answer, &screen) else { return Err(refusal(R::ACTION, answer)) };
+        let subject = Subject { task_id: Some(&data.task_id), ..subject };
+        self.recorder
+            .task_resolved(subject, &data.status, answer.reply())
+            .map_err(outcome_not_recorded(subject, "task_resolved"))?;
         let id = Some(external_task_id.to_owned());
-        Ok(Some(Task::new(data.task_id, id, Screen::default(), None)))
+        Ok(Some(Task::new(data.task_id, id, Screen::blind(), None)))
     }
 
     /// Whether endpoints of the new design can be used.

@@ -50,7 +50,7 @@ fn note(
 ) {
     let state = match said.event_type {
         b"task_submitted" => "submitted",
-        b"task_accepted" => "accepted",
+        b"task_accepted" | b"task_resolved" => "accepted",
         b"task_refused" => "refused",
         b"task_ambiguous" => AMBIGUOUS,
         b"task_completed" => "completed",

@@ -184,4 +184,25 @@ impl Recorder {
         )
         .map(drop)
     }
+
+    /// A look-up found the task of a submission.
+    pub(crate) fn task_resolved(
+        &self,
+        subject: Subject<'_>,
+        status: &TaskStatus,
+        reply: Reply<'_>,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "task_resolved",
+            actor = %self.actor,
+            action = subject.action,
+            task_id = json(&subject.task_id),
+            external_task_id = json(&subject.external_task_id),
+            status = status.as_str(),
+            http = json(&reply.http),
+            request_id = json(&reply.request_id)
+        )
+        .map(drop)
+    }
 }

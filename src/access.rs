@@ -52,6 +52,11 @@ impl Access {
     }
 }
 
+/// Whether nobody is to write the file any more.
+pub(crate) fn is_closed(metadata: &Metadata) -> bool {
+    metadata.permissions().readonly()
+}
+
 #[cfg(unix)]
 fn set(file: &File, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

@@ -48,6 +48,8 @@ pub(crate) struct Mark {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     Missing,
+    /// The file is there, and nothing was ever written into it.
+    Blank,
     /// The file is there, and neither block can be read.
     Unreadable,
     Head(Head),
@@ -114,6 +116,9 @@ impl Found {
         let (file, _) = open_regular(&path, OpenOptions::new().read(true))?;
         let mut bytes = Vec::new();
         file.take(2 * BLOCK as u64).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
+        if bytes.iter().all(|&byte| byte == 0) {
+            return Ok(Self::Blank);
+        }
         Ok(Head::newest(&bytes).map_or(Self::Unreadable, Self::Head))
     }
 }

@@ -39,6 +39,12 @@ impl Lock {
         }
     }
 
+    /// Lets the next writer in, also while a fork of this process still has the file open.
+    pub(crate) fn release(&self) {
+        // Closing the file unlocks it all the same, unless it is open in a fork.
+        drop(self.file.unlock());
+    }
+
     /// Sees to it that the lock still keeps others out: if its file was deleted, it is taken anew.
     ///
     /// # Errors
@@ -49,6 +55,14 @@ impl Lock {
             *self = Self::take(&self.directory, self.access)?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A child that was forked meanwhile holds the same open file, and would keep the next writer out. In the child
+        // itself this is never dropped. Where unlocking fails, closing the file is all there is.
+        drop(self.file.unlock());
     }
 }
 

@@ -64,7 +64,7 @@ pub struct Counters {
     pub io_errors: u64,
     /// Threads and futures that wait for the disk now.
     pub waiting: u64,
-    /// Bytes handed to the system; 0 once the log is closed.
+    /// Bytes handed to the system.
     pub bytes: u64,
 }
 
@@ -107,8 +107,8 @@ impl AuditLog {
     }
 
     /// Seals the trail that is there, and begins a new one that tells of it.
-    pub(crate) fn start_anew(mut settings: Settings, actor: &str, reason: &str) -> Result<Self, Error> {
-        let lock = adopt::seal(&mut settings, actor, reason)?;
+    pub(crate) fn start_anew(settings: Settings, actor: &str, reason: &str) -> Result<Self, Error> {
+        let lock = adopt::seal(&settings, actor, reason)?;
         Self::start_with(settings, |settings| trail::open_locked(settings, lock))
     }
 

@@ -81,6 +81,14 @@ pub(crate) struct AppendError {
     pub(crate) stuck: usize,
 }
 
+impl Drop for Segment {
+    fn drop(&mut self) {
+        // As with the trail's lock: a forked child must not keep it.
+        #[cfg(unix)]
+        drop(self.file.unlock());
+    }
+}
+
 impl Segment {
     /// Creates a file that must not exist yet.
     pub(crate) fn create(path: PathBuf, access: Access, wrap: &Wrap) -> Result<Self, Error> {
@@ -158,16 +166,31 @@ impl Segment {
             }
         };
         let error = Error::io("append to", &self.path)(source);
-        let kept = whole(written);
-        self.length += kept as u64;
+        let start = self.length;
+        let mut kept = whole(written);
+        self.length = start + kept as u64;
         // A write that failed may have left more than it said.
         let stuck = match self.storage.length() {
             Ok(length) if length == self.length => 0,
             _ if self.storage.cut(self.length).is_ok() => 0,
-            Ok(length) => usize::try_from(length.saturating_sub(self.length)).unwrap_or(usize::MAX),
-            Err(_) => written - kept,
+            length => {
+                // What can't be taken back is there: its whole lines are as good as written.
+                kept = whole(self.standing(start, lines).unwrap_or(written)).max(kept);
+                self.length = start + kept as u64;
+                let length = length.unwrap_or(start + written as u64);
+                usize::try_from(length.saturating_sub(self.length)).unwrap_or(usize::MAX)
+            }
         };
         Err(AppendError { error, kept, stuck })
+    }
+
+    /// How many bytes of `lines` stand in the file from `offset` on.
+    fn standing(&self, offset: u64, lines: &[u8]) -> io::Result<usize> {
+        let mut file = self.file.try_clone()?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut there = Vec::new();
+        file.take(lines.len() as u64).read_to_end(&mut there)?;
+        Ok(there.iter().zip(lines).take_while(|(there, line)| there == line).count())
     }
 
     /// Waits until what was appended is on the device.
@@ -178,6 +201,15 @@ impl Segment {
     /// Marks the file as finished: nobody writes it any more.
     pub(crate) fn finish(mut self, access: Access) -> Result<(), Error> {
         self.sync()?;
-        access.closed(&self.file).map_err(Error::io("set the mode of", &self.path))
+        access.closed(&self.file).map_err(Error::io("set the mode of", &self.path))?;
+        self.unlock();
+        Ok(())
+    }
+
+    /// Lets the next writer in, also while a fork of this process still has the file open.
+    pub(crate) fn unlock(&self) {
+        // Closing the file unlocks it all the same, unless it is open in a fork.
+        #[cfg(unix)]
+        drop(self.file.unlock());
     }
 }

@@ -3,6 +3,8 @@
 //! They are set aside under a name that says they are not recorded yet, and get their final name once they are, so a
 //! crash in between loses nothing.
 
+#[cfg(unix)]
+use std::fs::TryLockError;
 use std::{
     fs::OpenOptions,
     io::{self, Read as _, Seek as _, SeekFrom},
@@ -43,8 +45,17 @@ pub(crate) fn set_aside(
     file: &TrailFile,
     ending: &Ending,
 ) -> Result<bool, Error> {
-    let kept = directory.join(free_name(directory, &format!("{}.{}", file.name, ending.rest), UNRECORDED));
     let mut source = file.open()?;
+    // Where the trail's lock file was deleted, half a line may be a write under way.
+    #[cfg(unix)]
+    match source.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(Error::Locked { path: directory.to_owned(), lock: file.path.clone() });
+        }
+        Err(TryLockError::Error(source)) => return Err(Error::io("lock", &file.path)(source)),
+    }
+    let kept = directory.join(free_name(directory, &format!("{}.{}", file.name, ending.rest), UNRECORDED));
     source.seek(SeekFrom::Start(ending.rest)).map_err(Error::io("read", &file.path))?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -98,7 +109,8 @@ impl Torn {
     /// Gives the bytes their final name, now that they are recorded.
     pub(crate) fn recorded(&self, directory: &Path) -> Result<(), Error> {
         std::fs::rename(&self.stands_in, directory.join(&self.kept_as))
-            .map_err(Error::io("rename", &self.stands_in))
+            .map_err(Error::io("rename", &self.stands_in))?;
+        sync_directory(directory)
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::{
-    boot,
+    access, adopt, boot,
     canonical::{self, Value},
     chain::Chain,
     commit::{Committer, Linker},
@@ -69,7 +69,7 @@ struct Standing {
     resumed_from: Option<ResumedFrom>,
     /// The file to go on with.
     live: Option<(std::path::PathBuf, Label)>,
-    torn: Option<(TrailFile, Ending)>,
+    torn: Vec<(TrailFile, Ending)>,
     lost: Option<Lost>,
     head: Head,
 }
@@ -84,15 +84,16 @@ pub(crate) fn open(settings: Settings) -> Result<Committer, Error> {
 }
 
 /// Opens the trail whose lock is held.
-pub(crate) fn open_locked(settings: Settings, lock: Lock) -> Result<Committer, Error> {
+pub(crate) fn open_locked(mut settings: Settings, lock: Lock) -> Result<Committer, Error> {
     let directory = settings.directory.clone();
+    adopt::resume(&mut settings)?;
     let mut standing = look(&settings)?;
 
     // From here on the trail is changed.
-    if let Some((file, ending)) = &standing.torn
-        && !torn::set_aside(&directory, settings.access, file, ending)?
-    {
-        standing.live = None;
+    for (file, ending) in &standing.torn {
+        if !torn::set_aside(&directory, settings.access, file, ending)? {
+            standing.live = None;
+        }
     }
     let live = standing.live.take();
     let wrap = settings.wrap.clone();
@@ -139,6 +140,9 @@ fn begin(settings: Settings, standing: Standing, mut writer: Writer) -> Result<C
         linker.link_own(own_draft("audit_recovered", lost))?;
     }
     linker.write_all(&mut writer)?;
+    if settings.adopted.is_some() {
+        adopt::told(&directory)?;
+    }
     for found in &torn {
         found.recorded(&directory)?;
     }
@@ -154,7 +158,7 @@ fn look(settings: &Settings) -> Result<Standing, Error> {
     let (Some(first), Found::Head(head)) = (first, &head) else {
         return look_at_beginning(settings, first.is_some(), head);
     };
-    let found = find_end(directory, &files)?;
+    let found = find_end(&files)?;
     let Some((newest, ending, last)) = found.last else {
         // Torn bytes are all there is.
         let mut standing = beginning(settings, head.clone(), directory)?;
@@ -191,8 +195,9 @@ fn look(settings: &Settings) -> Result<Standing, Error> {
     let lost = check_head(directory, head, Some(&line))?;
     let mut chain = Chain::new(identity.length);
     chain.set(line.seq, line.stated, line.time);
-    // A newer file without entries means that this one is closed: the trail goes on in a third.
-    let newest_of_all = files.last().is_some_and(|last| last.path == newest.path);
+    // A newer file without entries means that this one is closed, and so does its mode: the trail goes on in another.
+    let closed = newest.path.symlink_metadata().is_ok_and(|metadata| access::is_closed(&metadata));
+    let newest_of_all = files.last().is_some_and(|last| last.path == newest.path) && !closed;
     Ok(Standing {
         trail_id: identity.trail_id,
         chain,
@@ -216,8 +221,11 @@ fn look_at_beginning(settings: &Settings, has_entries: bool, head: Found) -> Res
                 "the head is missing, so nobody can tell whether the end of the trail is there",
             ));
         }
-        Found::Missing => Head::begin(new_id(directory)?),
-        Found::Unreadable => return Err(refused(&path, "the head can't be read")),
+        // A blank one is what a crash or a full disk leaves of the very first opening.
+        Found::Missing | Found::Blank if !has_entries => Head::begin(new_id(directory)?),
+        Found::Missing | Found::Blank | Found::Unreadable => {
+            return Err(refused(&path, "the head can't be read"));
+        }
         Found::Head(head) => head,
     };
     let mut standing = beginning(settings, head, directory)?;
@@ -234,7 +242,7 @@ fn beginning(settings: &Settings, head: Head, directory: &Path) -> Result<Standi
         min_retention_days: 0,
         resumed_from: None,
         live: None,
-        torn: None,
+        torn: Vec::new(),
         lost: None,
         head,
     })
@@ -285,23 +293,21 @@ impl Identity {
 struct End {
     /// The newest file with a whole line, how it ends, and that line.
     last: Option<(TrailFile, Ending, Vec<u8>)>,
-    torn: Option<(TrailFile, Ending)>,
+    /// Unfinished lines in this file, and in newer ones where no whole line stands.
+    torn: Vec<(TrailFile, Ending)>,
 }
 
-fn find_end(directory: &Path, files: &[TrailFile]) -> Result<End, Error> {
-    let mut end = End { last: None, torn: None };
-    for (at, file) in files.iter().enumerate().rev() {
+fn find_end(files: &[TrailFile]) -> Result<End, Error> {
+    let mut end = End { last: None, torn: Vec::new() };
+    for file in files.iter().rev() {
         let mut opened = file.open()?;
         let mut ending =
             Ending::read(&mut opened, file.length, MAX_LINE).map_err(Error::io("read", &file.path))?;
         let last = ending.last_line.as_mut().map(|(_, bytes)| std::mem::take(bytes));
+        // A new file is begun when the one before it is whole, or could not be cut back to whole lines after a failed
+        // write: then the first lines of the new one tell of it, and no such line is here yet.
         if ending.rest < ending.length {
-            // A new file is begun only when the one before it is whole, so a crash tears the newest alone.
-            if at + 1 == files.len() {
-                end.torn = Some((file.clone(), ending.clone()));
-            } else if last.is_none() {
-                return Err(refused(directory, "a file that is not the newest has no whole line"));
-            }
+            end.torn.insert(0, (file.clone(), ending.clone()));
         }
         if let Some(last) = last {
             end.last = Some((file.clone(), ending, last));

@@ -18,7 +18,7 @@ use crate::{
     ending::hash_from,
     error::Error,
     head::{self, Head, Mark},
-    lock::Lock,
+    lock::{Lock, same_file},
     receipt::TrailId,
     regular::open_regular,
     segment::{Segment, Storage, Wrap},
@@ -37,8 +37,16 @@ pub(crate) struct Writer {
     live: Option<Live>,
     head: Head,
     head_file: Box<dyn Storage>,
+    /// The same file, to look at.
+    head_itself: File,
+    /// The directory as it was opened: its path may name another one by now.
+    #[cfg(unix)]
+    opened: File,
     head_written: Instant,
     bytes: u64,
+    boot_id: Option<String>,
+    /// The process that opened the files: a fork of it lets nobody in.
+    pid: u32,
     /// Held until the writer is dropped.
     lock: Lock,
 }
@@ -82,6 +90,8 @@ pub(crate) enum Incident {
     Replaced { file: String, restored: String },
     /// It was cut while it was written, and what was cut is gone.
     Truncated { file: String, from: u64, to: u64 },
+    /// The live file is as it was, but the head was deleted or replaced; it is written anew.
+    Headless,
 }
 
 impl Writer {
@@ -95,23 +105,17 @@ impl Writer {
         live: Option<(PathBuf, Label)>,
     ) -> Result<Self, Error> {
         let path = directory.join(head::NAME);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        access.on_create(&mut options);
-        let known = path.symlink_metadata().is_ok();
-        let file = if known {
-            open_regular(&path, &mut options)?.0
-        } else {
-            let file = options.open(&path).map_err(Error::io("create", &path))?;
-            access.live(&file).map_err(Error::io("set the mode of", &path))?;
-            file
-        };
+        let file = open_head(&path, access)?;
+        let blank = head::Found::read(&directory)? == head::Found::Blank;
         let live = match live {
             Some((path, label)) => Some(Live { segment: Segment::open(path, &wrap)?, label }),
             None => None,
         };
         let mut writer = Self {
+            head_itself: file.try_clone().map_err(Error::io("open", &path))?,
             head_file: wrap(file, &path),
+            #[cfg(unix)]
+            opened: File::open(&directory).map_err(Error::io("open", &directory))?,
             directory,
             access,
             wrap: WrapDebug(wrap),
@@ -119,9 +123,11 @@ impl Writer {
             head,
             head_written: Instant::now(),
             bytes: 0,
+            boot_id: boot::id(),
+            pid: std::process::id(),
             lock,
         };
-        if !known {
+        if blank {
             writer.write_head()?;
             sync_directory(&writer.directory)?;
         }
@@ -201,10 +207,15 @@ impl Writer {
         if let Some(live) = &self.live {
             self.head.file = live.label.name();
         }
-        self.head.boot_id = boot::id();
+        self.head.boot_id.clone_from(&self.boot_id);
         let offset = (self.head.turn % 2) * head::BLOCK as u64;
         let path = self.directory.join(head::NAME);
-        self.head_file.overwrite(&self.head.block(), offset).map_err(Error::io("write", path))
+        let written = self.head_file.overwrite(&self.head.block(), offset);
+        if written.is_err() {
+            // The block may be torn: it is tried again, and the other one left alone.
+            self.head.turn -= 1;
+        }
+        written.map_err(Error::io("write", path))
     }
 
     /// Writes both blocks anew, so that nothing older is left, and puts them on the device.
@@ -224,9 +235,21 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// What can't be made good: another writer has the lock, or wrote into the live file.
+    /// What can't be made good: the directory is another one, another writer has the lock, or wrote into the live file.
     pub(crate) fn look_after(&mut self) -> Result<Option<Incident>, Error> {
+        self.refuse_if_moved()?;
         self.lock.renew()?;
+        let path = self.directory.join(head::NAME);
+        if !same_file(&self.head_itself, &path).map_err(Error::io("look at", &path))? {
+            let file = open_head(&path, self.access)?;
+            // Whatever else stands there is not this writer's, and must not be taken for newer.
+            file.set_len(0).map_err(Error::io("write", &path))?;
+            self.head_itself = file.try_clone().map_err(Error::io("open", &path))?;
+            self.head_file = (self.wrap.0)(file, &path);
+            self.renew_head()?;
+            sync_directory(&self.directory)?;
+            return Ok(Some(Incident::Headless));
+        }
         let Some(live) = &self.live else { return Ok(None) };
         let (length, now) = (live.segment.length(), live.segment.length_now()?);
         let file = live.label.name();
@@ -247,6 +270,28 @@ impl Writer {
         let restored = self.restore()?;
         self.live = None;
         Ok(Some(Incident::Replaced { file, restored }))
+    }
+
+    /// What was written stands in the directory that was opened, wherever that is now.
+    fn refuse_if_moved(&self) -> Result<(), Error> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+
+            let io = || Error::io("look at", &self.directory);
+            let opened = self.opened.metadata().map_err(io())?;
+            let named = std::fs::metadata(&self.directory).map_err(io())?;
+            if (opened.dev(), opened.ino()) != (named.dev(), named.ino()) {
+                return Err(Error::State {
+                    action: "record in",
+                    path: self.directory.clone(),
+                    reason: "the directory was moved away and replaced by another one; what was recorded is in the \
+                             one that was moved"
+                        .to_owned(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Copies the live file's content back from the open descriptor, under its own name if that is free.
@@ -308,6 +353,17 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if std::process::id() == self.pid {
+            if let Some(live) = &self.live {
+                live.segment.unlock();
+            }
+            self.lock.release();
+        }
+    }
+}
+
 impl std::fmt::Debug for WrapDebug {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Wrap")
@@ -326,6 +382,19 @@ impl Head {
             written: None,
         }
     }
+}
+
+/// Opens the head file, or creates it.
+fn open_head(path: &Path, access: Access) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    access.on_create(&mut options);
+    if path.symlink_metadata().is_ok() {
+        return open_regular(path, &mut options).map(|(file, _)| file);
+    }
+    let file = options.open(path).map_err(Error::io("create", path))?;
+    access.live(&file).map_err(Error::io("set the mode of", path))?;
+    Ok(file)
 }
 
 fn describe_stuck(segment: &Segment, length: usize) -> Stuck {

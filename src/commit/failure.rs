@@ -1,14 +1,19 @@
-//! A failure that several callers have to be told: an error can't be cloned, so each gets one made like it.
+//! The fate of lines that were linked onto each other: where one of them fails, so do all that follow.
+//!
+//! Several callers have to be told: an error can't be cloned, so each gets one made like it.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, sync::OnceLock};
 
 use crate::error::Error;
 
-/// How an epoch ended.
+/// Shared by all entries that are linked between one failure and the next.
+#[derive(Debug, Default)]
+pub(super) struct Fate(OnceLock<Failure>);
+
+/// How lines failed.
 #[derive(Debug)]
 pub(super) struct Failure {
-    pub(super) epoch: u64,
-    /// Entries from this number on are given up.
+    /// Entries from this number on are given up; those before it are written.
     pub(super) through: u64,
     kind: Kind,
 }
@@ -16,11 +21,23 @@ pub(super) struct Failure {
 #[derive(Debug)]
 enum Kind {
     Io { action: &'static str, path: PathBuf, code: Option<i32>, kind: io::ErrorKind, text: String },
+    State { action: &'static str, path: PathBuf, reason: String },
     Poisoned { path: PathBuf, cause: String },
 }
 
+impl Fate {
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.0.get()
+    }
+
+    /// It is over for entries from `through` on. A fate is fulfilled once: the next entries have another.
+    pub(super) fn fulfil(&self, through: u64, error: &Error) {
+        self.0.get_or_init(|| Failure::new(through, error));
+    }
+}
+
 impl Failure {
-    pub(super) fn new(epoch: u64, through: u64, error: &Error) -> Self {
+    fn new(through: u64, error: &Error) -> Self {
         let kind = match error {
             Error::Io { action, path, source } => Kind::Io {
                 action,
@@ -29,10 +46,14 @@ impl Failure {
                 kind: source.kind(),
                 text: source.to_string(),
             },
+            Error::State { action, path, reason } => {
+                Kind::State { action, path: path.clone(), reason: reason.clone() }
+            }
             Error::Poisoned { path, cause } => Kind::Poisoned { path: path.clone(), cause: cause.clone() },
-            other => Kind::Poisoned { path: PathBuf::new(), cause: other.to_string() },
+            // Such as a lock that another writer took.
+            other => Kind::State { action: "write", path: PathBuf::new(), reason: other.to_string() },
         };
-        Self { epoch, through, kind }
+        Self { through, kind }
     }
 
     /// Whether nothing can be put on the device any more.
@@ -46,6 +67,9 @@ impl Failure {
                 let source =
                     code.map_or_else(|| io::Error::new(*kind, text.clone()), io::Error::from_raw_os_error);
                 Error::Io { action, path: path.clone(), source }
+            }
+            Kind::State { action, path, reason } => {
+                Error::State { action, path: path.clone(), reason: reason.clone() }
             }
             Kind::Poisoned { path, cause } => Error::Poisoned { path: path.clone(), cause: cause.clone() },
         }

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parking_lot::MutexGuard;
+
 use super::{
     Committer,
     state::{Condition, State},
@@ -39,8 +41,11 @@ impl Keeper {
 
     /// Waits for its end, which closing the log brings about.
     pub(crate) fn join(self) {
-        // One that panicked has nothing left that closing didn't do.
-        drop(self.0.join());
+        // The last handle may be dropped by a future or a hook, in the keeper itself.
+        if self.0.thread().id() != std::thread::current().id() {
+            // One that panicked has nothing left that closing didn't do.
+            drop(self.0.join());
+        }
     }
 }
 
@@ -61,7 +66,7 @@ impl Committer {
                 Some(_) => match self.commit(&mut state) {
                     Some(error) if !told => {
                         told = true;
-                        self.tell(&error);
+                        MutexGuard::unlocked(&mut state, || self.tell(&error));
                     }
                     Some(_) => {}
                     None => told = false,
@@ -75,7 +80,8 @@ impl Committer {
 fn due(state: &State) -> Option<Instant> {
     let writer = state.writer.as_ref()?;
     let lines = state.lines_since.map(|since| since + FLUSH_EVERY);
-    let head = state.head_due.then(|| writer.head_due_at());
+    let again = if state.head_failed { RETRY_AFTER } else { Duration::ZERO };
+    let head = state.head_due.then(|| writer.head_due_at() + again);
     let now = state.urgent.then(Instant::now);
     let due = [lines, head, now].into_iter().flatten().min()?;
     Some(state.not_before.map_or(due, |not_before| due.max(not_before)))

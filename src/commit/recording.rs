@@ -3,14 +3,20 @@
 use std::{
     fmt,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
     time::Instant,
 };
 
-use super::{Committer, Linked, Need, state::Condition};
-use crate::{entry::Prefix, error::Error, receipt::Receipt};
+use parking_lot::MutexGuard;
+
+use super::{
+    Committer, Linked, Need,
+    state::{Condition, State},
+};
+use crate::{entry::Prefix, error::Error, log, receipt::Receipt, settings::Durability};
 
 /// An entry on its way into the trail; made by [`AuditLog::append_async`](crate::AuditLog::append_async).
 ///
@@ -35,6 +41,29 @@ enum Step {
     Done,
 }
 
+/// An entry whose future was dropped before it heard of it: the log still counts it.
+pub(super) struct Orphan {
+    pub(super) linked: Linked,
+    pub(super) outcome: Option<Result<(), Error>>,
+    settle: Settle,
+}
+
+impl Orphan {
+    pub(super) fn settle(self) {
+        let Some(outcome) = self.outcome else { return };
+        settle(self.settle, &outcome.map(|()| self.linked.receipt));
+    }
+}
+
+/// Outside of the caller's sight, a hook's panic ends nobody's thread.
+fn settle(settle: Settle, outcome: &Result<Receipt, Error>) {
+    if catch_unwind(AssertUnwindSafe(|| settle(outcome))).is_err()
+        && let Err(error) = outcome
+    {
+        log::report(error);
+    }
+}
+
 impl Recording {
     pub(crate) fn new(
         committer: &Arc<Committer>,
@@ -42,89 +71,81 @@ impl Recording {
         need: Need,
         settle: impl FnOnce(&Result<Receipt, Error>) + Send + Sync + 'static,
     ) -> Self {
+        committer.recordings.fetch_add(1, Ordering::Relaxed);
         let step = match prefix {
-            Ok(prefix) => Step::Unlinked(prefix, need),
+            Ok(prefix) => committer.place(prefix, need, &mut committer.state.lock()),
             Err(error) => Step::Failed(error),
         };
-        let mut state = committer.state.lock();
-        state.recordings += 1;
-        drop(state);
-        let mut recording = Self { committer: Arc::clone(committer), step, settle: Some(Box::new(settle)) };
-        recording.link();
-        recording
+        Self { committer: Arc::clone(committer), step, settle: Some(Box::new(settle)) }
     }
 
-    /// Takes a place, if there is room.
-    fn link(&mut self) {
-        let Step::Unlinked(prefix, need) = &self.step else { return };
-        let (committer, need) = (&*self.committer, *need);
+    fn outcome(&mut self, context: &Context<'_>) -> Option<Result<Receipt, Error>> {
+        let committer = &*self.committer;
+        let step = match std::mem::replace(&mut self.step, Step::Done) {
+            Step::Failed(error) => return Some(Err(error)),
+            Step::Done => return None,
+            open => open,
+        };
+        if committer.is_fork() {
+            return Some(Err(Error::Forked { path: committer.directory.clone() }));
+        }
+        // Whoever wakes takes this lock first: nothing comes between looking and leaving the waker.
         let mut state = committer.state.lock();
-        let batch = &state.linker.batch;
-        let full = committer.durability == crate::Durability::Buffered
-            && !batch.is_empty()
-            && batch.length() + prefix.longest_line() > super::BUFFER;
+        let step = match step {
+            Step::Unlinked(prefix, need) => committer.place(prefix, need, &mut state),
+            step => step,
+        };
+        match step {
+            Step::Failed(error) => return Some(Err(error)),
+            Step::Linked(linked) => {
+                if let Some(outcome) = state.outcome(&linked, &committer.directory) {
+                    return Some(outcome.map(|()| linked.receipt));
+                }
+                self.step = Step::Linked(linked);
+            }
+            step => self.step = step,
+        }
+        // A future that is polled often leaves one waker, as long as it is the last that came.
+        if !state.wakers.last().is_some_and(|waker| waker.will_wake(context.waker())) {
+            state.wakers.push(context.waker().clone());
+        }
+        None
+    }
+}
+
+impl Committer {
+    /// Gives an entry its place, if there is room.
+    fn place(&self, prefix: Prefix, need: Need, state: &mut MutexGuard<'_, State>) -> Step {
+        let full = self.durability == Durability::Buffered && !state.has_room(&prefix);
         if full && matches!(state.condition, Condition::Open) {
             // On a failing disk a full buffer is an error and not a wait.
             if let (Some(degraded), true) =
                 (&state.degraded, state.not_before.is_some_and(|at| at > Instant::now()))
             {
                 let error = std::io::Error::other(format!("the buffer is full: {}", degraded.cause));
-                let error = Error::io("append to", &committer.directory)(error);
-                committer.lose(&mut state, &error);
-                drop(state);
-                self.step = Step::Failed(error);
-                return;
+                let error = Error::io("append to", &self.directory)(error);
+                self.lose(state, &error);
+                return Step::Failed(error);
             }
             state.urgent = true;
-            committer.keeper.notify_one();
-            return;
+            self.keeper.notify_one();
+            return Step::Unlinked(prefix, need);
         }
-        let linked = committer.link(&mut state, prefix.clone(), need);
-        if need == Need::Linked {
-            committer.note_lines(&mut state);
-        } else {
-            state.urgent = true;
-            committer.keeper.notify_one();
-        }
-        drop(state);
-        self.step = match linked {
-            Ok(linked) => Step::Linked(linked),
-            Err(error) => Step::Failed(error),
-        };
+        self.place_anyway(prefix, need, state)
     }
 
-    fn outcome(&mut self, context: &Context<'_>) -> Option<Result<Receipt, Error>> {
-        self.link();
-        match std::mem::replace(&mut self.step, Step::Done) {
-            Step::Failed(error) => Some(Err(error)),
-            Step::Done => None,
-            Step::Unlinked(prefix, need) => {
-                self.step = Step::Unlinked(prefix, need);
-                self.committer.state.lock().wakers.push(context.waker().clone());
-                None
-            }
-            Step::Linked(linked) => {
-                let mut state = self.committer.state.lock();
-                let path = || self.committer.directory.clone();
-                let outcome = state.outcome(linked.receipt.seq, linked.epoch, linked.need).or_else(|| {
-                    match &state.condition {
-                        Condition::Poisoned(cause) => {
-                            Some(Err(Error::Poisoned { path: path(), cause: cause.clone() }))
-                        }
-                        Condition::Closed => Some(Err(Error::Closed { path: path() })),
-                        Condition::Open | Condition::Closing => None,
-                    }
-                });
-                match outcome {
-                    Some(outcome) => Some(outcome.map(|()| linked.receipt)),
-                    None => {
-                        state.wakers.push(context.waker().clone());
-                        drop(state);
-                        self.step = Step::Linked(linked);
-                        None
-                    }
+    fn place_anyway(&self, prefix: Prefix, need: Need, state: &mut MutexGuard<'_, State>) -> Step {
+        match self.link(state, prefix, need) {
+            Ok(linked) => {
+                if need == Need::Linked {
+                    self.note_lines(state);
+                } else {
+                    state.urgent = true;
+                    self.keeper.notify_one();
                 }
+                Step::Linked(linked)
             }
+            Err(error) => Step::Failed(error),
         }
     }
 }
@@ -147,7 +168,33 @@ impl Future for Recording {
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        self.committer.state.lock().recordings -= 1;
+        self.committer.recordings.fetch_sub(1, Ordering::Relaxed);
+        let Some(settle_with) = self.settle.take() else { return };
+        let committer = &*self.committer;
+        let step = std::mem::replace(&mut self.step, Step::Done);
+        if committer.is_fork() && !matches!(step, Step::Failed(_)) {
+            return;
+        }
+        let step = match step {
+            // Dropping takes nothing back: it gets its place, though the buffer is full.
+            Step::Unlinked(prefix, need) => committer.place_anyway(prefix, need, &mut committer.state.lock()),
+            step => step,
+        };
+        let outcome = match step {
+            Step::Failed(error) => Err(error),
+            Step::Linked(linked) => {
+                let mut state = committer.state.lock();
+                match state.outcome(&linked, &committer.directory) {
+                    Some(outcome) => outcome.map(|()| linked.receipt),
+                    None => {
+                        state.orphans.push(Orphan { linked, outcome: None, settle: settle_with });
+                        return;
+                    }
+                }
+            }
+            Step::Unlinked(..) | Step::Done => return,
+        };
+        settle(settle_with, &outcome);
     }
 }
 

@@ -1,9 +1,9 @@
 //! What threads share under the committer's lock.
 
-use std::{collections::VecDeque, task::Waker, time::Instant};
+use std::{path::Path, sync::Arc, task::Waker, time::Instant};
 
-use super::{failure::Failure, linker::Linker};
-use crate::{error::Error, timestamp::Timestamp, writer::Writer};
+use super::{BUFFER, Linked, Need, failure::Fate, linker::Linker, recording::Orphan};
+use crate::{draft::Draft, entry::Prefix, error::Error, timestamp::Timestamp, writer::Writer};
 
 /// Everything under the lock.
 pub(super) struct State {
@@ -16,20 +16,26 @@ pub(super) struct State {
     pub(super) synced: u64,
     /// Entries below this number are to be put on the device.
     pub(super) sync_to: u64,
-    /// Counts the times that linked lines were given up.
-    pub(super) epoch: u64,
-    /// How epochs ended whose entries somebody may still wait for.
-    pub(super) failures: VecDeque<Failure>,
+    /// That of the entries which are linked now.
+    pub(super) fate: Arc<Fate>,
     /// Threads that wait.
     pub(super) waiting: u64,
-    /// Futures that wait.
-    pub(super) recordings: u64,
     pub(super) wakers: Vec<Waker>,
+    /// Entries whose future was dropped before it heard of them.
+    pub(super) orphans: Vec<Orphan>,
+    /// Errors that no caller is there to be told.
+    pub(super) untold: Vec<Error>,
     /// Recording has failed, and how often since.
     pub(super) degraded: Option<Degraded>,
+    /// The same, with the entry that says so, which is not written yet.
+    pub(super) announced: Vec<(u64, Degraded)>,
+    /// What the log has to say about its files, until it is written.
+    pub(super) remarks: Vec<Remark>,
     pub(super) condition: Condition,
     /// What is written is not all in the head.
     pub(super) head_due: bool,
+    /// The head could not be written the last time.
+    pub(super) head_failed: bool,
     /// Since when lines wait that nobody waits for.
     pub(super) lines_since: Option<Instant>,
     /// After a failure: not before.
@@ -40,6 +46,8 @@ pub(super) struct State {
     pub(super) urgent: bool,
     /// The first entry of this run.
     pub(super) first: u64,
+    /// Bytes handed to the system in this run.
+    pub(super) bytes: u64,
 }
 
 /// Since when, how often and why entries could not be recorded.
@@ -48,7 +56,13 @@ pub(super) struct Degraded {
     pub(super) from: Timestamp,
     pub(super) lost: u64,
     pub(super) cause: String,
-    /// The entry that says so, once it is linked.
+}
+
+/// An entry of the log's own that must not be lost, since without it the files look tampered with.
+#[derive(Debug)]
+pub(super) struct Remark {
+    pub(super) draft: Draft,
+    /// Its number, as long as it stands in line.
     pub(super) linked: Option<u64>,
 }
 
@@ -60,35 +74,90 @@ pub(super) enum Condition {
     Closed,
 }
 
-impl State {
-    /// Wakes every future: each looks for itself whether it is done.
-    pub(super) fn wake(&mut self) {
-        self.wakers.drain(..).for_each(Waker::wake);
-    }
-
-    /// The end of an epoch: entries from `through` on are given up.
-    pub(super) fn give_up(&mut self, through: u64, error: &Error) {
-        if self.waiting == 0 && self.recordings == 0 {
-            self.failures.clear();
+impl Condition {
+    /// Why nothing is written any more.
+    pub(super) fn refusal(&self, directory: &Path) -> Option<Error> {
+        let path = || directory.to_owned();
+        match self {
+            Self::Open | Self::Closing => None,
+            Self::Poisoned(cause) => Some(Error::Poisoned { path: path(), cause: cause.clone() }),
+            Self::Closed => Some(Error::Closed { path: path() }),
         }
-        self.failures.push_back(Failure::new(self.epoch, through, error));
-        self.epoch += 1;
+    }
+}
+
+impl State {
+    /// Whether one more line fits into the buffer; an empty one takes any.
+    pub(super) fn has_room(&self, prefix: &Prefix) -> bool {
+        let batch = &self.linker.batch;
+        batch.is_empty() || batch.length() + prefix.longest_line() <= BUFFER
     }
 
-    /// Whether an entry linked in `epoch` is through, at least so far.
-    pub(super) fn outcome(&self, seq: u64, epoch: u64, need: super::Need) -> Option<Result<(), Error>> {
-        if let Some(failure) = self.failures.iter().find(|failure| failure.epoch == epoch)
+    /// Entries from `through` on are given up.
+    pub(super) fn give_up(&mut self, through: u64, error: &Error) {
+        std::mem::take(&mut self.fate).fulfil(through, error);
+    }
+
+    /// Recording failed, and `lost` entries with it.
+    pub(super) fn degrade(&mut self, error: &Error, lost: u64) {
+        let now = Timestamp::from((self.linker.clock)());
+        let degraded =
+            self.degraded.get_or_insert_with(|| Degraded { from: now, lost: 0, cause: error.to_string() });
+        degraded.lost += lost;
+    }
+
+    /// What stood in line from `through` on and is given up is to be said again.
+    pub(super) fn unsay(&mut self, through: u64) {
+        for remark in &mut self.remarks {
+            remark.linked = remark.linked.filter(|seq| *seq < through);
+        }
+        while let Some((seq, mut earlier)) = self.announced.pop() {
+            if seq < through {
+                self.announced.push((seq, earlier));
+                break;
+            }
+            earlier.lost += self.degraded.take().map_or(0, |degraded| degraded.lost);
+            self.degraded = Some(earlier);
+        }
+    }
+
+    /// What is written is said.
+    pub(super) fn said(&mut self) {
+        let written = self.written;
+        self.remarks.retain(|remark| remark.linked.is_none_or(|seq| seq >= written));
+        self.announced.retain(|(seq, _)| *seq >= written);
+    }
+
+    /// What became of an entry, if that is known by now.
+    pub(super) fn outcome(&self, linked: &Linked, directory: &Path) -> Option<Result<(), Error>> {
+        let seq = linked.receipt.seq;
+        let failure = linked.fate.failure();
+        if let Some(failure) = failure
             && (seq >= failure.through
-                || failure.is_poison() && need == super::Need::Synced && self.synced <= seq)
+                || failure.is_poison() && linked.need == Need::Synced && self.synced <= seq)
         {
             return Some(Err(failure.error()));
         }
-        let through = match need {
-            super::Need::Linked => return Some(Ok(())),
-            super::Need::Written => self.written,
-            super::Need::Synced => self.synced,
+        let through = match linked.need {
+            Need::Linked => true,
+            // If others of its time failed, it was written before.
+            Need::Written => failure.is_some() || seq < self.written,
+            Need::Synced => seq < self.synced,
         };
-        // In another epoch than its own it was written before that one ended.
-        (seq < through || self.epoch != epoch && need == super::Need::Written).then_some(Ok(()))
+        if through { Some(Ok(())) } else { self.condition.refusal(directory).map(Err) }
+    }
+
+    /// Takes out the entries without a future whose outcome is known.
+    pub(super) fn settled_orphans(&mut self, directory: &Path) -> Vec<Orphan> {
+        if self.orphans.is_empty() {
+            return Vec::new();
+        }
+        let mut orphans = std::mem::take(&mut self.orphans);
+        for orphan in &mut orphans {
+            orphan.outcome = self.outcome(&orphan.linked, directory);
+        }
+        let (settled, open) = orphans.into_iter().partition(|orphan| orphan.outcome.is_some());
+        self.orphans = open;
+        settled
     }
 }

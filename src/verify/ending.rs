@@ -32,6 +32,7 @@ impl End {
         match found {
             None => Self::Unasked,
             Some(Found::Missing) => Self::NoHead("nothing"),
+            Some(Found::Blank) => Self::NoHead("a file in which nothing was written"),
             Some(Found::Unreadable) => Self::NoHead("two blocks that can't be read"),
             Some(Found::Head(head)) => Self::Head(Box::new(Expected { head, other: None, trail_id: None })),
         }

@@ -207,22 +207,28 @@ impl Rule for Native {
         Ok(Ok(()))
     }
 
-    fn tells_of(next: &TrailFile, file: &TrailFile, offset: u64) -> Result<bool, Error> {
-        /// How many lines of the next file are looked at.
+    fn tells_of(later: &[TrailFile], file: &TrailFile, offset: u64) -> Result<bool, Error> {
+        /// How many lines are looked at: more than gather in the writer's buffer.
         const LOOKED_AT: usize = 4_096;
         let found = hash_from(&file.path, offset)?;
-        let mut lines = next.lines(MAX_LINE)?;
-        for _ in 0..LOOKED_AT {
-            let Some(piece) = lines.next().map_err(Error::io("read", &next.path))? else { break };
-            let Piece::Line { bytes, .. } = piece else { continue };
-            // The type is looked for before the line is read, since most are others.
-            if memchr::memmem::find(bytes, b"\"audit_recovered\"").is_none() {
-                continue;
-            }
-            if Line::recognise(bytes)
-                .is_ok_and(|line| line.holds() && tells(&line, &file.name, offset, &found))
-            {
-                return Ok(true);
+        let mut looked_at = 0;
+        for next in later {
+            let mut lines = next.lines(MAX_LINE)?;
+            while let Some(piece) = lines.next().map_err(Error::io("read", &next.path))? {
+                looked_at += 1;
+                if looked_at > LOOKED_AT {
+                    return Ok(false);
+                }
+                let Piece::Line { bytes, .. } = piece else { continue };
+                // The type is looked for before the line is read, since most are others.
+                if memchr::memmem::find(bytes, b"\"audit_recovered\"").is_none() {
+                    continue;
+                }
+                if Line::recognise(bytes)
+                    .is_ok_and(|line| line.holds() && tells(&line, &file.name, offset, &found))
+                {
+                    return Ok(true);
+                }
             }
         }
         Ok(false)

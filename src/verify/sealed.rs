@@ -1,6 +1,6 @@
 //! Trails that were given up: whether they are still what they were when the present trail told of them.
 
-use std::path::Path;
+use std::{fs::OpenOptions, path::Path};
 
 use super::{
     FindingKind, Notice,
@@ -10,7 +10,13 @@ use crate::{
     canonical::{Text, Value},
     ending::hash_from,
     error::Error,
+    line::MAX_LINE,
+    lines::{Lines, Piece},
+    regular::open_regular,
 };
+
+/// The hashes of a sealed trail's files.
+const MANIFEST: &str = "SHA256SUMS";
 
 /// Looks after what `adopted`, of an `audit_started`, tells of. The files are read only where they are to be there.
 pub(super) fn look(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -> Result<(), Error> {
@@ -30,7 +36,7 @@ pub(super) fn look(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -
         return Ok(());
     };
     let sealed = directory.join("sealed").join(&trail_id);
-    check(&sealed, &trail_id, "SHA256SUMS", &text("manifest_sha256"), at, seen)?;
+    let manifest_holds = check(&sealed, &trail_id, MANIFEST, &text("manifest_sha256"), at, seen)?;
     if let Some(Value::Array(files)) = member(members, "files") {
         for file in files {
             let Value::Object(file) = file else { continue };
@@ -40,13 +46,22 @@ pub(super) fn look(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -
                 check(&sealed, &trail_id, &name.to_string_lossy(), &sha256.to_string_lossy(), at, seen)?;
             }
         }
-    } else if let Ok(manifest) = std::fs::read_to_string(sealed.join("SHA256SUMS")) {
-        for (sha256, name) in manifest.lines().filter_map(|line| line.split_once("  ")) {
-            check(&sealed, &trail_id, name, sha256, at, seen)?;
+    } else if manifest_holds {
+        let path = sealed.join(MANIFEST);
+        let (file, length) = open_regular(&path, OpenOptions::new().read(true))?;
+        let mut lines = Lines::new(file, length, MAX_LINE);
+        while let Some(piece) = lines.next().map_err(Error::io("read", &path))? {
+            let Piece::Line { bytes, .. } = piece else { continue };
+            let text = String::from_utf8_lossy(bytes);
+            if let Some((sha256, name)) = text.split_once("  ") {
+                check(&sealed, &trail_id, name, sha256, at, seen)?;
+            }
         }
     }
     Ok(())
 }
+
+/// Whether a sealed file is what it was.
 
 fn check(
     sealed: &Path,
@@ -55,16 +70,16 @@ fn check(
     sha256: &str,
     at: At<'_>,
     seen: &mut Seen,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     if !is_plain(name) {
-        return Ok(());
+        return Ok(false);
     }
     let path = sealed.join(name);
     let there = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
     let (kind, found) = if there {
         let (_, found) = hash_from(&path, 0)?;
         if found == sha256 {
-            return Ok(());
+            return Ok(true);
         }
         (FindingKind::HashMismatch, found)
     } else {
@@ -75,7 +90,7 @@ fn check(
     finding.line = None;
     finding.offset = None;
     seen.finding(finding);
-    Ok(())
+    Ok(false)
 }
 
 /// A name that leads nowhere else.

@@ -135,7 +135,7 @@ impl Rule for Tool {
         Ok(Ok(()))
     }
 
-    fn tells_of(_: &TrailFile, _: &TrailFile, _: u64) -> Result<bool, Error> {
+    fn tells_of(_: &[TrailFile], _: &TrailFile, _: u64) -> Result<bool, Error> {
         Ok(false)
     }
 

@@ -89,8 +89,8 @@ pub(super) trait Rule {
         observe: &mut dyn FnMut(Said<'_>),
     ) -> Result<Result<(), NoEntry>, Error>;
 
-    /// Whether the file `next` tells of the unfinished line in `file`.
-    fn tells_of(next: &TrailFile, file: &TrailFile, offset: u64) -> Result<bool, Error>;
+    /// Whether the files `later` tell of the unfinished line in `file`.
+    fn tells_of(later: &[TrailFile], file: &TrailFile, offset: u64) -> Result<bool, Error>;
 
     /// Learns that a line was no entry: what follows can't be held against it.
     fn pass_malformed(&mut self);
@@ -135,8 +135,8 @@ pub(super) fn walk<R: Rule>(
                 Piece::Rest { offset, length, .. } if newest => {
                     seen.notice(Notice::TornTail { file: file.name.clone(), offset, length });
                 }
-                // A file that could not be cut back after a failed write is left as it is, and the next one tells.
-                Piece::Rest { offset, length, .. } if R::tells_of(&files[number + 1], file, offset)? => {
+                // A file that could not be cut back after a failed write is left as it is, and what follows tells.
+                Piece::Rest { offset, length, .. } if R::tells_of(&files[number + 1..], file, offset)? => {
                     seen.notice(Notice::TornTail { file: file.name.clone(), offset, length });
                 }
                 Piece::Rest { offset, length, start } => {

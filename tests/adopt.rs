@@ -1,0 +1,429 @@
+//! Giving a trail up: whatever refused the opening, what is there is kept, and the new trail tells of it for ever.
+
+#![cfg(unix)]
+
+mod place;
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use kling_audit::{AuditLog, Draft, Error, Notice, Verdict, Verifier};
+use place::{DAY, LIVE, Place, contents, names};
+use serde_json::Value;
+
+type Damage = fn(&Place);
+
+/// What refuses the opening of a trail, and what verification says of it.
+const DAMAGES: [(&str, Damage, &[&str]); 9] = [
+    (
+        "a changed tail",
+        |place| {
+            place.edit(LIVE, |bytes| {
+                let at = bytes.len() - 200;
+                bytes[at] ^= 1;
+            });
+        },
+        &[],
+    ),
+    (
+        "a garbage line",
+        |place| place.edit(LIVE, |bytes| bytes.extend_from_slice(b"garbage\n")),
+        &["malformed_line"],
+    ),
+    (
+        "a cut end",
+        |place| {
+            place.edit(LIVE, |bytes| {
+                let end = bytes[..bytes.len() - 1].iter().rposition(|byte| *byte == b'\n').expect("a line");
+                bytes.truncate(end + 1);
+            });
+        },
+        &["truncated"],
+    ),
+    ("all entries gone", |place| fs::remove_file(place.path(LIVE)).expect("removed"), &["truncated"]),
+    ("no head", |place| fs::remove_file(place.path("audit.head")).expect("removed"), &["head_missing"]),
+    ("a broken head", |place| fs::write(place.path("audit.head"), "x").expect("written"), &["head_missing"]),
+    (
+        "a blank head",
+        |place| fs::write(place.path("audit.head"), [0; 9]).expect("written"),
+        &["head_missing"],
+    ),
+    (
+        "a head of another trail",
+        |place| {
+            let other = Place::new();
+            other.run(5);
+            fs::copy(other.path("audit.head"), place.path("audit.head")).expect("copied");
+        },
+        &["head_missing"],
+    ),
+    (
+        "a missing beginning",
+        |place| {
+            place.edit(LIVE, |bytes| {
+                let end = bytes.iter().position(|byte| *byte == b'\n').expect("a line");
+                bytes.drain(..=end);
+            });
+        },
+        &["missing_file"],
+    ),
+];
+
+/// A damaged trail that can't be opened.
+fn damaged(damage: Damage) -> Place {
+    let place = Place::new();
+    place.run(3);
+    damage(&place);
+    let error = place.builder().open().expect_err("damaged");
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    assert!(error.to_string().contains("kling-audit adopt"), "{error}");
+    place
+}
+
+/// Where the given-up trail is.
+fn sealed(place: &Place) -> PathBuf {
+    let [name] = &names(&place.path("sealed"))[..] else { panic!("{:?}", names(&place.path("sealed"))) };
+    place.path("sealed").join(name)
+}
+
+fn by_name(files: BTreeMap<PathBuf, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
+    let name = |path: PathBuf| path.file_name().expect("a name").to_string_lossy().into_owned();
+    files.into_iter().map(|(path, bytes)| (name(path), bytes)).collect()
+}
+
+/// What the verification of the new trail must be: intact, with the notice.
+fn assert_adopted(place: &Place, what: &str) -> Value {
+    let verification = place.look();
+    assert_eq!(verification.verdict(), Verdict::Intact, "{what}: {verification}");
+    let adopted = |notice: &&Notice| matches!(notice, Notice::Adopted { actor, reason, .. } if actor == "alice" && reason == "it broke");
+    assert_eq!(verification.notices().iter().filter(adopted).count(), 1, "{what}: {verification}");
+    place.entries()[0]["details"]["adopted"].clone()
+}
+
+#[test]
+fn whatever_refuses_the_opening_can_be_given_up() {
+    for (what, damage, findings) in DAMAGES {
+        let place = damaged(damage);
+        let before = by_name(contents(&place.trail()));
+        let found = place.findings();
+        assert!(found == findings || findings.is_empty() && found.len() == 1, "{what}: {found:?}");
+
+        let log = place.builder().adopt("alice", "it broke").expect("adopted");
+        log.append(Draft::new("anew")).expect("recorded");
+        log.close().expect("closes");
+
+        let adopted = assert_adopted(&place, what);
+        assert_eq!(adopted["verdict"], "tampered", "{what}");
+        assert_eq!(adopted["findings"], 1, "{what}");
+        let mut kept = by_name(contents(&sealed(&place)));
+        let old: Value =
+            serde_json::from_slice(&kept.remove("verification.json").expect("kept")).expect("JSON");
+        assert_eq!(old["findings"][0]["kind"], found[0], "{what}");
+        assert!(kept.remove("SHA256SUMS").is_some());
+        assert_eq!(kept, before, "{what}: unchanged");
+        let checked = std::process::Command::new("sha256sum")
+            .args(["--check", "--quiet", "SHA256SUMS"])
+            .current_dir(sealed(&place))
+            .status();
+        assert!(checked.is_ok_and(|status| status.success()), "{what}");
+        // The notice stays, whatever comes after.
+        place.pass(DAY);
+        place.run(2);
+        assert_adopted(&place, what);
+        assert!(!place.path("sealed/untold.json").exists());
+    }
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_command_gives_a_trail_up() {
+    let run = |arguments: &[&str], place: &Place| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_kling-audit"))
+            .arg(arguments[0])
+            .arg(place.trail())
+            .args(&arguments[1..])
+            .stdin(std::process::Stdio::null())
+            .output()
+            .expect("runs");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).expect("Unicode"))
+    };
+    let adopt = ["adopt", "--actor", "alice", "--reason", "it broke"];
+    for (what, damage, _) in DAMAGES {
+        let place = damaged(damage);
+        let (code, text) = run(&["append", "--event-type", "more"], &place);
+        assert_eq!(code, Some(2), "{what}: {text}");
+        assert!(text.contains("kling-audit adopt DIR --actor A --reason R"), "{what}: {text}");
+
+        let (code, text) = run(&adopt, &place);
+
+        assert_eq!(code, Some(0), "{what}: {text}");
+        assert!(text.starts_with("the new trail is "), "{text}");
+        let (code, text) = run(&["verify"], &place);
+        assert_eq!(code, Some(0), "{what}: {text}");
+        assert!(text.contains("when alice gave it up: it broke"), "{text}");
+        assert_eq!(run(&["append", "--event-type", "more"], &place).0, Some(0), "{what}");
+        assert_adopted(&place, what);
+    }
+
+    let place = Place::new();
+    fs::create_dir(place.trail()).expect("created");
+    let (code, text) = run(&adopt, &place);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("there is no trail to give up"), "{text}");
+    let log = place.open();
+    let (code, text) = run(&adopt, &place);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("another writer holds the lock"), "{text}");
+    log.close().expect("closes");
+    assert_eq!(run(&["adopt", "--actor", "alice"], &place).0, Some(2), "a reason is asked for");
+}
+
+#[test]
+fn a_trail_without_damage_can_be_given_up_too() {
+    let place = Place::new();
+    place.run(3);
+    let old = place.entries()[0]["details"]["trail_id"].clone();
+
+    place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+
+    let adopted = assert_adopted(&place, "whole");
+    assert_eq!(adopted["verdict"], "intact");
+    assert_eq!(adopted["entries"], 5);
+    assert_eq!(adopted["trail_id"], old);
+    assert_ne!(place.entries()[0]["details"]["trail_id"], old);
+    // What was sealed is still a trail.
+    assert_eq!(Verifier::new(sealed(&place)).run().expect("read").verdict(), Verdict::Intact);
+}
+
+#[test]
+fn nothing_to_give_up_and_a_held_lock_are_errors_and_change_nothing() {
+    let place = Place::new();
+    fs::create_dir(place.trail()).expect("created");
+    fs::write(place.path("notes.txt"), "no trail").expect("written");
+    let error = place.builder().adopt("alice", "it broke").expect_err("nothing");
+    assert!(matches!(error, Error::State { .. }), "{error}");
+    assert!(error.to_string().contains("there is no trail to give up"), "{error}");
+    assert!(!place.path("sealed").exists());
+    place.run(1);
+
+    let log = place.open();
+    let before = contents(&place.trail());
+    let error = place.builder().adopt("alice", "it broke").expect_err("held");
+    assert!(matches!(error, Error::Locked { .. }), "{error}");
+    assert_eq!(contents(&place.trail()), before);
+    log.close().expect("closes");
+    assert_eq!(place.entries().len(), 5);
+}
+
+#[test]
+fn a_trail_is_given_up_as_often_as_need_be() {
+    for (what, damage, _) in DAMAGES {
+        let place = damaged(damage);
+        for round in 0..3 {
+            let log = place.builder().adopt("alice", "it broke").expect("adopted");
+            for _ in 0..3 {
+                log.append(Draft::new("worked")).expect("recorded");
+            }
+            log.close().expect("closes");
+
+            assert_adopted(&place, what);
+            assert_eq!(names(&place.path("sealed")).len(), round + 1, "{what}");
+            damage(&place);
+            assert!(place.builder().open().is_err(), "{what}");
+        }
+    }
+}
+
+/// A damaged trail of several files with torn bytes beside.
+fn of_many_files(files: usize) -> Place {
+    let place = Place::new();
+    let log = place.builder().max_file_size(1).open().expect("opens");
+    for number in 2..files {
+        log.append(Draft::new("worked").detail("number", number)).expect("recorded");
+    }
+    log.close().expect("closes");
+    assert_eq!(place.files().len(), files);
+    fs::write(place.path(&format!("{LIVE}.77.torn")), "half").expect("written");
+    place.edit(LIVE, |bytes| bytes[20] ^= 1);
+    assert!(place.builder().open().is_err());
+    place
+}
+
+#[test]
+fn an_interrupted_adoption_is_refused_by_open_and_finished_by_adopt() {
+    // As it stands after so many files were moved; with all of them moved, the new trail had not begun yet.
+    let template = of_many_files(5);
+    let whole = contents(&template.trail());
+    for headless in [false, true] {
+        let moves = if headless { 6 } else { 7 };
+        for moved in 0..=moves {
+            let place = Place::new();
+            fs::create_dir(place.trail()).expect("created");
+            for (path, bytes) in &whole {
+                let name = path.file_name().expect("a name").to_str().expect("Unicode");
+                if !headless || name != "audit.head" {
+                    fs::write(place.path(name), bytes).expect("written");
+                }
+            }
+            let untold = untold_of(&place, moves, moved);
+
+            let opened = place.builder().open();
+            if moved < moves {
+                let error = opened.expect_err("half of it is moved");
+                assert!(error.to_string().contains("an adoption was interrupted"), "{moved}: {error}");
+                place.builder().adopt("bob", "once more").expect("adopted").close().expect("closes");
+            } else {
+                opened.expect("nothing is left to move").close().expect("closes");
+            }
+
+            let adopted = assert_adopted(&place, &format!("{moved} moved"));
+            assert_eq!(adopted, untold, "{moved} moved");
+            assert_eq!(adopted["verdict"], "tampered");
+            let names = names(&sealed(&place));
+            assert_eq!(names.len(), moves + 2, "{names:?}");
+            place.run(1);
+            assert_eq!(
+                place.entries().iter().filter(|entry| entry["details"]["adopted"].is_object()).count(),
+                1,
+                "it is told once"
+            );
+        }
+    }
+}
+
+/// Brings a trail to where an adoption moved so many of its files and was interrupted; what it was to say.
+fn untold_of(place: &Place, moves: usize, moved: usize) -> Value {
+    place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+    let adopted = place.entries()[0]["details"]["adopted"].clone();
+    let sealed = sealed(place);
+    for name in place.files().iter().map(String::as_str).chain(["audit.head"]) {
+        fs::remove_file(place.path(name)).expect("removed");
+    }
+    let mut names: Vec<String> =
+        names(&sealed).into_iter().filter(|name| name.starts_with("audit")).collect();
+    assert_eq!(names.len(), moves);
+    names.sort_by_key(|name| (name == "audit.head", name.clone()));
+    for name in &names[moved..] {
+        fs::rename(sealed.join(name), place.path(name)).expect("moved back");
+    }
+    fs::write(place.path("sealed/untold.json"), serde_json::to_vec(&adopted).expect("JSON"))
+        .expect("written");
+    adopted
+}
+
+#[test]
+fn an_adoption_that_was_told_but_not_closed_is_not_told_again() {
+    let place = damaged(DAMAGES[1].1);
+    place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+    let adopted = place.entries()[0]["details"]["adopted"].clone();
+    fs::write(place.path("sealed/untold.json"), serde_json::to_vec(&adopted).expect("JSON"))
+        .expect("written");
+
+    place.run(1);
+
+    assert!(!place.path("sealed/untold.json").exists());
+    assert_adopted(&place, "told already");
+    // The next adoption is one of its own.
+    fs::write(place.path("sealed/untold.json"), serde_json::to_vec(&adopted).expect("JSON"))
+        .expect("written");
+    place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+    assert_ne!(assert_adopted(&place, "again"), adopted);
+}
+
+#[test]
+fn an_adoption_that_was_interrupted_before_anything_moved_begins_anew() {
+    let place = damaged(DAMAGES[1].1);
+    let id = {
+        let probe = Place::new();
+        fs::create_dir(probe.trail()).expect("created");
+        for name in [LIVE, "audit.head"] {
+            fs::copy(place.path(name), probe.path(name)).expect("copied");
+        }
+        probe.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+        sealed(&probe).file_name().expect("a name").to_owned()
+    };
+    let unfinished = place.path("sealed").join(id);
+    fs::create_dir_all(&unfinished).expect("created");
+    fs::write(unfinished.join("verification.json"), "{").expect("written");
+    fs::write(place.path("sealed/untold.new"), "{").expect("written");
+
+    place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+
+    assert_adopted(&place, "begun anew");
+    assert_eq!(sealed(&place), unfinished);
+}
+
+#[test]
+fn every_sealed_file_is_looked_after() {
+    for files in [3, 252] {
+        let place = of_many_files(files);
+        place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+        let adopted = assert_adopted(&place, "many files");
+        assert_eq!(adopted["files"].is_array(), files < 250, "of so many, the manifest stands for them");
+        let sealed = sealed(&place);
+        let id = sealed.file_name().expect("a name").to_str().expect("Unicode").to_owned();
+        let all = names(&sealed);
+        assert_eq!(all.len(), files + 4, "head, torn bytes, verification, manifest");
+
+        for name in all.iter().step_by(if files > 100 { 50 } else { 1 }) {
+            let path = sealed.join(name);
+            let bytes = fs::read(&path).expect("there");
+            let mut changes: Vec<Option<Vec<u8>>> =
+                vec![None, Some(Vec::new()), Some([&bytes[..], b"x"].concat())];
+            for at in [0, bytes.len() / 2, bytes.len() - 1] {
+                let mut changed = bytes.clone();
+                changed[at] ^= 1;
+                changes.push(Some(changed));
+            }
+            for change in changes {
+                fs::remove_file(&path).expect("removed");
+                if let Some(bytes) = &change {
+                    fs::write(&path, bytes).expect("written");
+                }
+
+                let verification = place.look();
+                assert_eq!(verification.verdict(), Verdict::Tampered, "{name}");
+                assert_eq!(verification.findings_total(), 1, "{name}: {verification}");
+                let finding = &verification.findings()[0];
+                assert_eq!(finding.file, format!("sealed/{id}/{name}"));
+                let kind = if change.is_some() { "hash_mismatch" } else { "missing_file" };
+                assert_eq!((finding.kind.name(), finding.line), (kind, None), "{name}");
+                assert!(verification.notices().iter().any(|notice| matches!(notice, Notice::Adopted { .. })));
+                // A copy without what was sealed is not asked for it.
+                let copy = Verifier::new(place.trail()).without_head().run().expect("read");
+                assert_eq!(copy.verdict(), Verdict::Intact, "{name}: {copy}");
+
+                fs::write(&path, &bytes).expect("written");
+            }
+        }
+        assert_adopted(&place, "put right");
+    }
+}
+
+#[test]
+fn no_link_and_no_pipe_in_place_of_a_sealed_file_is_read() {
+    let place = of_many_files(252);
+    place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+    for name in ["SHA256SUMS", LIVE] {
+        let path = sealed(&place).join(name);
+        let bytes = fs::read(&path).expect("there");
+        fs::remove_file(&path).expect("removed");
+        std::os::unix::fs::symlink("/dev/zero", &path).expect("linked");
+        assert_eq!(place.findings(), ["missing_file"], "{name}");
+        fs::remove_file(&path).expect("removed");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
+        assert!(made.success());
+        assert_eq!(place.findings(), ["missing_file"], "{name}");
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, bytes).expect("written");
+    }
+}
+
+#[test]
+fn a_second_opening_during_an_adoption_is_kept_out() {
+    let place = damaged(DAMAGES[0].1);
+    let log = place.builder().adopt("alice", "it broke").expect("adopted");
+
+    assert!(matches!(AuditLog::open(place.trail()), Err(Error::Locked { .. })));
+    log.close().expect("closes");
+}

@@ -126,8 +126,9 @@ impl Writer {
             pid: std::process::id(),
             lock,
         };
-        if !known {
-            writer.write_head()?;
+        if writer.head.turn == 0 {
+            // On the device before the first entry: entries without a head are no crash's doing.
+            writer.renew_head()?;
             sync_directory(&writer.directory)?;
         }
         Ok(writer)

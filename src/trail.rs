@@ -127,11 +127,12 @@ fn begin(settings: Settings, standing: Standing, mut writer: Writer) -> Result<C
     );
     let torn = torn::unrecorded(&directory)?;
     linker.link_own(own_draft("audit_started", &started))?;
-    for found in &torn {
-        linker.link_own(own_draft("audit_recovered", found))?;
-    }
+    // Losses first: their numbers are given again from here on, and the torn bytes are kept until they are recorded.
     if let Some(lost) = &standing.lost {
         linker.link_own(own_draft("audit_recovered", lost))?;
+    }
+    for found in &torn {
+        linker.link_own(own_draft("audit_recovered", found))?;
     }
     linker.write_all(&mut writer)?;
     for found in &torn {
@@ -316,9 +317,12 @@ fn check_head(directory: &Path, head: &Head, last: Option<&Line<'_>>) -> Result<
         && head.synced.as_ref().is_none_or(|synced| synced.seq < written.seq.min(next) && !is_other(synced))
     {
         // A power cut took entries, and the opening that was to tell of it stopped before it renewed the head.
-        if last.is("audit_recovered")
-            && last.detail("head_hash").is_some_and(|hash| is_text(&hash, &written.hash))
-        {
+        let told = |line: &Line<'_>| match line.detail("head_hash") {
+            Some(hash) => is_text(&hash, &written.hash),
+            // Torn bytes are told of after losses.
+            None => written.seq < next,
+        };
+        if last.is("audit_recovered") && told(last) {
             return Ok(None);
         }
         // Their numbers may have been given again.

@@ -370,8 +370,8 @@ fn whenever_it_stops_what_was_acknowledged_is_there_and_nothing_is_called_tamper
             number += 1;
             // Every byte of the last write; of the others, by default, one in many.
             let killed_in_last = is_last && found.gone == Gone::Process;
-            if is_long() || killed_in_last || number.is_multiple_of(97) {
-                found.try_out(disk, &tried, is_long() || !killed_in_last || number.is_multiple_of(5));
+            if is_long() || killed_in_last || number.is_multiple_of(397) {
+                found.try_out(disk, &tried, is_long() || !killed_in_last || number.is_multiple_of(23));
             }
         });
 
@@ -390,7 +390,7 @@ fn a_second_power_cut_while_the_first_is_recovered_from_is_no_tampering_either()
     for (durability, max_file_size) in RUNS {
         let (start, journal) = script(durability, max_file_size);
         let (tried, mut number) = (Tried::default(), 0_u64);
-        let step = if is_long() { 211 } else { 4_001 };
+        let step = if is_long() { 211 } else { 12_007 };
 
         walk(&start, &journal, &mut |disk, found, _| {
             number += 1;
@@ -410,7 +410,7 @@ fn a_second_power_cut_while_the_first_is_recovered_from_is_no_tampering_either()
             let mut inner = 0_u64;
             walk(&base, &second, &mut |disk, again, _| {
                 inner += 1;
-                if is_long() || inner.is_multiple_of(13) {
+                if is_long() || inner.is_multiple_of(31) {
                     let what = format!("{}; then {}", found.what, again.what);
                     // What was lost under the first boot may still be to be told of, whatever stops the opening.
                     let again = Found { what, gone: Gone::Power, ..again };

@@ -70,6 +70,11 @@ impl Native {
             self.end.see_trail_id(id.to_string_lossy());
         }
         if line.is("audit_recovered")
+            && let Some(Value::String(hash)) = line.detail("head_hash")
+        {
+            self.end.see_loss(&hash.to_string_lossy());
+        }
+        if line.is("audit_recovered")
             && let (Some(Value::Number(from)), Some(Value::Number(to))) =
                 (line.detail("lost_from"), line.detail("lost_to"))
             && let (Ok(from), Ok(to)) = (from.parse(), to.parse())

@@ -13,7 +13,10 @@ fn micros(text: &str) -> i64 {
 }
 
 /// Ways to open a log.
-const WAYS: [(&str, fn(AuditLogBuilder) -> AuditLogBuilder); 4] = [
+/// What a log is opened with.
+type Setting = fn(AuditLogBuilder) -> AuditLogBuilder;
+
+const WAYS: [(&str, Setting); 4] = [
     ("written", |builder| builder),
     ("buffered", |builder| builder.durability(Durability::Buffered)),
     ("synced", |builder| builder.durability(Durability::Synced)),

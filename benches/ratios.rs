@@ -4,6 +4,7 @@
 //! The two of a pair take turns, round by round, so that a noisy machine disturbs both; the ratio is the median of the
 //! rounds' ratios. Absolute times are this machine's, ratios travel better.
 
+#[allow(dead_code, reason = "each bench uses some of it")]
 mod pair;
 
 use std::{fs, hint::black_box, io::BufWriter, path::Path};

@@ -63,6 +63,22 @@ impl Table {
         self.0.push(format!("{name:<36} {our:>7.2} GB/s   {peer:<36} {their:>7.2} GB/s   speed {ratio:.2}"));
     }
 
+    /// Measures how many events a second `ours` and `theirs` get through, each with a count of its own a round.
+    pub(crate) fn throughput(
+        &mut self,
+        name: &str,
+        peer: &str,
+        counts: (u64, u64),
+        scale: Scale,
+        ours: impl Fn(u64),
+        theirs: impl Fn(u64),
+    ) {
+        let (our, their, ratio) = rounds(scale, || ours(counts.0), || theirs(counts.1));
+        let (our, their) = (counts.0 as f64 / our.as_secs_f64(), counts.1 as f64 / their.as_secs_f64());
+        let ratio = counts.0 as f64 / counts.1 as f64 / ratio;
+        self.0.push(format!("{name:<36} {our:>9.0} /s   {peer:<36} {their:>9.0} /s   ratio {ratio:.1}"));
+    }
+
     /// The median time of `count` events.
     pub(crate) fn time(&self, count: u64, scale: Scale, run: impl Fn(u64)) -> f64 {
         run(count);

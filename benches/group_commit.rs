@@ -1,0 +1,65 @@
+//! What sharing a sync is worth: 64 threads in a synced log against one thread that syncs each entry, on the same disk,
+//! in turns. `cargo bench --bench group_commit`; with `-- --test` it runs once, to prove that it does.
+//!
+//! The disk is the one that the system's directory for temporary files is on, unless TMPDIR says another.
+
+#[allow(dead_code, reason = "each bench uses some of it")]
+mod pair;
+
+use std::{fs::File, io::Write as _, thread};
+
+use kling_audit::{AuditLog, Draft, Durability};
+use pair::{Scale, Table};
+
+const THREADS: u64 = 64;
+
+fn main() {
+    let scale = Scale::from_arguments();
+    let mut table = Table::default();
+    let directory = tempfile::tempdir().expect("a directory");
+    let open = |name: &str| {
+        let path = directory.path().join(name);
+        AuditLog::builder(path).durability(Durability::Synced).open().expect("a log")
+    };
+    let (shared, alone) = (open("shared"), open("alone"));
+    let count = scale.events(20_000).max(THREADS);
+
+    table.throughput(
+        "64 threads, synced",
+        "one thread, synced",
+        (count, count / THREADS),
+        scale,
+        |count| {
+            thread::scope(|scope| {
+                for _ in 0..THREADS {
+                    scope.spawn(|| (0..count / THREADS).for_each(|number| append(&shared, number)));
+                }
+            });
+        },
+        |count| (0..count).for_each(|number| append(&alone, number)),
+    );
+    // A log apart, the disk's own speed.
+    let plain = File::create(directory.path().join("plain")).expect("a file");
+    table.throughput(
+        "one thread, synced",
+        "write and fdatasync of 300 bytes",
+        (count / THREADS, count / THREADS),
+        scale,
+        |count| (0..count).for_each(|number| append(&alone, number)),
+        |count| {
+            (0..count).for_each(|_| {
+                (&plain).write_all(&[b'x'; 300]).expect("written");
+                plain.sync_data().expect("synced");
+            });
+        },
+    );
+    print!("{table}");
+    shared.close().expect("closes");
+    alone.close().expect("closes");
+}
+
+fn append(log: &AuditLog, number: u64) {
+    let draft =
+        Draft::new("task_submitted").actor("alice").detail("model", "kling-v2-6").detail("number", number);
+    log.append(draft).expect("recorded");
+}

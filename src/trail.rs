@@ -18,7 +18,7 @@ use crate::{
     ending::Ending,
     entry::Rules,
     error::Error,
-    head::{Found, Head},
+    head::{Found, Head, Mark},
     line::{self, Line, MAX_LINE},
     lines::Piece,
     lock::Lock,
@@ -133,11 +133,12 @@ fn begin(settings: Settings, standing: Standing, mut writer: Writer) -> Result<C
     );
     let torn = torn::unrecorded(&directory)?;
     linker.link_own(own_draft("audit_started", &started))?;
-    for found in &torn {
-        linker.link_own(own_draft("audit_recovered", found))?;
-    }
+    // Losses first: their numbers are given again from here on, and the torn bytes are kept until they are recorded.
     if let Some(lost) = &standing.lost {
         linker.link_own(own_draft("audit_recovered", lost))?;
+    }
+    for found in &torn {
+        linker.link_own(own_draft("audit_recovered", found))?;
     }
     linker.write_all(&mut writer)?;
     if settings.adopted.is_some() {
@@ -215,17 +216,15 @@ fn look_at_beginning(settings: &Settings, has_entries: bool, head: Found) -> Res
     let directory = &settings.directory;
     let path = directory.join(crate::head::NAME);
     let head = match head {
-        Found::Missing if has_entries => {
+        // The head is on the device before the first entry: one that can't be read, without entries, was being begun.
+        Found::Missing | Found::Blank | Found::Unreadable if !has_entries => Head::begin(new_id(directory)?),
+        Found::Missing => {
             return Err(refused(
                 &path,
                 "the head is missing, so nobody can tell whether the end of the trail is there",
             ));
         }
-        // A blank one is what a crash or a full disk leaves of the very first opening.
-        Found::Missing | Found::Blank if !has_entries => Head::begin(new_id(directory)?),
-        Found::Missing | Found::Blank | Found::Unreadable => {
-            return Err(refused(&path, "the head can't be read"));
-        }
+        Found::Blank | Found::Unreadable => return Err(refused(&path, "the head can't be read")),
         Found::Head(head) => head,
     };
     let mut standing = beginning(settings, head, directory)?;
@@ -321,10 +320,34 @@ fn find_end(files: &[TrailFile]) -> Result<End, Error> {
 fn check_head(directory: &Path, head: &Head, last: Option<&Line<'_>>) -> Result<Option<Lost>, Error> {
     let refuse = |reason: String| Err(refused(directory, &reason));
     let next = last.map_or(0, |line| line.seq + 1);
-    for mark in [&head.synced, &head.written].into_iter().flatten() {
-        if last.is_some_and(|line| line.seq == mark.seq && line.stated.to_string() != mark.hash) {
-            return refuse(format!("the entry {} is not the one that the head names", mark.seq));
+    let is_other =
+        |mark: &Mark| last.is_some_and(|line| line.seq == mark.seq && line.stated.to_string() != mark.hash);
+    let mut marks = [&head.synced, &head.written].into_iter().flatten();
+    if let (Some(last), Some(written), true) = (last, &head.written, was_other_boot(head))
+        && head.synced.as_ref().is_none_or(|synced| synced.seq < written.seq.min(next) && !is_other(synced))
+    {
+        // A power cut took entries, and the opening that was to tell of it stopped before it renewed the head.
+        let told = |line: &Line<'_>| match line.detail("head_hash") {
+            Some(hash) => is_text(&hash, &written.hash),
+            // Torn bytes are told of after losses.
+            None => written.seq < next,
+        };
+        if last.is("audit_recovered") && told(last) {
+            return Ok(None);
         }
+        // Their numbers may have been given again.
+        let given_again = Some(last).filter(|line| line.is("audit_started")).and_then(resumed_after);
+        let from = match given_again.unwrap_or(next) {
+            from if is_other(written) => from.min(written.seq),
+            from => from,
+        };
+        let is_there = written.seq == last.seq && !is_other(written);
+        if written.seq >= from && !is_there {
+            return Ok(Some(Lost { lost_from: from, lost_to: written.seq, head_hash: written.hash.clone() }));
+        }
+    }
+    if let Some(mark) = marks.find(|mark| is_other(mark)) {
+        return refuse(format!("the entry {} is not the one that the head names", mark.seq));
     }
     let Some(written) = head.written.as_ref().filter(|mark| mark.seq >= next) else { return Ok(None) };
     let ends = match next.checked_sub(1) {
@@ -337,13 +360,30 @@ fn check_head(directory: &Path, head: &Head, last: Option<&Line<'_>>) -> Result<
             synced.seq
         ));
     }
-    if head.boot_id.is_none() || head.boot_id == boot::id() {
+    if !was_other_boot(head) {
         return refuse(format!(
             "the trail {ends}, and seq {} was acknowledged since the machine was started: its end was cut off",
             written.seq
         ));
     }
     Ok(Some(Lost { lost_from: next, lost_to: written.seq, head_hash: written.hash.clone() }))
+}
+
+/// Whether the head was written under another boot than this one.
+fn was_other_boot(head: &Head) -> bool {
+    head.boot_id.is_some() && head.boot_id != boot::id()
+}
+
+/// The number after the entry that a run went on from.
+fn resumed_after(started: &Line<'_>) -> Option<u64> {
+    let Some(Value::Object(members)) = started.detail("resumed_from") else { return Some(0) };
+    let seq = members.iter().find(|(name, _)| name.to_str() == Some("seq"));
+    let Some((_, Value::Number(seq))) = seq else { return None };
+    seq.parse::<u64>().ok().map(|seq| seq + 1)
+}
+
+fn is_text(value: &Value, expected: &str) -> bool {
+    matches!(value, Value::String(text) if text.to_str() == Some(expected))
 }
 
 fn refuse_tool_logs(directory: &Path) -> Result<(), Error> {

@@ -106,7 +106,6 @@ impl Writer {
     ) -> Result<Self, Error> {
         let path = directory.join(head::NAME);
         let file = open_head(&path, access)?;
-        let blank = head::Found::read(&directory)? == head::Found::Blank;
         let live = match live {
             Some((path, label)) => Some(Live { segment: Segment::open(path, &wrap)?, label }),
             None => None,
@@ -127,8 +126,9 @@ impl Writer {
             pid: std::process::id(),
             lock,
         };
-        if blank {
-            writer.write_head()?;
+        if writer.head.turn == 0 {
+            // On the device before the first entry: entries without a head are no crash's doing.
+            writer.renew_head()?;
             sync_directory(&writer.directory)?;
         }
         Ok(writer)

@@ -126,3 +126,42 @@ fn quickstart_shows_a_trail_with_every_event_in_order() {
     kling_audit::verify(&directory).unwrap();
     std::fs::remove_dir_all(&directory).unwrap();
 }
+
+#[test]
+fn kling_stand_in_serves_whoever_has_the_keys_that_it_prints() {
+    use std::{
+        io::{BufRead, BufReader},
+        process::Stdio,
+    };
+
+    let unusable = example("kling_stand_in").args(["--port", "none"]).output().unwrap();
+    // Cargo would stand between us and the program that we have to end.
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/debug/examples/kling_stand_in");
+    let built = std::env::current_exe()
+        .ok()
+        .and_then(|path| Some(path.parent()?.parent()?.join("examples/kling_stand_in")))
+        .unwrap_or(built);
+    let mut server = Command::new(built).args(["--port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let printed: Vec<(String, String)> = (0..3)
+        .map(|_| {
+            let line = lines.next().unwrap().unwrap();
+            let (name, value) = line.split_once('=').unwrap();
+            (name.to_owned(), value.to_owned())
+        })
+        .collect();
+    let audit = TempDir::new().unwrap();
+    let directory = audit.path().join("audit");
+
+    let made = example("generate_video")
+        .args(["--audit-dir", directory.to_str().unwrap(), "--prompt", PROMPT])
+        .envs(printed)
+        .output()
+        .unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+
+    assert_eq!(unusable.status.code(), Some(2));
+    assert_eq!(made.status.code(), Some(0), "{}", String::from_utf8_lossy(&made.stderr));
+    kling_audit::verify(&directory).unwrap();
+}

@@ -4,61 +4,35 @@
 
 #[path = "../examples/stand_in/mod.rs"]
 mod stand_in;
+mod studio;
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use kling_audit::{
     AuditLog,
     kling::{
-        self, Builder, Client, Credentials, Error, Model, Progress, Request, TaskStatus, TextToVideo, Video,
-        Videos,
+        self, Client, Credentials, Error, Model, Progress, Request, TaskStatus, TextToVideo, Video, Videos,
     },
 };
 use serde_json::Value;
 use tempfile::TempDir;
 
 use stand_in::{ACCESS_KEY, Fault, Pace, SECRET_KEY, StandIn};
+use studio::{Studio, entries, entry, outcome};
 
 const PROMPT: &str = "a clockwork heron wades through violet fog";
 
 type Task = kling::Task<TextToVideo>;
 
-/// A stand-in, a trail and a client between them.
-struct Studio {
-    directory: TempDir,
-    log: AuditLog,
-    server: StandIn,
-    client: Client,
+/// What is in a studio's trail, in short.
+trait InShort {
+    /// One line for each entry that is not the log's own.
+    fn trail(&self) -> Vec<String>;
+
+    async fn make(&self, request: TextToVideo) -> Result<Videos, Error>;
 }
 
-impl Studio {
-    fn new() -> Studio {
-        Studio::with(StandIn::start_with(Pace::Queries(2), 100), |builder| builder)
-    }
-
-    fn with(server: StandIn, settings: impl FnOnce(Builder) -> Builder) -> Studio {
-        let directory = TempDir::new().unwrap();
-        let log = AuditLog::open(directory.path()).unwrap();
-        let client = settings(
-            Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone())
-                .actor("alice")
-                .base_url(server.base_url())
-                .timeout(Duration::from_millis(500))
-                .deadline(Duration::from_secs(5))
-                .poll_interval(Duration::from_millis(2))
-                .backoff(Duration::from_millis(2))
-                .retries(2),
-        )
-        .build()
-        .unwrap();
-        Studio { directory, log, server, client }
-    }
-
-    fn entries(&self) -> Vec<Value> {
-        entries(self.directory.path())
-    }
-
-    /// The trail in short: one line for each entry that is not the log's own.
+impl InShort for Studio {
     fn trail(&self) -> Vec<String> {
         self.entries().iter().map(in_short).collect()
     }
@@ -69,27 +43,12 @@ impl Studio {
     }
 }
 
-fn entries(directory: &Path) -> Vec<Value> {
-    let mut files: Vec<_> = std::fs::read_dir(directory)
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
-        .collect();
-    files.sort();
-    files
-        .iter()
-        .flat_map(|file| {
-            let text = std::fs::read_to_string(file).unwrap();
-            text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
-        })
-        .filter(|entry| !entry["event_type"].as_str().unwrap().starts_with("audit_"))
-        .collect()
-}
-
 fn in_short(entry: &Value) -> String {
     let members: &[&str] = match entry["event_type"].as_str().unwrap() {
         "auth_event" if entry["details"]["event"] == "token_minted" => &["event", "reason"],
         "auth_event" => &["event", "code"],
+        "access_denied" | "account_blocked" => &["code"],
+        "content_blocked" => &["stage", "code"],
         "api_call" => &["purpose", "code"],
         "throttled" => &["code", "attempt", "gave_up"],
         "task_accepted" => &["status", "resolved_by"],
@@ -109,28 +68,6 @@ fn in_short(entry: &Value) -> String {
         }
     }
     line
-}
-
-fn entry<'a>(entries: &'a [Value], event_type: &str) -> &'a Value {
-    let mut found = entries.iter().filter(|entry| entry["event_type"] == event_type);
-    let entry = found.next().unwrap_or_else(|| panic!("no {event_type}"));
-    assert!(found.next().is_none(), "more than one {event_type}");
-    entry
-}
-
-/// The kind of an error and what of it matters, in short.
-fn outcome<T>(result: &Result<T, Error>) -> String {
-    match result {
-        Ok(_) => "ok".to_owned(),
-        Err(Error::Refused { code, .. }) => format!("refused {}", code.unwrap_or_default()),
-        Err(Error::Ambiguous { .. }) => "ambiguous".to_owned(),
-        Err(Error::Failed { reason, .. }) => format!("failed {reason}"),
-        Err(Error::Deadline { .. }) => "deadline".to_owned(),
-        Err(Error::Transport { .. }) => "transport".to_owned(),
-        Err(Error::NotRecorded { event, .. }) => format!("not recorded {event}"),
-        Err(Error::OutcomeNotRecorded { event, .. }) => format!("outcome not recorded {event}"),
-        Err(other) => format!("{other:?}"),
-    }
 }
 
 const MINTED: &str = "auth_event token_minted first";
@@ -159,7 +96,13 @@ struct Scenario {
 /// The trail of a refusal that comes at once.
 fn refused(code: i64, reason: &str) -> Vec<String> {
     let refused = format!("task_refused {code} {reason}");
-    [MINTED, SUBMITTED, &refused].map(str::to_owned).to_vec()
+    let noted = match code {
+        1100..=1102 => format!("account_blocked {code}"),
+        1103 | 1304 => format!("access_denied {code}"),
+        1300 | 1301 => format!("content_blocked submit {code}"),
+        _ => return [MINTED, SUBMITTED, &refused].map(str::to_owned).to_vec(),
+    };
+    [MINTED, SUBMITTED, &noted, &refused].map(str::to_owned).to_vec()
 }
 
 fn trail(parts: &[&[&str]]) -> Vec<String> {
@@ -197,7 +140,7 @@ fn scenarios() -> Vec<Scenario> {
                 trail(&[
                     START,
                     &[ACCEPTED, QUERY, PROCESSING, QUERY, "task_status_changed processing failed"],
-                    &["task_failed Failure to pass the risk control system 0"],
+                    &["content_blocked result", "task_failed Failure to pass the risk control system 0"],
                 ]),
                 (1, 1),
             )
@@ -760,6 +703,31 @@ async fn a_task_is_waited_for_by_its_id_alone() {
 }
 
 #[tokio::test]
+async fn a_task_whose_prompt_is_not_known_keeps_no_reason_that_could_repeat_it() {
+    let studio = Studio::new();
+    let seen = "Failure to pass the risk control system";
+    let quoted = "not allowed: A clockwork heron wades.";
+    for (reason, prompt, recorded) in [
+        (seen, None, seen),
+        (quoted, None, "[withheld: the prompt is not known here]"),
+        (quoted, Some(PROMPT), WITHHELD),
+        ("out of memory", Some(PROMPT), "out of memory"),
+    ] {
+        studio.server.fail_next_task(reason);
+        let id = studio.client.submit(TextToVideo::new(PROMPT)).await.unwrap().id().to_owned();
+        let mut task = Task::resume(id).unwrap();
+        if let Some(prompt) = prompt {
+            task = task.with_prompt(prompt);
+        }
+
+        let result = studio.client.wait(&task).await;
+
+        assert_eq!(outcome(&result), format!("failed {recorded}"));
+        assert!(studio.trail().pop().unwrap().contains(recorded));
+    }
+}
+
+#[tokio::test]
 async fn an_ambiguous_submission_can_be_looked_up() {
     let studio = Studio::new();
     let submitted = studio.client.submit(TextToVideo::new(PROMPT).external_task_id("../a?b")).await.unwrap();
@@ -771,7 +739,7 @@ async fn an_ambiguous_submission_can_be_looked_up() {
     assert_eq!(found.unwrap().id(), submitted.id());
     assert!(unknown.is_none());
     assert!(matches!(refused, Err(Error::Request(_))));
-    assert_eq!(studio.trail(), trail(&[START, &[ACCEPTED, "api_call lookup 0", NOT_FOUND]]));
+    assert_eq!(studio.trail(), trail(&[START, &[ACCEPTED, "api_call lookup 0", "task_resolved", NOT_FOUND]]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

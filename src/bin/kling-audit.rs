@@ -42,6 +42,42 @@ enum Command {
     ///
     /// Exit codes as those of verify: a report is worth what its trail is.
     Report(Report),
+    /// Compare a trail with what Kling AI has on the account: tasks that only one of both knows, other credits.
+    ///
+    /// The credentials are those of KLING_API_KEY, or KLING_ACCESS_KEY and KLING_SECRET_KEY. KLING_BASE_URL names
+    /// another server. Exit code 0: nothing is unexplained, 1: something is, 2: could not look.
+    #[cfg(feature = "kling")]
+    Reconcile(Reconcile),
+    /// Print what a trail names a prompt by: reads the prompt from standard input.
+    ///
+    /// Prints "HASH KIND LENGTH". With KLING_AUDIT_PROMPT_KEY the hash is made with that key. One newline at the end is
+    /// taken off, unless --exact.
+    #[cfg(feature = "kling")]
+    PromptHash(PromptHash),
+}
+
+#[cfg(feature = "kling")]
+#[derive(clap::Args)]
+struct Reconcile {
+    /// The trail's directory.
+    dir: PathBuf,
+    /// How many days back.
+    #[arg(long, default_value_t = 30)]
+    days: u32,
+    /// Record this in the trail of another directory, such as where a service holds the trail itself.
+    #[arg(long)]
+    log: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[cfg(feature = "kling")]
+#[derive(clap::Args)]
+struct PromptHash {
+    /// Take standard input as it is, with its last newline.
+    #[arg(long)]
+    exact: bool,
 }
 
 #[derive(clap::Args)]
@@ -141,6 +177,10 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify(&arguments),
         Command::Adopt(arguments) => adopt(&arguments),
         Command::Report(arguments) => report(&arguments),
+        #[cfg(feature = "kling")]
+        Command::Reconcile(arguments) => reconcile(&arguments),
+        #[cfg(feature = "kling")]
+        Command::PromptHash(arguments) => prompt_hash(&arguments),
     };
     done.unwrap_or_else(|failure| {
         complain(&failure);
@@ -306,6 +346,79 @@ fn report(arguments: &Report) -> Outcome {
         print_json(&reports, arguments.dirs.len())?;
     }
     Ok(ExitCode::from(worst))
+}
+
+/// What is unexplained between a trail and the vendor.
+#[cfg(feature = "kling")]
+fn reconcile(arguments: &Reconcile) -> Outcome {
+    use kling_audit::kling::{self, Client, Credentials, Period};
+
+    let credentials = Credentials::from_env().map_err(|error| Failure::Usage(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Stream("start a runtime", error))?;
+    if !arguments.dir.is_dir() {
+        return Err(Failure::Usage(format!("reconcile {}: not a directory", arguments.dir.display())));
+    }
+    let log = AuditLog::open(arguments.log.as_ref().unwrap_or(&arguments.dir))?;
+    let compare = || {
+        let mut builder = Client::builder(credentials, log.clone()).actor(user());
+        if let Ok(base_url) = std::env::var("KLING_BASE_URL")
+            && !base_url.trim().is_empty()
+        {
+            builder = builder.base_url(base_url.trim());
+        }
+        let client = builder.build()?;
+        runtime.block_on(kling::reconcile(&arguments.dir, &client, Period::days(arguments.days)))
+    };
+    let compared: Result<_, kling::Error> = compare();
+    let closed = log.close();
+    let reconciliation = compared.map_err(|error| Failure::Usage(with_causes(&error)))?;
+    closed?;
+    match arguments.json {
+        true => print_json(std::slice::from_ref(&reconciliation), 1)?,
+        false => print(&reconciliation.to_string())?,
+    }
+    Ok(ExitCode::from(u8::from(!reconciliation.is_clean())))
+}
+
+/// An error and what caused it.
+#[cfg(feature = "kling")]
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// How a trail names a prompt.
+#[cfg(feature = "kling")]
+fn prompt_hash(arguments: &PromptHash) -> Outcome {
+    use kling_audit::kling::{PromptKey, unkeyed_prompt_hash};
+
+    let prompt =
+        io::read_to_string(io::stdin()).map_err(|error| Failure::Stream("read standard input", error))?;
+    let prompt = match arguments.exact {
+        true => prompt.as_str(),
+        false => {
+            prompt.strip_suffix('\n').map_or(prompt.as_str(), |line| line.strip_suffix('\r').unwrap_or(line))
+        }
+    };
+    let key = PromptKey::from_env().map_err(|error| Failure::Usage(error.to_string()))?;
+    let (hash, kind) = match key {
+        Some(key) => (key.hash(prompt), key.kind()),
+        None => (unkeyed_prompt_hash(prompt), "sha256-16".to_owned()),
+    };
+    print(&format!("{hash} {kind} {}\n", prompt.chars().count()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Of two exit codes the one that counts: 1, then 2, then 3, then 0.

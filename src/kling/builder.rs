@@ -1,24 +1,27 @@
 //! The client's settings. Its promise: what can't work is refused when the client is built, not when it is used.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use super::{client::Client, credentials::Credentials, error::Error, exchange::Exchange, recorder::Recorder};
+use super::{
+    client::Client, credentials::Credentials, error::Error, exchange::Exchange, prompt_key::PromptKey,
+    recorder::Recorder, region::Region, request::Pack, slots::Slots,
+};
 use crate::AuditLog;
-
-/// The vendor's server for everywhere but China.
-const BASE_URL: &str = "https://api-singapore.klingai.com";
 
 /// Settings of a [`Client`], from [`Client::builder`].
 ///
 /// | setting | default |
 /// |---|---|
 /// | `actor` | `system` |
-/// | `base_url` | `https://api-singapore.klingai.com` |
+/// | `region`, `base_url` | `https://api-singapore.klingai.com` |
 /// | `timeout` | 30 s |
 /// | `deadline` | 30 min |
 /// | `poll_interval` | 2 s, growing by 1.3 up to 15 s |
 /// | `backoff` | 1 s, doubling up to 60 s |
 /// | `retries` | 5 |
+/// | `resend_unknown_after` | never |
+/// | `concurrency` | no limit |
+/// | `prompt_key` | `KLING_AUDIT_PROMPT_KEY`, where that is set |
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Builder {
@@ -26,7 +29,9 @@ pub struct Builder {
     log: AuditLog,
     actor: String,
     base_url: String,
+    plain: bool,
     timeout: Duration,
+    limits: HashMap<Pack, u32>,
     settings: Settings,
 }
 
@@ -37,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) poll_interval: Duration,
     pub(crate) backoff: Duration,
     pub(crate) retries: u32,
+    pub(crate) resend_unknown_after: Option<Duration>,
+    pub(crate) prompt_key: Option<PromptKey>,
 }
 
 impl Builder {
@@ -45,13 +52,17 @@ impl Builder {
             credentials,
             log,
             actor: "system".to_owned(),
-            base_url: BASE_URL.to_owned(),
+            base_url: Region::default().base_url().to_owned(),
+            plain: false,
+            limits: HashMap::new(),
             timeout: Duration::from_secs(30),
             settings: Settings {
                 deadline: Duration::from_secs(30 * 60),
                 poll_interval: Duration::from_secs(2),
                 backoff: Duration::from_secs(1),
                 retries: 5,
+                resend_unknown_after: None,
+                prompt_key: None,
             },
         }
     }
@@ -64,9 +75,50 @@ impl Builder {
     /// The server: scheme, host and, where there is a proxy, a path. A last segment `v1` is taken off, since requests
     /// bring it with them.
     ///
-    /// Over `http` everybody on the way can read the token: use it for a server on the same machine.
+    /// Over `http` everybody on the way can read the token: it is refused but for a server on the same machine.
     pub fn base_url(self, base_url: impl Into<String>) -> Builder {
         Builder { base_url: base_url.into(), ..self }
+    }
+
+    /// One of the vendor's servers.
+    pub fn region(self, region: Region) -> Builder {
+        self.base_url(region.base_url())
+    }
+
+    /// Lets the base URL be one of `http` elsewhere, such as of a stand-in in another container. The token and the
+    /// prompts can then be read on the way.
+    pub fn allow_plain_http(self) -> Builder {
+        Builder { plain: true, ..self }
+    }
+
+    /// How many tasks of one model may run at a time, as the account's pack says. Without it a task is sent at once, and
+    /// again where the vendor says 1303.
+    ///
+    /// A task holds its slots until this client has seen its end or all clones of the [`Task`](super::Task) are gone. A
+    /// submission waits for a slot up to the [`deadline`](Builder::deadline), so a program that keeps more tasks than
+    /// that without waiting for them gets [`Error::Queue`].
+    pub fn concurrency(mut self, pack: Pack, tasks: u32) -> Builder {
+        self.limits.insert(pack, tasks.max(1));
+        self
+    }
+
+    /// Under which key prompts are hashed. Without it the key is read from `KLING_AUDIT_PROMPT_KEY`; where that is not
+    /// set either, prompts are hashed without a key, which hides little: see [`PromptKey`].
+    pub fn prompt_key(mut self, key: PromptKey) -> Builder {
+        self.settings.prompt_key = Some(key);
+        self
+    }
+
+    /// Sends a submission once more, under the same external task id, where its answer was lost and the vendor has not
+    /// known the id in any look-up for so long.
+    ///
+    /// Without it nothing is ever sent again after a lost answer: that the vendor does not know an id proves nothing by
+    /// itself, since a request may still be on its way or in a queue. How long its silence has to last to count as
+    /// certainty is a decision about money, so it is the caller's. Whether the vendor refuses an external task id that
+    /// is taken is not documented.
+    pub fn resend_unknown_after(mut self, silence: Duration) -> Builder {
+        self.settings.resend_unknown_after = Some(silence);
+        self
     }
 
     /// How long one request may take, from connecting to the last byte of the answer.
@@ -94,7 +146,7 @@ impl Builder {
     }
 
     /// How often a submission is sent again that the vendor was too busy for (codes 1302, 1303, 5001). Nothing else
-    /// is sent again, save once with a new token where the vendor called the old one expired.
+    /// is sent again, save once with a new token where the vendor called the old one expired, or not yet valid.
     pub fn retries(mut self, retries: u32) -> Builder {
         self.settings.retries = retries;
         self
@@ -107,19 +159,19 @@ impl Builder {
     /// [`Error::Configuration`] names the setting that can't be used: a blank key or actor, a URL that is not one, no
     /// time to answer in, or TLS that does not start.
     pub fn build(self) -> Result<Client, Error> {
-        let blank = [
-            ("access key", self.credentials.access_key()),
-            ("secret key", self.credentials.secret_key()),
-            ("actor", &self.actor),
-        ];
-        if let Some((setting, _)) = blank.iter().find(|(_, value)| value.trim().is_empty()) {
+        let blank = self.credentials.blank().or_else(|| self.actor.trim().is_empty().then_some("actor"));
+        if let Some(setting) = blank {
             return Err(Error::Configuration { setting, rule: "must not be blank".to_owned() });
         }
         if self.timeout.is_zero() {
             return Err(Error::Configuration { setting: "timeout", rule: "must not be zero".to_owned() });
         }
-        let exchange = Exchange::new(&self.base_url, self.timeout)?;
+        let mut settings = self.settings;
+        if settings.prompt_key.is_none() {
+            settings.prompt_key = PromptKey::from_env()?;
+        }
+        let exchange = Exchange::new(&self.base_url, self.timeout, self.plain)?;
         let recorder = Recorder::new(self.log, &self.actor);
-        Ok(Client::new(self.credentials, exchange, recorder, self.settings))
+        Ok(Client::new(self.credentials, exchange, recorder, settings, Slots::new(self.limits)))
     }
 }

@@ -1,8 +1,11 @@
-//! The pair of keys that the vendor issues. Its promise: neither key ever leaves through `Debug`, an error or an
-//! entry; what may be shown is the first characters of the access key. It does not know what a token looks like.
+//! What the vendor issues to tell accounts apart: a pair of keys, or one API key. Its promise: no key ever leaves
+//! through `Debug`, an error or an entry; what may be shown are the first characters of the access key or the API key.
+//! It does not know what a token looks like.
 
 use std::{env, fmt};
 
+/// The environment variable that [`Credentials::from_env`] reads an API key from.
+const API_KEY: &str = "KLING_API_KEY";
 /// The environment variable that [`Credentials::from_env`] reads the access key from.
 const ACCESS_KEY: &str = "KLING_ACCESS_KEY";
 /// The environment variable that [`Credentials::from_env`] reads the secret key from.
@@ -10,7 +13,10 @@ const SECRET_KEY: &str = "KLING_SECRET_KEY";
 /// How much of an access key may be shown.
 const SHOWN: usize = 8;
 
-/// An access key and its secret key, as the vendor's console shows them.
+/// An access key and its secret key, or an API key, as the vendor's console shows them.
+///
+/// Endpoints whose path names the model take an API key alone. Below `/v1` the pair is what the vendor documents; that
+/// an API key is good there too the vendor implies and does not say.
 ///
 /// `Debug` shows [`access_key_prefix`](Credentials::access_key_prefix) and nothing else.
 ///
@@ -26,8 +32,13 @@ const SHOWN: usize = 8;
 /// ```
 #[derive(Clone)]
 pub struct Credentials {
-    access_key: String,
-    secret_key: String,
+    keys: Keys,
+}
+
+#[derive(Clone)]
+enum Keys {
+    Pair { access_key: String, secret_key: String },
+    Api(String),
 }
 
 impl Credentials {
@@ -35,43 +46,88 @@ impl Credentials {
     ///
     /// That they are not blank is checked by [`Builder::build`](crate::kling::Builder::build).
     pub fn new(access_key: impl Into<String>, secret_key: impl Into<String>) -> Credentials {
-        Credentials { access_key: access_key.into(), secret_key: secret_key.into() }
+        Credentials { keys: Keys::Pair { access_key: access_key.into(), secret_key: secret_key.into() } }
     }
 
-    /// Reads `KLING_ACCESS_KEY` and `KLING_SECRET_KEY` from the environment.
+    /// Takes an API key as it is.
+    ///
+    /// That it is not blank is checked by [`Builder::build`](crate::kling::Builder::build).
+    pub fn api_key(api_key: impl Into<String>) -> Credentials {
+        Credentials { keys: Keys::Api(api_key.into()) }
+    }
+
+    /// Reads `KLING_API_KEY`, or where that is absent `KLING_ACCESS_KEY` and `KLING_SECRET_KEY`, from the environment.
     ///
     /// White space around a key is taken off. A blank variable counts as absent.
     ///
     /// # Errors
     ///
-    /// [`CredentialsError`] names the variable that is absent, blank or not Unicode.
+    /// [`CredentialsError`] names the variable of the pair that is absent, blank or not Unicode.
     pub fn from_env() -> Result<Credentials, CredentialsError> {
-        Ok(Credentials { access_key: variable(ACCESS_KEY)?, secret_key: variable(SECRET_KEY)? })
+        if let Ok(api_key) = variable(API_KEY) {
+            return Ok(Credentials::api_key(api_key));
+        }
+        Ok(Credentials::new(variable(ACCESS_KEY)?, variable(SECRET_KEY)?))
     }
 
-    /// The first 8 characters of the access key and `...`, which is how entries name a credential.
+    /// The first 8 characters of the access key or the API key and `...`, which is how entries name a credential.
     ///
     /// Of a key with 8 characters or fewer no more than half is shown, so that the prefix never is the key.
     pub fn access_key_prefix(&self) -> String {
-        let length = self.access_key.chars().count();
+        let key = self.shown_key();
+        let length = key.chars().count();
         let shown = if length > SHOWN { SHOWN } else { length / 2 };
-        let mut prefix: String = self.access_key.chars().take(shown).collect();
+        let mut prefix: String = key.chars().take(shown).collect();
         prefix.push_str("...");
         prefix
     }
 
-    pub(crate) fn access_key(&self) -> &str {
-        &self.access_key
+    /// `access_key` or `api_key`.
+    pub(crate) fn kind(&self) -> &'static str {
+        match &self.keys {
+            Keys::Pair { .. } => "access_key",
+            Keys::Api(_) => "api_key",
+        }
     }
 
-    pub(crate) fn secret_key(&self) -> &str {
-        &self.secret_key
+    /// The pair; `None` for an API key.
+    pub(crate) fn pair(&self) -> Option<(&str, &str)> {
+        match &self.keys {
+            Keys::Pair { access_key, secret_key } => Some((access_key, secret_key)),
+            Keys::Api(_) => None,
+        }
+    }
+
+    /// What must not be repeated anywhere.
+    pub(crate) fn secrets(&self) -> Vec<&str> {
+        match &self.keys {
+            Keys::Pair { access_key, secret_key } => vec![secret_key, access_key],
+            Keys::Api(key) => vec![key],
+        }
+    }
+
+    /// The name of the key that is blank.
+    pub(crate) fn blank(&self) -> Option<&'static str> {
+        let keys: &[(&'static str, &String)] = match &self.keys {
+            Keys::Pair { access_key, secret_key } => {
+                &[("access key", access_key), ("secret key", secret_key)]
+            }
+            Keys::Api(key) => &[("API key", key)],
+        };
+        keys.iter().find(|(_, key)| key.trim().is_empty()).map(|(name, _)| *name)
+    }
+
+    fn shown_key(&self) -> &str {
+        match &self.keys {
+            Keys::Pair { access_key, .. } => access_key,
+            Keys::Api(key) => key,
+        }
     }
 }
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("access_key", &self.access_key_prefix()).finish_non_exhaustive()
+        f.debug_struct("Credentials").field(self.kind(), &self.access_key_prefix()).finish_non_exhaustive()
     }
 }
 
@@ -116,13 +172,19 @@ mod tests {
             ("ключ-доступа", "ключ-дос..."),
         ] {
             assert_eq!(Credentials::new(key, "secret").access_key_prefix(), shown);
+            assert_eq!(Credentials::api_key(key).access_key_prefix(), shown);
         }
     }
 
     #[test]
     fn debug_shows_no_key() {
-        let shown = format!("{:#?}", Credentials::new("access-key-in-full", "the-secret"));
+        let shown = format!(
+            "{:#?} {:?}",
+            Credentials::new("access-key-in-full", "the-secret"),
+            Credentials::api_key("api-key-in-full")
+        );
 
         assert!(!shown.contains("the-secret") && !shown.contains("access-key"), "{shown}");
+        assert!(!shown.contains("in-full"), "{shown}");
     }
 }

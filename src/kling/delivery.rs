@@ -1,39 +1,64 @@
 //! One submission, from its intent to its outcome. Its promise: the intent is recorded before anything is sent, exactly
-//! one outcome after it, and a request that the vendor may have accepted is not sent again. It does not know what is
-//! in the request.
+//! one outcome after it, and a request that the vendor may have accepted is not sent again, but where the caller said
+//! how long the vendor's not knowing it has to last. It does not know what is in the request.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use super::{
     backoff::Backoff,
-    client::{Client, not_recorded, outcome_not_recorded, refusal, task_data},
-    envelope::TaskData,
+    client::{Client, locate, not_recorded, outcome_not_recorded, refusal, task_data, unknown},
+    envelope::{TaskData, text},
     error::Error,
-    exchange::{Answer, Call, Content},
+    exchange::{Answer, Call},
+    output::Counts,
     recorder::{Recorder, Reply, Subject},
+    request::Standard,
     screen::Screen,
     submission::Submission,
 };
 use crate::NotRecorded;
 
-/// How often a lost answer is looked up. The vendor may still be at it when it is asked first.
-const LOOKUPS: usize = 4;
+/// How often a lost answer is looked up at least. The vendor may still be at it when it is asked first.
+const LOOKUPS: u32 = 4;
 
 /// A submission on its way.
 #[derive(Debug)]
 pub(crate) struct Delivery<'a> {
-    client: &'a Client,
-    subject: Subject<'a>,
-    path: &'static str,
-    submission: &'a Submission,
-    screen: &'a Screen,
+    pub(crate) client: &'a Client,
+    pub(crate) subject: Subject<'a>,
+    pub(crate) path: &'a str,
+    pub(crate) submission: &'a Submission,
+    pub(crate) screen: &'a Screen,
+    pub(crate) kind: Kind,
+}
+
+/// What a submission leads to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    /// A task, which is found below this path.
+    Task(Standard, &'static str),
+    /// An answer at once.
+    Immediate {
+        /// Whether `data` has what matters.
+        is_readable: fn(&Value) -> bool,
+        /// A refusal that hides in it.
+        refusal: fn(&Value) -> Option<String>,
+    },
+}
+
+/// What the vendor accepted.
+#[derive(Debug)]
+pub(crate) enum Accepted {
+    Task(Box<TaskData>),
+    Data(Value),
 }
 
 /// What an answer to a submission means.
 #[derive(Debug)]
 enum Meaning {
-    /// The vendor made this task.
-    Accepted(TaskData),
+    Accepted(Accepted),
     /// The vendor was too busy, and made none.
     Busy,
     /// The vendor made none, or was not reached.
@@ -42,59 +67,94 @@ enum Meaning {
     Unknown,
 }
 
-impl<'a> Delivery<'a> {
-    pub(crate) fn new(
-        client: &'a Client,
-        subject: Subject<'a>,
-        path: &'static str,
-        submission: &'a Submission,
-        screen: &'a Screen,
-    ) -> Delivery<'a> {
-        Delivery { client, subject, path, submission, screen }
-    }
+/// What looking up came to.
+enum Found {
+    /// The vendor made this task.
+    Task(Box<TaskData>, Box<Answer>),
+    /// The vendor has not known the id, however often it was asked, for as long as the caller takes for certainty.
+    Nothing { lookups: u32, unknown_for: Duration },
+    /// Nobody knows. What the last answer was.
+    Doubt(String),
+}
 
-    pub(crate) async fn run(self) -> Result<TaskData, Error> {
+impl Delivery<'_> {
+    pub(crate) async fn run(self) -> Result<Accepted, Error> {
         let (recorder, settings) = (self.client.recorder(), self.client.settings());
         // Before the intent, so that nothing but the request comes after it.
         self.client.token(self.subject.action).await?;
         recorder
-            .task_submitted(self.subject, self.path, self.submission)
+            .task_submitted(self.subject, self.path, self.submission, settings.prompt_key.as_ref())
             .map_err(not_recorded(self.subject.action, "task_submitted"))?;
         let mut open = Open { recorder, subject: self.subject, stage: Stage::Safe };
         let started = Instant::now();
-        let content = Content::Post(&self.submission.body);
-        let call = Call { path: self.path, content, screen: self.screen, within: None };
+        let call = Call::submit(self.path, &self.submission.body, self.screen);
         let mut backoff = Backoff::doubling(settings.backoff);
         let mut attempt = 1;
+        let mut resent = false;
         loop {
             open.stage = Stage::Underway;
-            // Of a submission only what concerns the token can have gone unrecorded, and then nothing was accepted.
-            let answer =
-                self.client.send(self.subject, &call).await.inspect_err(|_| open.stage = Stage::Safe)?;
+            // Of a submission only what the vendor refused can have gone unrecorded, and then nothing was accepted.
+            let answer = self.client.send(self.subject, &call).await.inspect_err(|_| {
+                open.stage = if resent { Stage::Underway } else { Stage::Safe };
+            })?;
             match self.meaning(&answer) {
-                Meaning::Accepted(data) => {
+                Meaning::Accepted(Accepted::Data(data)) => match self.hidden_refusal(&data) {
+                    Some(reason) => return Err(self.refused_at_once(open, &answer, reason)),
+                    None => return self.answered(open, data),
+                },
+                Meaning::Accepted(Accepted::Task(data)) => {
                     return self.accepted(open, data, answer.reply(), started, None);
                 }
                 Meaning::Busy => {
-                    open.stage = Stage::Safe;
+                    if !resent {
+                        open.stage = Stage::Safe;
+                    }
                     let delay = (attempt <= settings.retries).then(|| backoff.delay());
                     recorder
                         .throttled(self.subject, answer.reply(), attempt, delay)
                         .map_err(not_recorded(self.subject.action, "throttled"))?;
-                    let Some(delay) = delay else { return Err(self.refused(open, answer)) };
-                    tokio::time::sleep(delay).await;
+                    match delay {
+                        Some(delay) => tokio::time::sleep(delay).await,
+                        None if resent => return self.resolve_again(open, answer, started).await,
+                        None => return Err(self.refused(open, answer)),
+                    }
                     attempt += 1;
                 }
+                // The id may be taken by the first of the two.
+                Meaning::Refused if resent => return self.resolve_again(open, answer, started).await,
                 Meaning::Refused => return Err(self.refused(open, answer)),
-                Meaning::Unknown => return self.resolve(open, answer, started).await,
+                Meaning::Unknown => match self.look_up(resent).await? {
+                    Found::Task(data, found) => {
+                        return self.accepted(open, data, found.reply(), started, Some("lookup"));
+                    }
+                    Found::Nothing { lookups, unknown_for } => {
+                        recorder
+                            .task_resubmitted(self.subject, lookups, unknown_for, &answer.describe())
+                            .map_err(not_recorded(self.subject.action, "task_resubmitted"))?;
+                        resent = true;
+                    }
+                    Found::Doubt(found) => return Err(self.ambiguous(open, &answer, &found)),
+                },
             }
         }
     }
 
     /// Decided on the vendor's code, never on the HTTP status alone. In doubt it is unknown.
     fn meaning(&self, answer: &Answer) -> Meaning {
-        if let Some(data) = task_data(answer, self.screen) {
-            return Meaning::Accepted(data);
+        match self.kind {
+            Kind::Task(..) => {
+                if let Some(data) = task_data(answer, self.screen) {
+                    return Meaning::Accepted(Accepted::Task(Box::new(data)));
+                }
+            }
+            Kind::Immediate { is_readable, refusal } => {
+                if let Answer::Envelope(200..=299, envelope) = answer
+                    && envelope.code == 0
+                    && (is_readable(&envelope.data) || refusal(&envelope.data).is_some())
+                {
+                    return Meaning::Accepted(Accepted::Data(envelope.data.clone()));
+                }
+            }
         }
         match answer {
             Answer::Envelope(_, envelope) if matches!(envelope.code, 1302 | 1303 | 5001) => Meaning::Busy,
@@ -110,44 +170,113 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Looks up what became of a submission whose answer is `lost`.
-    async fn resolve(&self, open: Open<'_>, lost: Answer, started: Instant) -> Result<TaskData, Error> {
+    /// Looks up what became of a submission whose answer was lost.
+    async fn look_up(&self, resent: bool) -> Result<Found, Error> {
+        let Kind::Task(standard, path) = self.kind else {
+            return Ok(Found::Doubt("has no name to look it up by".to_owned()));
+        };
+        let settings = self.client.settings();
+        let started = Instant::now();
+        let certain_after = settings.resend_unknown_after.filter(|_| !resent);
         let external_task_id = self.subject.external_task_id.unwrap_or_default();
-        let content = Content::Get(external_task_id);
-        let call = Call { path: self.path, content, screen: self.screen, within: None };
-        let mut backoff = Backoff::doubling(self.client.settings().backoff);
-        let mut found = String::new();
-        for _ in 0..LOOKUPS {
+        let (path, shown) = locate(standard, path, external_task_id, "external_task_ids");
+        let call = Call::get(path, shown, "lookup", self.screen);
+        let mut backoff = Backoff::doubling(settings.backoff);
+        let mut always_unknown = true;
+        let mut lookups = 0;
+        loop {
             tokio::time::sleep(backoff.delay()).await;
             let answer = self.client.send(self.subject, &call).await?;
             if let Some(data) = task_data(&answer, self.screen) {
-                return self.accepted(open, data, answer.reply(), started, Some("lookup"));
+                return Ok(Found::Task(Box::new(data), Box::new(answer)));
             }
-            found = answer.describe();
+            lookups += 1;
+            always_unknown &= unknown(&answer);
+            let unknown_for = started.elapsed();
+            let enough = lookups >= LOOKUPS && certain_after.is_none_or(|after| unknown_for >= after);
+            if enough && always_unknown && certain_after.is_some() {
+                return Ok(Found::Nothing { lookups, unknown_for });
+            }
+            if enough || (lookups >= LOOKUPS && !always_unknown) {
+                return Ok(Found::Doubt(answer.describe()));
+            }
         }
+    }
+
+    /// After a submission that was sent twice was not accepted: of the first nothing is known yet.
+    async fn resolve_again(
+        &self,
+        open: Open<'_>,
+        answer: Answer,
+        started: Instant,
+    ) -> Result<Accepted, Error> {
+        match self.look_up(true).await? {
+            Found::Task(data, found) => self.accepted(open, data, found.reply(), started, Some("lookup")),
+            Found::Nothing { .. } => Err(self.ambiguous(open, &answer, "not known")),
+            Found::Doubt(found) => Err(self.ambiguous(open, &answer, &found)),
+        }
+    }
+
+    fn ambiguous(&self, open: Open<'_>, lost: &Answer, found: &str) -> Error {
         let cause = format!("{}; looked up: {found}", lost.describe());
-        open.close(None, "task_ambiguous", |recorder, subject| {
+        let closed = open.close(None, "task_ambiguous", |recorder, subject| {
             recorder.task_ambiguous(subject, "submit", &cause)
-        })?;
-        Err(Error::Ambiguous {
-            action: self.subject.action,
-            external_task_id: external_task_id.to_owned(),
-            cause,
-        })
+        });
+        match closed {
+            Ok(()) => Error::Ambiguous {
+                action: self.subject.action,
+                external_task_id: self.subject.external_task_id.map(str::to_owned),
+                cause,
+            },
+            Err(error) => error,
+        }
     }
 
     fn accepted(
         &self,
         open: Open<'_>,
-        data: TaskData,
+        data: Box<TaskData>,
         reply: Reply<'_>,
         started: Instant,
         resolved_by: Option<&'static str>,
-    ) -> Result<TaskData, Error> {
+    ) -> Result<Accepted, Error> {
         open.close(Some(&data.task_id), "task_accepted", |recorder, subject| {
             recorder.task_accepted(subject, &data.status, reply, started.elapsed(), resolved_by)
         })?;
-        Ok(data)
+        Ok(Accepted::Task(data))
+    }
+
+    /// What is answered at once is completed at once.
+    fn answered(&self, open: Open<'_>, data: Value) -> Result<Accepted, Error> {
+        let task_id = text(&data, "task_id");
+        let credits = text(&data, "final_unit_deduction").map(|credits| self.screen.pass(&credits));
+        open.close(task_id.as_deref(), "task_completed", |recorder, subject| {
+            recorder.task_completed(subject, Counts::default(), credits.as_deref(), &[])
+        })?;
+        Ok(Accepted::Data(data))
+    }
+
+    fn hidden_refusal(&self, data: &Value) -> Option<String> {
+        match self.kind {
+            Kind::Task(..) => None,
+            Kind::Immediate { refusal, .. } => refusal(data).map(|reason| self.screen.pass(&reason)),
+        }
+    }
+
+    fn refused_at_once(&self, open: Open<'_>, answer: &Answer, reason: String) -> Error {
+        let reply = answer.reply();
+        let closed = open
+            .close(None, "task_refused", |recorder, subject| recorder.task_refused(subject, reply, &reason));
+        match closed {
+            Ok(()) => Error::Refused {
+                action: self.subject.action,
+                http: reply.http.unwrap_or_default(),
+                code: reply.code,
+                message: reason,
+                request_id: reply.request_id.map(str::to_owned),
+            },
+            Err(error) => error,
+        }
     }
 
     fn refused(&self, open: Open<'_>, answer: Answer) -> Error {

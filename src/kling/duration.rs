@@ -1,7 +1,9 @@
 //! A video's length. Its promise: on the wire it is the string of seconds that the vendor's video endpoints take.
 //! It does not know which model makes which lengths.
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
+
+use super::request::RequestError;
 
 /// A video's length in whole seconds, in the request's `duration`. The vendor's default is 5.
 ///
@@ -28,6 +30,20 @@ impl Duration {
             Duration::S10 => Some(10),
             Duration::Seconds(seconds) => Some(u64::from(*seconds)),
             Duration::Other(text) => text.parse().ok(),
+        }
+    }
+
+    /// So many seconds, where it is whole seconds at all.
+    pub(crate) fn check(&self, range: RangeInclusive<u64>) -> Result<(), RequestError> {
+        match self.seconds() {
+            Some(seconds) if !range.contains(&seconds) => {
+                let rule = format!("must be {} to {} seconds", range.start(), range.end());
+                Err(RequestError::of("duration", rule))
+            }
+            None if self.to_string().trim().is_empty() => {
+                Err(RequestError::new("duration", "must not be blank"))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The vendor's answers: an envelope, and the task in it. Its promise: whatever the bytes, reading them gives a value or
 //! nothing and never a panic; fields that are not known are passed over. It does not know what an answer means.
 
+use std::fmt;
+
 use serde_json::Value;
 
-use super::{screen::Screen, status::TaskStatus};
+use super::{charge::Charge, output::either, screen::Screen, status::TaskStatus, video::Video};
 
 /// The longest text that is taken for an id.
 const ID_LIMIT: usize = 256;
@@ -15,6 +17,8 @@ pub(crate) struct Envelope {
     pub(crate) message: String,
     pub(crate) request_id: Option<String>,
     pub(crate) data: Value,
+    /// When the vendor answered by its own clock, in Unix seconds.
+    pub(crate) date: Option<i64>,
 }
 
 impl Envelope {
@@ -31,39 +35,94 @@ impl Envelope {
             message: screen.pass(&text(&body, "message").unwrap_or_default()),
             request_id: text(&body, "request_id").filter(|id| is_word(id)),
             data: body.get_mut("data").map(Value::take).unwrap_or_default(),
+            date: None,
         })
     }
 }
 
-/// A task as the vendor's answers describe it.
-#[derive(Debug, Clone, PartialEq)]
+/// A task as the vendor's answers, lists and callbacks describe it, in either of its designs.
+#[derive(Clone, PartialEq)]
 pub(crate) struct TaskData {
     pub(crate) task_id: String,
     pub(crate) status: TaskStatus,
     pub(crate) status_message: Option<String>,
     pub(crate) external_task_id: Option<String>,
     pub(crate) credits: Option<String>,
+    pub(crate) billing: Vec<Charge>,
+    pub(crate) parent_video: Option<Video>,
+    /// In milliseconds since 1970.
+    pub(crate) created_at: Option<i64>,
+    /// In milliseconds since 1970.
+    pub(crate) updated_at: Option<i64>,
+    /// In the shape of the older design.
     pub(crate) result: Value,
 }
 
+/// Shows no message, which may quote a prompt that nobody screened it for, and no result.
+impl fmt::Debug for TaskData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskData")
+            .field("task_id", &self.task_id)
+            .field("status", &self.status)
+            .field("credits", &self.credits)
+            .finish_non_exhaustive()
+    }
+}
+
 impl TaskData {
-    /// `None` for anything but an object with a `task_id` that can be asked for and a `task_status`. What the vendor
-    /// words freely passes `screen`.
+    /// `None` for anything but an object with an id that can be asked for and a status. What the vendor words freely
+    /// passes `screen`.
     pub(crate) fn decode(data: &Value, screen: &Screen) -> Option<TaskData> {
         let free = |text: String| if is_word(&text) { text } else { screen.pass(&text) };
+        let status = ["task_status", "status"].iter().find_map(|name| data.get(name))?;
+        let billing = Charge::all(data);
+        let units =
+            || billing.iter().find(|charge| charge.charge_type == "unit").map(|unit| unit.amount.clone());
         Some(TaskData {
-            task_id: text(data, "task_id").filter(|id| is_segment(id))?,
-            status: match TaskStatus::from(data.get("task_status")?.as_str().filter(|word| !word.is_empty())?)
-            {
+            task_id: either(data, &["task_id", "id"]).filter(|id| is_segment(id))?,
+            status: match TaskStatus::from(status.as_str().filter(|word| !word.is_empty())?) {
                 TaskStatus::Unknown(word) => TaskStatus::Unknown(free(word)),
                 known => known,
             },
-            status_message: text(data, "task_status_msg").map(|message| screen.pass(&message)),
-            external_task_id: data.get("task_info").and_then(|info| text(info, "external_task_id")),
-            credits: text(data, "final_unit_deduction").map(free),
-            result: data.get("task_result").cloned().unwrap_or_default(),
+            status_message: either(data, &["task_status_msg", "message"])
+                .map(|message| screen.pass_reason(&message)),
+            external_task_id: data
+                .get("task_info")
+                .and_then(|info| text(info, "external_task_id"))
+                .or_else(|| text(data, "external_id")),
+            credits: text(data, "final_unit_deduction").map(free).or_else(units),
+            parent_video: data
+                .get("task_info")
+                .and_then(|info| info.get("parent_video"))
+                .and_then(Video::decode),
+            created_at: ["created_at", "create_time"].iter().find_map(|name| data[name].as_i64()),
+            updated_at: ["updated_at", "update_time"].iter().find_map(|name| data[name].as_i64()),
+            result: match data.get("outputs").and_then(Value::as_array) {
+                Some(outputs) => sorted_outputs(outputs),
+                None => data.get("task_result").cloned().unwrap_or_default(),
+            },
+            billing,
         })
     }
+}
+
+/// The outputs of the new design, which say what they are, as lists by kind.
+fn sorted_outputs(outputs: &[Value]) -> Value {
+    let mut result = serde_json::Map::new();
+    for output in outputs {
+        let list = match output["type"].as_str() {
+            Some("video") => "videos",
+            Some("image") => "images",
+            Some("audio") => "audios",
+            Some("voice") => "voices",
+            Some("element") => "elements",
+            _ => continue,
+        };
+        if let Value::Array(list) = result.entry(list).or_insert_with(|| Value::Array(Vec::new())) {
+            list.push(output.clone());
+        }
+    }
+    Value::Object(result)
 }
 
 /// Whether a text can stand as one segment of a path once it is escaped. Of `.` and `..` even the escaped forms mean
@@ -77,7 +136,7 @@ pub(crate) fn is_segment(id: &str) -> bool {
 }
 
 /// Whether a text is a single plain word, such as a request id, an amount or a status, and so repeats no sentence.
-fn is_word(text: &str) -> bool {
+pub(crate) fn is_word(text: &str) -> bool {
     text.len() <= 64
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }

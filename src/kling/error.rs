@@ -14,11 +14,12 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// | error | at the vendor |
 /// |---|---|
-/// | `Credentials`, `Configuration`, `Request`, `NotRecorded` | nothing was made |
+/// | `Credentials`, `Configuration`, `Request`, `NotRecorded`, `Queue` | nothing was made |
 /// | `Refused`, `Transport` from `submit` | nothing was made |
 /// | `Ambiguous` | nobody knows: look it up |
 /// | `OutcomeNotRecorded` | something may have been made: the ids are in the error |
 /// | `Failed` | it was made and failed |
+/// | `Download`, `Trail` | nothing changed |
 /// | `Deadline`, and the others from `query` and `wait` | the task goes on |
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -95,17 +96,53 @@ pub enum Error {
 
     /// A request was sent and nobody knows whether the vendor made a task of it.
     #[error(
-        "{action}: sent, and nobody knows whether it was accepted: {cause}; \
-         look up external task id {external_task_id} before sending it again"
+        "{action}: sent, and nobody knows whether it was accepted: {cause}; {} before sending it again",
+        external_task_id.as_ref().map_or_else(
+            || "compare with the vendor's console".to_owned(),
+            |id| format!("look up external task id {id}")
+        )
     )]
     #[non_exhaustive]
     Ambiguous {
         /// The action.
         action: &'static str,
-        /// What to look up with [`Client::look_up`](crate::kling::Client::look_up), or in the vendor's console.
-        external_task_id: String,
+        /// What to look up with [`Client::look_up`](crate::kling::Client::look_up), or in the vendor's console. `None`
+        /// for what the vendor gives no name.
+        external_task_id: Option<String>,
         /// What became of the answer.
         cause: String,
+    },
+
+    /// Too many tasks of this client were running for too long; nothing was sent.
+    #[error("{action}: not sent: {limit} {pack} slots were taken for {:.1} s", waited.as_secs_f64())]
+    #[non_exhaustive]
+    Queue {
+        /// The action.
+        action: &'static str,
+        /// What the slots are of: `video`, `image` or `try-on`.
+        pack: &'static str,
+        /// How many there are.
+        limit: u32,
+        /// How long it was waited for one.
+        waited: Duration,
+    },
+
+    /// A download was given up; nothing is left of it on disk.
+    #[error("download from {host}: {cause}")]
+    #[non_exhaustive]
+    Download {
+        /// Where from.
+        host: String,
+        /// What went wrong.
+        cause: String,
+    },
+
+    /// A trail could not be read.
+    #[error("read the trail")]
+    #[non_exhaustive]
+    Trail {
+        /// Why.
+        source: Box<crate::Error>,
     },
 
     /// The task failed at the vendor.

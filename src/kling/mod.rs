@@ -1,26 +1,53 @@
-//! An audited client for Kling AI: each submission, query, status change and use of a credential is an entry.
+//! An audited client for Kling AI: each submission, query, status change, callback, download and use of a credential is
+//! an entry.
 //!
-//! The log is required, and the client fails closed: a submission whose intent can't be recorded is not sent.
-//! Requests are never sent twice where the vendor may have accepted the first one.
+//! The log is required, and the client fails closed: a submission whose intent can't be recorded is not sent. The intent
+//! is as durable as the log's [`Durability`](crate::Durability) promises, so of a `Buffered` log it may still be in memory
+//! when the request leaves.
+//! A request is not sent twice where the vendor may have accepted the first one, unless the caller
+//! [says when it may be](Builder::resend_unknown_after).
 //!
 //! | event | when | members |
 //! |---|---|---|
-//! | `auth_event` | a token was minted, or refused by the vendor | `event` (`token_minted`, `token_rejected`), `success`, `access_key_prefix`, `reason`; minted: `expires` (Unix seconds); rejected: `http`, `code`, `request_id` |
-//! | `task_submitted` | before a submission leaves | `action`, `model`, `duration`, `mode`, `prompt_hash`, `prompt_length`, `prompt_hash_kind`, `external_task_id`, `path`, and those that are set of `negative_prompt_hash`, `negative_prompt_length`, `aspect_ratio`, `sound`, `cfg_scale`, `camera`, `shot_type`, `shots`, `watermark`, `callback_host` |
+//! | `auth_event` | a token was minted, or refused by the vendor (1000 to 1004), or the client was given other credentials | `event` (`token_minted`, `token_rejected`, `credential_changed`), `success`, `access_key_prefix`, `reason`; minted: `expires` (Unix seconds); rejected: `endpoint`, `http`, `code`, `request_id`, of 1003 `skew_seconds`; changed: `from_access_key_prefix`, `credential_kind` |
+//! | `access_denied` | the account may not do that (1103), or not from here (1304) | `action`, `endpoint`, `external_task_id`, `http`, `code`, `request_id`, `reason` |
+//! | `account_blocked` | the account can't do anything for now (1100 to 1102) | `action`, `http`, `code`, `request_id`, `reason` |
+//! | `content_blocked` | the vendor does not make that: at once (1300, 1301), or late, by the reason of a failure | `action`, `task_id`, `external_task_id`, `stage` (`submit`, `result`), `code`, `reason` |
+//! | `config_changed` | requests go to another server from now on, or one was refused | `setting` (`base_url`), `from`, `to`, `success`, `reason` |
+//! | `task_submitted` | before a submission leaves | `action`, `path`, `model`, `duration`, `mode`, `prompt_hash`, `prompt_length`, `prompt_hash_kind`, `external_task_id`, `body_hash`, and those that are set of `negative_prompt_hash`, `negative_prompt_length`, `aspect_ratio`, `sound`, `cfg_scale`, `camera`, `shot_type`, `shots`, `watermark`, `callback_host`, `media`, `parameters`, `warnings` |
 //! | `throttled` | the vendor was too busy (1302, 1303, 5001) | `action`, `external_task_id`, `code`, `http`, `request_id`, `attempt`, `delay_ms`, `gave_up` |
+//! | `task_resubmitted` | a submission is sent once more, since the vendor has not known it for long enough | `action`, `external_task_id`, `lookups`, `unknown_for_ms`, `reason` |
 //! | `task_accepted` | the vendor made a task | `action`, `task_id`, `external_task_id`, `status`, `http`, `request_id`, `latency_ms`; `resolved_by` `lookup` where the answer itself was lost |
 //! | `task_refused` | the vendor certainly made no task | `action`, `external_task_id`, `http`, `code`, `request_id`, `reason` |
 //! | `task_ambiguous` | nobody knows what became of it | `action`, `task_id`, `external_task_id`, `stage` (`submit`, `wait`), `reason` |
-//! | `api_call` | a query or a look-up was sent | `action`, `purpose` (`query`, `lookup`), `method`, `path`, `task_id`, `external_task_id`, `http`, `code`, `request_id`, `duration_ms`; `reason` where there is no code |
-//! | `task_status_changed` | a status other than the last one was seen | `action`, `task_id`, `external_task_id`, `from`, `to` |
-//! | `task_completed` | the task succeeded | `action`, `task_id`, `external_task_id`, `status` (`succeed`), `video_count`, `credits` |
-//! | `task_failed` | the task failed | `action`, `task_id`, `external_task_id`, `status` (`failed`), `reason`, `credits` |
+//! | `task_resolved` | [`Client::look_up`] found the task of a submission | `action`, `task_id`, `external_task_id`, `status`, `http`, `request_id` |
+//! | `api_call` | a query, a look-up or a list was sent | `action`, `purpose` (`query`, `lookup`, `list`, `account`), `method`, `path`, `task_id`, `external_task_id`, `http`, `code`, `request_id`, `duration_ms`; `reason` where there is no code |
+//! | `task_status_changed` | a status other than the last one was seen | `action`, `task_id`, `external_task_id`, `from`, `to`, `source` (`poll`, `callback`) |
+//! | `task_completed` | the task succeeded | `action`, `task_id`, `external_task_id`, `status` (`succeed`), `credits`, `billing`, and of what it made `video_count`, `image_count`, `audio_count`, `element_count`, `voice_count` |
+//! | `task_failed` | the task failed | `action`, `task_id`, `external_task_id`, `status` (`failed`), `reason`, `credits`, `billing` |
+//! | `element_created`, `voice_created` | one is in the account from now on | `action`, `task_id`, `element_id` or `voice_id` |
+//! | `element_deleted`, `voice_deleted` | one was removed from the account | `action`, `element_id` or `voice_id` |
+//! | `asset_downloaded` | a file was fetched whole, before it has its name | `task_id`, `host`, `path`, `sha256`, `bytes`, `content_type` |
+//! | `asset_expired` | a file is not there any more (403, 404, 410) | `task_id`, `host`, `path`, `http` |
+//! | `asset_deleted` | before a file that was fetched is removed | `task_id`, `name`, `sha256`, `bytes` |
+//! | `callback_received` | a callback was accepted | `result` (`ok`, `replayed`), `signed`, `webhook_id`, `webhook_timestamp`, `bytes`, `task_id`, `external_task_id`, `status`, `credits` |
+//! | `callback_rejected` | a callback was refused | `reason` (`missing_headers`, `bad_signature`, `stale`, `unsigned_by_policy`, `malformed`, `too_long`, `unknown_task`), `webhook_id`, `webhook_timestamp`, `bytes` |
+//! | `processing_activity` | [`Client::record_processing_activity`] was called | `subject`, `purpose`, `legal_basis` |
+//! | `deletion_request` | [`Client::record_deletion_request`] was called | `subject`, `scope` |
+//! | `audit_reconciled` | the trail was compared with the vendor's books | `verdict`, `at_vendor`, `booked`, `in_trail`, `matched`, `ambiguous`, `findings`, `unexplained` (the first 100) |
 //!
-//! What a submission leaves out is recorded as the vendor's default (`kling-v1`, `5`, `std`); a model without modes has
-//! `mode` null. `prompt_hash` is the first 16 hexadecimal digits of the prompt's SHA-256 (`prompt_hash_kind`
-//! `sha256-16`) and `prompt_length` counts Unicode scalar values; of a video of several shots without a prompt for the
-//! whole both are of the shots' prompts, joined by line feeds. A short prompt can be guessed from the two: whoever reads
-//! the trail can check a guess. `credits` are the vendor's own text.
+//! What is answered at once, such as [`Speech`], is `task_submitted` and then `task_completed`, `task_refused` or
+//! `task_ambiguous`: there is nothing to accept in between.
+//!
+//! What a submission leaves out is recorded as the vendor's default where the vendor says which that is (of a text to
+//! video: `kling-v1`, `5`, `std`); a model without modes has `mode` null. `prompt_length` counts Unicode scalar values;
+//! of a video of several shots without a prompt for the whole both it and the hash are of the shots' prompts, joined by
+//! line feeds. `prompt_hash_kind` names how the hash was made: `sha256-16` is the first 16 hexadecimal digits of the
+//! prompt's SHA-256, and hides little; `hmac-sha256:KEYID` is made with a [`PromptKey`], and hides a prompt from
+//! everybody who has not the key. `body_hash` is made in the same way, of all that was sent. `media` names pictures,
+//! sounds and videos that a request brought along: the host of a URL, or SHA-256 and size of bytes in full. `parameters`
+//! are further fields with the vendor's own words and numbers; a text under a name that is not known here is not
+//! recorded. `credits` and the amounts in `billing` are the vendor's own text.
 //!
 //! Each entry names its actor. Where the log's layer is installed, the spans `kling.submit`, `kling.query` and `kling.wait`
 //! have entries of their own around these.
@@ -43,37 +70,73 @@
 //! # }
 //! ```
 
+mod account;
+mod audio;
 mod backoff;
 mod builder;
+pub mod callback;
 mod camera;
+mod capability;
+mod charge;
 mod client;
 mod credentials;
+mod data_subject;
 mod delivery;
+mod download;
 mod duration;
+mod element;
 mod envelope;
 mod error;
 mod exchange;
+mod image;
+mod listing;
+mod media;
+mod options;
+mod output;
+mod prompt_key;
+mod reconcile;
 mod recorder;
+mod region;
 mod request;
+mod requests;
+mod rules;
 mod screen;
+#[cfg(test)]
+mod shapes;
+mod slots;
+pub mod standard;
 mod status;
 mod submission;
 mod task;
-mod text_to_video;
 mod token;
 mod video;
 mod vocabulary;
 mod watch;
 
+pub use account::{Deduction, LedgerQuery, Period, ResourcePack};
+pub use audio::{Audio, Audios, Soundtrack};
 pub use builder::Builder;
 pub use camera::{CameraConfig, CameraControl};
-pub use client::Client;
+pub use charge::Charge;
+pub use client::{Answered, Client};
 pub use credentials::{Credentials, CredentialsError};
+pub use download::{Download, Downloaded};
 pub use duration::Duration;
+pub use element::{Element, Elements, Voice, Voices};
 pub use error::Error;
-pub use request::{Request, RequestError};
+pub use image::{Image, ImageSet, Images};
+pub use listing::{Listed, TaskQuery};
+pub use media::Media;
+pub use output::{Made, Output};
+pub use prompt_key::{PromptKey, unkeyed_prompt_hash};
+pub use reconcile::{Discrepancy, DiscrepancyKind, Reconciliation, reconcile};
+pub use region::Region;
+pub use request::{Immediate, Pack, Request, RequestError};
+pub use requests::*;
 pub use status::TaskStatus;
 pub use task::{Completed, Progress, Task};
-pub use text_to_video::{Shot, TextToVideo};
 pub use video::{Video, Videos};
-pub use vocabulary::{AspectRatio, Mode, Model, ShotType, Sound};
+pub use vocabulary::{
+    AspectRatio, AudioTrack, EditMode, ImageModel, ImageRatio, ImageReference, Mode, Model, Orientation,
+    OriginalSound, Resolution, ShotType, Sound, VoiceLanguage,
+};

@@ -6,6 +6,10 @@ use std::{fmt, sync::Arc};
 
 /// What stands in an entry or an error instead of a withheld text.
 pub(crate) const WITHHELD: &str = "[withheld: message repeats the prompt]";
+/// What stands instead of a reason where nobody knows what it must not repeat.
+pub(crate) const BLIND: &str = "[withheld: the prompt is not known here]";
+/// Reasons that the vendor was seen to give, in lower case. They repeat nothing.
+const SEEN: [&str; 1] = ["failure to pass the risk control system"];
 /// Letters and digits in a row that make a piece long.
 const PIECE: usize = 12;
 /// How much of a text is kept, in characters.
@@ -15,16 +19,34 @@ const KEPT: usize = 500;
 #[derive(Clone, Default)]
 pub(crate) struct Screen {
     texts: Arc<[String]>,
+    /// Whether there is a text that must not be repeated and that nobody told.
+    blind: bool,
 }
 
 impl Screen {
     pub(crate) fn new(texts: impl IntoIterator<Item = String>) -> Screen {
-        Screen { texts: texts.into_iter().filter(|text| !text.trim().is_empty()).collect() }
+        let texts = texts.into_iter().filter(|text| !text.trim().is_empty()).collect();
+        Screen { texts, blind: false }
+    }
+
+    /// For a task whose prompt is not known.
+    pub(crate) fn blind() -> Screen {
+        Screen { blind: true, ..Screen::default() }
     }
 
     /// This screen and `others` besides.
     pub(crate) fn with<'a>(&self, others: impl IntoIterator<Item = &'a str>) -> Screen {
-        Screen::new(self.texts.iter().cloned().chain(others.into_iter().map(str::to_owned)))
+        let screen = Screen::new(self.texts.iter().cloned().chain(others.into_iter().map(str::to_owned)));
+        Screen { blind: self.blind, ..screen }
+    }
+
+    /// As [`pass`](Screen::pass), for the reason of a failure: the one text that was seen to quote prompts after a task
+    /// was accepted.
+    pub(crate) fn pass_reason(&self, text: &str) -> String {
+        if self.blind && !SEEN.contains(&text.trim().to_lowercase().as_str()) {
+            return BLIND.to_owned();
+        }
+        self.pass(text)
     }
 
     /// `text`, cut to 500 characters, or [`WITHHELD`].
@@ -98,6 +120,18 @@ mod tests {
 
         assert_eq!(screen.pass("提示词猫不合规"), WITHHELD);
         assert_eq!(screen.pass("不合规"), "不合规");
+    }
+
+    #[test]
+    fn without_the_prompt_only_reasons_that_were_seen_pass() {
+        let screen = Screen::blind().with(["secret-key"]);
+
+        assert_eq!(screen.pass_reason("not allowed: a red fox"), BLIND);
+        let seen = "Failure to pass the risk control system";
+        assert_eq!(
+            (screen.pass_reason(seen).as_str(), screen.pass("Task not found").as_str()),
+            (seen, "Task not found")
+        );
     }
 
     #[test]

@@ -6,11 +6,14 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 use tokio::sync::Mutex;
 
 use super::{
+    charge::Charge,
     envelope::is_segment,
     request::{Request, RequestError},
+    requests::TextToVideo,
     screen::Screen,
+    slots::Held,
     status::TaskStatus,
-    text_to_video::TextToVideo,
+    video::Video,
 };
 
 /// A task that the vendor has accepted, from [`Client::submit`](crate::kling::Client::submit).
@@ -26,6 +29,8 @@ struct Inner {
     external_task_id: Option<String>,
     screen: Screen,
     seen: Mutex<Seen>,
+    /// The slots that it holds until it ends.
+    held: parking_lot::Mutex<Option<Held>>,
 }
 
 /// What was observed and recorded of a task.
@@ -39,7 +44,8 @@ pub(crate) struct Seen {
 impl<R: Request> Task<R> {
     /// A task that was accepted earlier, such as before this program was started again.
     ///
-    /// The prompt is not known here. If the vendor quotes it in the reason of a failure, that is recorded as it is.
+    /// The prompt is not known here, and the vendor may quote it in the reason of a failure. So a reason that is not
+    /// known to repeat nothing is withheld, unless [`with_prompt`](Task::with_prompt) says what it must not repeat.
     ///
     /// # Errors
     ///
@@ -58,9 +64,19 @@ impl<R: Request> Task<R> {
     pub fn resume(id: impl Into<String>) -> Result<Task<R>, RequestError> {
         let id = id.into();
         match is_segment(&id) {
-            true => Ok(Task::new(id, None, Screen::default(), None)),
+            true => Ok(Task::new(id, None, Screen::blind(), None)),
             false => Err(RequestError::new("task_id", "must be an id that the vendor gave")),
         }
+    }
+
+    /// The same task, of which the prompt is known that entries and errors must not repeat.
+    ///
+    /// What was seen of the task so far is forgotten: say it before anything is asked.
+    pub fn with_prompt(self, prompt: impl Into<String>) -> Task<R> {
+        let screen = Screen::new([prompt.into()]);
+        let task = Task::new(self.inner.id.clone(), self.inner.external_task_id.clone(), screen, None);
+        task.hold(self.inner.held.lock().take());
+        task
     }
 
     /// `id` is one that [`is_segment`].
@@ -71,7 +87,8 @@ impl<R: Request> Task<R> {
         status: Option<TaskStatus>,
     ) -> Task<R> {
         let seen = Mutex::new(Seen { status, ended: false });
-        Task { inner: Arc::new(Inner { id, external_task_id, screen, seen }), request: PhantomData }
+        let held = parking_lot::Mutex::new(None);
+        Task { inner: Arc::new(Inner { id, external_task_id, screen, seen, held }), request: PhantomData }
     }
 
     /// The vendor's id of the task.
@@ -82,6 +99,16 @@ impl<R: Request> Task<R> {
     /// The id that the task was submitted under, where it is known.
     pub fn external_task_id(&self) -> Option<&str> {
         self.inner.external_task_id.as_deref()
+    }
+
+    /// Holds these slots until it ends.
+    pub(crate) fn hold(&self, held: Option<Held>) {
+        *self.inner.held.lock() = held;
+    }
+
+    /// Gives its slots back.
+    pub(crate) fn release(&self) {
+        self.hold(None);
     }
 
     pub(crate) fn screen(&self) -> &Screen {
@@ -110,7 +137,9 @@ impl<R: Request> fmt::Debug for Task<R> {
 }
 
 /// Where a task stands, from [`Client::query`](crate::kling::Client::query).
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// `Debug` does not show the message: of a task on a list nobody knows the prompt that it may quote.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress<O> {
     /// The task's status.
@@ -119,8 +148,22 @@ pub struct Progress<O> {
     pub message: Option<String>,
     /// What the task cost in units, in the vendor's own spelling; only of a task that has ended.
     pub credits: Option<String>,
+    /// What the task cost, item by item, where the vendor says it so.
+    pub billing: Vec<Charge>,
+    /// The video that it was made from, where the vendor names it.
+    pub parent_video: Option<Video>,
     /// What the task made; only of a task that succeeded.
     pub output: Option<O>,
+}
+
+impl<O: fmt::Debug> fmt::Debug for Progress<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress")
+            .field("status", &self.status)
+            .field("credits", &self.credits)
+            .field("output", &self.output)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A task that succeeded, from [`Client::wait`](crate::kling::Client::wait).
@@ -131,6 +174,10 @@ pub struct Completed<O> {
     pub task_id: String,
     /// What the task cost in units, in the vendor's own spelling.
     pub credits: Option<String>,
+    /// What the task cost, item by item, where the vendor says it so.
+    pub billing: Vec<Charge>,
+    /// The video that it was made from, where the vendor names it.
+    pub parent_video: Option<Video>,
     /// What the task made.
     pub output: O,
 }

@@ -6,6 +6,7 @@ use std::{fmt, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
+use parking_lot::RwLock;
 use sha2::Sha256;
 use tokio::sync::Mutex;
 
@@ -18,12 +19,13 @@ const BACKDATED: i64 = 5;
 /// Seconds before its expiry from which a token is no longer used.
 const RENEWED_BEFORE: i64 = 300;
 
-/// A minted token. Its text is shown by nothing but [`Token::text`].
+/// A minted token, or an API key as it is. Its text is shown by nothing but [`Token::text`].
 #[derive(Clone)]
 pub(crate) struct Token {
     text: Arc<str>,
     expires: i64,
     generation: u64,
+    prefix: Arc<str>,
 }
 
 impl Token {
@@ -35,6 +37,11 @@ impl Token {
     /// When it expires, in Unix seconds.
     pub(crate) fn expires(&self) -> i64 {
         self.expires
+    }
+
+    /// How entries name the credential that it was made of.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
     }
 }
 
@@ -50,6 +57,8 @@ pub(crate) enum Reason {
     First,
     Renewal,
     AfterExpired,
+    AfterEarly,
+    Changed,
 }
 
 impl Reason {
@@ -58,6 +67,8 @@ impl Reason {
             Reason::First => "first",
             Reason::Renewal => "renewal",
             Reason::AfterExpired => "after_1004",
+            Reason::AfterEarly => "after_1003",
+            Reason::Changed => "credential_changed",
         }
     }
 }
@@ -65,7 +76,7 @@ impl Reason {
 /// The token in use.
 #[derive(Debug)]
 pub(crate) struct TokenCache {
-    credentials: Credentials,
+    credentials: RwLock<Credentials>,
     slot: Mutex<Slot>,
 }
 
@@ -74,19 +85,30 @@ struct Slot {
     token: Option<Token>,
     reason: Reason,
     minted: u64,
+    /// Seconds that the vendor's clock is ahead of ours, where the vendor said that a token came too early.
+    skew: i64,
 }
 
 impl TokenCache {
     pub(crate) fn new(credentials: Credentials) -> TokenCache {
-        TokenCache { credentials, slot: Mutex::new(Slot { token: None, reason: Reason::First, minted: 0 }) }
+        let slot = Slot { token: None, reason: Reason::First, minted: 0, skew: 0 };
+        TokenCache { credentials: RwLock::new(credentials), slot: Mutex::new(slot) }
     }
 
-    pub(crate) fn credentials(&self) -> &Credentials {
-        &self.credentials
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.credentials.read().clone()
+    }
+
+    /// Takes other credentials into use. What is underway ends with the old ones.
+    pub(crate) async fn change(&self, credentials: Credentials) {
+        let mut slot = self.slot.lock().await;
+        *self.credentials.write() = credentials;
+        slot.token = None;
+        slot.reason = Reason::Changed;
     }
 
     /// The token to use at `now` (Unix seconds). Where one has to be minted, `record` is called first, and a token
-    /// whose minting could not be recorded is not used.
+    /// whose minting could not be recorded is not used. An API key is the token, and nothing is minted.
     ///
     /// The lock is held meanwhile: whoever asks at the same time waits and gets the same token.
     pub(crate) async fn token<E>(
@@ -95,35 +117,64 @@ impl TokenCache {
         record: impl FnOnce(&Token, Reason) -> Result<(), E>,
     ) -> Result<Token, E> {
         let mut slot = self.slot.lock().await;
+        let now = now.saturating_add(slot.skew);
         if let Some(token) = &slot.token
             // The second half is for a clock that was set back: a token must not seem good for longer than it is.
-            && now < token.expires - RENEWED_BEFORE
-            && now >= token.expires - LIFETIME - BACKDATED
+            && (token.expires == i64::MAX
+                || now < token.expires - RENEWED_BEFORE && now >= token.expires - LIFETIME - BACKDATED)
         {
             return Ok(token.clone());
         }
-        let expires = now + LIFETIME;
-        let token = Token { text: mint(&self.credentials, now).into(), expires, generation: slot.minted };
-        record(&token, slot.reason)?;
-        *slot = Slot { token: Some(token.clone()), reason: Reason::Renewal, minted: slot.minted + 1 };
+        let credentials = self.credentials();
+        let prefix = credentials.access_key_prefix().into();
+        let generation = slot.minted;
+        let token = match credentials.pair() {
+            Some((access_key, secret_key)) => {
+                let text = mint(access_key, secret_key, now).into();
+                let token = Token { text, expires: now + LIFETIME, generation, prefix };
+                record(&token, slot.reason)?;
+                token
+            }
+            None => {
+                Token { text: credentials.secrets().concat().into(), expires: i64::MAX, generation, prefix }
+            }
+        };
+        slot.token = Some(token.clone());
+        slot.reason = Reason::Renewal;
+        slot.minted += 1;
         Ok(token)
     }
 
     /// Takes `rejected` out of use, which the vendor called expired. If another is in use by now, that one stays.
-    pub(crate) async fn expired(&self, rejected: &Token) {
+    /// `false` where another can't be made.
+    pub(crate) async fn expired(&self, rejected: &Token) -> bool {
+        self.drop_token(rejected, Reason::AfterExpired, None).await
+    }
+
+    /// The same for one that the vendor called too early: by so many seconds its clock is ahead of ours.
+    pub(crate) async fn early(&self, rejected: &Token, skew: i64) -> bool {
+        self.drop_token(rejected, Reason::AfterEarly, Some(skew)).await
+    }
+
+    async fn drop_token(&self, rejected: &Token, reason: Reason, skew: Option<i64>) -> bool {
         let mut slot = self.slot.lock().await;
+        if self.credentials.read().pair().is_none() {
+            return false;
+        }
         if slot.token.as_ref().is_some_and(|token| token.generation == rejected.generation) {
             slot.token = None;
-            slot.reason = Reason::AfterExpired;
+            slot.reason = reason;
+            slot.skew = skew.unwrap_or(slot.skew);
         }
+        true
     }
 }
 
 /// The token that the vendor documents: issuer, expiry and start, nothing else.
-fn mint(credentials: &Credentials, now: i64) -> String {
-    let issuer = serde_json::Value::from(credentials.access_key());
+fn mint(access_key: &str, secret_key: &str, now: i64) -> String {
+    let issuer = serde_json::Value::from(access_key);
     let claims = format!(r#"{{"iss":{issuer},"exp":{},"nbf":{}}}"#, now + LIFETIME, now - BACKDATED);
-    sign(credentials.secret_key().as_bytes(), r#"{"alg":"HS256","typ":"JWT"}"#, &claims)
+    sign(secret_key.as_bytes(), r#"{"alg":"HS256","typ":"JWT"}"#, &claims)
 }
 
 /// RFC 7515, section 3.1: the compact serialization.
@@ -163,9 +214,7 @@ mod tests {
 
     #[test]
     fn a_token_is_what_another_implementation_makes_of_the_same_keys() {
-        let credentials = Credentials::new("ak_test_0123456789", "sk_test_abcdefghijklmnopqrstuvwxyz");
-
-        let token = mint(&credentials, 1_722_769_557);
+        let token = mint("ak_test_0123456789", "sk_test_abcdefghijklmnopqrstuvwxyz", 1_722_769_557);
 
         assert_eq!(
             token,
@@ -214,6 +263,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_token_that_came_too_early_is_minted_by_the_vendors_clock() {
+        let cache = TokenCache::new(Credentials::new("access", "secret"));
+        let first = cache.token(1000, |_, _| Ok::<(), Infallible>(())).await.expect("recorded");
+
+        assert!(cache.early(&first, -60).await);
+        let second = cache.token(1000, |_, _| Ok::<(), Infallible>(())).await.expect("recorded");
+
+        assert_eq!((first.expires(), second.expires()), (2800, 2740));
+    }
+
+    #[tokio::test]
+    async fn an_api_key_is_its_own_token_and_never_renewed() {
+        let cache = TokenCache::new(Credentials::api_key("the-api-key"));
+
+        let token = cache.token(1000, |_, _| Err("minted")).await.expect("not minted");
+
+        assert_eq!(token.text(), "the-api-key");
+        assert!(!cache.expired(&token).await);
+    }
+
+    #[tokio::test]
     async fn a_token_whose_minting_was_not_recorded_is_not_used() {
         let cache = TokenCache::new(Credentials::new("access", "secret"));
 
@@ -227,7 +297,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_token() {
-        let token = Token { text: "the-token".into(), expires: 1, generation: 0 };
+        let token = Token { text: "the-token".into(), expires: 1, generation: 0, prefix: "a...".into() };
 
         assert_eq!(format!("{token:?}"), "Token { expires: 1, .. }");
     }

@@ -5,7 +5,10 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::envelope::text;
+use super::{
+    envelope::text,
+    output::{Resource, output, without_query},
+};
 
 /// A video that a task made.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,6 +22,24 @@ pub struct Video {
     pub watermark_url: Option<String>,
     /// Its length in seconds, in the vendor's own spelling, such as `5` or `5.1`.
     pub duration: Option<String>,
+    /// The session that an edit belongs to, where it is one.
+    pub session_id: Option<String>,
+}
+
+impl Video {
+    pub(crate) fn decode(video: &Value) -> Option<Video> {
+        Some(Video {
+            id: text(video, "id").unwrap_or_default(),
+            url: text(video, "url")?,
+            watermark_url: text(video, "watermark_url"),
+            duration: text(video, "duration"),
+            session_id: text(video, "session_id"),
+        })
+    }
+
+    fn resource(&self) -> Option<(Resource, String)> {
+        None
+    }
 }
 
 impl fmt::Debug for Video {
@@ -28,50 +49,13 @@ impl fmt::Debug for Video {
             .field("url", &without_query(&self.url))
             .field("watermark_url", &self.watermark_url.as_deref().map(without_query))
             .field("duration", &self.duration)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
-fn without_query(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or_default()
-}
-
-/// The videos of a task that succeeded: one at least.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Videos {
-    first: Video,
-    others: Vec<Video>,
-}
-
-impl Videos {
-    /// Reads `task_result.videos`. A video without a URL is none.
-    pub(crate) fn decode(task_result: &Value) -> Option<Videos> {
-        let mut videos = task_result.get("videos")?.as_array()?.iter().filter_map(|video| {
-            Some(Video {
-                id: text(video, "id").unwrap_or_default(),
-                url: text(video, "url")?,
-                watermark_url: text(video, "watermark_url"),
-                duration: text(video, "duration"),
-            })
-        });
-        Some(Videos { first: videos.next()?, others: videos.collect() })
-    }
-
-    /// The first video, which mostly is the only one.
-    pub fn first(&self) -> &Video {
-        &self.first
-    }
-
-    /// All videos, in the vendor's order.
-    pub fn iter(&self) -> impl Iterator<Item = &Video> {
-        std::iter::once(&self.first).chain(&self.others)
-    }
-
-    /// How many there are: 1 or more.
-    #[expect(clippy::len_without_is_empty, reason = "it never is")]
-    pub fn len(&self) -> usize {
-        1 + self.others.len()
-    }
+output! {
+    /// The videos of a task that succeeded: one at least.
+    Videos of Video at "videos" counted as videos
 }
 
 #[cfg(test)]

@@ -55,18 +55,26 @@ vocabulary! {
     Model {
         /// `kling-v1`.
         V1 = "kling-v1",
+        /// `kling-v1-5`.
+        V1_5 = "kling-v1-5",
         /// `kling-v1-6`.
         V1_6 = "kling-v1-6",
         /// `kling-v2-master`, which has no mode.
         V2Master = "kling-v2-master",
         /// `kling-v2-1-master`, which has no mode.
         V2_1Master = "kling-v2-1-master",
+        /// `kling-v2-1`.
+        V2_1 = "kling-v2-1",
         /// `kling-v2-5-turbo`.
         V2_5Turbo = "kling-v2-5-turbo",
         /// `kling-v2-6`.
         V2_6 = "kling-v2-6",
         /// `kling-v3`.
         V3 = "kling-v3",
+        /// `kling-video-o1`, of omni-video.
+        VideoO1 = "kling-video-o1",
+        /// `kling-v3-omni`, of omni-video.
+        V3Omni = "kling-v3-omni",
     }
 }
 
@@ -121,6 +129,136 @@ vocabulary! {
         Customize = "customize",
         /// `intelligence`: the vendor cuts.
         Intelligence = "intelligence",
+    }
+}
+
+vocabulary! {
+    /// A model that makes pictures, in the request's `model_name`.
+    ImageModel {
+        /// `kling-v1`.
+        V1 = "kling-v1",
+        /// `kling-v1-5`.
+        V1_5 = "kling-v1-5",
+        /// `kling-v2`.
+        V2 = "kling-v2",
+        /// `kling-v2-new`.
+        V2New = "kling-v2-new",
+        /// `kling-v2-1`.
+        V2_1 = "kling-v2-1",
+        /// `kling-v3`.
+        V3 = "kling-v3",
+        /// `kling-image-o1`, of omni-image.
+        O1 = "kling-image-o1",
+        /// `kling-v3-omni`, of omni-image.
+        V3Omni = "kling-v3-omni",
+        /// `kolors-virtual-try-on-v1`, of virtual try-on.
+        TryOnV1 = "kolors-virtual-try-on-v1",
+        /// `kolors-virtual-try-on-v1-5`, of virtual try-on.
+        TryOnV1_5 = "kolors-virtual-try-on-v1-5",
+    }
+}
+
+vocabulary! {
+    /// A picture's shape, width to height, in the request's `aspect_ratio`.
+    ImageRatio {
+        /// `16:9`.
+        Wide = "16:9",
+        /// `9:16`.
+        Tall = "9:16",
+        /// `1:1`.
+        Square = "1:1",
+        /// `4:3`.
+        FourThree = "4:3",
+        /// `3:4`.
+        ThreeFour = "3:4",
+        /// `3:2`.
+        ThreeTwo = "3:2",
+        /// `2:3`.
+        TwoThree = "2:3",
+        /// `21:9`.
+        Cinema = "21:9",
+        /// `auto`, of omni-image.
+        Auto = "auto",
+    }
+}
+
+vocabulary! {
+    /// How fine a picture or a video of the new standard is, in the request's `resolution`.
+    Resolution {
+        /// `1k`, of pictures.
+        OneK = "1k",
+        /// `2k`, of pictures.
+        TwoK = "2k",
+        /// `4k`.
+        FourK = "4k",
+        /// `720p`, of videos.
+        P720 = "720p",
+        /// `1080p`, of videos.
+        P1080 = "1080p",
+    }
+}
+
+vocabulary! {
+    /// What of a reference picture is kept, in the request's `image_reference`.
+    ImageReference {
+        /// `subject`.
+        Subject = "subject",
+        /// `face`.
+        Face = "face",
+    }
+}
+
+vocabulary! {
+    /// Whom the figure faces as, in the request's `character_orientation`.
+    Orientation {
+        /// `image`: as in the picture; the video has at most 10 seconds.
+        Image = "image",
+        /// `video`: as in the video, of at most 30 seconds.
+        Video = "video",
+    }
+}
+
+vocabulary! {
+    /// Whether a video's own sound is kept, in the request's `keep_original_sound`.
+    OriginalSound {
+        /// `yes`.
+        Keep = "yes",
+        /// `no`.
+        Drop = "no",
+    }
+}
+
+vocabulary! {
+    /// What an edit does, in the request's `edit_mode`.
+    EditMode {
+        /// `addition`: of what 1 or 2 pictures show.
+        Addition = "addition",
+        /// `swap`: of what is selected for what a picture shows.
+        Swap = "swap",
+        /// `removal`: of what is selected.
+        Removal = "removal",
+    }
+}
+
+vocabulary! {
+    /// A language to speak, in the request's `voice_language`.
+    VoiceLanguage {
+        /// `zh`.
+        Chinese = "zh",
+        /// `en`.
+        English = "en",
+    }
+}
+
+vocabulary! {
+    /// The sound of a video of the new standard, in `settings.audio`.
+    AudioTrack {
+        /// `native`: the model makes it.
+        Native = "native",
+        /// `original`: that of the video that was brought along.
+        Original = "original",
+        /// `off`.
+        Off = "off",
     }
 }
 

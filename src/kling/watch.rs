@@ -5,10 +5,12 @@ use tokio::time::Instant;
 
 use super::{
     backoff::Backoff,
-    client::{Client, not_recorded, outcome_not_recorded, refusal, subject, task_data},
+    client::{Client, locate, not_recorded, outcome_not_recorded, refusal, subject, task_data},
     envelope::TaskData,
     error::Error,
-    exchange::{Answer, Call, Content},
+    exchange::{Answer, Call},
+    output::Output,
+    recorder::Recorder,
     request::Request,
     screen::Screen,
     status::TaskStatus,
@@ -62,8 +64,13 @@ impl<'a, R: Request> Watch<'a, R> {
             last = format!("last seen {}", progress.status);
             match (progress.status, progress.output) {
                 (TaskStatus::Succeed, Some(output)) => {
-                    let task_id = self.task.id().to_owned();
-                    return Ok(Completed { task_id, credits: progress.credits, output });
+                    return Ok(Completed {
+                        task_id: self.task.id().to_owned(),
+                        credits: progress.credits,
+                        billing: progress.billing,
+                        parent_video: progress.parent_video,
+                        output,
+                    });
                 }
                 // Not an end: what was paid for is not there, and may yet be.
                 (TaskStatus::Succeed, None) => last.push_str(" without a result"),
@@ -81,8 +88,8 @@ impl<'a, R: Request> Watch<'a, R> {
     }
 
     async fn ask(&self, within: Option<std::time::Duration>) -> Result<Answer, Error> {
-        let content = Content::Get(self.task.id());
-        let call = Call { path: R::PATH, content, screen: &self.screen, within };
+        let (path, shown) = locate(R::STANDARD, R::PATH, self.task.id(), "task_ids");
+        let call = Call { within, ..Call::get(path, shown, "query", &self.screen) };
         self.client.send(subject(self.task), &call).await
     }
 
@@ -91,37 +98,8 @@ impl<'a, R: Request> Watch<'a, R> {
         task_data(answer, &self.screen).filter(|data| data.task_id == self.task.id())
     }
 
-    /// Records what is new. What was not recorded stays new.
     async fn observe(&self, data: TaskData) -> Result<Progress<R::Output>, Error> {
-        let (recorder, subject) = (self.client.recorder(), subject(self.task));
-        let credits = data.credits.as_deref();
-        let output = match data.status {
-            TaskStatus::Succeed => R::decode(&data.result),
-            _ => None,
-        };
-        let mut seen = self.task.seen().lock().await;
-        // After an end nothing is new: an answer that says otherwise is an older one.
-        if !seen.ended {
-            if seen.status.as_ref() != Some(&data.status) {
-                recorder
-                    .task_status_changed(subject, seen.status.as_ref(), &data.status)
-                    .map_err(outcome_not_recorded(subject, "task_status_changed"))?;
-                seen.status = Some(data.status.clone());
-            }
-            if let Some(output) = &output {
-                recorder
-                    .task_completed(subject, R::count(output), credits)
-                    .map_err(outcome_not_recorded(subject, "task_completed"))?;
-                seen.ended = true;
-            } else if data.status == TaskStatus::Failed {
-                recorder
-                    .task_failed(subject, &reason(data.status_message.clone()), credits)
-                    .map_err(outcome_not_recorded(subject, "task_failed"))?;
-                seen.ended = true;
-            }
-        }
-        drop(seen);
-        Ok(Progress { status: data.status, message: data.status_message, credits: data.credits, output })
+        observe(self.client.recorder(), self.task, data, "poll").await
     }
 
     /// The vendor will not say what became of the task.
@@ -143,6 +121,71 @@ impl<'a, R: Request> Watch<'a, R> {
             .map_err(outcome_not_recorded(subject(self.task), "task_ambiguous"))?;
         Ok(Error::Deadline { action: R::ACTION, task_id: self.task.id().to_owned(), waited, last })
     }
+}
+
+/// Records what is new. What was not recorded stays new.
+pub(crate) async fn observe<R: Request>(
+    recorder: &Recorder,
+    task: &Task<R>,
+    data: TaskData,
+    source: &'static str,
+) -> Result<Progress<R::Output>, Error> {
+    let subject = subject(task);
+    let credits = data.credits.as_deref();
+    let output = match data.status {
+        TaskStatus::Succeed => R::Output::decode(&data.result),
+        _ => None,
+    };
+    let mut seen = task.seen().lock().await;
+    // After an end nothing is new: an answer that says otherwise is an older one.
+    if !seen.ended {
+        if seen.status.as_ref() != Some(&data.status) {
+            recorder
+                .task_status_changed(subject, seen.status.as_ref(), &data.status, source)
+                .map_err(outcome_not_recorded(subject, "task_status_changed"))?;
+            seen.status = Some(data.status.clone());
+        }
+        if let Some(output) = &output {
+            recorder
+                .task_completed(subject, output.counts(), credits, &data.billing)
+                .map_err(outcome_not_recorded(subject, "task_completed"))?;
+            for (resource, id) in output.resources() {
+                recorder
+                    .resource_created(subject, resource, &id)
+                    .map_err(outcome_not_recorded(subject, "element_created"))?;
+            }
+            seen.ended = true;
+        } else if data.status == TaskStatus::Failed {
+            let reason = reason(data.status_message.clone());
+            if is_moderation(&reason) {
+                recorder
+                    .content_blocked(subject, "result", None, &reason)
+                    .map_err(outcome_not_recorded(subject, "content_blocked"))?;
+            }
+            recorder
+                .task_failed(subject, &reason, credits, &data.billing)
+                .map_err(outcome_not_recorded(subject, "task_failed"))?;
+            seen.ended = true;
+        }
+        if seen.ended {
+            task.release();
+        }
+    }
+    drop(seen);
+    Ok(Progress {
+        status: data.status,
+        message: data.status_message,
+        credits: data.credits,
+        billing: data.billing,
+        parent_video: data.parent_video,
+        output,
+    })
+}
+
+/// Whether a task failed for its content. The vendor has a text for it and no code.
+pub(crate) fn is_moderation(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    ["risk control", "content security", "moderation", "sensitive"].iter().any(|words| reason.contains(words))
 }
 
 /// Whether asking again would give the same: the vendor's own refusal, but for being busy and for an expired token.

@@ -21,8 +21,12 @@ pub(super) enum End {
 #[derive(Debug)]
 pub(super) struct Expected {
     head: Head,
-    /// An entry that the head names and that has another hash in the trail.
-    other: Option<(Mark, String)>,
+    /// An entry that was on the device by the head's word, and that has another hash in the trail.
+    other_synced: Option<(Mark, String)>,
+    /// The same of one that was written.
+    other_written: Option<(Mark, String)>,
+    /// An entry tells what a power cut took of what the head names.
+    told: bool,
     /// The trail's own id, where its first entry was seen.
     trail_id: Option<String>,
 }
@@ -34,7 +38,13 @@ impl End {
             Some(Found::Missing) => Self::NoHead("nothing"),
             Some(Found::Blank) => Self::NoHead("a file in which nothing was written"),
             Some(Found::Unreadable) => Self::NoHead("two blocks that can't be read"),
-            Some(Found::Head(head)) => Self::Head(Box::new(Expected { head, other: None, trail_id: None })),
+            Some(Found::Head(head)) => Self::Head(Box::new(Expected {
+                head,
+                other_synced: None,
+                other_written: None,
+                told: false,
+                trail_id: None,
+            })),
         }
     }
 
@@ -46,12 +56,19 @@ impl End {
     /// An entry that holds.
     pub(super) fn see(&mut self, seq: u64, hash: &Digest) {
         let Self::Head(expected) = self else { return };
-        let Expected { head, other, .. } = &mut **expected;
-        for mark in [&head.synced, &head.written].into_iter().flatten() {
-            if mark.seq == seq {
+        let Expected { head, other_synced, other_written, .. } = &mut **expected;
+        for (mark, other) in [(&head.synced, other_synced), (&head.written, other_written)] {
+            if let Some(mark) = mark.as_ref().filter(|mark| mark.seq == seq) {
                 let found = hash.to_string();
                 *other = (found != mark.hash).then(|| (mark.clone(), found));
             }
+        }
+    }
+
+    /// An entry tells what a power cut took, by the hash of the last entry that the head named then.
+    pub(super) fn see_loss(&mut self, head_hash: &str) {
+        if let Self::Head(expected) = self {
+            expected.told |= expected.head.written.as_ref().is_some_and(|mark| mark.hash == head_hash);
         }
     }
 
@@ -82,7 +99,7 @@ impl End {
             }
             Self::Head(expected) => *expected,
         };
-        let Expected { head, other, trail_id } = expected;
+        let Expected { head, other_synced, other_written, told, trail_id } = expected;
         if trail_id.is_some_and(|id| id != head.trail_id) {
             seen.finding(missing(&format!("that of trail {}", head.trail_id)));
             return;
@@ -96,27 +113,41 @@ impl End {
             expected,
             found,
         };
-        if let Some((mark, found)) = other {
+        // What was written under another boot and not put on the device, a power cut can take, and its number may be
+        // given again before the head is renewed.
+        let other_boot = head.boot_id.is_some() && head.boot_id != boot::id();
+        let unsynced = |mark: &Mark| head.synced.as_ref().is_none_or(|synced| synced.seq < mark.seq);
+        let may_be_lost = |mark: &Mark| other_boot && unsynced(mark);
+        let lost = |from: u64, to: u64, seen: &mut Seen| {
+            seen.notice(Notice::UnsyncedLoss { from, to });
+            seen.stopped = Some(format!(
+                "entries {from} to {to} were acknowledged, never put on the device, and are not there under another \
+                 boot of the machine: a power cut takes them, and so may somebody"
+            ));
+        };
+        if let Some((mark, found)) =
+            other_synced.or_else(|| other_written.clone().filter(|(mark, _)| !may_be_lost(mark)))
+        {
             let expected = format!("seq {} with hash {}", mark.seq, mark.hash);
             seen.finding(truncated(mark.seq, expected, format!("hash {found}")));
             return;
         }
-        let Some(written) = head.written.filter(|mark| mark.seq >= next) else { return };
+        if let Some((mark, _)) = other_written {
+            if !told {
+                lost(mark.seq, mark.seq, seen);
+            }
+            return;
+        }
+        let Some(written) = head.written.as_ref().filter(|mark| mark.seq >= next) else { return };
         let found = match next.checked_sub(1) {
             Some(last) => format!("the end after seq {last}"),
             None => "no entries".to_owned(),
         };
-        let synced = head.synced.is_some_and(|mark| mark.seq >= next);
-        if synced || head.boot_id.is_none() || head.boot_id == boot::id() {
+        if !may_be_lost(written) || head.synced.as_ref().is_some_and(|mark| mark.seq >= next) {
             let expected = format!("entries as far as seq {}", written.seq);
             seen.finding(truncated(written.seq, expected, found));
-        } else {
-            seen.notice(Notice::UnsyncedLoss { from: next, to: written.seq });
-            seen.stopped = Some(format!(
-                "entries {next} to {} were acknowledged, never put on the device, and are not there under another \
-                 boot of the machine: a power cut takes them, and so may somebody",
-                written.seq
-            ));
+        } else if !told {
+            lost(next, written.seq, seen);
         }
     }
 }

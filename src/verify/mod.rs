@@ -90,15 +90,20 @@ impl Verifier {
     ///
     /// [`Error::Io`] and [`Error::Unreadable`] for what can't be read. What is wrong in the trail is no error.
     pub fn run(&self) -> Result<Verification, Error> {
+        self.run_observing(&mut |_| {})
+    }
+
+    /// As [`run`](Self::run), and shows every entry to `observe` on the way.
+    pub(crate) fn run_observing(&self, observe: &mut dyn FnMut(Said<'_>)) -> Result<Verification, Error> {
         let directory = std::fs::metadata(&self.path).map_err(Error::io("open", &self.path))?.is_dir();
         if directory {
             // What is acknowledged when the head is read stands in the files when they are listed.
             let head = self.head.read(&self.path)?;
             let files = directory::list(&self.path)?;
-            verify_files(&self.path, &files, Extent::Whole, head, &mut |_| {})
+            verify_files(&self.path, &files, Extent::Whole, head, observe)
         } else {
             let file = TrailFile::alone(&self.path)?;
-            verify_files(&self.path, &[file], Extent::File, None, &mut |_| {})
+            verify_files(&self.path, &[file], Extent::File, None, observe)
         }
     }
 }

@@ -70,6 +70,11 @@ impl Native {
             self.end.see_trail_id(id.to_string_lossy());
         }
         if line.is("audit_recovered")
+            && let Some(Value::String(hash)) = line.detail("head_hash")
+        {
+            self.end.see_loss(&hash.to_string_lossy());
+        }
+        if line.is("audit_recovered")
             && let (Some(Value::Number(from)), Some(Value::Number(to))) =
                 (line.detail("lost_from"), line.detail("lost_to"))
             && let (Ok(from), Ok(to)) = (from.parse(), to.parse())
@@ -208,7 +213,7 @@ impl Rule for Native {
     }
 
     fn tells_of(later: &[TrailFile], file: &TrailFile, offset: u64) -> Result<bool, Error> {
-        /// How many lines are looked at: more than gather in the writer's buffer.
+        /// How many lines are looked at, where it is known which follow: more than gather in the writer's buffer.
         const LOOKED_AT: usize = 4_096;
         let found = hash_from(&file.path, offset)?;
         let mut looked_at = 0;
@@ -216,7 +221,7 @@ impl Rule for Native {
             let mut lines = next.lines(MAX_LINE)?;
             while let Some(piece) = lines.next().map_err(Error::io("read", &next.path))? {
                 looked_at += 1;
-                if looked_at > LOOKED_AT {
+                if looked_at > LOOKED_AT && offset > 0 {
                     return Ok(false);
                 }
                 let Piece::Line { bytes, .. } = piece else { continue };

@@ -6,7 +6,8 @@ use chrono::{Days, NaiveDate};
 
 use super::{Finding, FindingKind, Notice, Verification, cursor::Break};
 use crate::{
-    digest::Digest, directory::TrailFile, error::Error, lines::Piece, timestamp::Timestamp, verify::Place,
+    digest::Digest, directory::TrailFile, ending::Ending, error::Error, lines::Piece, timestamp::Timestamp,
+    verify::Place,
 };
 
 /// How much of a value is shown in a finding.
@@ -132,11 +133,18 @@ pub(super) fn walk<R: Rule>(
                     };
                     seen.malformed(At { file, line, offset }, &why, R::begins_like_an_entry(start), true);
                 }
-                Piece::Rest { offset, length, .. } if newest => {
+                Piece::Rest { offset, length, .. } if newest || nothing_follows(&files[number + 1..])? => {
                     seen.notice(Notice::TornTail { file: file.name.clone(), offset, length });
                 }
-                // A file that could not be cut back after a failed write is left as it is, and what follows tells.
-                Piece::Rest { offset, length, .. } if R::tells_of(&files[number + 1..], file, offset)? => {
+                // A file that could not be cut back after a failed write is left as it is, and what follows tells. Where
+                // no whole line says what that is, it may stand anywhere.
+                Piece::Rest { offset, length, .. }
+                    if R::tells_of(
+                        files.get(number + 1..).filter(|_| offset > 0).unwrap_or(files),
+                        file,
+                        offset,
+                    )? =>
+                {
                     seen.notice(Notice::TornTail { file: file.name.clone(), offset, length });
                 }
                 Piece::Rest { offset, length, start } => {
@@ -241,6 +249,18 @@ impl At<'_> {
         }
         finding
     }
+}
+
+/// Whether there is no whole line in these files, so that the trail ends before them.
+fn nothing_follows(files: &[TrailFile]) -> Result<bool, Error> {
+    for file in files {
+        let ending =
+            Ending::read(&mut file.open()?, file.length, 0).map_err(Error::io("read", &file.path))?;
+        if ending.rest > 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// As much of a text as a finding shows.

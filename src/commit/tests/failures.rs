@@ -59,6 +59,7 @@ fn fail_at(durability: Durability, how: How, cuts: bool, at: usize) -> usize {
             seen.store(asked.length, Ordering::Relaxed);
             passed.pass();
             match how {
+                How::Short if at == 0 => Answer::Fail(ENOSPC),
                 How::Short => Answer::Short(at),
                 How::Persist => Answer::Persist(at, ENOSPC),
             }
@@ -111,7 +112,7 @@ fn fail_at(durability: Durability, how: How, cuts: bool, at: usize) -> usize {
         let recovered = told.iter().filter(|entry| entry.event_type == "audit_recovered").count();
         assert_eq!(recovered, usize::from(has_torn_tail(&verification)));
     }
-    assert!(cuts || at % line == 0 || has_torn_tail(&verification), "{how:?} at {at}");
+    assert!(cuts || at.is_multiple_of(line) || has_torn_tail(&verification), "{how:?} at {at}");
     bench.reopen();
     length.load(Ordering::Relaxed)
 }

@@ -70,7 +70,8 @@ pub(super) struct Faults(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
-    rule: Option<Rule>,
+    /// Behind a lock of its own, so that a rule that holds a thread up can be replaced meanwhile.
+    rule: Option<Arc<Mutex<Rule>>>,
     journal: Vec<Event>,
     keeps_journal: bool,
 }
@@ -93,7 +94,7 @@ impl Faults {
 
     /// From now on `rule` decides.
     pub(super) fn rule(&self, rule: impl FnMut(Asked) -> Answer + Send + 'static) {
-        self.0.lock().rule = Some(Box::new(rule));
+        self.0.lock().rule = Some(Arc::new(Mutex::new(Box::new(rule))));
     }
 
     /// From now on everything works.
@@ -117,7 +118,8 @@ impl Faults {
     }
 
     fn ask(&self, asked: Asked) -> Answer {
-        self.0.lock().rule.as_mut().map_or(Answer::Do, |rule| rule(asked))
+        let rule = self.0.lock().rule.clone();
+        rule.map_or(Answer::Do, |rule| (rule.lock())(asked))
     }
 }
 

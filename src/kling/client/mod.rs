@@ -1,27 +1,29 @@
 //! The client itself. Its promise: everything that is sent goes through one function, [`Client::send`], which records
 //! what has to be. What a submission and a wait have to go through is in `delivery` and `watch`.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+mod change;
+mod send;
+
+use std::{borrow::Cow, fmt, sync::Arc, time::SystemTime};
 
 use tracing::Instrument;
 
 use super::{
     builder::{Builder, Settings},
+    callback::Callback,
     credentials::Credentials,
-    delivery::Delivery,
-    envelope::{TaskData, is_segment},
+    delivery::{Accepted, Delivery, Kind},
+    envelope::{TaskData, is_segment, text},
     error::Error,
-    exchange::{Answer, Call, Content, Exchange},
+    exchange::{Answer, Call, Exchange, segment},
     recorder::{Recorder, Subject},
-    request::{Request, RequestError},
+    request::{Immediate, Request, RequestError, Standard, submission},
     screen::Screen,
+    slots::Slots,
+    submission::{Defaults, Submission},
     task::{Completed, Progress, Task},
     token::{Token, TokenCache},
-    watch::Watch,
+    watch::{Watch, observe},
 };
 use crate::{AuditLog, NotRecorded};
 
@@ -40,6 +42,7 @@ struct Inner {
     exchange: Exchange,
     tokens: TokenCache,
     settings: Settings,
+    slots: Slots,
 }
 
 impl Client {
@@ -53,8 +56,9 @@ impl Client {
         exchange: Exchange,
         recorder: Recorder,
         settings: Settings,
+        slots: Slots,
     ) -> Client {
-        let inner = Inner { exchange, tokens: TokenCache::new(credentials), settings };
+        let inner = Inner { exchange, tokens: TokenCache::new(credentials), settings, slots };
         Client { inner: Arc::new(inner), recorder }
     }
 
@@ -67,28 +71,89 @@ impl Client {
     ///
     /// `task_submitted` is recorded before anything is sent, then exactly one of `task_accepted`, `task_refused` and
     /// `task_ambiguous`, even where the future is dropped. Codes 1302, 1303 and 5001 are sent again, up to
-    /// [`retries`](Builder::retries) times. An answer that is lost is looked up by the external task id and the
-    /// request never sent again.
+    /// [`retries`](Builder::retries) times. An answer that is lost is looked up by the external task id, and the request
+    /// not sent again, unless [`resend_unknown_after`](Builder::resend_unknown_after) says when it may be.
     ///
     /// # Errors
     ///
-    /// [`Error::Request`] and [`Error::NotRecorded`]: nothing was sent. [`Error::Refused`] and [`Error::Transport`]:
+    /// [`Error::Request`], [`Error::Queue`] and [`Error::NotRecorded`]: nothing was sent. [`Error::Refused`] and [`Error::Transport`]:
     /// no task was made. [`Error::Ambiguous`]: nobody knows. [`Error::OutcomeNotRecorded`]: the vendor has answered,
     /// and the ids in the error are not in the trail.
     pub async fn submit<R: Request>(&self, request: R) -> Result<Task<R>, Error> {
         request.check()?;
-        let external_task_id = match request.external_task_id() {
-            Some(id) => id.to_owned(),
+        self.check_standard(R::STANDARD)?;
+        let external_task_id = match &request.options().external_task_id {
+            Some(id) => id.clone(),
             None => external_task_id()?,
         };
-        let submission = request.submission(&external_task_id);
-        drop(request);
+        let (slots, path) = (request.slots(), request.path());
+        let submission = submission(request, &external_task_id);
         let subject = Subject { action: R::ACTION, task_id: None, external_task_id: Some(&external_task_id) };
         let span = self.recorder.submit_span(subject);
         let screen = self.screened(&submission.screen);
-        let delivery = Delivery::new(self, subject, R::PATH, &submission, &screen);
-        let accepted = delivery.run().instrument(span).await?;
-        Ok(Task::new(accepted.task_id, Some(external_task_id), submission.screen, Some(accepted.status)))
+        let model = submission.model.as_deref().unwrap_or_default();
+        let patience = self.inner.settings.deadline;
+        let held = self.inner.slots.take(R::ACTION, R::PACK, model, slots, patience).await?;
+        let delivery = Delivery {
+            client: self,
+            subject,
+            path: &path,
+            submission: &submission,
+            screen: &screen,
+            kind: Kind::Task(R::STANDARD, R::PATH),
+        };
+        match delivery.run().instrument(span).await? {
+            Accepted::Task(data) => {
+                let task =
+                    Task::new(data.task_id, Some(external_task_id), submission.screen, Some(data.status));
+                task.hold(held);
+                Ok(task)
+            }
+            Accepted::Data(_) => Err(unreadable(R::ACTION)),
+        }
+    }
+
+    /// Asks the vendor for something that is answered at once.
+    ///
+    /// `task_submitted` is recorded before anything is sent, then exactly one of `task_completed`, `task_refused` and
+    /// `task_ambiguous`, even where the future is dropped: the vendor charges for some of it. What is answered at once
+    /// has no name at the vendor, so an answer that is lost can't be looked up, and nothing is sent again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::submit`].
+    pub async fn call<I: Immediate>(&self, request: I) -> Result<Answered<I::Output>, Error> {
+        request.check()?;
+        let submission = Submission::of(&request, Defaults::default());
+        let subject = Subject { action: I::ACTION, task_id: None, external_task_id: None };
+        let span = self.recorder.submit_span(subject);
+        let screen = self.screened(&submission.screen);
+        let delivery = Delivery {
+            client: self,
+            subject,
+            path: I::PATH,
+            submission: &submission,
+            screen: &screen,
+            kind: Kind::Immediate { is_readable: |data| I::decode(data).is_some(), refusal: I::refusal },
+        };
+        let Accepted::Data(data) = delivery.run().instrument(span).await? else {
+            return Err(unreadable(I::ACTION));
+        };
+        let output = I::decode(&data).ok_or_else(|| unreadable(I::ACTION))?;
+        let task_id = text(&data, "task_id");
+        let subject = Subject { task_id: task_id.as_deref(), ..subject };
+        for (resource, id) in I::made(&output) {
+            self.recorder
+                .resource_created(subject, resource, &id)
+                .map_err(outcome_not_recorded(subject, "element_created"))?;
+        }
+        if let Some((resource, id)) = request.removed() {
+            self.recorder
+                .resource_deleted(subject, resource, id)
+                .map_err(outcome_not_recorded(subject, "element_deleted"))?;
+        }
+        let credits = text(&data, "final_unit_deduction");
+        Ok(Answered { task_id, credits, output })
     }
 
     /// Asks once where `task` stands.
@@ -124,8 +189,32 @@ impl Client {
         async { watch.run().await }.instrument(span).await
     }
 
+    /// Takes what a callback says of `task` as an answer to a query: the change is recorded once, whoever sees it first.
+    ///
+    /// A callback without a signature proves nothing, so the vendor is asked instead.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] for a callback of another task, and as [`Client::query`].
+    pub async fn observe<R: Request>(
+        &self,
+        task: &Task<R>,
+        callback: &Callback,
+    ) -> Result<Progress<R::Output>, Error> {
+        if callback.task_id() != task.id() {
+            return Err(RequestError::new("task_id", "must be that of the task").into());
+        }
+        if !callback.is_signed() {
+            return self.query(task).await;
+        }
+        let screen = self.screened(task.screen());
+        let mut data = callback.data().clone();
+        data.status_message = data.status_message.map(|message| screen.pass_reason(&message));
+        observe(&self.recorder, task, data, "callback").await
+    }
+
     /// Asks once whether the vendor knows a task by the id that it was submitted under, which is how an
-    /// [`Error::Ambiguous`] is resolved. `None`: the vendor does not know it.
+    /// [`Error::Ambiguous`] is resolved: what is found is recorded as `task_resolved`. `None`: the vendor does not know it.
     ///
     /// The vendor may come to know it a little later. A request that was sent under an id is safe to send again only
     /// when the vendor has not known that id for a while.
@@ -143,18 +232,30 @@ impl Client {
         }
         let subject = Subject { action: R::ACTION, task_id: None, external_task_id: Some(external_task_id) };
         let span = self.recorder.query_span(subject);
+        self.check_standard(R::STANDARD)?;
         let screen = self.screened(&Screen::default());
-        let call =
-            Call { path: R::PATH, content: Content::Get(external_task_id), screen: &screen, within: None };
+        let (path, shown) = locate(R::STANDARD, R::PATH, external_task_id, "external_task_ids");
+        let call = Call::get(path, shown, "lookup", &screen);
         let answer = async { self.send(subject, &call).await }.instrument(span).await?;
-        if let Answer::Envelope(_, envelope) = &answer
-            && is_not_found(envelope.code, &envelope.message)
-        {
+        if unknown(&answer) {
             return Ok(None);
         }
-        let data = task_data(&answer, &screen).ok_or_else(|| refusal(R::ACTION, answer))?;
+        let Some(data) = task_data(&answer, &screen) else { return Err(refusal(R::ACTION, answer)) };
+        let subject = Subject { task_id: Some(&data.task_id), ..subject };
+        self.recorder
+            .task_resolved(subject, &data.status, answer.reply())
+            .map_err(outcome_not_recorded(subject, "task_resolved"))?;
         let id = Some(external_task_id.to_owned());
-        Ok(Some(Task::new(data.task_id, id, Screen::default(), None)))
+        Ok(Some(Task::new(data.task_id, id, Screen::blind(), None)))
+    }
+
+    /// Whether endpoints of the new design can be used.
+    pub(crate) fn has_api_key(&self) -> bool {
+        self.inner.tokens.credentials().pair().is_none()
+    }
+
+    pub(crate) fn exchange(&self) -> &Exchange {
+        &self.inner.exchange
     }
 
     pub(crate) fn recorder(&self) -> &Recorder {
@@ -167,64 +268,66 @@ impl Client {
 
     /// `screen`, and the keys.
     pub(crate) fn screened(&self, screen: &Screen) -> Screen {
-        let credentials = self.inner.tokens.credentials();
-        screen.with([credentials.secret_key(), credentials.access_key()])
+        screen.with(self.inner.tokens.credentials().secrets())
     }
 
     /// The token in use. Where it is a new one, that is recorded first.
     pub(crate) async fn token(&self, action: &'static str) -> Result<Token, Error> {
-        let prefix = self.inner.tokens.credentials().access_key_prefix();
         self.inner
             .tokens
-            .token(now(), |token, reason| self.recorder.token_minted(&prefix, token, reason))
+            .token(now(), |token, reason| self.recorder.token_minted(token, reason))
             .await
             .map_err(not_recorded(action, "auth_event"))
-    }
-
-    /// Sends `call`, and once more with a new token if the vendor calls the token expired: such a request was not
-    /// accepted. Each query that was sent and each token that was refused is recorded; what is recorded of a submission
-    /// is its caller's to decide, and the intent must have been.
-    pub(crate) async fn send(&self, subject: Subject<'_>, call: &Call<'_>) -> Result<Answer, Error> {
-        let mut renewed = false;
-        loop {
-            let token = self.token(subject.action).await?;
-            let started = Instant::now();
-            let answer = self.inner.exchange.send(call, token.text()).await;
-            if matches!(call.content, Content::Get(_)) {
-                let purpose = if subject.task_id.is_some() { "query" } else { "lookup" };
-                let path = format!("{}/{{id}}", call.path);
-                let reason = match &answer {
-                    Answer::Envelope(..) => None,
-                    other => Some(other.describe()),
-                };
-                self.recorder
-                    .api_call(subject, purpose, &path, answer.reply(), started.elapsed(), reason.as_deref())
-                    .map_err(outcome_not_recorded(subject, "api_call"))?;
-            }
-            let Answer::Envelope(_, envelope) = &answer else { return Ok(answer) };
-            if !(1000..=1004).contains(&envelope.code) {
-                return Ok(answer);
-            }
-            let prefix = self.inner.tokens.credentials().access_key_prefix();
-            self.recorder
-                .token_rejected(&prefix, answer.reply(), &envelope.message)
-                .map_err(not_recorded(subject.action, "auth_event"))?;
-            if envelope.code != 1004 || renewed {
-                return Ok(answer);
-            }
-            renewed = true;
-            self.inner.tokens.expired(&token).await;
-        }
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("credentials", self.inner.tokens.credentials())
+            .field("credentials", &self.inner.tokens.credentials())
             .field("actor", &self.recorder.actor())
             .finish_non_exhaustive()
     }
+}
+
+/// What the vendor answered at once, from [`Client::call`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answered<O> {
+    /// The vendor's id of the task that this was, where it made one.
+    pub task_id: Option<String>,
+    /// What it cost in units, in the vendor's own spelling.
+    pub credits: Option<String>,
+    /// What came back.
+    pub output: O,
+}
+
+/// Where a task is asked for, and how an entry names that. `by` is the name of the new design's query for the id.
+pub(crate) fn locate(
+    standard: Standard,
+    path: &'static str,
+    id: &str,
+    by: &str,
+) -> (String, Cow<'static, str>) {
+    match standard {
+        Standard::Legacy => (format!("{path}/{}", segment(id)), Cow::Owned(format!("{path}/{{id}}"))),
+        Standard::New => (format!("/tasks?{by}={}", segment(id)), Cow::Borrowed("/tasks")),
+    }
+}
+
+/// Whether a query was answered by: there is no such task.
+pub(crate) fn unknown(answer: &Answer) -> bool {
+    match answer {
+        Answer::Envelope(200..=299, envelope) if envelope.code == 0 => {
+            envelope.data.as_array().is_some_and(Vec::is_empty)
+        }
+        Answer::Envelope(_, envelope) => is_not_found(envelope.code, &envelope.message),
+        _ => false,
+    }
+}
+
+fn unreadable(action: &'static str) -> Error {
+    Error::Unreadable { action, http: 200, cause: "another answer than expected".to_owned() }
 }
 
 /// What entries about a task say it is.
@@ -236,7 +339,9 @@ pub(crate) fn subject<R: Request>(task: &Task<R>) -> Subject<'_> {
 pub(crate) fn task_data(answer: &Answer, screen: &Screen) -> Option<TaskData> {
     match answer {
         Answer::Envelope(200..=299, envelope) if envelope.code == 0 => {
-            TaskData::decode(&envelope.data, screen)
+            // Tasks of the new design come as a list, even where there is one.
+            let data = envelope.data.as_array().map_or(Some(&envelope.data), |tasks| tasks.first())?;
+            TaskData::decode(data, screen)
         }
         _ => None,
     }
@@ -244,7 +349,7 @@ pub(crate) fn task_data(answer: &Answer, screen: &Screen) -> Option<TaskData> {
 
 /// Whether a query was answered by: there is no such task. The vendor has one code for this and for fields that are
 /// wrong, and a message that tells.
-pub(crate) fn is_not_found(code: i64, message: &str) -> bool {
+fn is_not_found(code: i64, message: &str) -> bool {
     code == 1203 || (code == 1201 && message.to_ascii_lowercase().contains("not found"))
 }
 
@@ -301,6 +406,6 @@ fn external_task_id() -> Result<String, Error> {
 }
 
 /// Now, in Unix seconds. Before 1970 no token is valid whatever we say.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }

@@ -1,0 +1,204 @@
+//! What the stand-in knows: its tasks, what is to go wrong, and what has come in.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::{Value, json};
+
+use super::endpoints::{self, Makes};
+
+/// How a task gets from `submitted` to its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pace {
+    /// It ends at the so-manieth query, and is `processing` before.
+    Queries(u32),
+    /// It ends so long after it was submitted, and is `processing` from half of that on.
+    Time(Duration),
+    /// It stays `processing`.
+    Never,
+}
+
+/// What goes wrong with the next submission or query.
+#[derive(Debug, Clone)]
+pub(crate) enum Fault {
+    /// The connection ends without an answer, and no task is made.
+    Drop,
+    /// The task is made and the connection ends without an answer.
+    DropAccepted,
+    /// The vendor's envelope with this HTTP status, code and message, and no task is made.
+    Code(u16, i64, &'static str),
+    /// The same, and the task is made.
+    CodeAccepted(u16, i64, &'static str),
+    /// The vendor's envelope with a message that repeats the prompt, and no task is made.
+    Quote(u16, i64),
+    /// An HTML page with this HTTP status, and no task is made.
+    Html(u16),
+    /// The task is made, and the answer is a page of HTML with this HTTP status.
+    HtmlAccepted(u16),
+    /// The task is made, and the answer ends in the middle.
+    Half,
+    /// The task is made, and the answer is this body.
+    Body(&'static str),
+    /// The task is made, and the answer comes so late.
+    Slow(Duration),
+}
+
+/// What goes wrong now and then, for ever.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Weather {
+    /// Of so many submissions one loses its answer.
+    pub(crate) lost_every: Option<usize>,
+    /// Of so many submissions one is throttled.
+    pub(crate) throttled_every: Option<usize>,
+    /// Of so many requests one has its token called expired.
+    pub(crate) expired_every: Option<usize>,
+}
+
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) submit_faults: VecDeque<Fault>,
+    pub(crate) query_faults: VecDeque<Fault>,
+    pub(crate) failures: VecDeque<String>,
+    pub(crate) submissions: Vec<Value>,
+    pub(crate) queries: usize,
+    pub(crate) requests: usize,
+    pub(crate) tokens: HashSet<String>,
+    pub(crate) expire: bool,
+    pub(crate) weather: Weather,
+    /// Seconds that the server's clock is ahead.
+    pub(crate) skew: i64,
+    /// Until then every connection is refused an answer.
+    pub(crate) down_until: Option<Instant>,
+    pub(crate) secrets: Vec<Vec<u8>>,
+    pub(crate) deliveries: usize,
+    pub(crate) files_gone: bool,
+    pub(crate) used: u64,
+}
+
+pub(crate) struct Task {
+    pub(crate) id: String,
+    pub(crate) external_task_id: Option<String>,
+    /// The path that it was posted to.
+    pub(crate) path: String,
+    pub(crate) makes: Makes,
+    pub(crate) pack: &'static str,
+    pub(crate) slots: u64,
+    pub(crate) is_new: bool,
+    pub(crate) model: String,
+    pub(crate) failure: Option<String>,
+    pub(crate) duration: String,
+    pub(crate) units: &'static str,
+    pub(crate) queries: u32,
+    pub(crate) created: Instant,
+    pub(crate) created_at: i64,
+    /// Ended from the beginning.
+    pub(crate) instant: bool,
+}
+
+impl Task {
+    pub(crate) fn status(&self, pace: Pace) -> &'static str {
+        let succeed = if self.is_new { "succeeded" } else { "succeed" };
+        let ended = if self.failure.is_some() { "failed" } else { succeed };
+        match pace {
+            _ if self.instant => ended,
+            Pace::Queries(_) if self.queries == 0 => "submitted",
+            Pace::Queries(queries) if self.queries >= queries => ended,
+            Pace::Time(time) if self.created.elapsed() >= time => ended,
+            Pace::Time(time) if self.created.elapsed() < time / 2 => "submitted",
+            Pace::Never if self.queries == 0 => "submitted",
+            _ => "processing",
+        }
+    }
+
+    pub(crate) fn has_ended(&self, pace: Pace) -> bool {
+        matches!(self.status(pace), "succeed" | "succeeded" | "failed")
+    }
+
+    pub(crate) fn has_succeeded(&self, pace: Pace) -> bool {
+        matches!(self.status(pace), "succeed" | "succeeded")
+    }
+
+    fn updated_at(&self) -> i64 {
+        self.created_at + self.created.elapsed().as_millis() as i64
+    }
+
+    /// As the vendor describes it in the design that it was made in.
+    pub(crate) fn describe(&self, pace: Pace, base_url: &str) -> Value {
+        if self.is_new { self.describe_new(pace, base_url) } else { self.describe_legacy(pace, base_url) }
+    }
+
+    fn describe_legacy(&self, pace: Pace, base_url: &str) -> Value {
+        let status = self.status(pace);
+        let mut data = json!({
+            "task_id": self.id,
+            "task_status": status,
+            "task_status_msg": "",
+            "task_info": {},
+            "watermark_info": {"enabled": false},
+            "created_at": self.created_at,
+            "updated_at": self.updated_at(),
+        });
+        if let Some(id) = &self.external_task_id {
+            data["task_info"]["external_task_id"] = json!(id);
+        }
+        if matches!(self.makes, Makes::ExtendedVideo | Makes::Soundtrack) {
+            data["task_info"]["parent_video"] =
+                json!({"id": "parent", "url": format!("{base_url}/files/parent.mp4"), "duration": "5"});
+        }
+        match status {
+            "succeed" => {
+                data["final_unit_deduction"] = json!(self.units);
+                data["task_result"] =
+                    endpoints::result(self.makes, &self.id, &self.duration, self.slots, base_url);
+                if self.path.ends_with("/effects") {
+                    data["task_result"]["videos"][0].as_object_mut().expect("a video").remove("duration");
+                }
+            }
+            "failed" => {
+                data["final_unit_deduction"] = json!("0");
+                data["task_status_msg"] = json!(self.failure);
+            }
+            _ => {}
+        }
+        data
+    }
+
+    fn describe_new(&self, pace: Pace, base_url: &str) -> Value {
+        let mut data = json!({
+            "id": self.id,
+            "status": self.status(pace),
+            "message": self.failure.as_deref().filter(|_| self.has_ended(pace)).unwrap_or_default(),
+            "create_time": self.created_at,
+            "update_time": self.updated_at(),
+            "external_id": self.external_task_id,
+            "outputs": [],
+            "billing": [],
+        });
+        if self.has_succeeded(pace) {
+            data["outputs"] = json!([{"type": "video", "id": format!("{}-video", self.id), "duration": self.duration,
+                "url": format!("{base_url}/files/{}.mp4?x-kcdn-pid=stand-in-signature", self.id)}]);
+            data["billing"] = json!([{"charge_type": "unit", "amount": self.units, "package_type": "video"}]);
+        }
+        data
+    }
+
+    /// The line of the vendor's books about a task that ended well.
+    pub(crate) fn deduction(&self, before: f64) -> Value {
+        let amount: f64 = self.units.parse().expect("a number");
+        json!({
+            "package_id": "stand-in-pack", "product_type": self.pack, "task_id": self.id,
+            "api_key_name": "stand-in", "product_function": "Text to Video", "model_name": self.model,
+            "resolution": "720p", "duration": self.duration, "refer_video_input": false, "video_sound": "off",
+            "voice_control": false, "deduction_time": self.created_at.to_string(),
+            "unit_before_deduction": before, "deduction_amount": amount, "unit_after_deduction": before - amount,
+        })
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}

@@ -1,0 +1,36 @@
+//! What the vendor tells by itself: callbacks of tasks, received, proven and recorded.
+//!
+//! A [`Receiver`] takes headers and a body from whatever serves HTTP, and gives a [`Callback`] or a [`Rejected`]; either
+//! is an entry. With feature `axum` [`route`] is that as a route.
+//!
+//! The vendor signs callbacks only where a secret was made in its console. How often and for how long it tries again is
+//! not documented, nor in which order changes arrive: keep polling too, and answer soon.
+//!
+//! ```
+//! use kling_audit::{AuditLog, kling::callback::{Receiver, Secret}};
+//!
+//! # let directory = tempfile::tempdir()?;
+//! let log = AuditLog::open(directory.path().join("audit"))?;
+//! let receiver = Receiver::builder(log)
+//!     .secret(Secret::new("whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=")?)
+//!     .build()?;
+//!
+//! let rejected = receiver.receive([("content-type", "application/json")], b"{}").unwrap_err();
+//! assert_eq!(rejected.reason(), "unsigned_by_policy");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod received;
+mod receiver;
+#[cfg(feature = "axum")]
+mod route;
+mod signature;
+
+pub(crate) use self::receiver::Notice;
+#[cfg(feature = "axum")]
+pub use self::route::route;
+pub use self::{
+    received::Callback,
+    receiver::{Receiver, ReceiverBuilder, Rejected},
+    signature::Secret,
+};

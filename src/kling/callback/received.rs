@@ -1,0 +1,132 @@
+//! A callback that was accepted. Its promise: it names a task and where it stands, in whichever of the vendor's two
+//! shapes it came.
+
+use serde_json::Value;
+
+use crate::kling::{
+    charge::Charge,
+    envelope::TaskData,
+    output::{Made, Output},
+    screen::Screen,
+    status::TaskStatus,
+};
+
+/// A change of a task that the vendor told of by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Callback {
+    data: TaskData,
+    output: Option<Made>,
+    is_new: bool,
+    is_signed: bool,
+}
+
+impl Callback {
+    /// `None` for what is neither of the two shapes.
+    pub(super) fn read(body: &[u8], is_signed: bool) -> Option<Callback> {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        let data = TaskData::decode(&body, &Screen::default())?;
+        let output = Made::decode(&data.result);
+        Some(Callback { data, output, is_new: true, is_signed })
+    }
+
+    pub(super) fn again(self) -> Callback {
+        Callback { is_new: false, ..self }
+    }
+
+    pub(crate) fn data(&self) -> &TaskData {
+        &self.data
+    }
+
+    /// The vendor's id of the task.
+    pub fn task_id(&self) -> &str {
+        &self.data.task_id
+    }
+
+    /// The id that the task was submitted under.
+    pub fn external_task_id(&self) -> Option<&str> {
+        self.data.external_task_id.as_deref()
+    }
+
+    /// Where the task stands.
+    pub fn status(&self) -> &TaskStatus {
+        &self.data.status
+    }
+
+    /// What the vendor says about that, in its own words. It may quote the prompt.
+    pub fn message(&self) -> Option<&str> {
+        self.data.status_message.as_deref()
+    }
+
+    /// What the task cost in units, in the vendor's own spelling.
+    pub fn credits(&self) -> Option<&str> {
+        self.data.credits.as_deref()
+    }
+
+    /// What the task cost, item by item, where the vendor says it so.
+    pub fn billing(&self) -> &[Charge] {
+        &self.data.billing
+    }
+
+    /// What the task made.
+    pub fn output(&self) -> Option<&Made> {
+        self.output.as_ref()
+    }
+
+    /// Whether this receiver has not had this status of this task before. The vendor may say a thing twice.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Whether a signature proves that it is the vendor's. Where it does not, ask the vendor before relying on it.
+    pub fn is_signed(&self) -> bool {
+        self.is_signed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_shapes_are_read() {
+        let legacy = br#"{"task_id": "1", "task_status": "succeed", "task_status_msg": "", "created_at": 1722769557708,
+            "updated_at": 1722769557708, "final_unit_deduction": "2.50",
+            "final_balance_deduction": {"quota": "0.35", "list_price": "0.70"},
+            "task_info": {"parent_video": {"id": "p", "url": "https://a/p", "duration": "5"}, "external_task_id": "e"},
+            "task_result": {"images": [{"index": 0, "url": "https://a/i"}],
+                "videos": [{"id": "v", "url": "https://a/v", "duration": "5"}]}}"#;
+        let new = br#"{"id": "1", "status": "succeeded", "message": "", "create_time": 1722769557708,
+            "update_time": 1722769557708, "external_id": "e", "outputs": [
+                {"type": "video", "id": "v", "url": "https://a/v", "watermark_url": "https://a/w", "duration": "5"},
+                {"type": "image", "url": "https://a/i", "group_id": "g"},
+                {"type": "audio", "id": "a", "mp3_url": "https://a/a.mp3", "mp3_duration": "5"},
+                {"type": "voice", "id": "o", "name": "n", "url": "https://a/t", "owned_by": "me", "status": "succeeded"},
+                {"type": "element", "id": "163", "name": "n", "element_type": "video_character_elements",
+                    "materials": [{"type": "image", "role": "frontal", "url": "https://a/f"}],
+                    "tags": [{"id": 1, "name": "n"}], "status": "succeeded"},
+                {"type": "news"}],
+            "billing": [{"charge_type": "unit", "amount": "2.50", "package_type": "video"}]}"#;
+
+        let legacy = Callback::read(legacy, true).expect("a callback");
+        let new = Callback::read(new, true).expect("a callback");
+
+        for callback in [&legacy, &new] {
+            assert_eq!((callback.task_id(), callback.external_task_id()), ("1", Some("e")));
+            assert_eq!((callback.status(), callback.credits()), (&TaskStatus::Succeed, Some("2.50")));
+            let made = callback.output().expect("an output");
+            assert_eq!((made.videos[0].id.as_str(), made.images[0].url.as_str()), ("v", "https://a/i"));
+        }
+        assert_eq!((legacy.billing()[0].amount.as_str(), new.billing()[0].amount.as_str()), ("0.35", "2.50"));
+        let made = new.output().expect("an output");
+        assert_eq!((made.audios.len(), made.voices.len(), made.elements[0].id.as_str()), (1, 1, "163"));
+    }
+
+    #[test]
+    fn anything_else_is_none() {
+        for body in
+            ["", "[]", "{}", r#"{"task_id": "1"}"#, r#"{"code": 0, "data": {"task_id": "1"}}"#, "\u{0}"]
+        {
+            assert_eq!(Callback::read(body.as_bytes(), false), None, "{body}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Takes callbacks. Its promise: each is an entry before anybody acts on it, with the reason where it was refused; what
+//! was said before is known again; and without a proof nothing passes, unless the receiver was told to let it.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    fmt,
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+
+use super::{
+    received::Callback,
+    signature::{Fault, Proof, Secret},
+};
+use crate::{
+    AuditLog, NotRecorded,
+    kling::{client, envelope::is_word, error::Error, recorder::Recorder},
+};
+
+/// The most bytes of a body.
+pub(super) const LIMIT: usize = 1 << 20;
+/// How many changes are remembered.
+const REMEMBERED: usize = 10_000;
+
+type Known = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Takes callbacks and records each. Clones share what they remember.
+#[derive(Clone)]
+pub struct Receiver {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    recorder: Recorder,
+    secrets: Vec<Secret>,
+    unsigned: bool,
+    known: Option<Known>,
+    seen: Mutex<Seen>,
+}
+
+/// The changes that were accepted, the oldest first.
+#[derive(Default)]
+struct Seen {
+    changes: HashSet<(String, String)>,
+    order: VecDeque<(String, String)>,
+}
+
+/// Settings of a [`Receiver`].
+///
+/// | setting | default |
+/// |---|---|
+/// | `secret` | none: one is needed, or `accept_unsigned` |
+/// | `accept_unsigned` | refused |
+/// | `known_tasks` | all |
+/// | `actor` | `kling` |
+#[must_use]
+pub struct ReceiverBuilder {
+    log: AuditLog,
+    actor: String,
+    secrets: Vec<Secret>,
+    unsigned: bool,
+    known: Option<Known>,
+}
+
+/// A callback that was refused. The reason is in the trail.
+#[derive(Debug, thiserror::Error)]
+#[error("refuse a callback: {reason}")]
+pub struct Rejected {
+    reason: &'static str,
+    source: Option<Box<NotRecorded>>,
+}
+
+impl Rejected {
+    /// `missing_headers`, `bad_signature`, `stale`, `unsigned_by_policy`, `malformed`, `too_long`, `unknown_task`, or
+    /// `not_recorded`: the trail could not be written.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+
+    /// What to answer. 500 where trying again may help.
+    pub fn http_status(&self) -> u16 {
+        match self.reason {
+            "not_recorded" => 500,
+            "too_long" => 413,
+            "malformed" | "unknown_task" => 400,
+            _ => 401,
+        }
+    }
+}
+
+impl ReceiverBuilder {
+    /// A secret that signatures may be made with. Set the old one and the new one while they change.
+    pub fn secret(mut self, secret: Secret) -> ReceiverBuilder {
+        self.secrets.push(secret);
+        self
+    }
+
+    /// Takes callbacks without a signature too: anybody who finds the URL can send one. A signature that is there still
+    /// has to hold.
+    pub fn accept_unsigned(mut self) -> ReceiverBuilder {
+        self.unsigned = true;
+        self
+    }
+
+    /// Refuses callbacks about tasks that `known` says no to.
+    pub fn known_tasks(mut self, known: impl Fn(&str) -> bool + Send + Sync + 'static) -> ReceiverBuilder {
+        self.known = Some(Box::new(known));
+        self
+    }
+
+    /// Whom entries name.
+    pub fn actor(mut self, actor: impl Into<String>) -> ReceiverBuilder {
+        self.actor = actor.into();
+        self
+    }
+
+    /// Builds the receiver.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] without a secret, unless unsigned callbacks are accepted, and for a blank actor.
+    pub fn build(self) -> Result<Receiver, Error> {
+        let refused = |setting, rule: &str| Error::Configuration { setting, rule: rule.to_owned() };
+        if self.secrets.is_empty() && !self.unsigned {
+            return Err(refused("callback secret", "must be set, or unsigned callbacks be accepted"));
+        }
+        if self.actor.trim().is_empty() {
+            return Err(refused("actor", "must not be blank"));
+        }
+        Ok(Receiver {
+            inner: Arc::new(Inner {
+                recorder: Recorder::new(self.log, &self.actor),
+                secrets: self.secrets,
+                unsigned: self.unsigned,
+                known: self.known,
+                seen: Mutex::default(),
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for ReceiverBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceiverBuilder").field("secrets", &self.secrets.len()).finish_non_exhaustive()
+    }
+}
+
+impl Receiver {
+    /// Settings for a receiver that records in `log`.
+    pub fn builder(log: AuditLog) -> ReceiverBuilder {
+        ReceiverBuilder { log, actor: "kling".to_owned(), secrets: Vec::new(), unsigned: false, known: None }
+    }
+
+    /// Takes one callback: its headers, with names in any case, and its body as it came, byte for byte.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] says why not; answer with its [`http_status`](Rejected::http_status). A callback that was had before
+    /// is no error: [`Callback::is_new`] says so.
+    pub fn receive<'a>(
+        &self,
+        headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+        body: &[u8],
+    ) -> Result<Callback, Rejected> {
+        self.receive_at(headers, body, client::now())
+    }
+
+    fn receive_at<'a>(
+        &self,
+        headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+        body: &[u8],
+        now: i64,
+    ) -> Result<Callback, Rejected> {
+        let (mut id, mut timestamp, mut signatures) = (None, None, None);
+        for (name, value) in headers {
+            match name.to_ascii_lowercase().as_str() {
+                "webhook-id" => id = Some(value),
+                "webhook-timestamp" => timestamp = Some(value),
+                "webhook-signature" => signatures = Some(value),
+                _ => {}
+            }
+        }
+        // What is not proven yet is the sender's to choose: words alone reach an entry.
+        let word = |value: Option<&'a str>| value.filter(|value| is_word(value));
+        let notice = Notice { webhook_id: word(id), timestamp: word(timestamp), bytes: body.len() };
+        if body.len() > LIMIT {
+            return Err(self.refuse("too_long", notice));
+        }
+        let is_signed = match (id, timestamp, signatures) {
+            (None, None, None) if self.inner.unsigned => false,
+            (None, None, None) => return Err(self.refuse("unsigned_by_policy", notice)),
+            // Without a secret a signature proves nothing and disproves nothing.
+            _ if self.inner.secrets.is_empty() => false,
+            (Some(id), Some(timestamp), Some(signatures)) => {
+                let proof = Proof { id, timestamp, signatures };
+                match proof.check(&self.inner.secrets, body, now) {
+                    Ok(()) => true,
+                    Err(Fault::Stale) => return Err(self.refuse("stale", notice)),
+                    Err(Fault::Signature) => return Err(self.refuse("bad_signature", notice)),
+                }
+            }
+            _ => return Err(self.refuse("missing_headers", notice)),
+        };
+        let Some(callback) = Callback::read(body, is_signed) else {
+            return Err(self.refuse("malformed", notice));
+        };
+        if self.inner.known.as_ref().is_some_and(|known| !known(callback.task_id())) {
+            return Err(self.refuse("unknown_task", notice));
+        }
+        self.accept(callback, notice)
+    }
+
+    /// Under the lock, so that of two that come at once only one is new.
+    fn accept(&self, callback: Callback, notice: Notice<'_>) -> Result<Callback, Rejected> {
+        let mut seen = self.inner.seen.lock();
+        let change = (callback.task_id().to_owned(), callback.status().as_str().to_owned());
+        let callback = if seen.changes.contains(&change) { callback.again() } else { callback };
+        self.inner
+            .recorder
+            .callback_received(notice, &callback)
+            .map_err(|error| Rejected { reason: "not_recorded", source: Some(Box::new(error)) })?;
+        if seen.changes.insert(change.clone()) {
+            seen.order.push_back(change);
+        }
+        if seen.order.len() > REMEMBERED
+            && let Some(oldest) = seen.order.pop_front()
+        {
+            seen.changes.remove(&oldest);
+        }
+        Ok(callback)
+    }
+
+    /// Records a refusal. That it could not be recorded does not let the callback pass.
+    pub(super) fn refuse(&self, reason: &'static str, notice: Notice<'_>) -> Rejected {
+        match self.inner.recorder.callback_rejected(notice, reason) {
+            Ok(()) => Rejected { reason, source: None },
+            Err(error) => Rejected { reason, source: Some(Box::new(error)) },
+        }
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("secrets", &self.inner.secrets.len())
+            .field("unsigned", &self.inner.unsigned)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an entry says of a callback, whatever is in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Notice<'a> {
+    pub(crate) webhook_id: Option<&'a str>,
+    pub(crate) timestamp: Option<&'a str>,
+    pub(crate) bytes: usize,
+}

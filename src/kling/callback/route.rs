@@ -1,0 +1,58 @@
+//! Callbacks as a route of axum.
+
+use axum::{
+    body::{Body, to_bytes},
+    http::{HeaderMap, StatusCode},
+    routing::{MethodRouter, post},
+};
+
+use super::{
+    received::Callback,
+    receiver::{LIMIT, Notice, Receiver},
+};
+
+/// A route that takes callbacks, and gives each change once to `handle`.
+///
+/// It answers 200 to what was had before too. `handle` is waited for before the answer, so it should be short: the
+/// vendor's patience is not documented.
+///
+/// ```
+/// use axum::Router;
+/// use kling_audit::{AuditLog, kling::callback::{Receiver, Secret, route}};
+///
+/// # let directory = tempfile::tempdir()?;
+/// let log = AuditLog::open(directory.path().join("audit"))?;
+/// let secret = Secret::new("whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=")?;
+/// let receiver = Receiver::builder(log).secret(secret).build()?;
+///
+/// let app: Router = Router::new().route("/kling", route(receiver, async |callback| {
+///     println!("{} {}", callback.task_id(), callback.status());
+/// }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn route<S, F, A>(receiver: Receiver, handle: F) -> MethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    F: Fn(Callback) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = ()> + Send,
+{
+    post(async move |headers: HeaderMap, body: Body| {
+        // A body that did not come whole, or did not end.
+        let Ok(body) = to_bytes(body, LIMIT + 1).await else {
+            let rejected = receiver.refuse("too_long", Notice::default());
+            return StatusCode::from_u16(rejected.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
+        };
+        let texts = headers
+            .iter()
+            .filter_map(|(name, value)| value.to_str().ok().map(|value| (name.as_str(), value)));
+        match receiver.receive(texts, &body) {
+            Ok(callback) => {
+                if callback.is_new() {
+                    handle(callback).await;
+                }
+                StatusCode::OK
+            }
+            Err(rejected) => StatusCode::from_u16(rejected.http_status()).unwrap_or(StatusCode::BAD_REQUEST),
+        }
+    })
+}

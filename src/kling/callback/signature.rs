@@ -1,0 +1,142 @@
+//! Standard Webhooks signatures: HMAC-SHA256 over id, time and body. Its promise: they are compared in constant time,
+//! and a secret never leaves through `Debug`, an error or an entry.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::kling::error::Error;
+
+/// Seconds that a signature may be older or newer than our clock.
+const TOLERANCE: i64 = 300;
+/// How many signatures of one callback are looked at.
+const SIGNATURES: usize = 16;
+
+/// A secret that callbacks are signed with, as the vendor's console shows it: `whsec_` and Base64.
+#[derive(Clone)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Reads a secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] for what is not `whsec_` and Base64 of 16 bytes or more.
+    pub fn new(secret: &str) -> Result<Secret, Error> {
+        let refused = |rule: &str| Error::Configuration { setting: "callback secret", rule: rule.to_owned() };
+        let encoded =
+            secret.trim().strip_prefix("whsec_").ok_or_else(|| refused("must begin with whsec_"))?;
+        let bytes = STANDARD.decode(encoded).map_err(|_| refused("must be Base64 after whsec_"))?;
+        match bytes.len() {
+            0..16 => Err(refused("must have at least 16 bytes")),
+            _ => Ok(Secret(bytes)),
+        }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secret").finish_non_exhaustive()
+    }
+}
+
+/// The headers that prove a callback.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Proof<'a> {
+    pub(super) id: &'a str,
+    pub(super) timestamp: &'a str,
+    pub(super) signatures: &'a str,
+}
+
+/// Why a proof does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    Stale,
+    Signature,
+}
+
+impl Proof<'_> {
+    /// Whether any of the secrets made any of the signatures, at about `now` (Unix seconds).
+    pub(super) fn check(&self, secrets: &[Secret], body: &[u8], now: i64) -> Result<(), Fault> {
+        let time: i64 = self.timestamp.parse().map_err(|_| Fault::Stale)?;
+        if now.abs_diff(time) > TOLERANCE.unsigned_abs() {
+            return Err(Fault::Stale);
+        }
+        let claimed: Vec<Vec<u8>> = self
+            .signatures
+            .split(' ')
+            .filter_map(|signature| STANDARD.decode(signature.strip_prefix("v1,")?).ok())
+            .take(SIGNATURES)
+            .collect();
+        let holds = secrets.iter().any(|secret| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(&secret.0).expect("HMAC takes a key of any length");
+            for part in [self.id.as_bytes(), b".", self.timestamp.as_bytes(), b".", body] {
+                mac.update(part);
+            }
+            claimed.iter().any(|signature| mac.clone().verify_slice(signature).is_ok())
+        });
+        if holds { Ok(()) } else { Err(Fault::Signature) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=";
+    const BODY: &str = concat!(
+        r#"{"id":"1234567890","status":"succeeded","message":"","create_time":1781080778802,"#,
+        r#""update_time":1781080794151}"#
+    );
+    const SIGNATURE: &str = "v1,UsKlJP00XoQyOn410NM9xv34sP+Gl0jnOO9Lcpr7NJ4=";
+    const NOW: i64 = 1_781_080_794;
+
+    fn proof(signatures: &str) -> Proof<'_> {
+        Proof { id: "9876543210", timestamp: "1781080794", signatures }
+    }
+
+    #[test]
+    fn the_vendors_vector_and_its_controls_hold() {
+        let secrets = [Secret::new(SECRET).expect("a secret")];
+        let undecoded = [Secret(SECRET.as_bytes()["whsec_".len()..].to_vec())];
+        let flipped = BODY.replace("1234567890", "1234567891");
+        let rotation = format!("v1,AAAA= v1,AAAA {SIGNATURE}");
+        for (secrets, signatures, body, now, holds) in [
+            (&secrets, SIGNATURE, BODY, NOW, Ok(())),
+            (&secrets, SIGNATURE, flipped.as_str(), NOW, Err(Fault::Signature)),
+            (&secrets, SIGNATURE, BODY, NOW + 301, Err(Fault::Stale)),
+            (&secrets, SIGNATURE, BODY, NOW - 301, Err(Fault::Stale)),
+            (&secrets, SIGNATURE, BODY, NOW + 299, Ok(())),
+            (&secrets, SIGNATURE, BODY, NOW - 300, Ok(())),
+            (&secrets, &rotation, BODY, NOW, Ok(())),
+            (&undecoded, SIGNATURE, BODY, NOW, Err(Fault::Signature)),
+            (&secrets, "", BODY, NOW, Err(Fault::Signature)),
+            (&secrets, &SIGNATURE.replace("v1,", "v2,"), BODY, NOW, Err(Fault::Signature)),
+            (&secrets, "v1,", BODY, NOW, Err(Fault::Signature)),
+        ] {
+            assert_eq!(proof(signatures).check(secrets, body.as_bytes(), now), holds, "{signatures} {now}");
+        }
+        let no_time = Proof { timestamp: "soon", ..proof(SIGNATURE) };
+        assert_eq!(no_time.check(&secrets, BODY.as_bytes(), NOW), Err(Fault::Stale));
+    }
+
+    #[test]
+    fn either_of_two_secrets_is_good_while_they_change() {
+        let secrets = [
+            Secret::new("whsec_YW5vdGhlcnNlY3JldGFub3RoZXJzZWNyZXQ=").expect("a secret"),
+            Secret::new(SECRET).expect("a secret"),
+        ];
+
+        assert_eq!(proof(SIGNATURE).check(&secrets, BODY.as_bytes(), NOW), Ok(()));
+    }
+
+    #[test]
+    fn a_secret_that_is_none_is_refused_and_debug_shows_none() {
+        for text in ["", "dGVzdHNlY3JldHRlc3RzZWNyZXQ=", "whsec_%%%", "whsec_YQ=="] {
+            assert!(Secret::new(text).is_err(), "{text}");
+        }
+        assert_eq!(format!("{:?}", Secret::new(SECRET)), "Ok(Secret { .. })");
+    }
+}

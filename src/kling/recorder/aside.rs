@@ -1,0 +1,133 @@
+//! Entries about files, callbacks and people.
+
+use super::{Asset, Recorder};
+use crate::{
+    NotRecorded, json,
+    kling::callback::{Callback, Notice},
+    try_audit,
+};
+
+impl Recorder {
+    /// A file that a task made was fetched whole.
+    pub(crate) fn asset_downloaded(
+        &self,
+        asset: Asset<'_>,
+        sha256: &str,
+        bytes: u64,
+        content_type: Option<&str>,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "asset_downloaded",
+            actor = %self.actor,
+            task_id = asset.task_id,
+            host = asset.host,
+            path = asset.path,
+            sha256 = sha256,
+            bytes = bytes,
+            content_type = json(&content_type)
+        )
+        .map(drop)
+    }
+
+    /// The vendor does not have a file any more, or not for this URL.
+    pub(crate) fn asset_expired(&self, asset: Asset<'_>, http: u16) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "asset_expired",
+            actor = %self.actor,
+            task_id = asset.task_id,
+            host = asset.host,
+            path = asset.path,
+            http = http
+        )
+        .map(drop)
+    }
+
+    /// A file that was fetched is about to be removed.
+    pub(crate) fn asset_deleted(
+        &self,
+        task_id: &str,
+        name: &str,
+        sha256: &str,
+        bytes: u64,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "asset_deleted",
+            actor = %self.actor,
+            task_id = task_id,
+            name = name,
+            sha256 = sha256,
+            bytes = bytes
+        )
+        .map(drop)
+    }
+
+    /// A callback was accepted.
+    pub(crate) fn callback_received(
+        &self,
+        notice: Notice<'_>,
+        callback: &Callback,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "callback_received",
+            actor = %self.actor,
+            result = if callback.is_new() { "ok" } else { "replayed" },
+            signed = callback.is_signed(),
+            webhook_id = json(&notice.webhook_id),
+            webhook_timestamp = json(&notice.timestamp),
+            bytes = notice.bytes,
+            task_id = callback.task_id(),
+            external_task_id = json(&callback.external_task_id()),
+            status = callback.status().as_str(),
+            credits = json(&callback.credits())
+        )
+        .map(drop)
+    }
+
+    /// A callback was refused.
+    pub(crate) fn callback_rejected(&self, notice: Notice<'_>, reason: &str) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "callback_rejected",
+            actor = %self.actor,
+            reason = reason,
+            webhook_id = json(&notice.webhook_id),
+            webhook_timestamp = json(&notice.timestamp),
+            bytes = notice.bytes
+        )
+        .map(drop)
+    }
+
+    /// Data of a person is processed.
+    pub(crate) fn processing_activity(
+        &self,
+        subject: &str,
+        purpose: &str,
+        legal_basis: &str,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "processing_activity",
+            actor = %self.actor,
+            subject = subject,
+            purpose = purpose,
+            legal_basis = legal_basis
+        )
+        .map(drop)
+    }
+
+    /// A person asks for data to be deleted.
+    pub(crate) fn deletion_request(&self, subject: &str, scope: &str) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "deletion_request",
+            actor = %self.actor,
+            subject = subject,
+            scope = scope
+        )
+        .map(drop)
+    }
+}

@@ -1,0 +1,208 @@
+//! Entries about a submission: its intent, what came between, and its outcome.
+
+use std::time::Duration;
+
+use super::{Recorder, Reply, Subject, milliseconds};
+use crate::{
+    NotRecorded, json,
+    kling::{prompt_key::PromptKey, status::TaskStatus, submission::Submission},
+    try_audit,
+};
+
+impl Recorder {
+    /// The vendor does not make what was asked for. `stage` is `submit` or `result`.
+    pub(crate) fn content_blocked(
+        &self,
+        subject: Subject<'_>,
+        stage: &'static str,
+        code: Option<i64>,
+        reason: &str,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "content_blocked",
+            actor = %self.actor,
+            action = subject.action,
+            task_id = json(&subject.task_id),
+            external_task_id = json(&subject.external_task_id),
+            stage = stage,
+            code = json(&code),
+            reason = reason
+        )
+        .map(drop)
+    }
+
+    /// A submission is about to be sent. Without this entry it must not be.
+    pub(crate) fn task_submitted(
+        &self,
+        subject: Subject<'_>,
+        path: &str,
+        submission: &Submission,
+        key: Option<&PromptKey>,
+    ) -> Result<(), NotRecorded> {
+        let (prompt, negative) = (submission.prompt(key), submission.negative_prompt(key));
+        let (prompt, negative) = (prompt.as_ref(), negative.as_ref());
+        let some = |filled: bool| filled.then_some(());
+        try_audit!(
+            log: &self.log,
+            "task_submitted",
+            actor = %self.actor,
+            action = subject.action,
+            path = path,
+            external_task_id = json(&subject.external_task_id),
+            model = json(&submission.model),
+            duration = json(&submission.duration),
+            mode = json(&submission.mode),
+            prompt_hash = json(&prompt.map(|prompt| &prompt.hash)),
+            prompt_hash_kind = json(&prompt.map(|prompt| &prompt.kind)),
+            prompt_length = json(&prompt.map(|prompt| prompt.length)),
+            negative_prompt_hash = negative.map(|prompt| prompt.hash.as_str()),
+            negative_prompt_length = negative.map(|prompt| prompt.length),
+            aspect_ratio = submission.aspect_ratio.as_deref(),
+            sound = submission.sound.as_deref(),
+            cfg_scale = submission.cfg_scale,
+            camera = submission.camera.as_deref(),
+            shot_type = submission.shot_type.as_deref(),
+            shots = submission.shots,
+            watermark = submission.watermark,
+            callback_host = submission.callback_host.as_deref(),
+            body_hash = submission.body_hash(key),
+            media = some(!submission.media.is_empty()).map(|()| json(&submission.media)),
+            parameters = some(!submission.parameters.is_empty()).map(|()| json(&submission.parameters)),
+            warnings = some(!submission.warnings.is_empty()).map(|()| json(&submission.warnings))
+        )
+        .map(drop)
+    }
+
+    /// The vendor was too busy; `delay` is until it is asked again, `None` where it is not.
+    pub(crate) fn throttled(
+        &self,
+        subject: Subject<'_>,
+        reply: Reply<'_>,
+        attempt: u32,
+        delay: Option<Duration>,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "throttled",
+            actor = %self.actor,
+            action = subject.action,
+            external_task_id = json(&subject.external_task_id),
+            http = json(&reply.http),
+            code = json(&reply.code),
+            request_id = json(&reply.request_id),
+            attempt = attempt,
+            delay_ms = json(&delay.map(milliseconds)),
+            gave_up = delay.is_none()
+        )
+        .map(drop)
+    }
+
+    /// A submission is sent once more, since the vendor has not known its id for so long.
+    pub(crate) fn task_resubmitted(
+        &self,
+        subject: Subject<'_>,
+        lookups: u32,
+        unknown_for: Duration,
+        reason: &str,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "task_resubmitted",
+            actor = %self.actor,
+            action = subject.action,
+            external_task_id = json(&subject.external_task_id),
+            lookups = lookups,
+            unknown_for_ms = milliseconds(unknown_for),
+            reason = reason
+        )
+        .map(drop)
+    }
+
+    /// The vendor made a task; `resolved_by` says how that is known, where it was not by the answer itself.
+    pub(crate) fn task_accepted(
+        &self,
+        subject: Subject<'_>,
+        status: &TaskStatus,
+        reply: Reply<'_>,
+        latency: Duration,
+        resolved_by: Option<&'static str>,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "task_accepted",
+            actor = %self.actor,
+            action = subject.action,
+            task_id = json(&subject.task_id),
+            external_task_id = json(&subject.external_task_id),
+            status = status.as_str(),
+            http = json(&reply.http),
+            request_id = json(&reply.request_id),
+            latency_ms = milliseconds(latency),
+            resolved_by = resolved_by
+        )
+        .map(drop)
+    }
+
+    /// The vendor certainly made no task.
+    pub(crate) fn task_refused(
+        &self,
+        subject: Subject<'_>,
+        reply: Reply<'_>,
+        reason: &str,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "task_refused",
+            actor = %self.actor,
+            action = subject.action,
+            external_task_id = json(&subject.external_task_id),
+            http = json(&reply.http),
+            code = json(&reply.code),
+            request_id = json(&reply.request_id),
+            reason = reason
+        )
+        .map(drop)
+    }
+
+    /// Nobody knows what became of the task. `stage` is `submit` or `wait`.
+    pub(crate) fn task_ambiguous(
+        &self,
+        subject: Subject<'_>,
+        stage: &'static str,
+        reason: &str,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "task_ambiguous",
+            actor = %self.actor,
+            action = subject.action,
+            task_id = json(&subject.task_id),
+            external_task_id = json(&subject.external_task_id),
+            stage = stage,
+            reason = reason
+        )
+        .map(drop)
+    }
+
+    /// A look-up found the task of a submission.
+    pub(crate) fn task_resolved(
+        &self,
+        subject: Subject<'_>,
+        status: &TaskStatus,
+        reply: Reply<'_>,
+    ) -> Result<(), NotRecorded> {
+        try_audit!(
+            log: &self.log,
+            "task_resolved",
+            actor = %self.actor,
+            action = subject.action,
+            task_id = json(&subject.task_id),
+            external_task_id = json(&subject.external_task_id),
+            status = status.as_str(),
+            http = json(&reply.http),
+            request_id = json(&reply.request_id)
+        )
+        .map(drop)
+    }
+}

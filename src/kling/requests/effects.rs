@@ -1,0 +1,138 @@
+//! The request for one of the vendor's ready-made effects.
+
+use serde::Serialize;
+
+use super::{fields, task};
+use crate::kling::{
+    duration::Duration,
+    media::{IMAGE_LIMIT, Media},
+    request::RequestError,
+    rules,
+    video::Videos,
+    vocabulary::{Mode, Model},
+};
+
+/// Effects that the vendor took away.
+const GONE: [&str; 10] = [
+    "celebration",
+    "c4d_cartoon",
+    "kiss",
+    "fight",
+    "hug",
+    "thumbs_up",
+    "tiger_hug",
+    "pet_lion",
+    "3d_cartoon_1",
+    "magic_match_tree",
+];
+
+fields! {
+    /// A ready-made effect on one picture, or on two. The vendor's list of scenes changes: any word is sent.
+    Effects {
+        must {
+            effect_scene: String,
+            input: EffectInput,
+        }
+        may {}
+        lists {}
+    }
+    watermarked
+}
+
+/// What the vendor nests.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(super) struct EffectInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<Media>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<Media>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_name: Option<Model>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<Mode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<Duration>,
+}
+
+impl Effects {
+    /// A scene with one picture.
+    pub fn new(scene: impl Into<String>, image: impl Into<Media>) -> Effects {
+        Effects::bare(scene.into(), EffectInput { image: Some(image.into()), ..EffectInput::default() })
+    }
+
+    /// A scene with two: the left one and the right one.
+    pub fn of_two(scene: impl Into<String>, left: impl Into<Media>, right: impl Into<Media>) -> Effects {
+        Effects::bare(
+            scene.into(),
+            EffectInput { images: vec![left.into(), right.into()], ..EffectInput::default() },
+        )
+    }
+
+    /// Sets `input.model_name`, of older scenes.
+    pub fn model_name(mut self, model: impl Into<Model>) -> Effects {
+        self.input.model_name = Some(model.into());
+        self
+    }
+
+    /// Sets `input.mode`, of older scenes.
+    pub fn mode(mut self, mode: impl Into<Mode>) -> Effects {
+        self.input.mode = Some(mode.into());
+        self
+    }
+
+    /// Sets `input.duration`, of older scenes.
+    pub fn duration(mut self, duration: Duration) -> Effects {
+        self.input.duration = Some(duration);
+        self
+    }
+
+    fn rules(&self) -> Result<(), RequestError> {
+        rules::words([
+            ("effect_scene", Some(self.effect_scene.as_str())),
+            ("input.model_name", self.input.model_name.as_ref().map(Model::as_str)),
+            ("input.mode", self.input.mode.as_ref().map(Mode::as_str)),
+        ])?;
+        self.input.image.as_ref().map_or(Ok(()), |image| image.check("input.image", IMAGE_LIMIT))?;
+        self.input.images.iter().try_for_each(|image| image.check("input.images", IMAGE_LIMIT))?;
+        self.input.duration.as_ref().map_or(Ok(()), |duration| duration.check(3..=15))
+    }
+}
+
+task! {
+    Effects, "effects", "/v1/videos/effects", Videos;
+
+    fn warnings(&self) -> Vec<String> {
+        match GONE.contains(&self.effect_scene.as_str()) {
+            true => vec![format!("the effect {} was taken away", self.effect_scene)],
+            false => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::kling::{Request, request::submission};
+
+    #[test]
+    fn one_picture_and_two_go_out_as_the_vendor_spells_them() {
+        let one = Effects::new("pet_lion", "https://example.com/1.jpg").duration(Duration::S5);
+        let two = Effects::of_two("hug_pro", "https://example.com/1.jpg", "https://example.com/2.jpg");
+        let wire = |request| -> Value {
+            serde_json::from_slice(&submission::<Effects>(request, "e").body).expect("JSON")
+        };
+
+        assert_eq!(one.warnings(), ["the effect pet_lion was taken away"]);
+        assert_eq!(
+            wire(one),
+            json!({"effect_scene": "pet_lion", "external_task_id": "e",
+                "input": {"image": "https://example.com/1.jpg", "duration": "5"}})
+        );
+        assert_eq!(
+            wire(two)["input"],
+            json!({"images": ["https://example.com/1.jpg", "https://example.com/2.jpg"]})
+        );
+    }
+}

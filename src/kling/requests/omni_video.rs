@@ -1,0 +1,232 @@
+//! The request for a video from texts, pictures, elements and a video at once.
+
+use serde::Serialize;
+
+use super::{
+    fields, in_shots,
+    part::{ElementId, ShotPlan, ids},
+    task,
+    text_to_video::check_prompts,
+};
+use crate::kling::{
+    duration::Duration,
+    media::{IMAGE_LIMIT, Media},
+    request::RequestError,
+    rules,
+    submission::Defaults,
+    video::Videos,
+    vocabulary::{AspectRatio, Mode, Model, OriginalSound, Sound},
+};
+
+fields! {
+    /// A video from a text that refers to pictures, elements and a video: `<<<image_1>>>`, `<<<element_1>>>`,
+    /// `<<<video_1>>>`.
+    ///
+    /// At most 7 pictures and elements together, 4 beside a video; at most one video, beside which `sound` must not be
+    /// `on`; a last frame only beside at most one other picture. `aspect_ratio` is needed where neither a first frame
+    /// nor a video to edit gives it. An edit is as long as its video and takes no `duration`. The default mode is `pro`.
+    OmniVideo {
+        must {
+            #[serde(skip_serializing_if = "String::is_empty")]
+            prompt: String,
+            #[serde(flatten)]
+            plan: ShotPlan,
+        }
+        may {
+            model_name: Model,
+            sound: Sound,
+            mode: Mode,
+            aspect_ratio: AspectRatio,
+            duration: Duration,
+        }
+        lists {
+            /// Pictures to refer to, or frames.
+            image_list: ReferenceImage,
+            /// Elements, by their ids.
+            element_list: ElementId,
+            /// The video to refer to or to edit.
+            video_list: ReferenceVideo,
+        }
+    }
+    watermarked
+}
+
+in_shots!(OmniVideo);
+
+/// A picture of an [`OmniVideo`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReferenceImage {
+    image_url: Media,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    frame: Option<&'static str>,
+}
+
+impl ReferenceImage {
+    /// A picture that the prompt refers to.
+    pub fn new(image: impl Into<Media>) -> ReferenceImage {
+        ReferenceImage { image_url: image.into(), frame: None }
+    }
+
+    /// The picture that the video begins with.
+    pub fn first_frame(image: impl Into<Media>) -> ReferenceImage {
+        ReferenceImage { image_url: image.into(), frame: Some("first_frame") }
+    }
+
+    /// The picture that the video ends with.
+    pub fn end_frame(image: impl Into<Media>) -> ReferenceImage {
+        ReferenceImage { image_url: image.into(), frame: Some("end_frame") }
+    }
+}
+
+/// The video of an [`OmniVideo`].
+#[derive(Clone, PartialEq, Serialize)]
+pub struct ReferenceVideo {
+    video_url: String,
+    refer_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_original_sound: Option<OriginalSound>,
+}
+
+impl ReferenceVideo {
+    /// A video that is looked at.
+    pub fn feature(url: impl Into<String>) -> ReferenceVideo {
+        ReferenceVideo { video_url: url.into(), refer_type: "feature", keep_original_sound: None }
+    }
+
+    /// A video that is edited.
+    pub fn base(url: impl Into<String>) -> ReferenceVideo {
+        ReferenceVideo { refer_type: "base", ..ReferenceVideo::feature(url) }
+    }
+
+    /// Sets `keep_original_sound`.
+    pub fn keep_original_sound(mut self, keep: impl Into<OriginalSound>) -> ReferenceVideo {
+        self.keep_original_sound = Some(keep.into());
+        self
+    }
+}
+
+impl std::fmt::Debug for ReferenceVideo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReferenceVideo").field("refer_type", &self.refer_type).finish_non_exhaustive()
+    }
+}
+
+impl OmniVideo {
+    /// A video of `prompt`.
+    pub fn new(prompt: impl Into<String>) -> OmniVideo {
+        OmniVideo::bare(prompt.into(), ShotPlan::default())
+    }
+
+    fn rules(&self) -> Result<(), RequestError> {
+        rules::words([
+            ("model_name", self.model_name.as_ref().map(Model::as_str)),
+            ("sound", self.sound.as_ref().map(Sound::as_str)),
+            ("mode", self.mode.as_ref().map(Mode::as_str)),
+            ("aspect_ratio", self.aspect_ratio.as_ref().map(AspectRatio::as_str)),
+        ])?;
+        check_prompts(&self.prompt, None, &self.plan)?;
+        rules::count("video_list", self.video_list.len(), 0..=1)?;
+        let video = self.video_list.first();
+        let edits = video.is_some_and(|video| video.refer_type == "base");
+        if let Some(video) = video {
+            rules::url("video_list.video_url", Some(&video.video_url))?;
+            rules::require(self.sound != Some(Sound::On), "sound", "must be off beside a video")?;
+        }
+        let most = if video.is_some() { 4 } else { 7 };
+        rules::count("image_list", self.image_list.len() + self.element_list.len(), 0..=most)?;
+        for image in &self.image_list {
+            image.image_url.check("image_list.image_url", IMAGE_LIMIT)?;
+        }
+        ids("element_list.element_id", self.element_list.iter().map(|element| element.element_id.as_str()))?;
+        let framed = |frame| self.image_list.iter().any(|image| image.frame == Some(frame));
+        let crowded = self.image_list.len() > 2 && framed("end_frame");
+        rules::require(!crowded, "image_list.type", "must not be end_frame among more than 2 pictures")?;
+        if edits {
+            rules::require(self.duration.is_none(), "duration", "must not be set where a video is edited")?;
+        } else if !framed("first_frame") {
+            let rule = "must be set where neither a first frame nor a video to edit gives it";
+            rules::require(self.aspect_ratio.is_some(), "aspect_ratio", rule)?;
+        }
+        let duration = self.duration.clone().unwrap_or(Duration::S5);
+        duration.check(3..=15)?;
+        self.plan.check(&duration)
+    }
+}
+
+task! {
+    OmniVideo, "omni_video", "/v1/videos/omni-video", Videos;
+
+    fn defaults(&self) -> Defaults {
+        let edits = self.video_list.iter().any(|video| video.refer_type == "base");
+        Defaults {
+            // The vendor's page names a model that this endpoint does not have.
+            model: None,
+            duration: (!edits).then(|| "5".to_owned()),
+            mode: Some("pro".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::kling::{Request, request::submission};
+
+    fn wire(request: OmniVideo) -> Value {
+        serde_json::from_slice(&submission(request, "id-1").body).expect("JSON")
+    }
+
+    #[test]
+    fn an_edit_and_frames_go_out_as_the_vendor_spells_them() {
+        let edit = OmniVideo::new("<<<video_1>>> with <<<image_1>>>")
+            .model_name(Model::VideoO1)
+            .image_list([ReferenceImage::new("https://a/i.png")])
+            .video_list([ReferenceVideo::base("https://a/v.mp4").keep_original_sound("yes")])
+            .mode(Mode::Pro);
+        let frames = OmniVideo::new("it dances").image_list([
+            ReferenceImage::first_frame("https://a/1.png"),
+            ReferenceImage::end_frame("https://a/2.png"),
+        ]);
+
+        assert_eq!((edit.check(), frames.check()), (Ok(()), Ok(())));
+        assert_eq!(
+            wire(edit),
+            json!({
+                "model_name": "kling-video-o1", "prompt": "<<<video_1>>> with <<<image_1>>>",
+                "image_list": [{"image_url": "https://a/i.png"}], "mode": "pro", "external_task_id": "id-1",
+                "video_list": [{"video_url": "https://a/v.mp4", "refer_type": "base", "keep_original_sound": "yes"}],
+            })
+        );
+        assert_eq!(
+            wire(frames)["image_list"],
+            json!([{"image_url": "https://a/1.png", "type": "first_frame"},
+                {"image_url": "https://a/2.png", "type": "end_frame"}])
+        );
+    }
+
+    #[test]
+    fn a_broken_rule_is_named_with_its_field() {
+        let wide = || OmniVideo::new("a fox").aspect_ratio(AspectRatio::Wide);
+        let image = || ReferenceImage::new("https://a/i.png");
+        for (request, field) in [
+            (OmniVideo::new("a fox"), "aspect_ratio"),
+            (wide().image_list(vec![image(); 8]), "image_list"),
+            (
+                wide().image_list(vec![image(); 5]).video_list([ReferenceVideo::feature("https://a/v")]),
+                "image_list",
+            ),
+            (wide().video_list(vec![ReferenceVideo::feature("https://a/v"); 2]), "video_list"),
+            (wide().video_list([ReferenceVideo::feature("a/v")]), "video_list.video_url"),
+            (wide().video_list([ReferenceVideo::feature("https://a/v")]).sound(Sound::On), "sound"),
+            (wide().video_list([ReferenceVideo::base("https://a/v")]).duration(Duration::S5), "duration"),
+            (
+                wide().image_list([image(), image(), ReferenceImage::end_frame("https://a/i")]),
+                "image_list.type",
+            ),
+        ] {
+            assert_eq!(request.check().map_err(|error| error.field()), Err(field));
+        }
+    }
+}

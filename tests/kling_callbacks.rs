@@ -1,0 +1,248 @@
+//! Callbacks: what passes, what does not, and what is in the trail of either.
+#![cfg(feature = "kling")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "../examples/stand_in/mod.rs"]
+mod stand_in;
+mod studio;
+
+use kling_audit::{
+    AuditLog,
+    kling::{
+        Error, TaskStatus, TextToVideo,
+        callback::{Callback, Receiver, ReceiverBuilder, Rejected, Secret},
+    },
+};
+use tempfile::TempDir;
+
+use stand_in::callbacks::sign;
+use studio::{Studio, entries, entry};
+
+const SECRET: &str = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=";
+const KEY: &[u8] = b"testsecrettestsecrettestsecret12";
+const OTHER_KEY: &[u8] = b"anothersecretanothersecret";
+const BODY: &str =
+    r#"{"task_id": "1", "task_status": "processing", "task_info": {"external_task_id": "order-7"}}"#;
+
+struct Post {
+    directory: TempDir,
+    log: AuditLog,
+    receiver: Receiver,
+}
+
+impl Post {
+    fn new(settings: impl FnOnce(ReceiverBuilder) -> ReceiverBuilder) -> Post {
+        let directory = TempDir::new().unwrap();
+        let log = AuditLog::open(directory.path()).unwrap();
+        let receiver = settings(Receiver::builder(log.clone())).build().unwrap();
+        Post { directory, log, receiver }
+    }
+
+    fn signed() -> Post {
+        Post::new(|builder| builder.secret(Secret::new(SECRET).unwrap()))
+    }
+
+    fn receive(&self, headers: &[(&'static str, String)], body: &str) -> Result<Callback, Rejected> {
+        self.receiver.receive(headers.iter().map(|(name, value)| (*name, value.as_str())), body.as_bytes())
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        let rejected = entries(self.directory.path()).into_iter();
+        let rejected = rejected.filter(|entry| entry["event_type"] == "callback_rejected");
+        rejected.map(|entry| entry["details"]["reason"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// The headers with one of them other than it was.
+fn with(mut headers: Vec<(&'static str, String)>, name: &str, value: &str) -> Vec<(&'static str, String)> {
+    headers.iter_mut().find(|(known, _)| *known == name).unwrap().1 = value.to_owned();
+    headers
+}
+
+#[test]
+fn a_signed_callback_passes_and_one_that_was_had_is_known_again() {
+    let post = Post::signed();
+    let headers = sign(&[KEY.to_vec()], "delivery-1", BODY);
+
+    let first = post.receive(&headers, BODY).unwrap();
+    let again = post.receive(&sign(&[KEY.to_vec()], "delivery-2", BODY), BODY).unwrap();
+    let ended = BODY.replace("processing", "succeed");
+    let changed = post.receive(&sign(&[KEY.to_vec()], "delivery-3", &ended), &ended).unwrap();
+
+    assert_eq!((first.task_id(), first.external_task_id()), ("1", Some("order-7")));
+    assert_eq!([first.is_new(), again.is_new(), changed.is_new()], [true, false, true]);
+    assert_eq!(changed.status(), &TaskStatus::Succeed);
+    assert!(first.is_signed());
+    let entries = entries(post.directory.path());
+    let results: Vec<_> = entries.iter().map(|entry| entry["details"]["result"].as_str().unwrap()).collect();
+    assert_eq!(results, ["ok", "replayed", "ok"]);
+    let details = &entries[0]["details"];
+    assert_eq!((&details["webhook_id"], &details["status"]), (&"delivery-1".into(), &"processing".into()));
+    assert_eq!((&details["task_id"], &entries[0]["actor"]), (&"1".into(), &"kling".into()));
+}
+
+#[test]
+fn each_reason_for_a_refusal_is_an_entry() {
+    let post = Post::signed();
+    let headers = || sign(&[KEY.to_vec()], "delivery-1", BODY);
+    let long = "x".repeat((1 << 20) + 1);
+    let nonsense = "[]";
+
+    for (headers, body, reason, http) in [
+        (vec![], BODY, "unsigned_by_policy", 401),
+        (headers()[..2].to_vec(), BODY, "missing_headers", 401),
+        (headers(), &BODY.replace("order-7", "order-8"), "bad_signature", 401),
+        (sign(&[OTHER_KEY.to_vec()], "delivery-1", BODY), BODY, "bad_signature", 401),
+        (with(headers(), "webhook-timestamp", "1781080794"), BODY, "stale", 401),
+        (headers(), &long, "too_long", 413),
+        (sign(&[KEY.to_vec()], "delivery-1", nonsense), nonsense, "malformed", 400),
+    ] {
+        let rejected = post.receive(&headers, body).unwrap_err();
+
+        assert_eq!((rejected.reason(), rejected.http_status()), (reason, http));
+        assert_eq!(post.reasons().last().map(String::as_str), Some(reason));
+    }
+    let known = Post::new(|builder| {
+        builder.secret(Secret::new(SECRET).unwrap()).known_tasks(|task_id| task_id == "2")
+    });
+    assert_eq!(known.receive(&headers(), BODY).unwrap_err().reason(), "unknown_task");
+    assert_eq!(known.reasons(), ["unknown_task"]);
+}
+
+#[test]
+fn a_signature_by_either_secret_passes_while_they_change() {
+    let post = Post::signed();
+
+    let both = sign(&[OTHER_KEY.to_vec(), KEY.to_vec()], "delivery-1", BODY);
+
+    assert!(post.receive(&both, BODY).unwrap().is_signed());
+}
+
+#[test]
+fn an_unsigned_callback_passes_only_where_that_was_said() {
+    let open = Post::new(ReceiverBuilder::accept_unsigned);
+    let both = Post::new(|builder| builder.secret(Secret::new(SECRET).unwrap()).accept_unsigned());
+    let forged = with(sign(&[KEY.to_vec()], "delivery-1", BODY), "webhook-signature", "v1,AAAA");
+
+    assert!(!open.receive(&[], BODY).unwrap().is_signed());
+    assert!(!both.receive(&[], BODY).unwrap().is_signed());
+    assert_eq!(both.receive(&forged, BODY).unwrap_err().reason(), "bad_signature");
+    let directory = TempDir::new().unwrap();
+    let built = Receiver::builder(AuditLog::open(directory.path()).unwrap()).build();
+    assert!(matches!(built, Err(Error::Configuration { setting: "callback secret", .. })));
+}
+
+#[test]
+fn what_a_sender_writes_reaches_an_entry_as_a_word_or_not_at_all() {
+    let post = Post::signed();
+    let headers = with(sign(&[KEY.to_vec()], "delivery-1", BODY), "webhook-id", "a prompt, and <script>");
+
+    post.receive(&headers, BODY).unwrap_err();
+
+    let entries = entries(post.directory.path());
+    assert!(entry(&entries, "callback_rejected")["details"]["webhook_id"].is_null());
+}
+
+#[test]
+fn without_an_entry_no_callback_passes_and_it_stays_new() {
+    let post = Post::signed();
+    let headers = sign(&[KEY.to_vec()], "delivery-1", BODY);
+    post.log.close().unwrap();
+
+    let rejected = post.receive(&headers, BODY).unwrap_err();
+
+    assert_eq!((rejected.reason(), rejected.http_status()), ("not_recorded", 500));
+}
+
+#[tokio::test]
+async fn a_signed_callback_is_as_good_as_a_query_and_an_unsigned_one_asks() {
+    let studio = Studio::new();
+    let task = studio.client.submit(TextToVideo::new("a fox")).await.unwrap();
+    let receiver = Receiver::builder(studio.log.clone())
+        .secret(Secret::new(SECRET).unwrap())
+        .accept_unsigned()
+        .build()
+        .unwrap();
+    let body = format!(
+        r#"{{"task_id": "{}", "task_status": "succeed", "final_unit_deduction": "1", "task_info": {{}},
+            "task_result": {{"videos": [{{"id": "v", "url": "https://a.example/v"}}]}}}}"#,
+        task.id()
+    );
+    let headers = sign(&[KEY.to_vec()], "delivery-1", &body);
+    let texts = || headers.iter().map(|(name, value)| (*name, value.as_str()));
+    let unsigned = receiver.receive([], body.as_bytes()).unwrap();
+    let signed = receiver.receive(texts(), body.as_bytes()).unwrap();
+
+    let asked = studio.client.observe(&task, &unsigned).await.unwrap();
+    let told = studio.client.observe(&task, &signed).await.unwrap();
+    let other = receiver.receive([], BODY.as_bytes()).unwrap();
+    let refused = studio.client.observe(&task, &other).await;
+
+    assert_eq!((asked.status, studio.server.queries()), (TaskStatus::Processing, 1));
+    assert_eq!(told.output.unwrap().first().id, "v");
+    assert!(matches!(refused, Err(Error::Request(_))));
+    let entries = studio.entries();
+    let sources: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry["event_type"] == "task_status_changed")
+        .map(|entry| entry["details"]["source"].as_str().unwrap())
+        .collect();
+    assert_eq!(sources, ["poll", "callback"]);
+    assert_eq!(entry(&entries, "task_completed")["details"]["video_count"], 1);
+}
+
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn the_vendors_callbacks_come_in_by_a_route_each_change_once() {
+    use std::{
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
+
+    use kling_audit::kling::callback::route;
+    use stand_in::{Pace, StandIn};
+
+    let server = StandIn::start_with(Pace::Time(Duration::from_secs(1)), 100);
+    server.sign_with([KEY.to_vec()]);
+    let studio = Studio::with(server, |builder| builder);
+    let receiver =
+        Receiver::builder(studio.log.clone()).secret(Secret::new(SECRET).unwrap()).build().unwrap();
+    let changes = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&changes);
+    let app = axum::Router::new().route(
+        "/kling",
+        route(receiver, move |callback: Callback| {
+            let seen = Arc::clone(&seen);
+            async move { seen.lock().unwrap().push(callback.status().as_str().to_owned()) }
+        }),
+    );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/kling", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+
+    let task = studio.client.submit(TextToVideo::new("a fox").callback_url(&url)).await.unwrap();
+    studio.client.wait(&task).await.unwrap();
+    let replayed = || {
+        let entries = studio.entries();
+        entries.iter().filter(|entry| entry["details"]["result"] == "replayed").count()
+    };
+    for _ in 0..2000 {
+        if replayed() >= 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(replayed(), 3, "{:?}", studio.entries());
+    let unsigned = reqwest::Client::new().post(&url).body(BODY).send().await.unwrap();
+    let long = reqwest::Client::new().post(&url).body(vec![b'x'; (1 << 20) + 2]).send().await.unwrap();
+
+    assert_eq!(*changes.lock().unwrap(), ["submitted", "processing", "succeed"]);
+    assert_eq!((unsigned.status().as_u16(), long.status().as_u16()), (401, 413));
+    let entries = studio.entries();
+    let reasons: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry["event_type"] == "callback_rejected")
+        .map(|entry| entry["details"]["reason"].as_str().unwrap())
+        .collect();
+    assert_eq!(reasons, ["unsigned_by_policy", "too_long"]);
+}

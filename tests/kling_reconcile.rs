@@ -1,0 +1,228 @@
+//! The trail against the vendor's books: many tasks through bad weather, then what does not fit.
+#![cfg(feature = "kling")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "../examples/stand_in/mod.rs"]
+mod stand_in;
+mod studio;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use kling_audit::kling::{
+    Credentials, DiscrepancyKind, Period, Reconciliation, Speech, TextToAudio, TextToVideo, reconcile,
+    standard,
+};
+
+use stand_in::{API_KEY, Fault, Pace, StandIn, Weather};
+use studio::Studio;
+
+async fn compare(studio: &Studio) -> Reconciliation {
+    reconcile(studio.directory.path(), &studio.client, Period::days(1)).await.unwrap()
+}
+
+fn kinds(found: &Reconciliation) -> Vec<(&'static str, &str)> {
+    found.findings.iter().map(|finding| (finding.kind.as_str(), finding.task_id.as_str())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_tasks_through_bad_weather_are_two_hundred_tasks() {
+    let studio = Studio::with(StandIn::start_with(Pace::Queries(2), 1000), |builder| {
+        builder.timeout(Duration::from_secs(20)).deadline(Duration::from_secs(60)).retries(20)
+    });
+    studio.server.weather(Weather {
+        lost_every: Some(10),
+        throttled_every: Some(5),
+        expired_every: Some(97),
+    });
+
+    let tasks: Vec<_> = (0..200)
+        .map(|number| {
+            let client = studio.client.clone();
+            tokio::spawn(async move {
+                let request = TextToVideo::new("a fox").external_task_id(format!("order-{number}"));
+                let task = client.submit(request).await?;
+                client.wait(&task).await.map(|done| done.task_id)
+            })
+        })
+        .collect();
+    let mut made = BTreeSet::new();
+    for task in tasks {
+        made.insert(task.await.unwrap().unwrap());
+    }
+    studio.server.weather(Weather::default());
+
+    assert_eq!((made.len(), studio.server.tasks()), (200, 200));
+    assert_eq!(made, studio.server.task_ids().into_iter().collect());
+    let entries = studio.entries();
+    let mut outcomes: BTreeMap<&str, u32> = BTreeMap::new();
+    for entry in &entries {
+        let event_type = entry["event_type"].as_str().unwrap();
+        if matches!(event_type, "task_accepted" | "task_refused" | "task_ambiguous") {
+            *outcomes.entry(entry["details"]["external_task_id"].as_str().unwrap()).or_default() += 1;
+        }
+    }
+    assert_eq!(outcomes.len(), 200);
+    assert!(outcomes.values().all(|outcomes| *outcomes == 1));
+    let count = |event_type: &str| entries.iter().filter(|entry| entry["event_type"] == event_type).count();
+    assert_eq!((count("task_submitted"), count("task_accepted"), count("task_completed")), (200, 200, 200));
+    assert!(count("throttled") > 0 && count("auth_event") > 1);
+    assert!(entries.iter().any(|entry| entry["details"]["resolved_by"] == "lookup"));
+
+    let clean = compare(&studio).await;
+    assert!(clean.is_clean(), "{clean}");
+    assert_eq!((clean.at_vendor, clean.booked, clean.matched, clean.in_trail), (200, 200, 200, 200));
+
+    let strange = studio.server.make_behind_the_back();
+    let found = compare(&studio).await;
+    assert_eq!(kinds(&found), [("unknown_task", strange.as_str())]);
+    assert!(!found.is_clean());
+    let shown = found.to_string();
+    assert!(shown.starts_with("UNEXPLAINED: trail intact") && shown.contains(&strange), "{shown}");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_named() {
+    let studio = Studio::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
+    let dearer = studio.run(TextToVideo::new("a fox")).await.unwrap().task_id;
+    studio.run(TextToAudio::new("rain", 5.0)).await.unwrap();
+    studio.call(Speech::new("hello", "voice", "en")).await.unwrap();
+    // The answer is lost, and so is what is looked up: the task is there all the same.
+    studio.server.fail_submissions([Fault::DropAccepted]);
+    studio.server.fail_queries(vec![Fault::Code(400, 1201, "Task not found"); 4]);
+    studio.client.submit(TextToVideo::new("a fox").external_task_id("lost")).await.unwrap_err();
+    studio.server.fail_submissions([Fault::Drop]);
+    studio.client.submit(TextToVideo::new("a fox").external_task_id("never came")).await.unwrap_err();
+    let lost = studio.server.task_ids().pop().unwrap();
+    studio.server.book_otherwise(&dearer, "9");
+
+    let found = compare(&studio).await;
+
+    let mut expected = [("different_credits", dearer.as_str()), ("outcome_missing", lost.as_str())];
+    expected.sort_by_key(|(_, id)| *id);
+    assert_eq!(kinds(&found), expected);
+    assert_eq!(found.ambiguous, 1);
+    let different =
+        found.findings.iter().find(|found| found.kind == DiscrepancyKind::DifferentCredits).unwrap();
+    assert_eq!(different.trail.as_deref(), Some("1 credits"));
+    let recorded = std::fs::read_dir(studio.directory.path()).unwrap();
+    let text: String = recorded
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    let line = text.lines().find(|line| line.contains("audit_reconciled")).unwrap();
+    let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&entry["actor"], &entry["details"]["findings"]), (&"alice".into(), &2.into()));
+    assert_eq!(entry["details"]["unexplained"].as_array().unwrap().len(), 2);
+    kling_audit::verify(studio.directory.path()).unwrap();
+
+    // Looked up, it is explained.
+    studio.client.look_up::<TextToVideo>("lost").await.unwrap().unwrap();
+    assert_eq!(kinds(&compare(&studio).await), [("different_credits", dearer.as_str())]);
+}
+
+#[tokio::test]
+async fn a_task_that_the_vendor_does_not_know_is_named() {
+    let studio = Studio::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
+    let task = studio.client.submit(TextToVideo::new("a fox")).await.unwrap();
+    studio.server.forget_task(task.id());
+    // The period begins some minutes before, so that clocks may differ.
+    let found = compare(&studio).await;
+
+    assert_eq!(kinds(&found), [("missing_at_vendor", task.id())]);
+    assert_eq!(found.findings[0].trail.as_deref(), Some("text_to_video accepted"));
+}
+
+#[tokio::test]
+async fn tasks_of_the_newer_design_are_compared_with_an_api_key() {
+    let studio = Studio::with_api_key();
+    studio.run(standard::TextToVideo::new("kling-3.0", "a fox")).await.unwrap();
+
+    let found = compare(&studio).await;
+    let other = studio.builder(Credentials::api_key(API_KEY)).build().unwrap();
+    let elsewhere = tempfile::TempDir::new().unwrap();
+    kling_audit::AuditLog::open(elsewhere.path()).unwrap().close().unwrap();
+    let missing = reconcile(elsewhere.path(), &other, Period::days(1)).await.unwrap();
+
+    assert!(found.is_clean() && found.matched == 1, "{found}");
+    assert_eq!(missing.findings[0].kind, DiscrepancyKind::UnknownTask);
+    assert!(missing.findings[0].vendor.as_deref().unwrap().contains("stand-in"), "{missing}");
+}
+
+#[cfg(feature = "cli")]
+#[tokio::test]
+async fn the_command_ends_with_1_when_anything_is_unexplained() {
+    use std::process::Command;
+
+    let studio = Studio::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
+    studio.run(TextToVideo::new("a fox")).await.unwrap();
+    studio.log.close().unwrap();
+    let run = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_kling-audit"))
+            .args(["reconcile", studio.directory.path().to_str().unwrap()])
+            .args(arguments)
+            .env("KLING_ACCESS_KEY", stand_in::ACCESS_KEY)
+            .env("KLING_SECRET_KEY", stand_in::SECRET_KEY)
+            .env("KLING_BASE_URL", studio.server.base_url())
+            .output()
+            .unwrap()
+    };
+
+    let clean = run(&["--days", "1"]);
+    let strange = studio.server.make_behind_the_back();
+    let unexplained = run(&["--days", "1", "--json"]);
+    let nothing = Command::new(env!("CARGO_BIN_EXE_kling-audit"))
+        .args(["reconcile", "/nowhere", "--days", "1"])
+        .env("KLING_API_KEY", API_KEY)
+        .output()
+        .unwrap();
+
+    let printed = String::from_utf8(clean.stdout).unwrap();
+    assert_eq!(clean.status.code(), Some(0), "{printed}");
+    assert!(printed.starts_with("RECONCILED"), "{printed}");
+    assert_eq!(unexplained.status.code(), Some(1));
+    let found: serde_json::Value = serde_json::from_slice(&unexplained.stdout).unwrap();
+    assert_eq!(found["findings"][0]["task_id"], strange.as_str());
+    assert_eq!(found["findings"][0]["kind"], "unknown_task");
+    assert_eq!(nothing.status.code(), Some(2));
+    kling_audit::verify(studio.directory.path()).unwrap();
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_command_names_a_prompt_as_the_trail_does() {
+    use std::{
+        io::Write as _,
+        process::{Command, Stdio},
+    };
+
+    use kling_audit::kling::{PromptKey, unkeyed_prompt_hash};
+
+    let run = |arguments: &[&str], key: Option<&str>, input: &[u8]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kling-audit"));
+        command.arg("prompt-hash").args(arguments).env_remove("KLING_AUDIT_PROMPT_KEY");
+        if let Some(key) = key {
+            command.env("KLING_AUDIT_PROMPT_KEY", key);
+        }
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let key = PromptKey::new("0123456789abcdef").unwrap();
+
+    assert_eq!(
+        run(&[], None, "été 🦊\n".as_bytes()),
+        (Some(0), format!("{} sha256-16 5\n", unkeyed_prompt_hash("été 🦊")))
+    );
+    assert_eq!(
+        run(&[], Some("0123456789abcdef"), b"a fox"),
+        (Some(0), format!("{} {} 5\n", key.hash("a fox"), key.kind()))
+    );
+    assert_eq!(run(&["--exact"], None, b"a\n").1, format!("{} sha256-16 2\n", unkeyed_prompt_hash("a\n")));
+    assert_eq!(run(&[], Some("short"), b"a"), (Some(2), String::new()));
+}

@@ -1,0 +1,248 @@
+//! What must hold when things go wrong around the client: a full disk, a network that is away, a process that starts
+//! again, and everything it writes read by somebody who should not know.
+#![cfg(all(unix, feature = "kling"))]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "../examples/stand_in/mod.rs"]
+mod stand_in;
+mod studio;
+
+use std::{
+    env,
+    path::Path,
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+use futures_util::TryStreamExt;
+use kling_audit::{
+    AuditLog,
+    kling::{
+        Client, Credentials, Error, GenerateImage, Media, Period, Speech, Task, TextToVideo,
+        callback::{Receiver, Secret},
+        reconcile,
+    },
+};
+use tempfile::TempDir;
+
+use stand_in::{ACCESS_KEY, Fault, Pace, SECRET_KEY, StandIn, callbacks::sign};
+use studio::{SECRETS, Studio, entries, outcome};
+
+/// Where a child of a test works; without it, its scenario is not for it.
+const DIRECTORY: &str = "KLING_AUDIT_TEST_DIRECTORY";
+const PROMPT: &str = "a clockwork heron wades through violet fog";
+
+/// Runs one test of this file by itself, in a shell that prepares it.
+fn alone(name: &str, prepare: &str, directory: &Path) -> Output {
+    Command::new("sh")
+        .args(["-c", &format!("{prepare} exec \"$0\" \"$@\""), env::current_exe().unwrap().to_str().unwrap()])
+        .args(["--exact", name, "--nocapture", "--include-ignored"])
+        .env(DIRECTORY, directory)
+        .output()
+        .unwrap()
+}
+
+fn told(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn with_the_disk_full_no_request_leaves() {
+    let directory = TempDir::new().unwrap();
+
+    // A process whose files have at most 16 KiB, and which a write beyond that does not end.
+    let output = alone("submit_until_the_disk_is_full", "trap '' XFSZ; ulimit -f 32;", directory.path());
+
+    assert!(output.status.success(), "{}", told(&output));
+    assert!(told(&output).contains("the disk is full"), "{}", told(&output));
+}
+
+#[tokio::test]
+#[ignore = "a part of with_the_disk_full_no_request_leaves"]
+async fn submit_until_the_disk_is_full() {
+    let Some(directory) = env::var_os(DIRECTORY) else { return };
+    let server = StandIn::start();
+    let log = AuditLog::open(&directory).unwrap();
+    let client = Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone())
+        .base_url(server.base_url())
+        .build()
+        .unwrap();
+
+    let mut refused = 0;
+    while refused < 20 {
+        let before = server.requests();
+        match client.submit(TextToVideo::new(PROMPT)).await {
+            Ok(_) => assert_eq!(refused, 0, "the disk is full once and for all"),
+            Err(Error::NotRecorded { .. }) => {
+                refused += 1;
+                assert_eq!(server.requests(), before, "nothing left");
+            }
+            // The last intent just fitted, and its outcome did not.
+            Err(Error::OutcomeNotRecorded { task_id, .. }) => assert!(refused == 0 && task_id.is_some()),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    let intents =
+        entries(Path::new(&directory)).iter().filter(|entry| entry["event_type"] == "task_submitted").count();
+    assert_eq!(server.submissions().len(), intents, "each request has its intent on disk");
+    assert!(intents > 3);
+    println!("the disk is full");
+}
+
+#[tokio::test]
+async fn waiting_outlasts_a_network_that_is_away() {
+    let long = env::var_os("KLING_AUDIT_LONG").is_some_and(|value| value == "1");
+    let away = if long { Duration::from_secs(30) } else { Duration::from_millis(600) };
+    let studio = Studio::with(StandIn::start_with(Pace::Queries(2), 10), |builder| {
+        builder.deadline(away * 4).timeout(Duration::from_secs(1))
+    });
+    let task = studio.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
+    studio.server.go_down_for(away);
+    let started = Instant::now();
+
+    let done = studio.client.wait(&task).await.unwrap();
+
+    assert!(started.elapsed() >= away);
+    assert_eq!(done.task_id, task.id());
+    let entries = studio.entries();
+    let lost = entries
+        .iter()
+        .filter(|entry| entry["event_type"] == "api_call" && entry["details"]["reason"].is_string());
+    assert!(lost.count() > 1);
+    assert!(!entries.iter().any(|entry| entry["event_type"] == "task_ambiguous"));
+}
+
+#[tokio::test]
+async fn waiting_goes_on_in_another_process_of_the_same_trail_with_another_token() {
+    let studio = Studio::with(StandIn::start_with(Pace::Queries(6), 10), |builder| {
+        builder.deadline(Duration::from_millis(50)).poll_interval(Duration::from_millis(20))
+    });
+    let task = studio.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
+    let first = studio.client.wait(&task).await;
+    studio.log.close().unwrap();
+    studio.server.expire_token();
+
+    // What a process knows after it was started again: the directory, the credentials and the id.
+    let log = AuditLog::open(studio.directory.path()).unwrap();
+    let client = Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone())
+        .base_url(studio.server.base_url())
+        .poll_interval(Duration::from_millis(2))
+        .build()
+        .unwrap();
+    let done = client.wait(&Task::<TextToVideo>::resume(task.id()).unwrap()).await.unwrap();
+    log.close().unwrap();
+
+    assert_eq!(outcome(&first), "deadline");
+    assert_eq!(done.task_id, task.id());
+    let types = studio.types();
+    assert_eq!(types.iter().filter(|event_type| *event_type == "task_completed").count(), 1);
+    let entries = studio.entries();
+    assert!(entries.iter().any(|entry| entry["details"]["reason"] == "after_1004"));
+    kling_audit::verify(studio.directory.path()).unwrap();
+}
+
+#[test]
+fn nothing_that_is_written_anywhere_holds_a_secret() {
+    let directory = TempDir::new().unwrap();
+
+    let output = alone("write_everywhere", "", directory.path());
+
+    assert!(output.status.success(), "{}", told(&output));
+    let mut written = vec![("standard streams".to_owned(), told(&output))];
+    for file in std::fs::read_dir(directory.path()).unwrap() {
+        let path = file.unwrap().path();
+        let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+        written.push((path.display().to_string(), text));
+    }
+    assert!(written[0].1.contains("task_submitted"), "the other layers were given the events too");
+    assert!(written.iter().any(|(_, text)| text.contains("callback_rejected")));
+    for (place, text) in &written {
+        for secret in SECRETS {
+            let at = text.find(secret);
+            let around = at.map(|at| text.get(at.saturating_sub(100)..(at + 100).min(text.len())));
+            assert!(at.is_none(), "{secret} in {place}: {around:?}");
+        }
+    }
+}
+
+/// Everything the client does, well and badly, with each error and each value printed, under a subscriber that shows
+/// everything.
+#[tokio::test]
+#[ignore = "a part of nothing_that_is_written_anywhere_holds_a_secret"]
+async fn write_everywhere() {
+    use tracing_subscriber::{fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+    let Some(directory) = env::var_os(DIRECTORY) else { return };
+    let log = AuditLog::open(&directory).unwrap();
+    tracing_subscriber::registry()
+        .with(log.layer())
+        .with(fmt::layer().with_ansi(false).with_writer(std::io::stderr))
+        .init();
+    let server = StandIn::start_with(Pace::Queries(1), 100);
+    let client = Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone())
+        .base_url(server.base_url())
+        .timeout(Duration::from_millis(500))
+        .poll_interval(Duration::from_millis(2))
+        .backoff(Duration::from_millis(2))
+        .retries(1)
+        .build()
+        .unwrap();
+    println!("{client:?} {:?}", Credentials::new(ACCESS_KEY, SECRET_KEY));
+    let request = || {
+        TextToVideo::new(PROMPT)
+            .callback_url("https://hooks.example/cb?key=0123456789")
+            .negative_prompt("a fox")
+    };
+    println!("{:?}", request());
+    for fault in [
+        Fault::Drop,
+        Fault::DropAccepted,
+        Fault::Half,
+        Fault::Html(502),
+        Fault::Quote(400, 1301),
+        Fault::Quote(400, 1201),
+        Fault::Code(401, 1000, "no"),
+        Fault::Code(401, 1004, "expired"),
+        Fault::Code(429, 1102, "Account balance not enough"),
+        Fault::Body(r#"{"code": 1201, "message": "Authorization: Bearer stand-in-secret-key-0123456789"}"#),
+    ] {
+        server.fail_submissions([fault]);
+        match client.submit(request()).await {
+            Ok(task) => println!("{task:?} {:?}", client.wait(&task).await),
+            Err(error) => println!("{error} {error:?}"),
+        }
+    }
+    server.fail_next_task("not allowed: A clockwork heron wades.");
+    let failed = client.submit(request()).await.unwrap();
+    println!("{:?}", client.wait(&failed).await);
+    let image =
+        client.submit(GenerateImage::new(PROMPT).image(Media::from("https://a.example/i?signature=1")));
+    println!("{:?}", client.wait(&image.await.unwrap()).await);
+    println!("{:?}", client.call(Speech::new("a spoken secret", "voice", "en")).await);
+    let listed: Vec<_> = client.list::<TextToVideo>(100).try_collect().await.unwrap();
+    println!("{listed:?}");
+    let task = client.submit(request()).await.unwrap();
+    let done = client.wait(&task).await.unwrap();
+    let folder = TempDir::new().unwrap();
+    let url = &done.output.first().url;
+    println!("{:?}", client.download(&done.task_id, url));
+    println!("{:?}", client.download(&done.task_id, url).to(folder.path().join("1")).await);
+    server.forget_files();
+    println!("{:?}", client.download(&done.task_id, url).to(folder.path().join("2")).await);
+    println!(
+        "{:?}",
+        client.change_base_url("http://user:stand-in-secret-key-0123456789@kling.example").map(drop)
+    );
+    println!("{:?}", client.change_credentials(Credentials::new(ACCESS_KEY, SECRET_KEY)).await);
+    let secret = Secret::new("whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=").unwrap();
+    println!("{secret:?} {:?}", Secret::new("whsec_testsecret"));
+    let receiver = Receiver::builder(log.clone()).secret(secret).build().unwrap();
+    let body = r#"{"task_id": "1", "task_status": "failed", "task_status_msg": "a refusal"}"#;
+    let headers = sign(&[b"testsecrettestsecrettestsecret12".to_vec()], "delivery-1", body);
+    let texts: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    println!("{receiver:?} {:?}", receiver.receive(texts.clone(), body.as_bytes()));
+    println!("{:?}", receiver.receive(texts, b"testsecret"));
+    println!("{:?}", reconcile(&directory, &client, Period::days(1)).await);
+    log.close().unwrap();
+}

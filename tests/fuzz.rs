@@ -164,7 +164,7 @@ fn mutated_trails_are_verified_without_a_panic_and_never_pass() {
     let trails = [trail(false), trail(true)];
     let scratch = scratch();
     let directory = scratch.path().join("audit");
-    let (count, mut verdicts) = (executions(600), BTreeMap::<String, u64>::new());
+    let (count, mut verdicts) = (executions(1_200), BTreeMap::<String, u64>::new());
     for execution in 0..count {
         let seed = random.0;
         let which = random.below(2);
@@ -203,7 +203,7 @@ fn recovery_loses_no_byte_and_a_refusal_changes_none() {
     let trails = [trail(false), trail(true)];
     let scratch = scratch();
     let directory = scratch.path().join("audit");
-    let (count, mut opened) = (executions(250), 0);
+    let (count, mut opened) = (executions(500), 0);
     let clock = || "2026-11-26T00:00:00Z".parse().expect("a time");
     for execution in 0..count {
         let seed = random.0;
@@ -214,9 +214,9 @@ fn recovery_loses_no_byte_and_a_refusal_changes_none() {
         match random.below(3) {
             0 => mutate(bytes, b"", &mut random),
             // What a crash leaves: an unfinished line, zeros.
-            1 => {
-                bytes.extend((0..random.below(300)).map(|at| if seed % 2 == 0 { 0 } else { at as u8 | 0x40 }))
-            }
+            1 => bytes.extend(
+                (0..random.below(300)).map(|at| if seed.is_multiple_of(2) { 0 } else { at as u8 | 0x40 }),
+            ),
             _ => {
                 // A cut, with a head that does not reach it: as a power cut leaves it, under another boot.
                 let at = random.below(bytes.len() + 1);
@@ -286,7 +286,7 @@ fn mutated_heads_are_read_without_a_panic_and_never_end_a_trail_early() {
     let other = trail(false);
     let scratch = scratch();
     let directory = scratch.path().join("audit");
-    let (count, mut verdicts) = (executions(120), BTreeMap::<String, u64>::new());
+    let (count, mut verdicts) = (executions(250), BTreeMap::<String, u64>::new());
     for execution in 0..count {
         let seed = random.0;
         let mut files = whole.clone();
@@ -341,7 +341,7 @@ fn arbitrary_directories_are_verified_opened_and_given_up_without_a_panic() {
     let pieces: Vec<(&String, &Vec<u8>)> = trails.iter().flatten().collect();
     let scratch = scratch();
     let directory = scratch.path().join("audit");
-    let (count, mut outcomes) = (executions(150), BTreeMap::<String, u64>::new());
+    let (count, mut outcomes) = (executions(300), BTreeMap::<String, u64>::new());
     for execution in 0..count {
         let seed = random.0;
         let mut files = Files::new();

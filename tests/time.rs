@@ -12,7 +12,6 @@ fn micros(text: &str) -> i64 {
     text.parse::<DateTime<Utc>>().expect("a time").timestamp_micros()
 }
 
-/// Ways to open a log.
 /// What a log is opened with.
 type Setting = fn(AuditLogBuilder) -> AuditLogBuilder;
 

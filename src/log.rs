@@ -135,7 +135,8 @@ impl AuditLog {
     ///
     /// On `Ok` the entry is as durable as the log's [`Durability`](crate::Durability) promises, or as the draft asked
     /// for. On `Err` it is nowhere in the trail, but for a [critical](Draft::critical) draft in a buffered log, which
-    /// stays in line. This may wait for the disk; many threads that wait share one write and one sync.
+    /// stays in line, and for one whose sync failed ([`Error::Poisoned`]), which may be there. This may wait for the
+    /// disk; many threads that wait share one write and one sync.
     ///
     /// # Errors
     ///

@@ -431,7 +431,10 @@ impl Committer {
         let wakers = std::mem::take(&mut state.wakers);
         let untold = std::mem::take(&mut state.untold);
         MutexGuard::unlocked(state, || {
-            wakers.into_iter().for_each(std::task::Waker::wake);
+            for waker in wakers {
+                // One that panics is its runtime's affair, and leaves the others to be woken.
+                drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
+            }
             untold.iter().for_each(|error| self.tell(error));
             settled.into_iter().for_each(Orphan::settle);
         });

@@ -8,6 +8,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{BufRead as _, BufReader, Write as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU64, Ordering},
@@ -293,20 +294,27 @@ fn acknowledged_entries_that_are_cut_off_after_a_crash_are_missed() {
     let trail = root.path().join("audit");
     let said = listen(&mut start(&trail, Mode::Synced), Some((false, Duration::from_millis(50))));
     let last = said.receipts.iter().map(|(seq, _)| *seq).max().expect("receipts");
-    let newest = files(&trail).pop().expect("a file");
-    let bytes = fs::read(&newest).expect("readable");
-    let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
     let is_before = |line: &&&[u8]| {
         let text = String::from_utf8_lossy(line);
         let seq = text.rsplit_once("\", \"seq\": ").and_then(|(_, rest)| rest.split_once(','));
         seq.is_some_and(|(seq, _)| seq.parse::<u64>().expect("a number") < last)
     };
-    let kept = lines.iter().take_while(is_before).map(|line| line.len() as u64).sum();
 
-    fs::OpenOptions::new().write(true).open(&newest).expect("opens").set_len(kept).expect("cut");
+    for file in files(&trail).iter().rev() {
+        let bytes = fs::read(file).expect("readable");
+        let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+        let kept = lines.iter().take_while(is_before).map(|line| line.len() as u64).sum();
+        if kept == 0 {
+            fs::remove_file(file).expect("removed");
+            continue;
+        }
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("set");
+        fs::OpenOptions::new().write(true).open(file).expect("opens").set_len(kept).expect("cut");
+        break;
+    }
 
     let verification = Verifier::new(&trail).run().expect("can be read");
-    assert_eq!(verification.verdict(), Verdict::Tampered);
+    assert_eq!(verification.verdict(), Verdict::Tampered, "after {last}: {verification}");
     assert!(verification.findings().iter().any(|finding| finding.kind == FindingKind::Truncated));
     assert!(matches!(AuditLog::open(&trail), Err(Error::Refused { .. })));
 }

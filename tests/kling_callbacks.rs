@@ -42,8 +42,9 @@ impl Post {
         Post::new(|builder| builder.secret(Secret::new(SECRET).unwrap()))
     }
 
-    fn receive(&self, headers: &[(&'static str, String)], body: &str) -> Result<Callback, Rejected> {
-        self.receiver.receive(headers.iter().map(|(name, value)| (*name, value.as_str())), body.as_bytes())
+    async fn receive(&self, headers: &[(&'static str, String)], body: &str) -> Result<Callback, Rejected> {
+        let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
+        self.receiver.receive(headers, body.as_bytes()).await
     }
 
     fn reasons(&self) -> Vec<String> {
@@ -59,15 +60,15 @@ fn with(mut headers: Vec<(&'static str, String)>, name: &str, value: &str) -> Ve
     headers
 }
 
-#[test]
-fn a_signed_callback_passes_and_one_that_was_had_is_known_again() {
+#[tokio::test]
+async fn a_signed_callback_passes_and_one_that_was_had_is_known_again() {
     let post = Post::signed();
     let headers = sign(&[KEY.to_vec()], "delivery-1", BODY);
 
-    let first = post.receive(&headers, BODY).unwrap();
-    let again = post.receive(&sign(&[KEY.to_vec()], "delivery-2", BODY), BODY).unwrap();
+    let first = post.receive(&headers, BODY).await.unwrap();
+    let again = post.receive(&sign(&[KEY.to_vec()], "delivery-2", BODY), BODY).await.unwrap();
     let ended = BODY.replace("processing", "succeed");
-    let changed = post.receive(&sign(&[KEY.to_vec()], "delivery-3", &ended), &ended).unwrap();
+    let changed = post.receive(&sign(&[KEY.to_vec()], "delivery-3", &ended), &ended).await.unwrap();
 
     assert_eq!((first.task_id(), first.external_task_id()), ("1", Some("order-7")));
     assert_eq!([first.is_new(), again.is_new(), changed.is_new()], [true, false, true]);
@@ -81,8 +82,8 @@ fn a_signed_callback_passes_and_one_that_was_had_is_known_again() {
     assert_eq!((&details["task_id"], &entries[0]["actor"]), (&"1".into(), &"kling".into()));
 }
 
-#[test]
-fn each_reason_for_a_refusal_is_an_entry() {
+#[tokio::test]
+async fn each_reason_for_a_refusal_is_an_entry() {
     let post = Post::signed();
     let headers = || sign(&[KEY.to_vec()], "delivery-1", BODY);
     let long = "x".repeat((1 << 20) + 1);
@@ -97,7 +98,7 @@ fn each_reason_for_a_refusal_is_an_entry() {
         (headers(), &long, "too_long", 413),
         (sign(&[KEY.to_vec()], "delivery-1", nonsense), nonsense, "malformed", 400),
     ] {
-        let rejected = post.receive(&headers, body).unwrap_err();
+        let rejected = post.receive(&headers, body).await.unwrap_err();
 
         assert_eq!((rejected.reason(), rejected.http_status()), (reason, http));
         assert_eq!(post.reasons().last().map(String::as_str), Some(reason));
@@ -105,51 +106,51 @@ fn each_reason_for_a_refusal_is_an_entry() {
     let known = Post::new(|builder| {
         builder.secret(Secret::new(SECRET).unwrap()).known_tasks(|task_id| task_id == "2")
     });
-    assert_eq!(known.receive(&headers(), BODY).unwrap_err().reason(), "unknown_task");
+    assert_eq!(known.receive(&headers(), BODY).await.unwrap_err().reason(), "unknown_task");
     assert_eq!(known.reasons(), ["unknown_task"]);
 }
 
-#[test]
-fn a_signature_by_either_secret_passes_while_they_change() {
+#[tokio::test]
+async fn a_signature_by_either_secret_passes_while_they_change() {
     let post = Post::signed();
 
     let both = sign(&[OTHER_KEY.to_vec(), KEY.to_vec()], "delivery-1", BODY);
 
-    assert!(post.receive(&both, BODY).unwrap().is_signed());
+    assert!(post.receive(&both, BODY).await.unwrap().is_signed());
 }
 
-#[test]
-fn an_unsigned_callback_passes_only_where_that_was_said() {
+#[tokio::test]
+async fn an_unsigned_callback_passes_only_where_that_was_said() {
     let open = Post::new(ReceiverBuilder::accept_unsigned);
     let both = Post::new(|builder| builder.secret(Secret::new(SECRET).unwrap()).accept_unsigned());
     let forged = with(sign(&[KEY.to_vec()], "delivery-1", BODY), "webhook-signature", "v1,AAAA");
 
-    assert!(!open.receive(&[], BODY).unwrap().is_signed());
-    assert!(!both.receive(&[], BODY).unwrap().is_signed());
-    assert_eq!(both.receive(&forged, BODY).unwrap_err().reason(), "bad_signature");
+    assert!(!open.receive(&[], BODY).await.unwrap().is_signed());
+    assert!(!both.receive(&[], BODY).await.unwrap().is_signed());
+    assert_eq!(both.receive(&forged, BODY).await.unwrap_err().reason(), "bad_signature");
     let directory = TempDir::new().unwrap();
     let built = Receiver::builder(AuditLog::open(directory.path()).unwrap()).build();
     assert!(matches!(built, Err(Error::Configuration { setting: "callback secret", .. })));
 }
 
-#[test]
-fn what_a_sender_writes_reaches_an_entry_as_a_word_or_not_at_all() {
+#[tokio::test]
+async fn what_a_sender_writes_reaches_an_entry_as_a_word_or_not_at_all() {
     let post = Post::signed();
     let headers = with(sign(&[KEY.to_vec()], "delivery-1", BODY), "webhook-id", "a prompt, and <script>");
 
-    post.receive(&headers, BODY).unwrap_err();
+    post.receive(&headers, BODY).await.unwrap_err();
 
     let entries = entries(post.directory.path());
     assert!(entry(&entries, "callback_rejected")["details"]["webhook_id"].is_null());
 }
 
-#[test]
-fn without_an_entry_no_callback_passes_and_it_stays_new() {
+#[tokio::test]
+async fn without_an_entry_no_callback_passes_and_it_stays_new() {
     let post = Post::signed();
     let headers = sign(&[KEY.to_vec()], "delivery-1", BODY);
     post.log.close().unwrap();
 
-    let rejected = post.receive(&headers, BODY).unwrap_err();
+    let rejected = post.receive(&headers, BODY).await.unwrap_err();
 
     assert_eq!((rejected.reason(), rejected.http_status()), ("not_recorded", 500));
 }
@@ -170,12 +171,12 @@ async fn a_signed_callback_is_as_good_as_a_query_and_an_unsigned_one_asks() {
     );
     let headers = sign(&[KEY.to_vec()], "delivery-1", &body);
     let texts = || headers.iter().map(|(name, value)| (*name, value.as_str()));
-    let unsigned = receiver.receive([], body.as_bytes()).unwrap();
-    let signed = receiver.receive(texts(), body.as_bytes()).unwrap();
+    let unsigned = receiver.receive([], body.as_bytes()).await.unwrap();
+    let signed = receiver.receive(texts(), body.as_bytes()).await.unwrap();
 
     let asked = studio.client.observe(&task, &unsigned).await.unwrap();
     let told = studio.client.observe(&task, &signed).await.unwrap();
-    let other = receiver.receive([], BODY.as_bytes()).unwrap();
+    let other = receiver.receive([], BODY.as_bytes()).await.unwrap();
     let refused = studio.client.observe(&task, &other).await;
 
     assert_eq!((asked.status, studio.server.queries()), (TaskStatus::Processing, 1));

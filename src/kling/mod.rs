@@ -2,8 +2,8 @@
 //! an entry.
 //!
 //! The log is required, and the client fails closed: a submission whose intent can't be recorded is not sent. The intent
-//! is as durable as the log's [`Durability`](crate::Durability) promises, so of a `Buffered` log it may still be in memory
-//! when the request leaves.
+//! is as durable as the log's [`Durability`](crate::Durability) promises, and at least handed to the system when the
+//! request leaves, also where the log is `Buffered`. No thread of the runtime waits for the disk meanwhile.
 //! A request is not sent twice where the vendor may have accepted the first one, unless the caller
 //! [says when it may be](Builder::resend_unknown_after).
 //!
@@ -50,7 +50,8 @@
 //! recorded. `credits` and the amounts in `billing` are the vendor's own text.
 //!
 //! Each entry names its actor. Where the log's layer is installed, the spans `kling.submit`, `kling.query` and `kling.wait`
-//! have entries of their own around these.
+//! have entries of their own around these. They have their places in the trail like all others, but nobody waits until
+//! they are durable: that of the opening is when the first entry inside is, that of the closing soon after.
 //!
 //! # Examples
 //!
@@ -104,6 +105,8 @@ mod screen;
 #[cfg(test)]
 mod shapes;
 mod slots;
+#[cfg(test)]
+mod stalls;
 pub mod standard;
 mod status;
 mod submission;

@@ -9,14 +9,17 @@
 //! ```
 //! use kling_audit::{AuditLog, kling::callback::{Receiver, Secret}};
 //!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
 //! # let directory = tempfile::tempdir()?;
 //! let log = AuditLog::open(directory.path().join("audit"))?;
 //! let receiver = Receiver::builder(log)
 //!     .secret(Secret::new("whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=")?)
 //!     .build()?;
 //!
-//! let rejected = receiver.receive([("content-type", "application/json")], b"{}").unwrap_err();
+//! let rejected = receiver.receive([("content-type", "application/json")], b"{}").await.unwrap_err();
 //! assert_eq!(rejected.reason(), "unsigned_by_policy");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -46,6 +46,27 @@ struct Seen {
     order: VecDeque<(String, String)>,
 }
 
+impl Seen {
+    /// Takes note of a change; `false` if it was had before.
+    fn note(&mut self, change: &(String, String)) -> bool {
+        if !self.changes.insert(change.clone()) {
+            return false;
+        }
+        self.order.push_back(change.clone());
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.changes.remove(&oldest);
+        }
+        true
+    }
+
+    fn forget(&mut self, change: &(String, String)) {
+        self.changes.remove(change);
+        self.order.retain(|known| known != change);
+    }
+}
+
 /// Settings of a [`Receiver`].
 ///
 /// | setting | default |
@@ -158,15 +179,15 @@ impl Receiver {
     ///
     /// [`Rejected`] says why not; answer with its [`http_status`](Rejected::http_status). A callback that was had before
     /// is no error: [`Callback::is_new`] says so.
-    pub fn receive<'a>(
+    pub async fn receive<'a>(
         &self,
         headers: impl IntoIterator<Item = (&'a str, &'a str)>,
         body: &[u8],
     ) -> Result<Callback, Rejected> {
-        self.receive_at(headers, body, client::now())
+        self.receive_at(headers, body, client::now()).await
     }
 
-    fn receive_at<'a>(
+    async fn receive_at<'a>(
         &self,
         headers: impl IntoIterator<Item = (&'a str, &'a str)>,
         body: &[u8],
@@ -185,56 +206,54 @@ impl Receiver {
         let word = |value: Option<&'a str>| value.filter(|value| is_word(value));
         let notice = Notice { webhook_id: word(id), timestamp: word(timestamp), bytes: body.len() };
         if body.len() > LIMIT {
-            return Err(self.refuse("too_long", notice));
+            return Err(self.refuse("too_long", notice).await);
         }
         let is_signed = match (id, timestamp, signatures) {
             (None, None, None) if self.inner.unsigned => false,
-            (None, None, None) => return Err(self.refuse("unsigned_by_policy", notice)),
+            (None, None, None) => return Err(self.refuse("unsigned_by_policy", notice).await),
             // Without a secret a signature proves nothing and disproves nothing.
             _ if self.inner.secrets.is_empty() => false,
             (Some(id), Some(timestamp), Some(signatures)) => {
                 let proof = Proof { id, timestamp, signatures };
                 match proof.check(&self.inner.secrets, body, now) {
                     Ok(()) => true,
-                    Err(Fault::Stale) => return Err(self.refuse("stale", notice)),
-                    Err(Fault::Signature) => return Err(self.refuse("bad_signature", notice)),
+                    Err(Fault::Stale) => return Err(self.refuse("stale", notice).await),
+                    Err(Fault::Signature) => return Err(self.refuse("bad_signature", notice).await),
                 }
             }
-            _ => return Err(self.refuse("missing_headers", notice)),
+            _ => return Err(self.refuse("missing_headers", notice).await),
         };
         let Some(callback) = Callback::read(body, is_signed) else {
-            return Err(self.refuse("malformed", notice));
+            return Err(self.refuse("malformed", notice).await);
         };
         if self.inner.known.as_ref().is_some_and(|known| !known(callback.task_id())) {
-            return Err(self.refuse("unknown_task", notice));
+            return Err(self.refuse("unknown_task", notice).await);
         }
-        self.accept(callback, notice)
+        self.accept(callback, notice).await
     }
 
-    /// Under the lock, so that of two that come at once only one is new.
-    fn accept(&self, callback: Callback, notice: Notice<'_>) -> Result<Callback, Rejected> {
-        let mut seen = self.inner.seen.lock();
+    /// Of two that come at once only one is new. What was not recorded stays new.
+    async fn accept(&self, callback: Callback, notice: Notice<'_>) -> Result<Callback, Rejected> {
         let change = (callback.task_id().to_owned(), callback.status().as_str().to_owned());
-        let callback = if seen.changes.contains(&change) { callback.again() } else { callback };
-        self.inner
-            .recorder
-            .callback_received(notice, &callback)
-            .map_err(|error| Rejected { reason: "not_recorded", source: Some(Box::new(error)) })?;
-        if seen.changes.insert(change.clone()) {
-            seen.order.push_back(change);
-        }
-        if seen.order.len() > REMEMBERED
-            && let Some(oldest) = seen.order.pop_front()
-        {
-            seen.changes.remove(&oldest);
+        let (callback, recording) = {
+            let mut seen = self.inner.seen.lock();
+            let callback = if seen.note(&change) { callback } else { callback.again() };
+            let recording = self.inner.recorder.callback_received(notice, &callback);
+            (callback, recording)
+        };
+        if let Err(error) = recording.await {
+            if callback.is_new() {
+                self.inner.seen.lock().forget(&change);
+            }
+            return Err(Rejected { reason: "not_recorded", source: Some(Box::new(error)) });
         }
         Ok(callback)
     }
 
     /// Records a refusal. That it could not be recorded does not let the callback pass.
-    pub(super) fn refuse(&self, reason: &'static str, notice: Notice<'_>) -> Rejected {
-        match self.inner.recorder.callback_rejected(notice, reason) {
-            Ok(()) => Rejected { reason, source: None },
+    pub(super) async fn refuse(&self, reason: &'static str, notice: Notice<'_>) -> Rejected {
+        match self.inner.recorder.callback_rejected(notice, reason).await {
+            Ok(_) => Rejected { reason, source: None },
             Err(error) => Rejected { reason, source: Some(Box::new(error)) },
         }
     }

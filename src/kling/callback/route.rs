@@ -39,13 +39,13 @@ where
     post(async move |headers: HeaderMap, body: Body| {
         // A body that did not come whole, or did not end.
         let Ok(body) = to_bytes(body, LIMIT + 1).await else {
-            let rejected = receiver.refuse("too_long", Notice::default());
+            let rejected = receiver.refuse("too_long", Notice::default()).await;
             return StatusCode::from_u16(rejected.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
         };
         let texts = headers
             .iter()
             .filter_map(|(name, value)| value.to_str().ok().map(|value| (name.as_str(), value)));
-        match receiver.receive(texts, &body) {
+        match receiver.receive(texts, &body).await {
             Ok(callback) => {
                 if callback.is_new() {
                     handle(callback).await;

@@ -235,7 +235,7 @@ async fn write_everywhere() {
     println!("{:?}", client.change_credentials(Credentials::new(ACCESS_KEY, SECRET_KEY)).await);
     let secret = Secret::new("whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=").unwrap();
     println!("{secret:?} {:?}", Secret::new("whsec_testsecret"));
-    let receiver = Receiver::builder(log.clone()).secret(secret).build().unwrap();
+    let receiver = Receiver::builder(log.clone()).secret(secret).build().await.unwrap();
     let body = r#"{"task_id": "1", "task_status": "failed", "task_status_msg": "a refusal"}"#;
     let headers = sign(&[b"testsecrettestsecrettestsecret12".to_vec()], "delivery-1", body);
     let texts: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();

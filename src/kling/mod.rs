@@ -9,7 +9,7 @@
 //!
 //! | event | when | members |
 //! |---|---|---|
-//! | `auth_event` | a token was minted, or refused by the vendor (1000 to 1004), or the client was given other credentials | `event` (`token_minted`, `token_rejected`, `credential_changed`), `success`, `access_key_prefix`, `reason`; minted: `expires` (Unix seconds); rejected: `endpoint`, `http`, `code`, `request_id`, of 1003 `skew_seconds`; changed: `from_access_key_prefix`, `credential_kind` |
+//! | `auth_event` | a token was minted, or refused by the vendor (1000 to 1004), or the client was given other credentials, or the receiver of callbacks other secrets | `event` (`token_minted`, `token_rejected`, `credential_changed`), `success`, `access_key_prefix`, `reason`; minted: `expires` (Unix seconds); rejected: `endpoint`, `http`, `code`, `request_id`, of 1003 `skew_seconds`; changed: `from_access_key_prefix`, `credential_kind` (`access_key`, `api_key`, `webhook_secret`; secrets are named `whsec:` and 8 hexadecimal digits of their SHA-256) |
 //! | `access_denied` | the account may not do that (1103), or not from here (1304) | `action`, `endpoint`, `external_task_id`, `http`, `code`, `request_id`, `reason` |
 //! | `account_blocked` | the account can't do anything for now (1100 to 1102) | `action`, `http`, `code`, `request_id`, `reason` |
 //! | `content_blocked` | the vendor does not make that: at once (1300, 1301), or late, by the reason of a failure | `action`, `task_id`, `external_task_id`, `stage` (`submit`, `result`), `code`, `reason` |

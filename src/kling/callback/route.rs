@@ -20,14 +20,17 @@ use super::{
 /// use axum::Router;
 /// use kling_audit::{AuditLog, kling::callback::{Receiver, Secret, route}};
 ///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
 /// # let directory = tempfile::tempdir()?;
 /// let log = AuditLog::open(directory.path().join("audit"))?;
 /// let secret = Secret::new("whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=")?;
-/// let receiver = Receiver::builder(log).secret(secret).build()?;
+/// let receiver = Receiver::builder(log).secret(secret).build().await?;
 ///
 /// let app: Router = Router::new().route("/kling", route(receiver, async |callback| {
 ///     println!("{} {}", callback.task_id(), callback.status());
 /// }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn route<S, F, A>(receiver: Receiver, handle: F) -> MethodRouter<S>

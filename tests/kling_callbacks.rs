@@ -257,6 +257,56 @@ async fn a_signed_callback_is_as_good_as_a_query_and_an_unsigned_one_asks() {
     assert_eq!(entry(&entries, "task_completed")["details"]["video_count"], 1);
 }
 
+/// A change that is told late is a change that is recorded, and no reason to think that the task goes on.
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn callbacks_that_come_out_of_order_do_not_open_a_task_again() {
+    use std::{sync::Arc, time::Duration};
+
+    use kling_audit::kling::callback::route;
+    use parking_lot::Mutex;
+    use stand_in::{Pace, StandIn};
+
+    let server = StandIn::start_with(Pace::Time(Duration::from_millis(600)), 100);
+    server.sign_with([OTHER_KEY.to_vec(), KEY.to_vec()]);
+    server.tell_out_of_order();
+    let studio = Studio::with(server, |builder| builder);
+    let receiver = Receiver::builder(studio.log.clone()).secret(Secret::new(SECRET).unwrap()).build();
+    let receiver = receiver.await.unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&told);
+    let app = axum::Router::new().route(
+        "/kling",
+        route(receiver, move |callback: Callback| {
+            seen.lock().push(callback);
+            std::future::ready(())
+        }),
+    );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/kling", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+
+    let task = studio.client.submit(TextToVideo::new("a fox").callback_url(&url)).await.unwrap();
+    for _ in 0..2000 {
+        if told.lock().len() == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let told = told.lock().clone();
+    for callback in &told {
+        studio.client.observe(&task, callback).await.unwrap();
+    }
+
+    let order: Vec<_> = told.iter().map(|callback| callback.status().as_str().to_owned()).collect();
+    assert_eq!(order, ["submitted", "succeed", "processing"]);
+    let entries = studio.entries();
+    assert_eq!(entry(&entries, "task_completed")["details"]["task_id"], task.id());
+    let changes = entries.iter().filter(|entry| entry["event_type"] == "task_status_changed");
+    let changes: Vec<_> = changes.map(|entry| entry["details"]["to"].as_str().unwrap()).collect();
+    assert_eq!(changes, ["succeed"]);
+}
+
 #[cfg(feature = "axum")]
 #[tokio::test]
 async fn the_vendors_callbacks_come_in_by_a_route_each_change_once() {

@@ -460,6 +460,56 @@ async fn a_download_is_hashed_and_recorded_before_it_has_its_name() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_gone_is_an_entry_however_the_server_says_so() {
+    let studio = Studio::new();
+    let done = studio.run(TextToVideo::new("a fox")).await.unwrap();
+    let url = &done.output.first().url;
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("fox.mp4");
+    let fetch = async || studio.client.download(&done.task_id, url).to(&path).await;
+
+    studio.server.replace_files();
+    let page = fetch().await.unwrap_err();
+    studio.server.keep_files();
+    studio.server.set_clock_ahead(31 * 86_400);
+    let old = fetch().await.unwrap_err();
+    studio.server.set_clock_ahead(0);
+    fetch().await.unwrap();
+
+    assert!(page.to_string().ends_with("a page in the place of the file"), "{page}");
+    assert!(old.to_string().ends_with("http 403"), "{old}");
+    let mut entries = studio.entries();
+    entries.retain(|entry| entry["event_type"] == "asset_expired");
+    let said: Vec<_> =
+        entries.iter().map(|entry| (&entry["details"]["http"], &entry["details"]["content_type"])).collect();
+    assert_eq!(said, [(&200.into(), &"text/html; charset=utf-8".into()), (&403.into(), &Value::Null)]);
+}
+
+#[tokio::test]
+async fn the_packs_can_be_asked_for_once_a_second_and_waiting_helps() {
+    let mut studio = Studio::new();
+    let period = Period::days(1);
+    let (access_key, secret_key) = (stand_in::ACCESS_KEY, stand_in::SECRET_KEY);
+
+    studio.client.costs(period).await.unwrap();
+    let hasty = studio.client.costs(period).await;
+    studio.client = studio
+        .builder(Credentials::new(access_key, secret_key))
+        .backoff(std::time::Duration::from_millis(1100))
+        .build()
+        .unwrap();
+    let patient = studio.client.costs(period).await;
+
+    assert!(matches!(hasty, Err(Error::Refused { code: Some(1302), .. })), "{hasty:?}");
+    assert_eq!(patient.unwrap().len(), 1);
+    let mut entries = studio.entries();
+    entries.retain(|entry| entry["event_type"] == "throttled");
+    let gave_up: Vec<_> = entries.iter().map(|entry| entry["details"]["gave_up"] == true).collect();
+    assert_eq!(gave_up[..3], [false, false, true]);
+    assert!(!gave_up.last().unwrap() && entries[0]["details"]["action"] == "account_costs");
+}
+
+#[tokio::test]
 async fn a_download_that_fails_leaves_nothing() {
     let studio = Studio::new();
     let done = studio.run(TextToVideo::new("a fox")).await.unwrap();

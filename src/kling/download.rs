@@ -163,12 +163,18 @@ impl<'a> Download<'a> {
         let sent = self.client.exchange().downloads().get(self.url).send().await;
         let mut response = sent.map_err(|error| failed(fault(error).cause))?;
         let http = response.status().as_u16();
-        if matches!(http, 403 | 404 | 410) {
+        let content_type = response.headers().get(reqwest::header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        let is_page = http == 200 && content_type.as_deref().is_some_and(is_page);
+        if is_page || matches!(http, 403 | 404 | 410) {
             self.client
                 .recorder()
-                .asset_expired(asset, http)
+                .asset_expired(asset, http, content_type.as_deref())
                 .await
                 .map_err(not_recorded("download", "asset_expired"))?;
+        }
+        if is_page {
+            return Err(failed("a page in the place of the file".to_owned()));
         }
         if http != 200 {
             return Err(failed(format!("http {http}")));
@@ -178,8 +184,6 @@ impl<'a> Download<'a> {
         if whole.is_some_and(|whole| whole > self.limit) {
             return Err(too_long());
         }
-        let content_type = response.headers().get(reqwest::header::CONTENT_TYPE);
-        let content_type = content_type.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
         let mut sha256 = Sha256::new();
         let mut bytes = 0;
         loop {
@@ -220,6 +224,15 @@ impl std::fmt::Debug for Download<'_> {
             .field("limit", &self.limit)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether what came is a text that tells of a file, and not one that a task made.
+fn is_page(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    matches!(
+        kind.as_str(),
+        "text/html" | "text/xml" | "application/xml" | "application/xhtml+xml" | "application/json"
+    )
 }
 
 /// The path of a URL, without its query.

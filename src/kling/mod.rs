@@ -15,7 +15,7 @@
 //! | `content_blocked` | the vendor does not make that: at once (1300, 1301), or late, by the reason of a failure | `action`, `task_id`, `external_task_id`, `stage` (`submit`, `result`), `code`, `reason` |
 //! | `config_changed` | requests go to another server from now on, or one was refused | `setting` (`base_url`), `from`, `to`, `success`, `reason` |
 //! | `task_submitted` | before a submission leaves | `action`, `path`, `model`, `duration`, `mode`, `prompt_hash`, `prompt_length`, `prompt_hash_kind`, `external_task_id`, `body_hash`, and those that are set of `negative_prompt_hash`, `negative_prompt_length`, `aspect_ratio`, `sound`, `cfg_scale`, `camera`, `shot_type`, `shots`, `watermark`, `callback_host`, `media`, `parameters`, `warnings` |
-//! | `throttled` | the vendor was too busy (1302, 1303, 5001) | `action`, `external_task_id`, `code`, `http`, `request_id`, `attempt`, `delay_ms`, `gave_up` |
+//! | `throttled` | the vendor was too busy for a submission (1302, 1303, 5001), or for a list or the books (1302, 1303) | `action`, `external_task_id`, `code`, `http`, `request_id`, `attempt`, `delay_ms`, `gave_up` |
 //! | `task_resubmitted` | a submission is sent once more, since the vendor has not known it for long enough | `action`, `external_task_id`, `lookups`, `unknown_for_ms`, `reason` |
 //! | `task_accepted` | the vendor made a task | `action`, `task_id`, `external_task_id`, `status`, `http`, `request_id`, `latency_ms`; `resolved_by` `lookup` where the answer itself was lost |
 //! | `task_refused` | the vendor certainly made no task | `action`, `external_task_id`, `http`, `code`, `request_id`, `reason` |
@@ -28,7 +28,7 @@
 //! | `element_created`, `voice_created` | one is in the account from now on | `action`, `task_id`, `element_id` or `voice_id` |
 //! | `element_deleted`, `voice_deleted` | one was removed from the account | `action`, `element_id` or `voice_id` |
 //! | `asset_downloaded` | a file was fetched whole, before it has its name | `task_id`, `host`, `path`, `sha256`, `bytes`, `content_type` |
-//! | `asset_expired` | a file is not there any more (403, 404, 410) | `task_id`, `host`, `path`, `http` |
+//! | `asset_expired` | a file is not there any more (403, 404, 410), or a page is where it was | `task_id`, `host`, `path`, `http`, `content_type` |
 //! | `asset_deleted` | before a file that was fetched is removed | `task_id`, `name`, `sha256`, `bytes` |
 //! | `callback_received` | a callback was accepted | `result` (`ok`, `replayed`), `signed`, `webhook_id`, `webhook_timestamp`, `bytes`, `task_id`, `external_task_id`, `status`, `credits` |
 //! | `callback_rejected` | a callback was refused | `reason` (`missing_headers`, `bad_signature`, `stale`, `unsigned_by_policy`, `malformed`, `too_long`, `unknown_task`), `webhook_id`, `webhook_timestamp`, `bytes` |

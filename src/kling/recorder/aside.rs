@@ -30,7 +30,12 @@ impl Recorder {
     }
 
     /// The vendor does not have a file any more, or not for this URL.
-    pub(crate) fn asset_expired(&self, asset: Asset<'_>, http: u16) -> EventRecording {
+    pub(crate) fn asset_expired(
+        &self,
+        asset: Asset<'_>,
+        http: u16,
+        content_type: Option<&str>,
+    ) -> EventRecording {
         try_audit_async!(
             log: &self.log,
             "asset_expired",
@@ -38,7 +43,8 @@ impl Recorder {
             task_id = asset.task_id,
             host = asset.host,
             path = asset.path,
-            http = http
+            http = http,
+            content_type = json(&content_type)
         )
     }
 

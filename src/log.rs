@@ -22,6 +22,7 @@ use crate::{
     entry::Prefix,
     error::Error,
     health::Health,
+    process::Process,
     receipt::{Receipt, TrailId},
     settings::{Hook, OnFailure, Settings},
     sink::SinkGuard,
@@ -78,7 +79,7 @@ struct Handle {
 /// What outlives the handle in futures.
 struct Shared {
     /// The process that opened the log: a fork of it must not write.
-    pid: u32,
+    process: Process,
     hook: Option<Hook>,
     on_failure: OnFailure,
     recorded: AtomicU64,
@@ -117,7 +118,7 @@ impl AuditLog {
         open: impl FnOnce(Settings) -> Result<Committer, Error>,
     ) -> Result<Self, Error> {
         let shared = Shared {
-            pid: std::process::id(),
+            process: Process::this(),
             hook: settings.hook.clone(),
             on_failure: settings.on_failure,
             recorded: AtomicU64::new(0),
@@ -313,7 +314,7 @@ impl fmt::Debug for AuditLog {
 
 impl Shared {
     fn is_fork(&self) -> bool {
-        std::process::id() != self.pid
+        !self.process.is_this()
     }
 
     /// Counts an outcome, and does what the failure policy says.

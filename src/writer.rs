@@ -19,6 +19,7 @@ use crate::{
     error::Error,
     head::{self, Head, Mark},
     lock::{Lock, same_file},
+    process::Process,
     receipt::TrailId,
     regular::open_regular,
     segment::{Segment, Storage, Wrap},
@@ -46,7 +47,7 @@ pub(crate) struct Writer {
     bytes: u64,
     boot_id: Option<String>,
     /// The process that opened the files: a fork of it lets nobody in.
-    pid: u32,
+    process: Process,
     /// Held until the writer is dropped.
     lock: Lock,
 }
@@ -123,7 +124,7 @@ impl Writer {
             head_written: Instant::now(),
             bytes: 0,
             boot_id: boot::id(),
-            pid: std::process::id(),
+            process: Process::this(),
             lock,
         };
         if writer.head.turn == 0 {
@@ -144,7 +145,7 @@ impl Writer {
         self.bytes
     }
 
-    /// Hands `batch` to the system.
+    /// Hands `batch`, gathered, to the system.
     pub(crate) fn write(&mut self, batch: &Batch) -> Written {
         let mut written = Written::default();
         for (turn, range, bytes) in batch.parts() {
@@ -237,6 +238,9 @@ impl Writer {
     ///
     /// What can't be made good: the directory is another one, another writer has the lock, or wrote into the live file.
     pub(crate) fn look_after(&mut self) -> Result<Option<Incident>, Error> {
+        if !self.process.is_this_by_id() {
+            return Err(Error::Forked { path: self.directory.clone() });
+        }
         self.refuse_if_moved()?;
         self.lock.renew()?;
         let path = self.directory.join(head::NAME);
@@ -355,7 +359,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        if std::process::id() == self.pid {
+        if self.process.is_this_by_id() {
             if let Some(live) = &self.live {
                 live.segment.unlock();
             }

@@ -7,7 +7,7 @@ use std::{
 
 /// From the bottom up. A module may use those before it, and no others.
 const ORDER: [&[&str]; 18] = [
-    &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot"],
+    &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot", "process", "spare"],
     &["canonical"],
     &["members", "line"],
     // `Error` carries a whole verification, so it belongs to what verification is made of.

@@ -38,6 +38,7 @@ use crate::{
     error::Error,
     health::Health,
     log,
+    process::Process,
     receipt::{Receipt, TrailId},
     settings::Durability,
     sink::SinkGuard,
@@ -70,7 +71,7 @@ pub(crate) struct Committer {
     /// Futures that wait.
     recordings: AtomicU64,
     /// The process that opened the log: a fork of it must take no lock, which a thread may hold that is not there.
-    pid: u32,
+    process: Process,
     /// Told of failures that no caller is there to be told.
     hook: Option<crate::settings::Hook>,
 }
@@ -100,7 +101,7 @@ impl Committer {
             durability,
             hook,
             recordings: AtomicU64::new(0),
-            pid: std::process::id(),
+            process: Process::this(),
             done: Condvar::new(),
             keeper: Condvar::new(),
             state: Mutex::new(State {
@@ -229,7 +230,7 @@ impl Committer {
 
     /// Whether this is a fork of the process that opened the log.
     fn is_fork(&self) -> bool {
-        std::process::id() != self.pid
+        !self.process.is_this()
     }
 
     pub(crate) fn health(&self) -> Health {
@@ -402,14 +403,15 @@ impl Committer {
         if sync {
             gather(state);
         }
-        let batch = std::mem::take(&mut state.linker.batch);
+        let mut batch = state.linker.take_batch();
         let up_to = state.linker.chain.next;
         state.lines_since = None;
         state.urgent = false;
 
-        let work = MutexGuard::unlocked(state, || Work::of(&mut writer, &batch, sync));
+        let work = MutexGuard::unlocked(state, || Work::of(&mut writer, &mut batch, sync));
 
-        let failed = self.account(state, &mut writer, batch, up_to, work);
+        let failed = self.account(state, &mut writer, &mut batch, up_to, work);
+        state.linker.keep_memory(batch);
         state.bytes = writer.bytes();
         state.writer = Some(writer);
         if failed.is_none() {

@@ -16,6 +16,7 @@ use crate::{
     log::AuditLog,
     members::Members,
     receipt::TrailId,
+    spare,
 };
 
 /// In `context.fields` a value stands one level below where it stands in `details`.
@@ -109,8 +110,8 @@ impl SpanState {
         let (busy, idle) = self.clock.stop();
         let mut draft = Draft::from_origin(format!("{}.closed", self.name), Origin::Span);
         draft.actor = self.actor.take();
-        draft.details = self.fields;
-        draft.context.duplicate_fields = self.duplicates;
+        draft.details = std::mem::take(&mut self.fields);
+        draft.context.duplicate_fields = std::mem::take(&mut self.duplicates);
         draft.context.span = Some((Cow::Borrowed(self.name), self.opened));
         for (name, time) in [("busy_us", busy), ("idle_us", idle)] {
             let again = draft.details.put(name, |out| canonical::integer(out, time.as_micros()));
@@ -135,7 +136,7 @@ impl Enclosing {
             let Some(state) = states.iter().find(|state| state.trail == trail) else { continue };
             found.span.get_or_insert((state.name, state.opened));
             if found.actor.is_none() {
-                found.actor.clone_from(&state.actor);
+                found.actor = state.actor.as_deref().map(|actor| Cow::Owned(spare::string(actor)));
             }
             for name in inherited {
                 if let Some(value) = state.fields.get(name.as_bytes())

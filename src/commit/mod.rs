@@ -46,8 +46,11 @@ use crate::{
     writer::Writer,
 };
 
-/// Lines that nobody waits for gather up to this many bytes.
+/// Lines that nobody waits for are written when there are this many bytes of them.
 const BUFFER: usize = 256 * 1024;
+
+/// With this many bytes the buffer is full, and who has more waits.
+const FULL: usize = 4 * BUFFER;
 
 /// What a caller waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,6 +129,7 @@ impl Committer {
                 not_before: None,
                 ring: false,
                 urgent: false,
+                filled: false,
                 first,
             }),
         }
@@ -392,6 +396,9 @@ impl Committer {
         if state.lines_since.is_none() {
             state.lines_since = Some(Instant::now());
             self.keeper.notify_one();
+        } else if !state.filled && state.linker.batch.length() >= BUFFER {
+            state.filled = true;
+            self.keeper.notify_one();
         }
     }
 
@@ -407,6 +414,7 @@ impl Committer {
         let up_to = state.linker.chain.next;
         state.lines_since = None;
         state.urgent = false;
+        state.filled = false;
 
         let work = MutexGuard::unlocked(state, || Work::of(&mut writer, &mut batch, sync));
 

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use crate::{
     adopt,
     builder::AuditLogBuilder,
-    commit::{Committer, Keeper, Recording},
+    commit::{Committer, Keeper, Need, Recording},
     draft::{Draft, Origin},
     entry::Prefix,
     error::Error,
@@ -51,6 +51,8 @@ use crate::{
 #[derive(Clone)]
 pub struct AuditLog {
     handle: Arc<Handle>,
+    /// What entries need at least that are recorded through this clone.
+    least: Need,
 }
 
 /// Counts since the log was opened.
@@ -129,7 +131,7 @@ impl AuditLog {
         let committer = Arc::new(open(settings)?);
         let keeper = Keeper::start(&committer)?;
         let handle = Handle { committer, keeper: Mutex::new(Some(keeper)), shared: Arc::new(shared) };
-        Ok(Self { handle: Arc::new(handle) })
+        Ok(Self { handle: Arc::new(handle), least: Need::Linked })
     }
 
     /// Records `draft`, and says where it landed.
@@ -166,7 +168,7 @@ impl AuditLog {
         let shared = Arc::clone(&self.handle.shared);
         let (critical, own) = (draft.critical, draft.origin == Origin::Log);
         let prefix = self.refuse_in_fork().and_then(|()| self.render(draft));
-        Recording::new(committer, prefix, committer.need(critical), move |outcome| {
+        Recording::new(committer, prefix, committer.need(critical).max(self.least), move |outcome| {
             shared.settle(outcome, own)
         })
     }
@@ -178,7 +180,7 @@ impl AuditLog {
         let recorded = self
             .refuse_in_fork()
             .and_then(|()| self.render(draft))
-            .and_then(|prefix| committer.append(prefix, committer.need(critical)));
+            .and_then(|prefix| committer.append(prefix, committer.need(critical).max(self.least)));
         self.handle.shared.settle(&recorded, own);
         recorded
     }
@@ -276,6 +278,18 @@ impl AuditLog {
     /// The names of fields that entries take over from the spans around them.
     pub(crate) fn inherited(&self) -> &[String] {
         &self.handle.committer.rules().inherit
+    }
+
+    /// A clone whose entries are at least handed to the system before their receipts, whatever the log's durability.
+    #[cfg(feature = "kling")]
+    pub(crate) fn at_least_written(&self) -> Self {
+        Self { handle: Arc::clone(&self.handle), least: Need::Written }
+    }
+
+    /// Whether an entry that was refused may stay in line, and be written later.
+    #[cfg(feature = "kling")]
+    pub(crate) fn keeps_lines(&self) -> bool {
+        self.handle.committer.keeps_lines()
     }
 
     /// Whether both are handles of one trail.

@@ -5,7 +5,9 @@ use std::time::Instant;
 use parking_lot::MutexGuard;
 
 use super::{
-    Committer, Remark, keeper, say_remarks,
+    Committer, Remark,
+    failure::Failure,
+    keeper, say_remarks,
     state::{Condition, State},
 };
 use crate::{
@@ -98,6 +100,8 @@ impl Committer {
             state.lines_since = Some(Instant::now());
             state.not_before = Some(Instant::now() + keeper::RETRY_AFTER);
             state.degrade(&error, 0);
+            state.refusals += 1;
+            state.refusal = Some(Failure::new(state.written, &error));
             return error;
         }
         let lost = batch

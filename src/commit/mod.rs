@@ -120,6 +120,8 @@ impl Committer {
                 orphans: Vec::new(),
                 untold: Vec::new(),
                 degraded: None,
+                refusals: 0,
+                refusal: None,
                 announced: Vec::new(),
                 remarks: Vec::new(),
                 condition: Condition::Open,
@@ -155,6 +157,12 @@ impl Committer {
             Durability::Written => Need::Written,
             Durability::Buffered => Need::Linked,
         }
+    }
+
+    /// Whether lines that could not be written stay in line.
+    #[cfg(feature = "kling")]
+    pub(crate) fn keeps_lines(&self) -> bool {
+        self.durability == Durability::Buffered
     }
 
     /// Links an entry, and waits until it is as durable as it needs to be.

@@ -2,7 +2,12 @@
 
 use std::{path::Path, sync::Arc, task::Waker, time::Instant};
 
-use super::{FULL, Linked, Need, failure::Fate, linker::Linker, recording::Orphan};
+use super::{
+    FULL, Linked, Need,
+    failure::{Failure, Fate},
+    linker::Linker,
+    recording::Orphan,
+};
 use crate::{draft::Draft, entry::Prefix, error::Error, timestamp::Timestamp, writer::Writer};
 
 /// Everything under the lock.
@@ -25,6 +30,9 @@ pub(super) struct State {
     pub(super) orphans: Vec<Orphan>,
     /// Errors that no caller is there to be told.
     pub(super) untold: Vec<Error>,
+    /// How often a buffered log could not write its lines, and how that failed the last time.
+    pub(super) refusals: u64,
+    pub(super) refusal: Option<Failure>,
     /// Recording has failed, and how often since.
     pub(super) degraded: Option<Degraded>,
     /// The same, with the entry that says so, which is not written yet.

@@ -10,6 +10,7 @@ use std::{
 
 use tracing_subscriber::registry::{ExtensionsMut, LookupSpan, SpanRef};
 
+use super::frame;
 use crate::{
     canonical,
     draft::{Draft, MAX_VALUE_LEVELS, Origin},
@@ -26,6 +27,8 @@ const MAX_INHERITED_LEVELS: usize = MAX_VALUE_LEVELS - 1;
 pub(crate) struct SpanState {
     trail: TrailId,
     name: &'static str,
+    /// Whether nobody waits until its entries are durable.
+    pub(crate) unhurried: bool,
     /// The `seq` of its `.opened`, if that was recorded.
     opened: Option<u64>,
     actor: Option<Cow<'static, str>>,
@@ -52,6 +55,7 @@ impl SpanState {
         Self {
             trail,
             name,
+            unhurried: frame::is_unhurried(),
             opened: None,
             actor: draft.actor.clone(),
             fields: draft.details.clone(),

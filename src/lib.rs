@@ -40,6 +40,7 @@ mod boot;
 mod builder;
 mod canonical;
 mod chain;
+mod checkpoint;
 mod commit;
 mod cut;
 mod digest;
@@ -73,6 +74,7 @@ mod report;
 mod segment;
 mod self_test;
 mod settings;
+mod signing;
 mod sink;
 mod site;
 mod timestamp;
@@ -85,6 +87,10 @@ mod writer;
 pub use self::macros::__private;
 pub use self::{
     builder::AuditLogBuilder,
+    checkpoint::{
+        ConsistencyProof, EntryProof, ParseCheckpointError, ParseKeyError, ProvenEntry, SignedCheckpoint,
+        TreeHash, Unproven, VerifyingKey, prove, prove_consistency,
+    },
     commit::Recording,
     digest::{Digest, HashLength},
     draft::Draft,
@@ -102,6 +108,7 @@ pub use self::{
     },
     self_test::{Culprit, SelfTestError},
     settings::{Durability, OnFailure},
+    signing::{Signer, SigningKey, checkpoint},
     verify::{Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, verify},
 };
 

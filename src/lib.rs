@@ -50,6 +50,7 @@ mod ending;
 mod entry;
 mod error;
 mod escape;
+mod event_recording;
 mod fields;
 mod global;
 mod head;
@@ -95,6 +96,7 @@ pub use self::{
     digest::{Digest, HashLength},
     draft::Draft,
     error::{DraftError, Error},
+    event_recording::EventRecording,
     health::Health,
     json::json,
     layer::{AuditFilter, AuditLayer},

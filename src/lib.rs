@@ -40,6 +40,7 @@ mod boot;
 mod builder;
 mod canonical;
 mod chain;
+mod checkpoint;
 mod commit;
 mod cut;
 mod digest;
@@ -75,6 +76,7 @@ mod report;
 mod segment;
 mod self_test;
 mod settings;
+mod signing;
 mod sink;
 mod site;
 mod spare;
@@ -88,6 +90,10 @@ mod writer;
 pub use self::macros::__private;
 pub use self::{
     builder::AuditLogBuilder,
+    checkpoint::{
+        ConsistencyProof, EntryProof, ParseCheckpointError, ParseKeyError, ProvenEntry, SignedCheckpoint,
+        TreeHash, Unproven, VerifyingKey, prove, prove_consistency,
+    },
     commit::Recording,
     digest::{Digest, HashLength},
     draft::Draft,
@@ -106,6 +112,7 @@ pub use self::{
     },
     self_test::{Culprit, SelfTestError},
     settings::{Durability, OnFailure},
+    signing::{Signer, SigningKey, checkpoint},
     verify::{Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, verify},
 };
 

@@ -4,7 +4,7 @@
 
 use chrono::{Days, NaiveDate};
 
-use super::{Finding, FindingKind, Notice, Verification, cursor::Break};
+use super::{Finding, FindingKind, Notice, Verification, cursor::Break, evidence::Standing};
 use crate::{
     digest::Digest, directory::TrailFile, ending::Ending, error::Error, lines::Piece, timestamp::Timestamp,
     verify::Place,
@@ -25,6 +25,8 @@ pub(crate) struct Seen {
     pub(super) notices_total: u64,
     /// Why nothing more can be told.
     pub(super) stopped: Option<String>,
+    /// What the trail was held against beside its chain and head.
+    pub(super) standing: Standing,
     latest_day: Option<NaiveDate>,
     /// The line before was malformed and did not end like an entry; whether it began like one.
     open_damage: Option<bool>,

@@ -13,6 +13,8 @@ use crate::{digest::Digest, directory::Label, entry::Entry, timestamp::Timestamp
 pub(crate) struct Batch {
     bytes: Vec<u8>,
     lines: Vec<Placed>,
+    /// The private records of a line, by where it ends.
+    private: Vec<(usize, Vec<u8>)>,
     /// Where, in bytes, the lines go on in a new file.
     turns: Vec<(usize, Label)>,
 }
@@ -33,6 +35,9 @@ impl Batch {
     pub(crate) fn push(&mut self, entry: &Entry, asked_for: bool) {
         self.bytes.extend_from_slice(&entry.line);
         let end = self.bytes.len();
+        if !entry.private.is_empty() {
+            self.private.push((end, entry.private.clone()));
+        }
         self.lines.push(Placed { end, seq: entry.seq, hash: entry.hash, time: entry.time, asked_for });
     }
 
@@ -72,6 +77,7 @@ impl Batch {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.lines.clear();
+        self.private.clear();
         self.turns.clear();
     }
 
@@ -84,6 +90,12 @@ impl Batch {
             .zip(ends)
             .map(|((start, label), end)| (label, start..end, &self.bytes[start..end]))
             .filter(|(label, range, _)| label.is_some() || !range.is_empty())
+    }
+
+    /// The private records of the lines that end within `range`.
+    pub(crate) fn private(&self, range: Range<usize>) -> Vec<u8> {
+        let within = self.private.iter().filter(|(end, _)| range.start < *end && *end <= range.end);
+        within.flat_map(|(_, records)| records).copied().collect()
     }
 
     /// The last line that ends within the first `bytes`.
@@ -110,6 +122,11 @@ impl Batch {
             line.end = line.end.saturating_sub(bytes);
             stays
         });
+        self.private.retain_mut(|(end, _)| {
+            let stays = *end > bytes;
+            *end = end.saturating_sub(bytes);
+            stays
+        });
         self.turns.drain(..turns.min(self.turns.len()));
         for (at, _) in &mut self.turns {
             *at = at.saturating_sub(bytes);
@@ -121,6 +138,7 @@ impl Batch {
         let offset = self.bytes.len();
         self.bytes.append(&mut other.bytes);
         self.lines.extend(other.lines.drain(..).map(|line| Placed { end: line.end + offset, ..line }));
+        self.private.extend(other.private.drain(..).map(|(end, records)| (end + offset, records)));
         self.turns.extend(other.turns.drain(..).map(|(at, label)| (at + offset, label)));
     }
 }
@@ -133,7 +151,7 @@ mod tests {
     fn entry(seq: u64, length: usize) -> Entry {
         let hash = Digest::new([0; 32], HashLength::Full);
         let time = chrono::DateTime::UNIX_EPOCH.into();
-        Entry { seq, time, hash, line: vec![b'x'; length] }
+        Entry { seq, time, hash, line: vec![b'x'; length], private: Vec::new() }
     }
 
     fn label(number: u32) -> Label {

@@ -15,6 +15,7 @@ use crate::{
     members::Members,
     redaction::{REDACTED, Redaction},
     timestamp::Timestamp,
+    withhold::{self, Withheld},
 };
 
 /// The most that linking adds to a prefix: previous hash, seq, timestamp, hash, and what stands between them.
@@ -31,6 +32,7 @@ pub(crate) const FIELDS: &str = "context.fields.";
 pub(crate) struct Prefix {
     bytes: Vec<u8>,
     hash: Sha256,
+    withheld: Vec<Withheld>,
 }
 
 /// What a log adds to the drafts it is given.
@@ -53,6 +55,8 @@ pub(crate) struct Entry {
     pub(crate) hash: Digest,
     /// With its newline.
     pub(crate) line: Vec<u8>,
+    /// The private records of what it withholds, each a line.
+    pub(crate) private: Vec<u8>,
 }
 
 impl Prefix {
@@ -64,15 +68,17 @@ impl Prefix {
         name_type(&mut draft)?;
         draft.context.source = rules.source_location.then(|| draft.context.source.take().unwrap_or_default());
         redact(&mut draft, &rules.redaction);
+        let mut withheld = withhold::withhold(&mut draft)?;
         if draft.actor.is_none() {
             draft.actor = Some(rules.actor.clone().into());
         }
         let mut bytes = write(&mut draft);
         if bytes.len() > MAX_PREFIX {
             bytes = cut::shorten(&mut draft);
+            withhold::retain(&mut withheld, &draft);
         }
         let hash = Sha256::new_with_prefix(&bytes);
-        Ok(Self { bytes, hash })
+        Ok(Self { bytes, hash, withheld })
     }
 
     /// The most bytes that the line will have.
@@ -82,7 +88,7 @@ impl Prefix {
 
     /// Gives the entry its place after `previous`.
     pub(crate) fn link(self, seq: u64, time: Timestamp, previous: &Link, length: HashLength) -> Entry {
-        let Self { bytes: mut line, mut hash } = self;
+        let Self { bytes: mut line, mut hash, withheld } = self;
         let hashed = line.len();
         line.reserve(MAX_SUFFIX);
         previous.write(&mut line);
@@ -103,7 +109,9 @@ impl Prefix {
         line.extend_from_slice(b", \"hash\": \"");
         hash.write(&mut line);
         line.extend_from_slice(b"\"}\n");
-        Entry { seq, time, hash, line }
+        let mut private = Vec::new();
+        withheld.iter().for_each(|withheld| withheld.write(seq, &mut private));
+        Entry { seq, time, hash, line, private }
     }
 }
 
@@ -138,6 +146,10 @@ fn write_context(draft: &mut Draft, out: &mut Vec<u8>) {
     if !context.duplicate_fields.is_empty() {
         member(out, "duplicate_fields");
         write_names(&context.duplicate_fields, out);
+    }
+    if !context.erasable.is_empty() {
+        member(out, "erasable");
+        write_names(&context.erasable, out);
     }
     if !context.fields.is_empty() {
         member(out, "fields");
@@ -233,25 +245,25 @@ fn redact(draft: &mut Draft, redaction: &Redaction) {
 fn redact_members(members: &mut Members, at: &str, redaction: &Redaction, redacted: &mut Vec<String>) {
     let mut covered = Vec::new();
     let mut nested = Vec::new();
-    for (name, value) in members.iter() {
+    for (name, value, erasable) in members.marked() {
         let text = || String::from_utf8_lossy(name).into_owned();
         if redaction.covers(name) {
             covered.push(text());
         } else if memchr::memchr(b'{', value).is_some() {
-            nested.push((text(), value.to_vec()));
+            nested.push((text(), value.to_vec(), erasable));
         }
     }
     for name in covered {
         members.put_str(&name, REDACTED);
         redacted.push(format!("{at}{name}"));
     }
-    for (name, text) in nested {
+    for (name, text, erasable) in nested {
         // What a draft holds is canonical text, so it parses; a brace inside a string alone changes nothing.
         let Ok(mut value) = canonical::parse(&text, draft::MAX_VALUE_LEVELS) else { continue };
         let before = redacted.len();
         redact_value(&mut value, &format!("{at}{name}"), redaction, redacted);
         if redacted.len() > before {
-            members.put(&name, |out| value.write(out));
+            members.put_marked(name.as_bytes(), erasable, |out| value.write(out));
         }
     }
 }

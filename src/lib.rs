@@ -41,12 +41,16 @@ mod builder;
 mod canonical;
 mod chain;
 mod commit;
+mod commitment;
 mod cut;
 mod digest;
 mod directory;
 mod draft;
 mod ending;
 mod entry;
+mod erasable;
+mod erase;
+mod erasure;
 mod error;
 mod escape;
 mod fields;
@@ -61,11 +65,14 @@ mod line;
 mod lines;
 mod lock;
 mod log;
+mod lookup;
 mod macros;
 pub mod manual;
 mod members;
 mod not_recorded;
 mod outcome;
+mod private;
+mod private_file;
 mod receipt;
 mod redaction;
 mod regular;
@@ -73,12 +80,14 @@ mod report;
 mod segment;
 mod self_test;
 mod settings;
+mod show;
 mod sink;
 mod site;
 mod timestamp;
 mod torn;
 mod trail;
 mod verify;
+mod withhold;
 mod writer;
 
 #[doc(hidden)]
@@ -88,6 +97,7 @@ pub use self::{
     commit::Recording,
     digest::{Digest, HashLength},
     draft::Draft,
+    erasable::erasable,
     error::{DraftError, Error},
     health::Health,
     json::json,
@@ -102,7 +112,10 @@ pub use self::{
     },
     self_test::{Culprit, SelfTestError},
     settings::{Durability, OnFailure},
-    verify::{Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, verify},
+    show::{DamagedLine, Entries, Reader, Shown, ShownEntry, WithheldValue},
+    verify::{
+        Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, Withheld, verify,
+    },
 };
 
 // Features such as `release_max_level_off` of `tracing` take audit events out while a program is compiled.

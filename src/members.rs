@@ -18,6 +18,8 @@ pub(crate) struct Members {
 struct Span {
     name: Range<usize>,
     value: Range<usize>,
+    /// The value is to be withheld from the entry.
+    erasable: bool,
 }
 
 impl Members {
@@ -29,12 +31,22 @@ impl Members {
 
     /// As [`put`](Self::put), for a name in generalised UTF-8.
     pub(crate) fn put_bytes(&mut self, name: &[u8], write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        self.put_marked(name, false, write)
+    }
+
+    /// As [`put_bytes`](Self::put_bytes), and says whether the value is erasable.
+    pub(crate) fn put_marked(
+        &mut self,
+        name: &[u8],
+        erasable: bool,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
         let there = self.remove(name);
         let start = self.text.len();
         self.text.extend_from_slice(name);
         let middle = self.text.len();
         write(&mut self.text);
-        self.spans.push(Span { name: start..middle, value: middle..self.text.len() });
+        self.spans.push(Span { name: start..middle, value: middle..self.text.len(), erasable });
         there
     }
 
@@ -69,7 +81,14 @@ impl Members {
 
     /// Names (generalised UTF-8) and canonical values, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.spans.iter().map(|span| (&self.text[span.name.clone()], &self.text[span.value.clone()]))
+        self.marked().map(|(name, value, _)| (name, value))
+    }
+
+    /// As [`iter`](Self::iter), with whether the value is erasable.
+    pub(crate) fn marked(&self) -> impl Iterator<Item = (&[u8], &[u8], bool)> {
+        self.spans
+            .iter()
+            .map(|span| (&self.text[span.name.clone()], &self.text[span.value.clone()], span.erasable))
     }
 
     /// Appends the object's canonical text.
@@ -92,8 +111,10 @@ impl Members {
 
 impl fmt::Debug for Members {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown =
-            self.iter().map(|(name, value)| (String::from_utf8_lossy(name), String::from_utf8_lossy(value)));
+        let shown = self.marked().map(|(name, value, erasable)| {
+            let value = if erasable { "[erasable]".into() } else { String::from_utf8_lossy(value) };
+            (String::from_utf8_lossy(name), value)
+        });
         f.debug_map().entries(shown).finish()
     }
 }

@@ -50,6 +50,8 @@ pub enum FindingKind {
     Truncated,
     /// The trail has no head that can be read, so that nobody can tell whether its end is there.
     HeadMissing,
+    /// A value that an entry withholds is not the one that it commits to.
+    ValueChanged,
 }
 
 impl FindingKind {
@@ -66,6 +68,7 @@ impl FindingKind {
             Self::MissingFile => "missing_file",
             Self::Truncated => "truncated",
             Self::HeadMissing => "head_missing",
+            Self::ValueChanged => "value_changed",
         }
     }
 }

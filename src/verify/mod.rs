@@ -12,6 +12,7 @@ mod sealed;
 mod tool;
 mod verification;
 mod walk;
+mod withheld;
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,7 @@ pub use self::{
     finding::{Finding, FindingKind},
     notice::Notice,
     verification::{Place, Verdict, Verification, Verified},
+    withheld::Withheld,
 };
 use self::{native::Native, tool::Tool, walk::Seen};
 pub(crate) use self::{verification::count, walk::Said};
@@ -152,6 +154,9 @@ pub(crate) fn verify_files(
             walk::walk(files, &mut rule, &mut seen, observe)?;
             let last_file = files.last().map_or(crate::head::NAME, |file| &file.name);
             rule.conclude(last_file, &mut seen);
+            if extent != Extent::File {
+                withheld::look(path, files, &mut seen)?;
+            }
         }
         Writer::Tool => {
             let mut rule = if extent == Extent::Whole { Tool::whole() } else { Tool::part() };
@@ -195,6 +200,7 @@ fn conclude(
         findings_total: seen.findings_total,
         notices: seen.notices,
         notices_total: seen.notices_total,
+        withheld: seen.withheld,
     }
 }
 

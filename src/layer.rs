@@ -22,7 +22,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    NotRecorded,
+    EventRecording, NotRecorded,
     draft::{Draft, Origin},
     fields::{self, Message},
     log::AuditLog,
@@ -206,6 +206,14 @@ pub(crate) fn are_others(log: &AuditLog, reached: Option<&AuditLayer>) -> bool {
 pub(crate) fn record(log: &AuditLog, draft: Draft) -> Result<Receipt, NotRecorded> {
     let Some(_guard) = SinkGuard::enter() else { return Err(NotRecorded::Reentered) };
     log.record(draft).map_err(NotRecorded::from)
+}
+
+/// As [`record`], without waiting for the disk.
+pub(crate) fn record_async(log: &AuditLog, draft: Draft) -> EventRecording {
+    match SinkGuard::enter() {
+        Some(_guard) => log.append_async(draft).into(),
+        None => Err(NotRecorded::Reentered).into(),
+    }
 }
 
 /// Gives the answer to the macro that is waiting for it, else tells the loss.

@@ -53,6 +53,7 @@ mod erase;
 mod erasure;
 mod error;
 mod escape;
+mod event_recording;
 mod fields;
 mod global;
 mod head;
@@ -99,6 +100,7 @@ pub use self::{
     draft::Draft,
     erasable::erasable,
     error::{DraftError, Error},
+    event_recording::EventRecording,
     health::Health,
     json::json,
     layer::{AuditFilter, AuditLayer},

@@ -24,9 +24,9 @@ const ORDER: [&[&str]; 18] = [
     // Opening a trail gives what commits to it, and both speak of the log's settings and errors.
     &["commit", "trail", "log", "builder", "erase"],
     &["json", "erasable", "not_recorded", "global"],
-    &["fields", "outcome"],
+    &["fields", "outcome", "event_recording"],
     &["layer"],
-    &["site", "self_test", "macros", "audit_span", "try_audit"],
+    &["site", "self_test", "macros", "audit_span", "try_audit", "try_audit_async"],
     &["kling"],
 ];
 

@@ -24,6 +24,8 @@ pub(crate) struct Batch {
     /// Bytes of all lines.
     length: usize,
     lines: Vec<Placed>,
+    /// The private records of a line, by where it ends.
+    private: Vec<(usize, Vec<u8>)>,
     /// Where, in bytes, the lines go on in a new file.
     turns: Vec<(usize, Label)>,
 }
@@ -42,8 +44,11 @@ pub(crate) struct Placed {
 
 impl Batch {
     pub(crate) fn push(&mut self, entry: Entry, asked_for: bool) {
-        let Entry { seq, time, hash, line, .. } = entry;
+        let Entry { seq, time, hash, line, private, .. } = entry;
         self.length += line.len();
+        if !private.is_empty() {
+            self.private.push((self.length, private));
+        }
         if line.len() < LARGE {
             self.bytes.extend_from_slice(&line);
             spare::keep_buffer(line);
@@ -120,6 +125,7 @@ impl Batch {
         self.large.clear();
         self.length = 0;
         self.lines.clear();
+        self.private.clear();
         self.turns.clear();
     }
 
@@ -132,6 +138,12 @@ impl Batch {
             .zip(ends)
             .map(|((start, label), end)| (label, start..end, &self.bytes[start..end]))
             .filter(|(label, range, _)| label.is_some() || !range.is_empty())
+    }
+
+    /// The private records of the lines that end within `range`.
+    pub(crate) fn private(&self, range: Range<usize>) -> Vec<u8> {
+        let within = self.private.iter().filter(|(end, _)| range.start < *end && *end <= range.end);
+        within.flat_map(|(_, records)| records).copied().collect()
     }
 
     /// The last line that ends within the first `bytes`.
@@ -160,6 +172,11 @@ impl Batch {
             line.end = line.end.saturating_sub(bytes);
             stays
         });
+        self.private.retain_mut(|(end, _)| {
+            let stays = *end > bytes;
+            *end = end.saturating_sub(bytes);
+            stays
+        });
         self.turns.drain(..turns.min(self.turns.len()));
         for (at, _) in &mut self.turns {
             *at = at.saturating_sub(bytes);
@@ -175,6 +192,7 @@ impl Batch {
         self.length = self.bytes.len();
         other.length = 0;
         self.lines.extend(other.lines.drain(..).map(|line| Placed { end: line.end + offset, ..line }));
+        self.private.extend(other.private.drain(..).map(|(end, records)| (end + offset, records)));
         self.turns.extend(other.turns.drain(..).map(|(at, label)| (at + offset, label)));
     }
 }
@@ -188,7 +206,7 @@ mod tests {
         let hash = Digest::new([0; 32], HashLength::Full);
         let time = chrono::DateTime::UNIX_EPOCH.into();
         let byte = b'0' + u8::try_from(seq).expect("a digit");
-        Entry { seq, time, date: NaiveDate::MIN, hash, line: vec![byte; length] }
+        Entry { seq, time, date: NaiveDate::MIN, hash, line: vec![byte; length], private: Vec::new() }
     }
 
     fn label(number: u32) -> Label {

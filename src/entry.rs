@@ -19,6 +19,7 @@ use crate::{
     redaction::{REDACTED, Redaction},
     spare,
     timestamp::{Day, Timestamp},
+    withhold::{self, Withheld},
 };
 
 /// The most that linking adds to a prefix: previous hash, seq, timestamp, hash, and what stands between them.
@@ -35,6 +36,7 @@ pub(crate) const FIELDS: &str = "context.fields.";
 pub(crate) struct Prefix {
     bytes: Vec<u8>,
     hash: Sha256,
+    withheld: Vec<Withheld>,
 }
 
 /// What a log adds to the drafts it is given.
@@ -58,6 +60,8 @@ pub(crate) struct Entry {
     pub(crate) hash: Digest,
     /// With its newline.
     pub(crate) line: Vec<u8>,
+    /// The private records of what it withholds, each a line.
+    pub(crate) private: Vec<u8>,
 }
 
 impl Prefix {
@@ -69,12 +73,14 @@ impl Prefix {
         name_type(&mut draft)?;
         draft.context.source = rules.source_location.then(|| draft.context.source.take().unwrap_or_default());
         redact(&mut draft, &rules.redaction);
+        let mut withheld = withhold::withhold(&mut draft)?;
         if draft.actor.is_none() {
             draft.actor = Some(Cow::Owned(spare::string(&rules.actor)));
         }
         let mut bytes = write(&mut draft);
         if bytes.len() > MAX_PREFIX {
             bytes = cut::shorten(&mut draft);
+            withhold::retain(&mut withheld, &draft);
         }
         let hash = Sha256::new_with_prefix(&bytes);
         // Linking happens under a lock: no time for an allocation.
@@ -84,7 +90,7 @@ impl Prefix {
                 spare::keep_string(text);
             }
         }
-        Ok(Self { bytes, hash })
+        Ok(Self { bytes, hash, withheld })
     }
 
     /// The most bytes that the line will have.
@@ -101,7 +107,7 @@ impl Prefix {
         previous: &Link,
         length: HashLength,
     ) -> Entry {
-        let Self { bytes: mut line, mut hash } = self;
+        let Self { bytes: mut line, mut hash, withheld } = self;
         let hashed = line.len();
         previous.write(&mut line);
         let previous_end = line.len();
@@ -122,7 +128,9 @@ impl Prefix {
         line.extend_from_slice(b", \"hash\": \"");
         hash.write(&mut line);
         line.extend_from_slice(b"\"}\n");
-        Entry { seq, time, date: day.date, hash, line }
+        let mut private = Vec::new();
+        withheld.iter().for_each(|withheld| withheld.write(seq, &mut private));
+        Entry { seq, time, date: day.date, hash, line, private }
     }
 }
 
@@ -157,6 +165,10 @@ fn write_context(draft: &mut Draft, out: &mut Vec<u8>) {
     if !context.duplicate_fields.is_empty() {
         member(out, "duplicate_fields");
         write_names(&context.duplicate_fields, out);
+    }
+    if !context.erasable.is_empty() {
+        member(out, "erasable");
+        write_names(&context.erasable, out);
     }
     if !context.fields.is_empty() {
         member(out, "fields");
@@ -255,25 +267,25 @@ fn redact(draft: &mut Draft, redaction: &Redaction) {
 fn redact_members(members: &mut Members, at: &str, redaction: &Redaction, redacted: &mut Vec<String>) {
     let mut covered = Vec::new();
     let mut nested = Vec::new();
-    for (name, value) in members.iter() {
+    for (name, value, erasable) in members.marked() {
         let text = || String::from_utf8_lossy(name).into_owned();
         if redaction.covers(name) {
             covered.push(text());
         } else if memchr::memchr(b'{', value).is_some() {
-            nested.push((text(), value.to_vec()));
+            nested.push((text(), value.to_vec(), erasable));
         }
     }
     for name in covered {
         members.put_str(&name, REDACTED);
         redacted.push(format!("{at}{name}"));
     }
-    for (name, text) in nested {
+    for (name, text, erasable) in nested {
         // What a draft holds is canonical text, so it parses; a brace inside a string alone changes nothing.
         let Ok(mut value) = canonical::parse(&text, draft::MAX_VALUE_LEVELS) else { continue };
         let before = redacted.len();
         redact_value(&mut value, &format!("{at}{name}"), redaction, redacted);
         if redacted.len() > before {
-            members.put(&name, |out| value.write(out));
+            members.put_marked(name.as_bytes(), erasable, |out| value.write(out));
         }
     }
 }

@@ -18,6 +18,7 @@ use tracing::{
 use crate::{
     canonical::{self, Value},
     draft::{Draft, Origin, Source},
+    erasable::{ERASABLE, Erasable},
     json::Json,
     spare,
 };
@@ -168,6 +169,15 @@ impl Visitor {
         }
     }
 
+    /// Puts a value that can be erased. Where text must stand that can't, it is kept under that name beside.
+    fn put_erasable(&mut self, field: &Field, value: &Value) {
+        let name = field.name();
+        if name == "actor" || name == "event_type" && self.names_type {
+            self.put(field, &Leaf::Text(ERASABLE));
+        }
+        self.draft.put_erasable(name, value);
+    }
+
     /// Formats with `write`, and puts what comes of it.
     fn put_formatted(&mut self, field: &Field, write: impl FnOnce(&mut String) -> fmt::Result) {
         if self.drops_message && field.name() == "message" {
@@ -244,9 +254,12 @@ impl Visit for Visitor {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        match value.downcast_ref::<Json>() {
-            Some(json) => self.put(field, &Leaf::Value(&json.0)),
-            None => self.put_formatted(field, |text| write_error(text, value)),
+        if let Some(json) = value.downcast_ref::<Json>() {
+            self.put(field, &Leaf::Value(&json.0));
+        } else if let Some(erasable) = value.downcast_ref::<Erasable>() {
+            self.put_erasable(field, &erasable.0);
+        } else {
+            self.put_formatted(field, |text| write_error(text, value));
         }
     }
 

@@ -75,6 +75,8 @@ pub struct Counters {
 struct Handle {
     committer: Arc<Committer>,
     keeper: Mutex<Option<Keeper>>,
+    /// One erasure at a time.
+    erasing: Mutex<()>,
     shared: Arc<Shared>,
 }
 
@@ -130,7 +132,12 @@ impl AuditLog {
         };
         let committer = Arc::new(open(settings)?);
         let keeper = Keeper::start(&committer)?;
-        let handle = Handle { committer, keeper: Mutex::new(Some(keeper)), shared: Arc::new(shared) };
+        let handle = Handle {
+            committer,
+            keeper: Mutex::new(Some(keeper)),
+            erasing: Mutex::new(()),
+            shared: Arc::new(shared),
+        };
         Ok(Self { handle: Arc::new(handle), least: Need::Linked })
     }
 
@@ -273,6 +280,15 @@ impl AuditLog {
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.handle.committer.directory()
+    }
+
+    pub(crate) fn erasing(&self) -> &Mutex<()> {
+        &self.handle.erasing
+    }
+
+    /// The number that the next entry will have.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.handle.committer.next_seq()
     }
 
     /// The names of fields that entries take over from the spans around them.

@@ -23,6 +23,8 @@ struct Span {
     member: Range<usize>,
     /// Where in it the value begins.
     value: usize,
+    /// The value is to be withheld from the entry.
+    erasable: bool,
 }
 
 thread_local! {
@@ -39,6 +41,16 @@ impl Members {
 
     /// As [`put`](Self::put), for a name in generalised UTF-8.
     pub(crate) fn put_bytes(&mut self, name: &[u8], write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        self.put_marked(name, false, write)
+    }
+
+    /// As [`put_bytes`](Self::put_bytes), and says whether the value is erasable.
+    pub(crate) fn put_marked(
+        &mut self,
+        name: &[u8],
+        erasable: bool,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
         if self.text.capacity() == 0 {
             *self = Self::from_spare();
         }
@@ -62,6 +74,7 @@ impl Members {
             name: name_from..name_from + name.len(),
             member: start..self.text.len(),
             value,
+            erasable,
         });
         there
     }
@@ -97,7 +110,12 @@ impl Members {
 
     /// Names (generalised UTF-8) and canonical values, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.spans.iter().map(|span| (&self.text[span.name.clone()], self.value(span)))
+        self.marked().map(|(name, value, _)| (name, value))
+    }
+
+    /// As [`iter`](Self::iter), with whether the value is erasable.
+    pub(crate) fn marked(&self) -> impl Iterator<Item = (&[u8], &[u8], bool)> {
+        self.spans.iter().map(|span| (&self.text[span.name.clone()], self.value(span), span.erasable))
     }
 
     /// Appends the object's canonical text.
@@ -167,8 +185,10 @@ impl Drop for Members {
 
 impl fmt::Debug for Members {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown =
-            self.iter().map(|(name, value)| (String::from_utf8_lossy(name), String::from_utf8_lossy(value)));
+        let shown = self.marked().map(|(name, value, erasable)| {
+            let value = if erasable { "[erasable]".into() } else { String::from_utf8_lossy(value) };
+            (String::from_utf8_lossy(name), value)
+        });
         f.debug_map().entries(shown).finish()
     }
 }

@@ -230,6 +230,11 @@ impl Committer {
         }
     }
 
+    /// The number that the next entry will have.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.state.lock().linker.chain.next
+    }
+
     /// Bytes handed to the system since the log was opened.
     pub(crate) fn bytes(&self) -> u64 {
         self.state.lock().bytes

@@ -95,8 +95,8 @@ impl SpanState {
         }
         // Built anew, since a value that is replaced in place leaves its bytes behind.
         let mut fields = Members::default();
-        for (name, value) in self.fields.iter().chain(given.details.iter()) {
-            fields.put_bytes(name, |out| out.extend_from_slice(value));
+        for (name, value, erasable) in self.fields.marked().chain(given.details.marked()) {
+            fields.put_marked(name, erasable, |out| out.extend_from_slice(value));
         }
         self.fields = fields;
     }
@@ -143,10 +143,11 @@ impl Enclosing {
                 found.actor = state.actor.as_deref().map(|actor| Cow::Owned(spare::string(actor)));
             }
             for name in inherited {
-                if let Some(value) = state.fields.get(name.as_bytes())
-                    && found.fields.get(name.as_bytes()).is_none()
+                let given = state.fields.marked().find(|(known, ..)| *known == name.as_bytes());
+                if let Some((name, value, erasable)) = given
+                    && found.fields.get(name).is_none()
                 {
-                    found.fields.put(name, |out| inherit(value, out));
+                    found.fields.put_marked(name, erasable, |out| inherit(value, out));
                     missing -= 1;
                 }
             }

@@ -40,13 +40,18 @@ mod boot;
 mod builder;
 mod canonical;
 mod chain;
+mod checkpoint;
 mod commit;
+mod commitment;
 mod cut;
 mod digest;
 mod directory;
 mod draft;
 mod ending;
 mod entry;
+mod erasable;
+mod erase;
+mod erasure;
 mod error;
 mod escape;
 mod event_recording;
@@ -62,11 +67,15 @@ mod line;
 mod lines;
 mod lock;
 mod log;
+mod lookup;
 mod macros;
 pub mod manual;
 mod members;
 mod not_recorded;
 mod outcome;
+mod private;
+mod private_file;
+mod process;
 mod receipt;
 mod redaction;
 mod regular;
@@ -74,21 +83,30 @@ mod report;
 mod segment;
 mod self_test;
 mod settings;
+mod show;
+mod signing;
 mod sink;
 mod site;
+mod spare;
 mod timestamp;
 mod torn;
 mod trail;
 mod verify;
+mod withhold;
 mod writer;
 
 #[doc(hidden)]
 pub use self::macros::__private;
 pub use self::{
     builder::AuditLogBuilder,
+    checkpoint::{
+        ConsistencyProof, EntryProof, ParseCheckpointError, ParseKeyError, ProvenEntry, SignedCheckpoint,
+        TreeHash, Unproven, VerifyingKey, prove, prove_consistency,
+    },
     commit::Recording,
     digest::{Digest, HashLength},
     draft::Draft,
+    erasable::erasable,
     error::{DraftError, Error},
     event_recording::EventRecording,
     health::Health,
@@ -104,7 +122,11 @@ pub use self::{
     },
     self_test::{Culprit, SelfTestError},
     settings::{Durability, OnFailure},
-    verify::{Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, verify},
+    show::{DamagedLine, Entries, Reader, Shown, ShownEntry, WithheldValue},
+    signing::{Signer, SigningKey, checkpoint},
+    verify::{
+        Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, Withheld, verify,
+    },
 };
 
 // Features such as `release_max_level_off` of `tracing` take audit events out while a program is compiled.

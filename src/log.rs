@@ -22,6 +22,7 @@ use crate::{
     entry::Prefix,
     error::Error,
     health::Health,
+    process::Process,
     receipt::{Receipt, TrailId},
     settings::{Hook, OnFailure, Settings},
     sink::SinkGuard,
@@ -74,13 +75,15 @@ pub struct Counters {
 struct Handle {
     committer: Arc<Committer>,
     keeper: Mutex<Option<Keeper>>,
+    /// One erasure at a time.
+    erasing: Mutex<()>,
     shared: Arc<Shared>,
 }
 
 /// What outlives the handle in futures.
 struct Shared {
     /// The process that opened the log: a fork of it must not write.
-    pid: u32,
+    process: Process,
     hook: Option<Hook>,
     on_failure: OnFailure,
     recorded: AtomicU64,
@@ -119,7 +122,7 @@ impl AuditLog {
         open: impl FnOnce(Settings) -> Result<Committer, Error>,
     ) -> Result<Self, Error> {
         let shared = Shared {
-            pid: std::process::id(),
+            process: Process::this(),
             hook: settings.hook.clone(),
             on_failure: settings.on_failure,
             recorded: AtomicU64::new(0),
@@ -129,7 +132,12 @@ impl AuditLog {
         };
         let committer = Arc::new(open(settings)?);
         let keeper = Keeper::start(&committer)?;
-        let handle = Handle { committer, keeper: Mutex::new(Some(keeper)), shared: Arc::new(shared) };
+        let handle = Handle {
+            committer,
+            keeper: Mutex::new(Some(keeper)),
+            erasing: Mutex::new(()),
+            shared: Arc::new(shared),
+        };
         Ok(Self { handle: Arc::new(handle), least: Need::Linked })
     }
 
@@ -274,6 +282,15 @@ impl AuditLog {
         self.handle.committer.directory()
     }
 
+    pub(crate) fn erasing(&self) -> &Mutex<()> {
+        &self.handle.erasing
+    }
+
+    /// The number that the next entry will have.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.handle.committer.next_seq()
+    }
+
     /// The names of fields that entries take over from the spans around them.
     pub(crate) fn inherited(&self) -> &[String] {
         &self.handle.committer.rules().inherit
@@ -327,7 +344,7 @@ impl fmt::Debug for AuditLog {
 
 impl Shared {
     fn is_fork(&self) -> bool {
-        std::process::id() != self.pid
+        !self.process.is_this()
     }
 
     /// Counts an outcome, and does what the failure policy says.

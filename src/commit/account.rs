@@ -25,7 +25,7 @@ impl Committer {
         &self,
         state: &mut MutexGuard<'_, State>,
         writer: &mut Writer,
-        batch: Batch,
+        batch: &mut Batch,
         up_to: u64,
         work: Work,
     ) -> Option<Error> {
@@ -38,7 +38,7 @@ impl Committer {
         state.written = state.written.max(through);
         let mut failed = None;
         if let Some(error) = error {
-            failed = Some(self.unwritten(state, writer, batch, bytes, turns, error));
+            failed = Some(self.unwritten(state, writer, std::mem::take(batch), bytes, turns, error));
         }
         state.said();
         if failed.is_none() && bytes > 0 && self.durability == Durability::Buffered {
@@ -214,7 +214,8 @@ pub(super) struct Work {
 }
 
 impl Work {
-    pub(super) fn of(writer: &mut Writer, batch: &Batch, sync: bool) -> Self {
+    pub(super) fn of(writer: &mut Writer, batch: &mut Batch, sync: bool) -> Self {
+        batch.gather();
         let written = writer.write(batch);
         let whole = written.error.is_none();
         let synced = (sync && whole).then(|| writer.sync());

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, task::Waker, time::Instant};
 
 use super::{
-    BUFFER, Linked, Need,
+    FULL, Linked, Need,
     failure::{Failure, Fate},
     linker::Linker,
     recording::Orphan,
@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) ring: bool,
     /// Somebody waits who can't write by himself.
     pub(super) urgent: bool,
+    /// There is enough to write that nobody waits for.
+    pub(super) filled: bool,
     /// The first entry of this run.
     pub(super) first: u64,
     /// Bytes handed to the system in this run.
@@ -98,7 +100,7 @@ impl State {
     /// Whether one more line fits into the buffer; an empty one takes any.
     pub(super) fn has_room(&self, prefix: &Prefix) -> bool {
         let batch = &self.linker.batch;
-        batch.is_empty() || batch.length() + prefix.longest_line() <= BUFFER
+        batch.is_empty() || batch.length() + prefix.longest_line() <= FULL
     }
 
     /// Entries from `through` on are given up.

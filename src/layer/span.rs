@@ -17,6 +17,7 @@ use crate::{
     log::AuditLog,
     members::Members,
     receipt::TrailId,
+    spare,
 };
 
 /// In `context.fields` a value stands one level below where it stands in `details`.
@@ -94,8 +95,8 @@ impl SpanState {
         }
         // Built anew, since a value that is replaced in place leaves its bytes behind.
         let mut fields = Members::default();
-        for (name, value) in self.fields.iter().chain(given.details.iter()) {
-            fields.put_bytes(name, |out| out.extend_from_slice(value));
+        for (name, value, erasable) in self.fields.marked().chain(given.details.marked()) {
+            fields.put_marked(name, erasable, |out| out.extend_from_slice(value));
         }
         self.fields = fields;
     }
@@ -113,8 +114,8 @@ impl SpanState {
         let (busy, idle) = self.clock.stop();
         let mut draft = Draft::from_origin(format!("{}.closed", self.name), Origin::Span);
         draft.actor = self.actor.take();
-        draft.details = self.fields;
-        draft.context.duplicate_fields = self.duplicates;
+        draft.details = std::mem::take(&mut self.fields);
+        draft.context.duplicate_fields = std::mem::take(&mut self.duplicates);
         draft.context.span = Some((Cow::Borrowed(self.name), self.opened));
         for (name, time) in [("busy_us", busy), ("idle_us", idle)] {
             let again = draft.details.put(name, |out| canonical::integer(out, time.as_micros()));
@@ -139,13 +140,14 @@ impl Enclosing {
             let Some(state) = states.iter().find(|state| state.trail == trail) else { continue };
             found.span.get_or_insert((state.name, state.opened));
             if found.actor.is_none() {
-                found.actor.clone_from(&state.actor);
+                found.actor = state.actor.as_deref().map(|actor| Cow::Owned(spare::string(actor)));
             }
             for name in inherited {
-                if let Some(value) = state.fields.get(name.as_bytes())
-                    && found.fields.get(name.as_bytes()).is_none()
+                let given = state.fields.marked().find(|(known, ..)| *known == name.as_bytes());
+                if let Some((name, value, erasable)) = given
+                    && found.fields.get(name).is_none()
                 {
-                    found.fields.put(name, |out| inherit(value, out));
+                    found.fields.put_marked(name, erasable, |out| inherit(value, out));
                     missing -= 1;
                 }
             }

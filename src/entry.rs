@@ -51,6 +51,8 @@ pub(crate) struct Entry {
     pub(crate) seq: u64,
     pub(crate) time: Timestamp,
     pub(crate) hash: Digest,
+    /// The hash in full, also where it is stated short: what a checkpoint's tree holds of it.
+    pub(crate) leaf: [u8; 32],
     /// With its newline.
     pub(crate) line: Vec<u8>,
 }
@@ -97,13 +99,14 @@ impl Prefix {
         line.push(b'}');
         previous.write(&mut line);
         hash.update(&line[hashed..]);
-        let hash = Digest::new(hash.finalize().into(), length);
+        let leaf = hash.finalize().into();
+        let hash = Digest::new(leaf, length);
 
         line.truncate(end);
         line.extend_from_slice(b", \"hash\": \"");
         hash.write(&mut line);
         line.extend_from_slice(b"\"}\n");
-        Entry { seq, time, hash, line }
+        Entry { seq, time, hash, leaf, line }
     }
 }
 

@@ -110,7 +110,7 @@ pub use self::{
     },
     self_test::{Culprit, SelfTestError},
     settings::{Durability, OnFailure},
-    signing::{Signer, SigningKey, checkpoint},
+    signing::{CheckpointSink, Checkpoints, Signer, SigningKey, checkpoint},
     verify::{Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, verify},
 };
 

@@ -42,12 +42,16 @@ mod canonical;
 mod chain;
 mod checkpoint;
 mod commit;
+mod commitment;
 mod cut;
 mod digest;
 mod directory;
 mod draft;
 mod ending;
 mod entry;
+mod erasable;
+mod erase;
+mod erasure;
 mod error;
 mod escape;
 mod event_recording;
@@ -63,11 +67,15 @@ mod line;
 mod lines;
 mod lock;
 mod log;
+mod lookup;
 mod macros;
 pub mod manual;
 mod members;
 mod not_recorded;
 mod outcome;
+mod private;
+mod private_file;
+mod process;
 mod receipt;
 mod redaction;
 mod regular;
@@ -75,13 +83,16 @@ mod report;
 mod segment;
 mod self_test;
 mod settings;
+mod show;
 mod signing;
 mod sink;
 mod site;
+mod spare;
 mod timestamp;
 mod torn;
 mod trail;
 mod verify;
+mod withhold;
 mod writer;
 
 #[doc(hidden)]
@@ -95,6 +106,7 @@ pub use self::{
     commit::Recording,
     digest::{Digest, HashLength},
     draft::Draft,
+    erasable::erasable,
     error::{DraftError, Error},
     event_recording::EventRecording,
     health::Health,
@@ -110,8 +122,11 @@ pub use self::{
     },
     self_test::{Culprit, SelfTestError},
     settings::{Durability, OnFailure},
+    show::{DamagedLine, Entries, Reader, Shown, ShownEntry, WithheldValue},
     signing::{CheckpointSink, Checkpoints, Signer, SigningKey, checkpoint},
-    verify::{Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, verify},
+    verify::{
+        Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, Withheld, verify,
+    },
 };
 
 // Features such as `release_max_level_off` of `tracing` take audit events out while a program is compiled.

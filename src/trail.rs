@@ -17,11 +17,13 @@ use crate::{
     draft::{Draft, MAX_VALUE_LEVELS, Origin},
     ending::Ending,
     entry::Rules,
+    erasure::Erasure,
     error::Error,
     head::{Found, Head, Mark},
     line::{self, Line, MAX_LINE},
     lines::Piece,
     lock::Lock,
+    private_file,
     receipt::TrailId,
     settings::Settings,
     torn,
@@ -90,6 +92,7 @@ pub(crate) fn open_locked(mut settings: Settings, lock: Lock) -> Result<Committe
     let mut standing = look(&settings)?;
 
     // From here on the trail is changed.
+    private_file::sweep(&directory, standing.chain.next)?;
     for (file, ending) in &standing.torn {
         if !torn::set_aside(&directory, settings.access, file, ending)? {
             standing.live = None;
@@ -140,7 +143,16 @@ fn begin(settings: Settings, standing: Standing, mut writer: Writer) -> Result<C
     for found in &torn {
         linker.link_own(own_draft("audit_recovered", found))?;
     }
+    let erasure = Erasure::pending(&directory)?;
+    if let Some(erasure) = &erasure
+        && erasure.told(&directory, standing.trail_id)?.is_none()
+    {
+        linker.link_own(erasure.draft())?;
+    }
     linker.write_all(&mut writer)?;
+    if let Some(erasure) = erasure {
+        erasure.finish(&directory)?;
+    }
     if settings.adopted.is_some() {
         adopt::told(&directory)?;
     }

@@ -12,7 +12,7 @@ use std::{
 
 use clap::{Parser, Subcommand, ValueEnum};
 use kling_audit::{
-    AuditLog, AuditLogBuilder, ConsistencyProof, Draft, Durability, EntryProof, HashLength, Receipt,
+    AuditLog, AuditLogBuilder, ConsistencyProof, Draft, Durability, EntryProof, HashLength, Reader, Receipt,
     Reporter, SignedCheckpoint, SigningKey, Unproven, Verdict, Verification, Verifier, VerifyingKey,
 };
 
@@ -56,10 +56,19 @@ enum Command {
     ///
     /// What is there is moved to DIR/sealed/TRAIL_ID/, unchanged.
     Adopt(Adopt),
+    /// Erase values that an entry withholds, and record that as `audit_erased`; prints "SEQ HASH" of that entry.
+    ///
+    /// The trail verifies before and after. Needs the trail's lock: a service that holds it erases by itself.
+    Erase(Erase),
     /// Report what trails say about the last days, and whether to believe it.
     ///
     /// Exit codes as those of verify: a report is worth what its trail is.
     Report(Report),
+    /// Show entries of a trail, one a line, with the values that they withhold as far as they are at hand.
+    ///
+    /// It shows what stands there; whether the trail is whole is for verify to say. Exit code 0: every line that was
+    /// shown holds by itself, 1: one does not, 2: could not look.
+    Show(Show),
     /// Compare a trail with what Kling AI has on the account: tasks that only one of both knows, other credits.
     ///
     /// The credentials are those of KLING_API_KEY, or KLING_ACCESS_KEY and KLING_SECRET_KEY. KLING_BASE_URL names
@@ -210,6 +219,24 @@ struct Adopt {
 }
 
 #[derive(clap::Args)]
+struct Erase {
+    /// The trail's directory.
+    dir: PathBuf,
+    /// The entry's number.
+    #[arg(long)]
+    seq: u64,
+    /// The value's name; without it, all values of the entry are erased.
+    #[arg(long)]
+    field: Option<String>,
+    /// Who erases it.
+    #[arg(long)]
+    actor: String,
+    /// Why. It stays in the trail: nothing personal.
+    #[arg(long)]
+    reason: String,
+}
+
+#[derive(clap::Args)]
 struct Report {
     /// Directories, or single files.
     #[arg(required = true)]
@@ -223,6 +250,24 @@ struct Report {
     /// This is a copy: don't ask for the head, nor whether the end is there.
     #[arg(long)]
     no_head: bool,
+}
+
+#[derive(clap::Args)]
+struct Show {
+    /// A directory, or a single file.
+    path: PathBuf,
+    /// Only entries of these numbers: N, N..M (both included), N.. or ..M.
+    #[arg(long, value_name = "N..M", value_parser = parse_range)]
+    seq: Option<(u64, u64)>,
+    /// Only entries of this actor.
+    #[arg(long)]
+    actor: Option<String>,
+    /// Only entries of this type.
+    #[arg(long)]
+    event_type: Option<String>,
+    /// Print JSON, an object a line.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Why a command could not be carried out.
@@ -250,7 +295,9 @@ fn main() -> ExitCode {
         Command::Prove(arguments) => prove(&arguments),
         Command::CheckProof(arguments) => check_proof(&arguments),
         Command::Adopt(arguments) => adopt(&arguments),
+        Command::Erase(arguments) => erase(&arguments),
         Command::Report(arguments) => report(&arguments),
+        Command::Show(arguments) => show(arguments),
         #[cfg(feature = "kling")]
         Command::Reconcile(arguments) => reconcile(&arguments),
         #[cfg(feature = "kling")]
@@ -481,6 +528,25 @@ fn adopt(arguments: &Adopt) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+fn erase(arguments: &Erase) -> Outcome {
+    let log = open_existing(&arguments.dir, "erase from")?;
+    let erased = log.erase(arguments.seq, arguments.field.as_deref(), &arguments.actor, &arguments.reason);
+    let closed = log.close();
+    let receipt = erased?;
+    closed?;
+    print_receipt(&receipt)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens a trail that is there; `action` names what for.
+fn open_existing(directory: &Path, action: &str) -> Result<AuditLog, Failure> {
+    if !directory.join("audit.head").is_file() {
+        let shown = directory.to_string_lossy();
+        return Err(Failure::Usage(format!("{action} {shown:?}: there is no trail in it")));
+    }
+    Ok(AuditLog::open(directory)?)
+}
+
 fn report(arguments: &Report) -> Outcome {
     let mut reports = Vec::new();
     let mut worst = 0;
@@ -507,6 +573,50 @@ fn report(arguments: &Report) -> Outcome {
         print_json(&reports, arguments.dirs.len())?;
     }
     Ok(ExitCode::from(worst))
+}
+
+fn show(arguments: Show) -> Outcome {
+    let mut reader = Reader::new(&arguments.path);
+    if let Some((from, to)) = arguments.seq {
+        reader = reader.seq(from..=to);
+    }
+    if let Some(actor) = arguments.actor {
+        reader = reader.actor(actor);
+    }
+    if let Some(event_type) = arguments.event_type {
+        reader = reader.event_type(event_type);
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let write = |error| Failure::Stream("write to standard output", error);
+    let mut all_hold = true;
+    for shown in reader.entries()? {
+        let shown = shown?;
+        all_hold &= shown.holds();
+        let written = match arguments.json {
+            true => writeln!(out, "{}", shown.to_json()),
+            false => writeln!(out, "{shown}"),
+        };
+        written.map_err(write)?;
+    }
+    out.flush().map_err(write)?;
+    Ok(ExitCode::from(u8::from(!all_hold)))
+}
+
+/// Reads N, N..M, N.. or ..M.
+fn parse_range(text: &str) -> Result<(u64, u64), String> {
+    let number = |text: &str, missing: u64| match text {
+        "" => Ok(missing),
+        digits => digits.parse::<u64>().map_err(|error| format!("{digits:?}: {error}")),
+    };
+    let (from, to) = match text.split_once("..") {
+        Some(("", "")) => return Err("neither end is given".to_owned()),
+        Some((from, to)) => (number(from, 0)?, number(to, u64::MAX)?),
+        None => {
+            let only = text.parse().map_err(|error| format!("{text:?}: {error}"))?;
+            (only, only)
+        }
+    };
+    if from > to { Err(format!("{from} is more than {to}")) } else { Ok((from, to)) }
 }
 
 /// What is unexplained between a trail and the vendor.

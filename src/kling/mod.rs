@@ -2,14 +2,14 @@
 //! an entry.
 //!
 //! The log is required, and the client fails closed: a submission whose intent can't be recorded is not sent. The intent
-//! is as durable as the log's [`Durability`](crate::Durability) promises, so of a `Buffered` log it may still be in memory
-//! when the request leaves.
+//! is as durable as the log's [`Durability`](crate::Durability) promises, and at least handed to the system when the
+//! request leaves, also where the log is `Buffered`. No thread of the runtime waits for the disk meanwhile.
 //! A request is not sent twice where the vendor may have accepted the first one, unless the caller
 //! [says when it may be](Builder::resend_unknown_after).
 //!
 //! | event | when | members |
 //! |---|---|---|
-//! | `auth_event` | a token was minted, or refused by the vendor (1000 to 1004), or the client was given other credentials | `event` (`token_minted`, `token_rejected`, `credential_changed`), `success`, `access_key_prefix`, `reason`; minted: `expires` (Unix seconds); rejected: `endpoint`, `http`, `code`, `request_id`, of 1003 `skew_seconds`; changed: `from_access_key_prefix`, `credential_kind` |
+//! | `auth_event` | a token was minted, or refused by the vendor (1000 to 1004), or the client was given other credentials, or the receiver of callbacks other secrets | `event` (`token_minted`, `token_rejected`, `credential_changed`), `success`, `access_key_prefix`, `reason`; minted: `expires` (Unix seconds); rejected: `endpoint`, `http`, `code`, `request_id`, of 1003 `skew_seconds`; changed: `from_access_key_prefix`, `credential_kind` (`access_key`, `api_key`, `webhook_secret`; secrets are named `whsec:` and 8 hexadecimal digits of their SHA-256) |
 //! | `access_denied` | the account may not do that (1103), or not from here (1304) | `action`, `endpoint`, `external_task_id`, `http`, `code`, `request_id`, `reason` |
 //! | `account_blocked` | the account can't do anything for now (1100 to 1102) | `action`, `http`, `code`, `request_id`, `reason` |
 //! | `content_blocked` | the vendor does not make that: at once (1300, 1301), or late, by the reason of a failure | `action`, `task_id`, `external_task_id`, `stage` (`submit`, `result`), `code`, `reason` |
@@ -50,7 +50,8 @@
 //! recorded. `credits` and the amounts in `billing` are the vendor's own text.
 //!
 //! Each entry names its actor. Where the log's layer is installed, the spans `kling.submit`, `kling.query` and `kling.wait`
-//! have entries of their own around these.
+//! have entries of their own around these. They have their places in the trail like all others, but nobody waits until
+//! they are durable: that of the opening is when the first entry inside is, that of the closing soon after.
 //!
 //! # Examples
 //!
@@ -104,6 +105,8 @@ mod screen;
 #[cfg(test)]
 mod shapes;
 mod slots;
+#[cfg(test)]
+mod stalls;
 pub mod standard;
 mod status;
 mod submission;

@@ -58,6 +58,8 @@ pub enum FindingKind {
     CheckpointStale,
     /// An entry for which there is a receipt is not in the trail.
     ReceiptMissing,
+    /// A value that an entry withholds is not the one that it commits to.
+    ValueChanged,
 }
 
 impl FindingKind {
@@ -78,6 +80,7 @@ impl FindingKind {
             Self::CheckpointForged => "checkpoint_forged",
             Self::CheckpointStale => "checkpoint_stale",
             Self::ReceiptMissing => "receipt_missing",
+            Self::ValueChanged => "value_changed",
         }
     }
 }

@@ -13,6 +13,7 @@ mod sealed;
 mod tool;
 mod verification;
 mod walk;
+mod withheld;
 
 use std::{
     path::{Path, PathBuf},
@@ -25,6 +26,7 @@ pub use self::{
     finding::{Finding, FindingKind},
     notice::Notice,
     verification::{Place, Verdict, Verification, Verified},
+    withheld::Withheld,
 };
 use crate::{
     access,
@@ -217,6 +219,9 @@ pub(crate) fn verify_files(
             walk::walk(files, &mut rule, &mut seen, observe)?;
             let last_file = files.last().map_or(crate::head::NAME, |file| &file.name);
             rule.conclude(last_file, &mut seen);
+            if extent != Extent::File {
+                withheld::look(path, files, &mut seen)?;
+            }
         }
         Writer::Tool => {
             let mut rule = if extent == Extent::Whole { Tool::whole() } else { Tool::part() };
@@ -262,6 +267,7 @@ fn conclude(
         findings_total: seen.findings_total,
         notices: seen.notices,
         notices_total: seen.notices_total,
+        withheld: seen.withheld,
     }
 }
 

@@ -4,7 +4,9 @@
 
 use chrono::{Days, NaiveDate};
 
-use super::{Finding, FindingKind, Notice, Verification, cursor::Break, evidence::Standing};
+use super::{
+    Finding, FindingKind, Notice, Verification, cursor::Break, evidence::Standing, withheld::Withheld,
+};
 use crate::{
     digest::Digest, directory::TrailFile, ending::Ending, error::Error, lines::Piece, timestamp::Timestamp,
     verify::Place,
@@ -23,6 +25,7 @@ pub(crate) struct Seen {
     pub(super) findings_total: u64,
     pub(super) notices: Vec<Notice>,
     pub(super) notices_total: u64,
+    pub(super) withheld: Option<Withheld>,
     /// Why nothing more can be told.
     pub(super) stopped: Option<String>,
     /// What the trail was held against beside its chain and head.

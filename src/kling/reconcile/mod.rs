@@ -6,7 +6,10 @@ mod amount;
 mod said;
 mod vendor;
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 
@@ -20,7 +23,7 @@ use super::{
     error::Error,
 };
 use crate::{
-    NotRecorded, Verdict,
+    AuditLog, NotRecorded, Verdict,
     draft::{Draft, Origin},
     escape::Escaped,
 };
@@ -63,10 +66,10 @@ pub async fn reconcile(
     let began = chrono::Utc::now().timestamp_millis();
     let vendor = VendorTasks::read(client, period).await?;
     // What this process has recorded so far has to be in the files.
-    client.recorder().log().flush().map_err(|error| Error::Trail { source: Box::new(error) })?;
-    let trail = TrailTasks::read(trail.as_ref()).map_err(|error| Error::Trail { source: Box::new(error) })?;
+    let (log, trail) = (client.recorder().log().clone(), trail.as_ref().to_owned());
+    let trail = read_trail(log, trail).await.map_err(|error| Error::Trail { source: Box::new(error) })?;
     let reconciliation = compare(&trail, &vendor, period, began);
-    record(client, &reconciliation).map_err(not_recorded("reconcile", "audit_reconciled"))?;
+    record(client, &reconciliation).await.map_err(not_recorded("reconcile", "audit_reconciled"))?;
     Ok(reconciliation)
 }
 
@@ -238,7 +241,14 @@ fn different_credits(known: &Known, task: &VendorTask) -> Option<String> {
     (differs(&task.booked) || differs(&task.credits)).then(|| format!("{said} credits"))
 }
 
-fn record(client: &Client, found: &Reconciliation) -> Result<(), NotRecorded> {
+/// Reads where no worker of the runtime waits for the disk.
+async fn read_trail(log: AuditLog, trail: PathBuf) -> Result<TrailTasks, crate::Error> {
+    let path = trail.clone();
+    let read = tokio::task::spawn_blocking(move || log.flush().and_then(|()| TrailTasks::read(&trail)));
+    read.await.map_err(|error| crate::Error::io("read", path)(std::io::Error::other(error)))?
+}
+
+async fn record(client: &Client, found: &Reconciliation) -> Result<(), NotRecorded> {
     let recorder = client.recorder();
     let listed: Vec<&Discrepancy> = found.findings.iter().take(LISTED).collect();
     let draft = Draft::from_origin("audit_reconciled", Origin::Log)
@@ -251,6 +261,6 @@ fn record(client: &Client, found: &Reconciliation) -> Result<(), NotRecorded> {
         .detail("ambiguous", found.ambiguous)
         .detail("findings", found.findings.len())
         .detail("unexplained", listed);
-    recorder.log().record(draft)?;
+    recorder.log().append_async(draft).await?;
     Ok(())
 }

@@ -212,7 +212,7 @@ fn stated(directory: &Path, detail: &str) -> Result<Option<Value>, Error> {
     let files = directory::list(directory)?;
     let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(None) };
     let mut lines = first.lines(MAX_LINE)?;
-    let Some(Piece::Line { bytes, .. }) = lines.next().map_err(Error::io("read", &first.path))? else {
+    let Some(Piece::Line(bytes)) = lines.next().map_err(Error::io("read", &first.path))? else {
         return Ok(None);
     };
     let line = Line::recognise(bytes).ok().filter(|line| line.holds() && line.is("audit_started"));

@@ -36,6 +36,7 @@
 mod access;
 mod adopt;
 mod batch;
+mod blocks;
 mod boot;
 mod builder;
 mod canonical;
@@ -73,11 +74,13 @@ mod report;
 mod segment;
 mod self_test;
 mod settings;
+mod sha256;
 mod sink;
 mod site;
 mod timestamp;
 mod torn;
 mod trail;
+mod vector;
 mod verify;
 mod writer;
 

@@ -258,7 +258,7 @@ impl Identity {
     fn read(directory: &Path, first: &TrailFile) -> Result<Self, Error> {
         let mut lines = first.lines(MAX_LINE)?;
         let piece = lines.next().map_err(Error::io("read", &first.path))?;
-        let Some(Piece::Line { bytes, .. }) = piece else {
+        let Some(Piece::Line(bytes)) = piece else {
             return Err(refused(&first.path, "the first line is no entry"));
         };
         if let Some(start) = line::foreign_start(bytes) {

@@ -6,8 +6,9 @@ use std::{
 };
 
 /// From the bottom up. A module may use those before it, and no others.
-const ORDER: [&[&str]; 18] = [
-    &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot"],
+const ORDER: [&[&str]; 19] = [
+    &["vector", "blocks"],
+    &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot", "sha256"],
     &["canonical"],
     &["members", "line"],
     // `Error` carries a whole verification, so it belongs to what verification is made of.

@@ -14,6 +14,7 @@ mod text;
 
 use std::{
     collections::BTreeMap,
+    num::NonZero,
     path::{Path, PathBuf},
 };
 
@@ -63,6 +64,7 @@ pub fn report(path: impl AsRef<Path>, days: u32) -> Result<Report, Error> {
 /// |---|---|
 /// | [`days`](Self::days) | 30 |
 /// | [`now`](Self::now) | the system's time when it runs |
+/// | [`threads`](Self::threads) | as many as the machine runs at once |
 #[derive(Clone, Debug)]
 #[must_use = "nothing is reported before `run`"]
 pub struct Reporter {
@@ -70,12 +72,25 @@ pub struct Reporter {
     days: u32,
     now: Option<DateTime<Utc>>,
     head: HeadPolicy,
+    threads: NonZero<usize>,
 }
 
 impl Reporter {
     /// Prepares a report on the trail at `path`: a directory, or one file of a trail.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), days: 30, now: None, head: HeadPolicy::default() }
+        Self {
+            path: path.as_ref().to_owned(),
+            days: 30,
+            now: None,
+            head: HeadPolicy::default(),
+            threads: verify::default_threads(),
+        }
+    }
+
+    /// How many threads look at lines, as [`Verifier::threads`](crate::Verifier::threads).
+    pub fn threads(mut self, threads: NonZero<usize>) -> Self {
+        self.threads = threads;
+        self
     }
 
     /// How many days back the period reaches: `days` times 24 hours before now.
@@ -120,7 +135,9 @@ impl Reporter {
 
         let mut tally = Tally::new(from);
         let verification =
-            verify::verify_files(&self.path, &files[before..], extent, head, &mut |said| tally.take(&said))?;
+            verify::verify_files(&self.path, &files[before..], extent, head, self.threads, &mut |said| {
+                tally.take(&said)
+            })?;
         Ok(Report {
             verdict: verification.verdict(),
             period_days: self.days,
@@ -207,7 +224,7 @@ fn is_before(file: &TrailFile, from: Timestamp) -> Result<bool, Error> {
     let last = ending.last_line.and_then(|(_, line)| time_of(&line));
     let mut lines = file.lines(MAX_TOOL_LINE)?;
     let first = match lines.next().map_err(Error::io("read", &file.path))? {
-        Some(Piece::Line { bytes, .. }) => time_of(bytes),
+        Some(Piece::Line(bytes)) => time_of(bytes),
         _ => None,
     };
     Ok(first.is_some_and(|first| first < from) && last.is_some_and(|last| last < from))

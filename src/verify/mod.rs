@@ -3,6 +3,7 @@
 //! It trusts nobody: not the directory, not its names, not its lines. It never writes, never panics, and its memory
 //! is bounded, whatever the bytes are.
 
+mod crew;
 mod cursor;
 mod ending;
 mod finding;
@@ -13,15 +14,18 @@ mod tool;
 mod verification;
 mod walk;
 
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZero,
+    path::{Path, PathBuf},
+};
 
+pub(crate) use self::{crew::default_threads, verification::count, walk::Said};
 pub use self::{
     finding::{Finding, FindingKind},
     notice::Notice,
     verification::{Place, Verdict, Verification, Verified},
 };
 use self::{native::Native, tool::Tool, walk::Seen};
-pub(crate) use self::{verification::count, walk::Said};
 use crate::{
     access,
     directory::{self, TrailFile, Writer},
@@ -61,6 +65,7 @@ pub fn verify(path: impl AsRef<Path>) -> Result<Verified, Error> {
 pub struct Verifier {
     path: PathBuf,
     head: HeadPolicy,
+    threads: NonZero<usize>,
 }
 
 /// Whether a trail must have a head.
@@ -75,7 +80,14 @@ pub(crate) enum HeadPolicy {
 impl Verifier {
     /// Prepares to verify the trail at `path`: a directory, or one file of a trail.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), head: HeadPolicy::default() }
+        Self { path: path.as_ref().to_owned(), head: HeadPolicy::default(), threads: default_threads() }
+    }
+
+    /// How many threads look at lines, this one among them: as many as the machine runs at once, unless this says
+    /// otherwise. What is found does not depend on it. A short trail is read by one.
+    pub fn threads(mut self, threads: NonZero<usize>) -> Self {
+        self.threads = threads;
+        self
     }
 
     /// Says that this is a copy of a trail, which need not have a head: whether its end is there is then not asked.
@@ -100,10 +112,10 @@ impl Verifier {
             // What is acknowledged when the head is read stands in the files when they are listed.
             let head = self.head.read(&self.path)?;
             let files = directory::list(&self.path)?;
-            verify_files(&self.path, &files, Extent::Whole, head, observe)
+            verify_files(&self.path, &files, Extent::Whole, head, self.threads, observe)
         } else {
             let file = TrailFile::alone(&self.path)?;
-            verify_files(&self.path, &[file], Extent::File, None, observe)
+            verify_files(&self.path, &[file], Extent::File, None, self.threads, observe)
         }
     }
 }
@@ -135,6 +147,7 @@ pub(crate) fn verify_files(
     files: &[TrailFile],
     extent: Extent,
     head: Option<Found>,
+    threads: NonZero<usize>,
     observe: &mut dyn FnMut(Said<'_>),
 ) -> Result<Verification, Error> {
     let mut seen = Seen::default();
@@ -149,13 +162,13 @@ pub(crate) fn verify_files(
                 Extent::File => Native::file(),
             };
             let mut rule = rule.until(head);
-            walk::walk(files, &mut rule, &mut seen, observe)?;
+            walk::walk(files, threads, &mut rule, &mut seen, observe)?;
             let last_file = files.last().map_or(crate::head::NAME, |file| &file.name);
             rule.conclude(last_file, &mut seen);
         }
         Writer::Tool => {
             let mut rule = if extent == Extent::Whole { Tool::whole() } else { Tool::part() };
-            walk::walk(files, &mut rule, &mut seen, observe)?;
+            walk::walk(files, threads, &mut rule, &mut seen, observe)?;
         }
     }
     Ok(conclude(path, files, (extent, has_head), writer, seen))

@@ -51,7 +51,7 @@ pub(super) fn look(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -
         let (file, length) = open_regular(&path, OpenOptions::new().read(true))?;
         let mut lines = Lines::new(file, length, MAX_LINE);
         while let Some(piece) = lines.next().map_err(Error::io("read", &path))? {
-            let Piece::Line { bytes, .. } = piece else { continue };
+            let Piece::Line(bytes) = piece else { continue };
             let text = String::from_utf8_lossy(bytes);
             if let Some((sha256, name)) = text.split_once("  ") {
                 check(&sealed, &trail_id, name, sha256, at, seen)?;

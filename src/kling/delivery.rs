@@ -13,7 +13,7 @@ use super::{
     error::Error,
     exchange::{Answer, Call},
     output::Counts,
-    recorder::{Recorder, Reply, Subject},
+    recorder::{Cost, Recorder, Reply, Subject},
     request::Standard,
     screen::Screen,
     submission::Submission,
@@ -263,7 +263,9 @@ impl Delivery<'_> {
         let task_id = text(&data, "task_id");
         let credits = text(&data, "final_unit_deduction").map(|credits| self.screen.pass(&credits));
         open.close(task_id.as_deref(), "task_completed", |recorder, subject| {
-            recorder.task_completed(subject, Counts::default(), credits.as_deref(), &[])
+            let estimated = self.submission.estimate.as_deref();
+            let cost = Cost { credits: credits.as_deref(), estimated, ..Cost::default() };
+            recorder.task_completed(subject, Counts::default(), cost)
         })
         .await?;
         Ok(Accepted::Data(data))

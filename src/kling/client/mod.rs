@@ -90,7 +90,8 @@ impl Client {
             None => external_task_id()?,
         };
         let (slots, path) = (request.slots(), request.path());
-        let submission = submission(request, &external_task_id);
+        let mut submission = submission(request, &external_task_id);
+        submission.estimate = self.settings().prices.estimate(&submission);
         let subject = Subject { action: R::ACTION, task_id: None, external_task_id: Some(&external_task_id) };
         let span = self.recorder.submit_span(subject);
         let screen = self.screened(&submission.screen);
@@ -107,8 +108,13 @@ impl Client {
         };
         match delivery.run().instrument(span).await? {
             Accepted::Task(data) => {
-                let task =
-                    Task::new(data.task_id, Some(external_task_id), submission.screen, Some(data.status));
+                let task = Task::new(
+                    data.task_id,
+                    Some(external_task_id),
+                    submission.screen,
+                    submission.estimate,
+                    Some(data.status),
+                );
                 task.hold(held);
                 Ok(task)
             }
@@ -127,7 +133,8 @@ impl Client {
     /// As [`Client::submit`].
     pub async fn call<I: Immediate>(&self, request: I) -> Result<Answered<I::Output>, Error> {
         request.check()?;
-        let submission = Submission::of(&request, Defaults::default());
+        let mut submission = Submission::of(&request, Defaults::default());
+        submission.estimate = self.settings().prices.estimate(&submission);
         let subject = Subject { action: I::ACTION, task_id: None, external_task_id: None };
         let span = self.recorder.submit_span(subject);
         let screen = self.screened(&submission.screen);
@@ -252,7 +259,7 @@ impl Client {
             .await
             .map_err(outcome_not_recorded(subject, "task_resolved"))?;
         let id = Some(external_task_id.to_owned());
-        Ok(Some(Task::new(data.task_id, id, Screen::blind(), None)))
+        Ok(Some(Task::new(data.task_id, id, Screen::blind(), None, None)))
     }
 
     /// Whether endpoints of the new design can be used.

@@ -151,7 +151,7 @@ pub(crate) async fn observe<R: Request>(
         if let Some(output) = &output {
             for (resource, id) in output.resources() {
                 let created = recorder.resource_created(subject, resource, &id);
-                recordings.push(("element_created", created));
+                recordings.push((resource.created(), created));
             }
             // The last of them, since what follows one that fails fails too: that it is there says that all are.
             let completed = recorder.task_completed(subject, output.counts(), cost);

@@ -115,7 +115,7 @@ fn each_leaf(directory: &Path, size: u64, mut show: impl FnMut(&Line<'_>, &[u8])
                 Piece::Line { offset, bytes } => (offset, bytes),
                 Piece::Long { offset, .. } => (offset, &b""[..]),
                 // What a crash or a failed write leaves.
-                Piece::Rest { .. } => continue,
+                Piece::Rest => continue,
             };
             let line = Line::recognise(bytes).ok().filter(|line| line.holds() && line.seq == next);
             let Some(line) = line else {

@@ -14,6 +14,7 @@ mod text;
 
 use std::{
     collections::BTreeMap,
+    num::NonZero,
     path::{Path, PathBuf},
 };
 
@@ -63,6 +64,7 @@ pub fn report(path: impl AsRef<Path>, days: u32) -> Result<Report, Error> {
 /// |---|---|
 /// | [`days`](Self::days) | 30 |
 /// | [`now`](Self::now) | the system's time when it runs |
+/// | [`threads`](Self::threads) | as many as the machine runs at once |
 #[derive(Clone, Debug)]
 #[must_use = "nothing is reported before `run`"]
 pub struct Reporter {
@@ -70,12 +72,25 @@ pub struct Reporter {
     days: u32,
     now: Option<DateTime<Utc>>,
     head: HeadPolicy,
+    threads: NonZero<usize>,
 }
 
 impl Reporter {
     /// Prepares a report on the trail at `path`: a directory, or one file of a trail.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), days: 30, now: None, head: HeadPolicy::default() }
+        Self {
+            path: path.as_ref().to_owned(),
+            days: 30,
+            now: None,
+            head: HeadPolicy::default(),
+            threads: verify::default_threads(),
+        }
+    }
+
+    /// How many threads look at lines, as [`Verifier::threads`](crate::Verifier::threads).
+    pub fn threads(mut self, threads: NonZero<usize>) -> Self {
+        self.threads = threads;
+        self
     }
 
     /// How many days back the period reaches: `days` times 24 hours before now.
@@ -124,6 +139,7 @@ impl Reporter {
             &files[before..],
             extent,
             (head, verify::Evidence::default()),
+            self.threads,
             &mut |said| tally.take(&said),
         )?;
         Ok(Report {

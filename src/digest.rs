@@ -69,6 +69,11 @@ impl Digest {
         self.length
     }
 
+    /// All 32 bytes, where all digits are stated.
+    pub(crate) fn full(&self) -> Option<&[u8; 32]> {
+        (self.length == HashLength::Full).then_some(&self.bytes)
+    }
+
     /// Appends the hex digits.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         const HEX: &[u8; 16] = b"0123456789abcdef";

@@ -40,6 +40,7 @@ mod boot;
 mod builder;
 mod canonical;
 mod chain;
+mod checkpoint;
 mod commit;
 mod commitment;
 mod cut;
@@ -82,6 +83,7 @@ mod segment;
 mod self_test;
 mod settings;
 mod show;
+mod signing;
 mod sink;
 mod site;
 mod timestamp;
@@ -95,6 +97,10 @@ mod writer;
 pub use self::macros::__private;
 pub use self::{
     builder::AuditLogBuilder,
+    checkpoint::{
+        ConsistencyProof, EntryProof, ParseCheckpointError, ParseKeyError, ProvenEntry, SignedCheckpoint,
+        TreeHash, Unproven, VerifyingKey, prove, prove_consistency,
+    },
     commit::Recording,
     digest::{Digest, HashLength},
     draft::Draft,
@@ -115,6 +121,7 @@ pub use self::{
     self_test::{Culprit, SelfTestError},
     settings::{Durability, OnFailure},
     show::{DamagedLine, Entries, Reader, Shown, ShownEntry, WithheldValue},
+    signing::{Signer, SigningKey, checkpoint},
     verify::{
         Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, Withheld, verify,
     },

@@ -37,6 +37,8 @@ pub(crate) struct Line<'a> {
     pub(crate) stated: Digest,
     /// The hash that the line has, in the stated length.
     pub(crate) computed: Digest,
+    /// The same in full: the content of the entry's leaf in a checkpoint's tree.
+    pub(crate) sha256: [u8; 32],
 }
 
 impl<'a> Line<'a> {
@@ -87,8 +89,9 @@ impl<'a> Line<'a> {
         if !text.rest().is_empty() {
             return Err(Malformed { at: text.position(), what: "the end of the line" });
         }
-        let computed = Digest::new(hash(&bytes[..hashed], stated_previous), stated.length());
-        Ok(Self { actor, context, details, event_type, previous, seq, time, stated, computed })
+        let sha256 = hash(&bytes[..hashed], stated_previous);
+        let computed = Digest::new(sha256, stated.length());
+        Ok(Self { actor, context, details, event_type, previous, seq, time, stated, computed, sha256 })
     }
 
     /// Whether the line's bytes are those that were hashed.

@@ -6,12 +6,23 @@ use std::{
 };
 
 /// From the bottom up. A module may use those before it, and no others.
-const ORDER: [&[&str]; 18] = [
+const ORDER: [&[&str]; 19] = [
     &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot"],
     &["canonical"],
     &["members", "line", "commitment"],
     // `Error` carries a whole verification, so it belongs to what verification is made of.
-    &["access", "error", "regular", "ending", "head", "directory", "lookup", "private", "verify"],
+    &[
+        "access",
+        "error",
+        "regular",
+        "ending",
+        "head",
+        "directory",
+        "checkpoint",
+        "lookup",
+        "private",
+        "verify",
+    ],
     &["report", "show"],
     // From here on: the write side.
     &["draft"],
@@ -20,6 +31,7 @@ const ORDER: [&[&str]; 18] = [
     &["lock"],
     &["segment", "settings"],
     &["writer", "private_file"],
+    &["signing"],
     &["torn", "adopt", "erasure"],
     // Opening a trail gives what commits to it, and both speak of the log's settings and errors.
     &["commit", "trail", "log", "builder", "erase"],

@@ -7,12 +7,13 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
 use kling_audit::{
-    AuditLog, AuditLogBuilder, Draft, Durability, HashLength, Reader, Receipt, Reporter, Verdict,
-    Verification, Verifier,
+    AuditLog, AuditLogBuilder, ConsistencyProof, Draft, Durability, EntryProof, HashLength, Reader, Receipt,
+    Reporter, SignedCheckpoint, SigningKey, Unproven, Verdict, Verification, Verifier, VerifyingKey,
 };
 
 /// A hash-chained audit trail: append to it, verify it, report on it.
@@ -34,6 +35,23 @@ enum Command {
     ///
     /// Exit code 0: intact, 1: tampered, 2: could not look, 3: unverifiable. Of several paths the worst counts.
     Verify(Verify),
+    /// Make a key that signs the checkpoints of one trail, and print its public half.
+    ///
+    /// The private key goes to --out (mode 0600), which must not exist. Nothing is asked.
+    Keygen(Keygen),
+    /// Sign a checkpoint of a trail that nobody writes, as it stands, and print it.
+    ///
+    /// It is appended to audit.checkpoints in the trail, and to standard output. Keep it where the trail's owner can't
+    /// reach. The trail is verified first: what is not intact is not signed.
+    Checkpoint(Checkpoint),
+    /// Prove, to somebody without the trail, that an entry stands in it, or that the trail goes on from a checkpoint.
+    ///
+    /// The proof, one JSON object, goes to standard output. It rests on the newest checkpoint of the trail.
+    Prove(Prove),
+    /// Check a proof: nothing else is needed.
+    ///
+    /// Exit code 0: proven, 1: not proven, 2: could not look, 3: unverifiable, since another key signed.
+    CheckProof(CheckProof),
     /// Give up a trail that can't be gone on with: seal it, and begin a new one that tells of it.
     ///
     /// What is there is moved to DIR/sealed/TRAIL_ID/, unchanged.
@@ -134,6 +152,58 @@ struct Verify {
     /// This is a copy: don't ask for the head, nor whether the end is there.
     #[arg(long, conflicts_with = "record")]
     no_head: bool,
+    /// Check checkpoints with this key, as keygen printed it; may be given more than once.
+    #[arg(long, value_name = "VKEY")]
+    key: Vec<VerifyingKey>,
+    /// Hold the trail against the checkpoints in this file, which was kept elsewhere.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    checkpoint: Vec<PathBuf>,
+    /// Ask for a checkpoint whose last entry is not older, such as 90m, 26h or 7days.
+    #[arg(long, value_name = "T", requires = "key", value_parser = humantime::parse_duration)]
+    max_age: Option<Duration>,
+    /// Ask for the entries that the receipts in this file are for: a line each, as append prints them.
+    #[arg(long, value_name = "FILE")]
+    receipt: Vec<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Keygen {
+    /// Where the private key goes.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The trail's name in its checkpoints: a host and path that is nobody else's, such as example.com/audit.
+    #[arg(long, value_name = "NAME")]
+    origin: String,
+}
+
+#[derive(clap::Args)]
+struct Checkpoint {
+    /// The trail's directory.
+    dir: PathBuf,
+    /// The private key.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct Prove {
+    /// The trail's directory.
+    dir: PathBuf,
+    /// The entry's number.
+    #[arg(long, value_name = "N", required_unless_present = "since", conflicts_with = "since")]
+    seq: Option<u64>,
+    /// Prove that the trail goes on from the checkpoint in this file.
+    #[arg(long, value_name = "FILE")]
+    since: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct CheckProof {
+    /// The proof.
+    file: PathBuf,
+    /// The public key of who signs, as keygen printed it.
+    #[arg(long, value_name = "VKEY")]
+    key: VerifyingKey,
 }
 
 #[derive(clap::Args)]
@@ -220,6 +290,10 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Append(arguments) => append(arguments),
         Command::Verify(arguments) => verify(&arguments),
+        Command::Keygen(arguments) => keygen(&arguments),
+        Command::Checkpoint(arguments) => checkpoint(&arguments),
+        Command::Prove(arguments) => prove(&arguments),
+        Command::CheckProof(arguments) => check_proof(&arguments),
         Command::Adopt(arguments) => adopt(&arguments),
         Command::Erase(arguments) => erase(&arguments),
         Command::Report(arguments) => report(&arguments),
@@ -303,10 +377,7 @@ fn verify(arguments: &Verify) -> Outcome {
     let mut verifications = Vec::new();
     let mut worst = 0;
     for path in &arguments.paths {
-        let mut verifier = Verifier::new(path);
-        if arguments.no_head {
-            verifier = verifier.without_head();
-        }
+        let verifier = prepare(path, arguments);
         let verification = match verifier.run() {
             Ok(verification) => verification,
             Err(error) => {
@@ -331,6 +402,96 @@ fn verify(arguments: &Verify) -> Outcome {
         print_json(&verifications, arguments.paths.len())?;
     }
     Ok(ExitCode::from(worst))
+}
+
+fn prepare(path: &Path, arguments: &Verify) -> Verifier {
+    let mut verifier = Verifier::new(path);
+    if arguments.no_head {
+        verifier = verifier.without_head();
+    }
+    if let Some(age) = arguments.max_age {
+        verifier = verifier.max_age(age);
+    }
+    verifier = arguments.key.iter().cloned().fold(verifier, Verifier::key);
+    verifier = arguments.checkpoint.iter().fold(verifier, Verifier::checkpoint);
+    arguments.receipt.iter().fold(verifier, Verifier::receipts)
+}
+
+fn keygen(arguments: &Keygen) -> Outcome {
+    let key = SigningKey::generate(&arguments.out, &arguments.origin)?;
+    print(&format!("{}\n", key.verifying_key()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn checkpoint(arguments: &Checkpoint) -> Outcome {
+    let key = SigningKey::open(&arguments.key)?;
+    match kling_audit::checkpoint(&arguments.dir, &key) {
+        Ok(checkpoint) => print(&checkpoint.to_string()).map(|()| ExitCode::SUCCESS),
+        // What is wrong with the trail is said as verify says it, and standard output is the checkpoint's alone.
+        Err(kling_audit::Error::NotIntact(verification)) => {
+            drop(write!(io::stderr(), "{verification}"));
+            Ok(ExitCode::from(verification.verdict().exit_code()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn prove(arguments: &Prove) -> Outcome {
+    let proof = match (&arguments.since, arguments.seq) {
+        (Some(path), _) => {
+            let text = read(path)?;
+            let earlier: SignedCheckpoint = text.parse().map_err(|error| unreadable(path, &error))?;
+            kling_audit::prove_consistency(&arguments.dir, &earlier)?.to_string()
+        }
+        (None, Some(seq)) => kling_audit::prove(&arguments.dir, seq)?.to_string(),
+        (None, None) => return Err(Failure::Usage("--seq or --since is needed".to_owned())),
+    };
+    print(&format!("{}\n", ascii(&proof)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_proof(arguments: &CheckProof) -> Outcome {
+    let text = read(&arguments.file)?;
+    let checked = match text.parse::<ConsistencyProof>() {
+        Ok(proof) => proof.check(&arguments.key).map(|()| {
+            let (old, new) = (proof.earlier().size(), proof.checkpoint().size());
+            format!(
+                "PROVEN  the trail of {} grew from {old} to {new} entries, and nothing before was changed\n",
+                arguments.key.name()
+            )
+        }),
+        Err(_) => {
+            let proof: EntryProof = text.parse().map_err(|error| unreadable(&arguments.file, &error))?;
+            proof.check(&arguments.key).map(|entry| {
+                format!("PROVEN  seq {} of the trail of {}\n{}\n", entry.seq, entry.origin, entry.line)
+            })
+        }
+    };
+    match checked {
+        Ok(proven) => print(&proven).map(|()| ExitCode::SUCCESS),
+        Err(unproven) => {
+            complain(&Failure::Usage(format!("check {:?}: {unproven}", arguments.file.to_string_lossy())));
+            let verdict = match unproven {
+                Unproven::OtherKey { .. } => Verdict::Unverifiable,
+                _ => Verdict::Tampered,
+            };
+            Ok(ExitCode::from(verdict.exit_code()))
+        }
+    }
+}
+
+/// Reads a small file.
+fn read(path: &Path) -> Result<String, Failure> {
+    const LIMIT: u64 = 1 << 20;
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| io::Read::read_to_string(&mut io::Read::take(file, LIMIT), &mut text))
+        .map_err(|error| unreadable(path, &error))?;
+    Ok(text)
+}
+
+fn unreadable(path: &Path, error: &dyn fmt::Display) -> Failure {
+    Failure::Usage(format!("read {:?}: {error}", path.to_string_lossy()))
 }
 
 /// Records a verification in the trail that was verified.

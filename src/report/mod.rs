@@ -119,8 +119,13 @@ impl Reporter {
         };
 
         let mut tally = Tally::new(from);
-        let verification =
-            verify::verify_files(&self.path, &files[before..], extent, head, &mut |said| tally.take(&said))?;
+        let verification = verify::verify_files(
+            &self.path,
+            &files[before..],
+            extent,
+            (head, verify::Evidence::default()),
+            &mut |said| tally.take(&said),
+        )?;
         Ok(Report {
             verdict: verification.verdict(),
             period_days: self.days,

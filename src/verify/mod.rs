@@ -5,6 +5,7 @@
 
 mod cursor;
 mod ending;
+mod evidence;
 mod finding;
 mod native;
 mod notice;
@@ -14,21 +15,26 @@ mod verification;
 mod walk;
 mod withheld;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use self::{evidence::Asked, native::Native, tool::Tool, walk::Seen};
+pub(crate) use self::{evidence::Evidence, verification::count, walk::Said};
 pub use self::{
     finding::{Finding, FindingKind},
     notice::Notice,
     verification::{Place, Verdict, Verification, Verified},
     withheld::Withheld,
 };
-use self::{native::Native, tool::Tool, walk::Seen};
-pub(crate) use self::{verification::count, walk::Said};
 use crate::{
     access,
+    checkpoint::VerifyingKey,
     directory::{self, TrailFile, Writer},
     error::Error,
     head::Found,
+    receipt::Receipt,
 };
 
 /// Verifies the trail at `path`: a directory, or one file of a trail. `Ok` only if it is intact.
@@ -57,12 +63,31 @@ pub fn verify(path: impl AsRef<Path>) -> Result<Verified, Error> {
 /// Logs of the Python tool are read too; which of both it is, the first line of the first file decides.
 ///
 /// The directory is not trusted, but a chain alone can't convict an owner who rewrote all of it, or cut its end:
-/// [`Verification::basis`] says what a verdict stands on.
+/// [`Verification::basis`] says what a verdict stands on. Checkpoints under a [`key`](Self::key), one that was
+/// [kept elsewhere](Self::checkpoint) before all, and [receipts](Self::receipt) can.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use kling_audit::Verifier;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = "example.com/audit+290e76d8+ARl/ayPhbIUyxqvIOPrNXqeJvgx2spIDNAOb+os9No1h".parse()?;
+/// let verification = Verifier::new("audit")
+///     .key(key)
+///     .checkpoint("/mnt/elsewhere/checkpoints")
+///     .max_age(Duration::from_secs(3_600))
+///     .run()?;
+/// println!("{verification}");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "nothing is verified before `run`"]
 pub struct Verifier {
     path: PathBuf,
     head: HeadPolicy,
+    asked: Asked,
 }
 
 /// Whether a trail must have a head.
@@ -77,7 +102,44 @@ pub(crate) enum HeadPolicy {
 impl Verifier {
     /// Prepares to verify the trail at `path`: a directory, or one file of a trail.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), head: HeadPolicy::default() }
+        Self { path: path.as_ref().to_owned(), head: HeadPolicy::default(), asked: Asked::default() }
+    }
+
+    /// Checks checkpoints with `key`: those in the trail's `audit.checkpoints`, and those given with
+    /// [`checkpoint`](Self::checkpoint). Of several keys each may have signed some.
+    ///
+    /// The key must come from whoever signs, and not from the trail. Without a checkpoint under a given key the verdict
+    /// is [`Verdict::Unverifiable`].
+    pub fn key(mut self, key: VerifyingKey) -> Self {
+        self.asked.keys.push(key);
+        self
+    }
+
+    /// Holds the trail against the checkpoints in a file that was kept where the trail's owner can't reach: one
+    /// checkpoint, or several with an empty line between them. They are checked with the given keys.
+    ///
+    /// This finds what an older copy of the whole directory hides. A head is not needed then.
+    pub fn checkpoint(mut self, path: impl Into<PathBuf>) -> Self {
+        self.asked.kept.push(path.into());
+        self
+    }
+
+    /// Asks for a checkpoint whose last entry is not older than `age` by this machine's clock.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.asked.max_age = Some(age);
+        self
+    }
+
+    /// Asks for the entry that `receipt` is for.
+    pub fn receipt(mut self, receipt: Receipt) -> Self {
+        self.asked.receipts.push(receipt);
+        self
+    }
+
+    /// Asks for the entries that a file's receipts are for: a line each, `SEQ HASH` or `TRAIL_ID SEQ HASH`.
+    pub fn receipts(mut self, path: impl Into<PathBuf>) -> Self {
+        self.asked.receipt_files.push(path.into());
+        self
     }
 
     /// Says that this is a copy of a trail, which need not have a head: whether its end is there is then not asked.
@@ -101,11 +163,14 @@ impl Verifier {
         if directory {
             // What is acknowledged when the head is read stands in the files when they are listed.
             let head = self.head.read(&self.path)?;
+            let head = head.filter(|found| *found != Found::Missing || !self.asked.has_kept());
+            let evidence = Evidence::gather(&self.asked, Some(&self.path))?;
             let files = directory::list(&self.path)?;
-            verify_files(&self.path, &files, Extent::Whole, head, observe)
+            verify_files(&self.path, &files, Extent::Whole, (head, evidence), observe)
         } else {
             let file = TrailFile::alone(&self.path)?;
-            verify_files(&self.path, &[file], Extent::File, None, observe)
+            let evidence = Evidence::gather(&self.asked, None)?;
+            verify_files(&self.path, &[file], Extent::File, (None, evidence), observe)
         }
     }
 }
@@ -136,7 +201,7 @@ pub(crate) fn verify_files(
     path: &Path,
     files: &[TrailFile],
     extent: Extent,
-    head: Option<Found>,
+    (head, evidence): (Option<Found>, Evidence),
     observe: &mut dyn FnMut(Said<'_>),
 ) -> Result<Verification, Error> {
     let mut seen = Seen::default();
@@ -150,7 +215,7 @@ pub(crate) fn verify_files(
                 Extent::Newest => Native::part(),
                 Extent::File => Native::file(),
             };
-            let mut rule = rule.until(head);
+            let mut rule = rule.until(head).against(evidence);
             walk::walk(files, &mut rule, &mut seen, observe)?;
             let last_file = files.last().map_or(crate::head::NAME, |file| &file.name);
             rule.conclude(last_file, &mut seen);
@@ -161,6 +226,7 @@ pub(crate) fn verify_files(
         Writer::Tool => {
             let mut rule = if extent == Extent::Whole { Tool::whole() } else { Tool::part() };
             walk::walk(files, &mut rule, &mut seen, observe)?;
+            seen.standing = evidence.of_tool();
         }
     }
     Ok(conclude(path, files, (extent, has_head), writer, seen))
@@ -192,6 +258,7 @@ fn conclude(
         path: path.to_owned(),
         verdict,
         basis,
+        signed_through: seen.standing.signed_through,
         entries: seen.entries,
         files: files.iter().map(|file| file.name.clone()).collect(),
         first: seen.first,
@@ -214,7 +281,11 @@ fn judge((extent, has_head): (Extent, bool), writer: Writer, seen: &Seen) -> (Ve
     if seen.entries == 0 {
         return (Verdict::Unverifiable, "there are no entries".to_owned());
     }
+    if let Some(missing) = &seen.standing.missing {
+        return (Verdict::Unverifiable, missing.clone());
+    }
     let by = match writer {
+        Writer::Native if seen.standing.basis.is_some() => seen.standing.basis.as_deref().unwrap_or_default(),
         Writer::Native if has_head => "by the chain and its head: the directory's owner could rewrite both",
         Writer::Native => "by the chain alone: the directory's owner could rewrite it or cut its end",
         Writer::Tool => {

@@ -6,6 +6,7 @@ use super::{
     FindingKind, Notice,
     cursor::{Break, Course, Step},
     ending::End,
+    evidence::Evidence,
     sealed,
     walk::{At, NoEntry, Rule, Said, Seen},
 };
@@ -31,6 +32,8 @@ pub(super) struct Native {
     labelled: bool,
     /// What the end is held against.
     end: End,
+    /// What the whole is held against.
+    evidence: Evidence,
     /// Lines at the end that are no entries.
     malformed: u64,
 }
@@ -44,6 +47,7 @@ impl Native {
             misplaced: None,
             labelled: true,
             end: End::Unasked,
+            evidence: Evidence::default(),
             malformed: 0,
         }
     }
@@ -53,12 +57,19 @@ impl Native {
         Self { end: End::of(head), ..self }
     }
 
+    /// Holds the whole against what nobody but others can make up.
+    pub(super) fn against(self, evidence: Evidence) -> Self {
+        Self { evidence, ..self }
+    }
+
     /// The walk is over.
     pub(super) fn conclude(self, last_file: &str, seen: &mut Seen) {
         if seen.stopped.is_none() {
             // A line that is no entry may have been one, or two that were joined.
             let slack = if self.malformed > 0 { self.malformed + 1 } else { 0 };
             self.end.conclude(self.course.next().saturating_add(slack), last_file, seen);
+            let last = seen.last.and_then(|spot| spot.seq);
+            seen.standing = self.evidence.conclude(last_file, last, seen);
         }
     }
 
@@ -180,12 +191,17 @@ impl Rule for Native {
             details: line.details,
         });
         if !line.holds() {
+            match line.stated.full() {
+                Some(leaf) => self.evidence.see(line.seq, leaf, &line.stated, line.time),
+                None => self.evidence.lose(),
+            }
             self.course.follow_damaged(&line);
             let (expected, found) = (line.computed.to_string(), line.stated.to_string());
             seen.finding(at.finding(FindingKind::HashMismatch, Some(line.seq), &expected, &found));
             return Ok(Ok(()));
         }
         self.end.see(line.seq, &line.stated);
+        self.evidence.see(line.seq, &line.sha256, &line.stated, line.time);
         if line.event_type.starts_with(b"audit_") {
             self.heed(at, &line, seen)?;
         }
@@ -241,6 +257,7 @@ impl Rule for Native {
 
     fn pass_malformed(&mut self) {
         self.malformed += 1;
+        self.evidence.lose();
         self.course.trust_next();
     }
 }

@@ -22,7 +22,7 @@ pub enum Verdict {
     Intact,
     /// There is at least one finding.
     Tampered,
-    /// It can't be told: an unknown format, or no entries at all.
+    /// It can't be told: an unknown format, no entries at all, or a key or checkpoint that was asked for is not there.
     Unverifiable,
 }
 
@@ -80,9 +80,9 @@ impl Serialize for Place {
 
 /// What a verification did and found.
 ///
-/// Its JSON is `{"path", "verdict", "basis", "entries", "files", "first", "last", "findings", "findings_total",
-/// "notices", "notices_total", "withheld"}`; `first` and `last` are `{"seq", "hash", "timestamp"}` or null, `withheld` is
-/// `{"values", "at_hand", "erased", "missing"}` or not there.
+/// Its JSON is `{"path", "verdict", "basis", "signed_through", "entries", "files", "first", "last", "findings",
+/// "findings_total", "notices", "notices_total", "withheld"}`; `first` and `last` are `{"seq", "hash", "timestamp"}` or
+/// null, `withheld` is `{"values", "at_hand", "erased", "missing"}` or not there.
 #[derive(Clone, Debug, Serialize)]
 #[must_use = "a verification that nobody looks at verifies nothing"]
 pub struct Verification {
@@ -90,6 +90,7 @@ pub struct Verification {
     pub(super) path: PathBuf,
     pub(super) verdict: Verdict,
     pub(super) basis: String,
+    pub(super) signed_through: Option<u64>,
     pub(super) entries: u64,
     pub(super) files: Vec<String>,
     pub(super) first: Option<Place>,
@@ -119,6 +120,12 @@ impl Verification {
     #[must_use]
     pub fn basis(&self) -> &str {
         &self.basis
+    }
+
+    /// The `seq` of the last entry that a checkpoint covers which holds under a given key; `None` without one.
+    #[must_use]
+    pub fn signed_through(&self) -> Option<u64> {
+        self.signed_through
     }
 
     /// How many lines are entries.

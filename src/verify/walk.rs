@@ -4,7 +4,9 @@
 
 use chrono::{Days, NaiveDate};
 
-use super::{Finding, FindingKind, Notice, Verification, cursor::Break, withheld::Withheld};
+use super::{
+    Finding, FindingKind, Notice, Verification, cursor::Break, evidence::Standing, withheld::Withheld,
+};
 use crate::{
     digest::Digest, directory::TrailFile, ending::Ending, error::Error, lines::Piece, timestamp::Timestamp,
     verify::Place,
@@ -26,6 +28,8 @@ pub(crate) struct Seen {
     pub(super) withheld: Option<Withheld>,
     /// Why nothing more can be told.
     pub(super) stopped: Option<String>,
+    /// What the trail was held against beside its chain and head.
+    pub(super) standing: Standing,
     latest_day: Option<NaiveDate>,
     /// The line before was malformed and did not end like an entry; whether it began like one.
     open_damage: Option<bool>,

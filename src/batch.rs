@@ -26,6 +26,8 @@ pub(crate) struct Placed {
     end: usize,
     pub(crate) seq: u64,
     pub(crate) hash: Digest,
+    /// The hash in full, for checkpoints.
+    pub(crate) leaf: [u8; 32],
     pub(crate) time: Timestamp,
     /// Whether a caller waits to hear of it; else it is the log's own.
     pub(crate) asked_for: bool,
@@ -38,7 +40,8 @@ impl Batch {
         if !entry.private.is_empty() {
             self.private.push((end, entry.private.clone()));
         }
-        self.lines.push(Placed { end, seq: entry.seq, hash: entry.hash, time: entry.time, asked_for });
+        let Entry { seq, hash, leaf, time, .. } = *entry;
+        self.lines.push(Placed { end, seq, hash, leaf, time, asked_for });
     }
 
     /// What comes from here on goes into a new file.
@@ -104,6 +107,11 @@ impl Batch {
         count.checked_sub(1).map(|at| self.lines[at])
     }
 
+    /// The lines that end within the first `bytes`.
+    pub(crate) fn within(&self, bytes: usize) -> &[Placed] {
+        &self.lines[..self.lines.partition_point(|line| line.end <= bytes)]
+    }
+
     /// The lines that don't end within the first `bytes`.
     pub(crate) fn beyond(&self, bytes: usize) -> &[Placed] {
         &self.lines[self.lines.partition_point(|line| line.end <= bytes)..]
@@ -151,7 +159,7 @@ mod tests {
     fn entry(seq: u64, length: usize) -> Entry {
         let hash = Digest::new([0; 32], HashLength::Full);
         let time = chrono::DateTime::UNIX_EPOCH.into();
-        Entry { seq, time, hash, line: vec![b'x'; length], private: Vec::new() }
+        Entry { seq, time, hash, leaf: [0; 32], line: vec![b'x'; length], private: Vec::new() }
     }
 
     fn label(number: u32) -> Label {

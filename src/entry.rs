@@ -53,6 +53,8 @@ pub(crate) struct Entry {
     pub(crate) seq: u64,
     pub(crate) time: Timestamp,
     pub(crate) hash: Digest,
+    /// The hash in full, also where it is stated short: what a checkpoint's tree holds of it.
+    pub(crate) leaf: [u8; 32],
     /// With its newline.
     pub(crate) line: Vec<u8>,
     /// The private records of what it withholds, each a line.
@@ -103,7 +105,8 @@ impl Prefix {
         line.push(b'}');
         previous.write(&mut line);
         hash.update(&line[hashed..]);
-        let hash = Digest::new(hash.finalize().into(), length);
+        let leaf = hash.finalize().into();
+        let hash = Digest::new(leaf, length);
 
         line.truncate(end);
         line.extend_from_slice(b", \"hash\": \"");
@@ -111,7 +114,7 @@ impl Prefix {
         line.extend_from_slice(b"\"}\n");
         let mut private = Vec::new();
         withheld.iter().for_each(|withheld| withheld.write(seq, &mut private));
-        Entry { seq, time, hash, line, private }
+        Entry { seq, time, hash, leaf, line, private }
     }
 }
 

@@ -121,7 +121,7 @@ pub use self::{
     self_test::{Culprit, SelfTestError},
     settings::{Durability, OnFailure},
     show::{DamagedLine, Entries, Reader, Shown, ShownEntry, WithheldValue},
-    signing::{Signer, SigningKey, checkpoint},
+    signing::{CheckpointSink, Checkpoints, Signer, SigningKey, checkpoint},
     verify::{
         Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, Withheld, verify,
     },

@@ -97,7 +97,6 @@ impl Frontier {
         self.size
     }
 
-    #[cfg(test)]
     pub(crate) fn nodes(&self) -> &[TreeHash] {
         &self.nodes
     }

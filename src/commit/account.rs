@@ -31,6 +31,12 @@ impl Committer {
         let Work { written, synced, head, incident } = work;
         let Written { bytes, turns, error, stuck } = written;
         state.linker.wrote(batch.last_within(bytes));
+        if let Some(leaves) = &mut state.leaves {
+            leaves.wrote(&batch, bytes, turns);
+            if leaves.are_due() {
+                self.notary.notify_one();
+            }
+        }
         let beyond = batch.beyond(bytes);
         let through = beyond.first().map_or(up_to, |line| line.seq);
         state.written = state.written.max(through);

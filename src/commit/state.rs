@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, task::Waker, time::Instant};
 
-use super::{BUFFER, Linked, Need, failure::Fate, linker::Linker, recording::Orphan};
+use super::{BUFFER, Linked, Need, failure::Fate, leaves::Leaves, linker::Linker, recording::Orphan};
 use crate::{draft::Draft, entry::Prefix, error::Error, timestamp::Timestamp, writer::Writer};
 
 /// Everything under the lock.
@@ -18,6 +18,8 @@ pub(super) struct State {
     pub(super) sync_to: u64,
     /// That of the entries which are linked now.
     pub(super) fate: Arc<Fate>,
+    /// What is written and not signed, where somebody signs.
+    pub(super) leaves: Option<Leaves>,
     /// Threads that wait.
     pub(super) waiting: u64,
     pub(super) wakers: Vec<Waker>,

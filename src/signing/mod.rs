@@ -4,14 +4,16 @@
 //! read back and must follow from it; what does not is refused.
 
 mod book;
+mod checkpoints;
 mod key_file;
 mod resume;
 mod signer;
+mod sink;
 
 use std::path::Path;
 
 pub(crate) use self::{book::Book, resume::resume};
-pub use self::{key_file::SigningKey, signer::Signer};
+pub use self::{checkpoints::Checkpoints, key_file::SigningKey, signer::Signer, sink::CheckpointSink};
 use crate::{
     access::Access,
     checkpoint::{Frontier, SignedCheckpoint, Statement},

@@ -97,8 +97,10 @@ fn find_start(
                 ),
             ));
         }
+        // The entry that tells of it may be the first that it does not cover.
+        start = (line.seq == told.size()).then_some(spot);
         frontier = Some(told);
-        Ok(true)
+        Ok(start.is_none())
     })?;
     match (frontier, start) {
         (Some(frontier), Some(start)) => Ok((frontier, start)),

@@ -75,6 +75,8 @@ mod not_recorded;
 mod outcome;
 mod private;
 mod private_file;
+mod prune;
+mod pruned;
 mod receipt;
 mod redaction;
 mod regular;
@@ -113,6 +115,7 @@ pub use self::{
     log::{AuditLog, Counters},
     not_recorded::NotRecorded,
     outcome::Outcome,
+    prune::{Pruning, Retention},
     receipt::{ParseTrailIdError, Receipt, TrailId},
     report::{
         CredentialUse, Durations, Listed, OpenSpan, OpenTask, Reason, Remark, Report, Reporter, Runs,

@@ -324,6 +324,16 @@ impl AuditLog {
         &self.handle.erasing
     }
 
+    /// Whether it signs checkpoints.
+    pub(crate) fn signs(&self) -> bool {
+        self.handle.notary.lock().is_some()
+    }
+
+    /// The time by the log's clock.
+    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.handle.committer.now()
+    }
+
     /// The number that the next entry will have.
     pub(crate) fn next_seq(&self) -> u64 {
         self.handle.committer.next_seq()

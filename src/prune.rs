@@ -13,20 +13,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     access::Access,
-    canonical::{MemberTexts, Value},
-    checkpoint::{Frontier, TreeHash, VerifyingKey, stored},
-    digest::{Digest, Link},
+    canonical::MemberTexts,
+    checkpoint::{Frontier, TreeHash, stored},
+    digest::Digest,
     directory::{self, TrailFile},
     draft::{Draft, Origin},
     ending::{Ending, hash_from},
     error::Error,
     escape::Escaped,
-    line::{self, Line, MAX_LINE},
+    line::{Line, MAX_LINE},
     lines::Piece,
     log::AuditLog,
     private,
     pruned::{Pruned, first_seq},
-    receipt::Receipt,
     report::is_before,
     timestamp::Timestamp,
     verify::{Verdict, Verifier},
@@ -42,20 +41,17 @@ const LISTED: usize = 250;
 /// |---|---|
 /// | [`archive`](Self::archive) | older files are removed |
 /// | [`actor`](Self::actor) | the log's |
-/// | [`key`](Self::key) | any checkpoint of the trail counts |
 #[derive(Clone, Debug)]
 #[must_use = "nothing is pruned before `AuditLog::prune`"]
 pub struct Retention {
     days: u32,
     archive: Option<PathBuf>,
     actor: Option<String>,
-    key: Option<VerifyingKey>,
 }
 
 /// What was pruned.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-#[must_use = "it says whether anything was pruned"]
 pub struct Pruning {
     /// The names of the files that are not in the trail any more, oldest first.
     pub files: Vec<String>,
@@ -68,7 +64,7 @@ pub struct Pruning {
 impl Retention {
     /// Keeps what is not older than `days` times 24 hours.
     pub fn days(days: u32) -> Self {
-        Self { days, archive: None, actor: None, key: None }
+        Self { days, archive: None, actor: None }
     }
 
     /// Moves older files to `directory`, which is created where it is missing, instead of removing them. Put back, they
@@ -83,12 +79,6 @@ impl Retention {
         self.actor = Some(actor.into());
         self
     }
-
-    /// Only checkpoints that this key signed count.
-    pub fn key(mut self, key: VerifyingKey) -> Self {
-        self.key = Some(key);
-        self
-    }
 }
 
 impl AuditLog {
@@ -97,6 +87,9 @@ impl AuditLog {
     ///
     /// Age counts from this log's clock or from the last entry, whichever is earlier, so that a clock that is wrong
     /// prunes nothing before its time. The live file stays. The values that pruned entries withhold go with them.
+    ///
+    /// A checkpoint must cover what is to go. A log with [`checkpoints`](crate::AuditLogBuilder::checkpoints) has one
+    /// signed before the record and one after it, and only then takes files out.
     ///
     /// The trail without its beginning is intact for who verifies it with the key of a checkpoint that covers the
     /// `audit_pruned`; for others it is unverifiable. See [the manual](crate::manual::retention).
@@ -117,7 +110,7 @@ impl AuditLog {
             return Ok(Pruning::default());
         };
         let refuse = |reason: String| Error::State { action: "prune", path: trail.to_owned(), reason };
-        let stated = verify(trail, retention.key.as_ref())?;
+        let stated = verify(trail)?;
         if retention.days < stated {
             return Err(refuse(format!(
                 "the trail states that entries are kept for {stated} days, and {} were asked for",
@@ -127,21 +120,34 @@ impl AuditLog {
         let Some(end) = first_seq(kept)? else {
             return Err(refuse("what would be left begins with no entry".to_owned()));
         };
-        // What was told and interrupted, or was put back, is told already.
-        let told_at = match Pruned::find(&files, end)? {
-            Some(told) => told.seq,
-            None => {
-                let tree = Tree::until(trail, &files, end)?;
-                if !tree.is_covered(trail, &files, retention.key.as_ref())? {
+        let tree = Tree::until(&files, end)?;
+        let told = Pruned::find(&files, end)?;
+        let told_at = match (tree, told) {
+            // Told and interrupted, or put back and pruned again.
+            (None, Some(told)) => told.seq,
+            (Some(tree), Some(told)) if told.size() > end || tree.is_told_by(&told) => told.seq,
+            (Some(tree), _) => {
+                let covered = if self.signs() {
+                    self.checkpoint()?.size() >= end
+                } else {
+                    tree.is_covered(trail, &files)?
+                };
+                if !covered {
                     return Err(refuse(format!(
                         "no checkpoint covers the entries through seq {}, which are to go: sign one first",
                         end - 1
                     )));
                 }
-                let draft = tree.draft(self, retention, pruned, stated);
-                self.record(draft)?.seq
+                self.record(tree.draft(self, retention, pruned, stated))?.seq
+            }
+            (None, None) => {
+                return Err(refuse(format!("the entries below {end} changed while they were read")));
             }
         };
+        if self.signs() {
+            // From here on the trail verifies without them.
+            self.checkpoint()?;
+        }
         for file in pruned {
             take_out(trail, &file.name, retention.archive.as_deref())?;
         }
@@ -188,13 +194,9 @@ fn older(files: &[TrailFile], days: u32, now: DateTime<Utc>) -> Result<usize, Er
 }
 
 /// Verifies the trail, and gives the most days that it ever stated.
-fn verify(trail: &Path, key: Option<&VerifyingKey>) -> Result<u32, Error> {
+fn verify(trail: &Path) -> Result<u32, Error> {
     let mut stated = 0;
-    let mut verifier = Verifier::new(trail).accept_pruned();
-    if let Some(key) = key {
-        verifier = verifier.key(key.clone());
-    }
-    let verification = verifier.run_observing(&mut |said| {
+    let verification = Verifier::new(trail).accept_pruned().run_observing(&mut |said| {
         if matches!(said.event_type, b"audit_started" | b"audit_pruned")
             && let Some((_, days)) =
                 MemberTexts::of(said.details).find(|(name, _)| *name == b"min_retention_days")
@@ -216,8 +218,9 @@ struct Tree {
 }
 
 impl Tree {
-    /// Over the entries below number `end`. The trail was verified.
-    fn until(trail: &Path, files: &[TrailFile], end: u64) -> Result<Self, Error> {
+    /// Over the entries below number `end`; `None` where the trail was pruned beyond that, and the rest put back or not
+    /// yet removed. The trail was verified.
+    fn until(files: &[TrailFile], end: u64) -> Result<Option<Self>, Error> {
         let mut frontier = match first_seq(files)? {
             Some(first @ 1..) => {
                 Pruned::find(files, first)?.map(|pruned| pruned.frontier).unwrap_or_default()
@@ -225,34 +228,27 @@ impl Tree {
             _ => Frontier::default(),
         };
         let mut through = None;
-        grow(files, &mut frontier, |frontier, line| {
-            if frontier.size() == end {
-                through = Some(line.stated);
-            }
-            frontier.size() < end
-        })?;
-        match through {
-            Some(through) if frontier.size() == end => Ok(Self { frontier, through }),
-            _ => Err(Error::State {
-                action: "prune",
-                path: trail.to_owned(),
-                reason: format!("the entries below {end} changed while they were read"),
-            }),
+        if frontier.size() < end {
+            grow(files, &mut frontier, |frontier, line| {
+                if frontier.size() == end {
+                    through = Some(line.stated);
+                }
+                frontier.size() < end
+            })?;
         }
+        Ok(through.map(|through| Self { frontier, through }))
     }
 
-    /// Whether a checkpoint of as many entries or more is one of these.
-    fn is_covered(
-        &self,
-        trail: &Path,
-        files: &[TrailFile],
-        key: Option<&VerifyingKey>,
-    ) -> Result<bool, Error> {
+    fn is_told_by(&self, told: &Pruned) -> bool {
+        told.frontier == self.frontier && told.through == self.through
+    }
+
+    /// Whether one of the trail's checkpoints covers as many entries or more, and is over these.
+    fn is_covered(&self, trail: &Path, files: &[TrailFile]) -> Result<bool, Error> {
         let mut roots: HashMap<u64, Vec<TreeHash>> = HashMap::new();
         stored::read(&stored::path(trail), |one| {
             if let Ok(checkpoint) = one.checkpoint
                 && checkpoint.size() >= self.frontier.size()
-                && key.is_none_or(|key| checkpoint.is_signed_by(key))
             {
                 roots.entry(checkpoint.size()).or_default().push(checkpoint.root());
             }

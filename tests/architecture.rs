@@ -21,6 +21,7 @@ const ORDER: [&[&str]; 19] = [
         "checkpoint",
         "lookup",
         "private",
+        "pruned",
         "verify",
     ],
     &["report", "show"],
@@ -34,7 +35,7 @@ const ORDER: [&[&str]; 19] = [
     &["signing"],
     &["torn", "adopt", "erasure"],
     // Opening a trail gives what commits to it, and both speak of the log's settings and errors.
-    &["commit", "trail", "log", "builder", "erase"],
+    &["commit", "trail", "log", "builder", "erase", "prune"],
     &["json", "erasable", "not_recorded", "global"],
     &["fields", "outcome", "event_recording"],
     &["layer"],

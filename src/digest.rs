@@ -76,11 +76,11 @@ impl Digest {
 
     /// Appends the hex digits.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        for byte in &self.bytes[..self.length.digits() / 2] {
-            out.push(HEX[usize::from(byte >> 4)]);
-            out.push(HEX[usize::from(byte & 15)]);
+        let mut digits = [[0; 2]; 32];
+        for (digits, byte) in digits.iter_mut().zip(self.bytes) {
+            *digits = PAIRS[usize::from(byte)];
         }
+        out.extend_from_slice(&digits.as_flattened()[..self.length.digits()]);
     }
 }
 
@@ -125,6 +125,18 @@ impl fmt::Display for Link {
         }
     }
 }
+
+/// The two digits of each byte.
+const PAIRS: [[u8; 2]; 256] = {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [HEX[byte >> 4], HEX[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
 
 fn nibble(digit: u8) -> Option<u8> {
     match digit {

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use tracing::field::FieldSet;
 
 use crate::{
     canonical::{self, Value},
@@ -33,6 +34,8 @@ pub struct Draft {
     pub(crate) event_type: Cow<'static, str>,
     pub(crate) actor: Option<Cow<'static, str>>,
     pub(crate) details: Members,
+    /// The callsite's fields, where the details have no others.
+    pub(crate) fields: Option<&'static FieldSet>,
     pub(crate) context: Context,
     pub(crate) origin: Origin,
     pub(crate) critical: bool,
@@ -108,6 +111,7 @@ impl Draft {
             event_type: event_type.into(),
             actor: None,
             details: Members::default(),
+            fields: None,
             context: Context::default(),
             origin: Origin::Append,
             critical: false,
@@ -236,6 +240,7 @@ impl Draft {
     }
 
     pub(crate) fn put(&mut self, name: &str, value: &Value) {
+        self.fields = None;
         let again = self.details.put(name, |out| value.write(out));
         self.note_duplicate(again, name);
     }
@@ -246,8 +251,16 @@ impl Draft {
     }
 
     /// Remarks that `name` was given more than once.
+    #[inline]
     pub(crate) fn note_duplicate(&mut self, again: bool, name: &str) {
-        if again && !self.context.duplicate_fields.iter().any(|known| known == name) {
+        if again {
+            self.remark_duplicate(name);
+        }
+    }
+
+    #[cold]
+    fn remark_duplicate(&mut self, name: &str) {
+        if !self.context.duplicate_fields.iter().any(|known| known == name) {
             self.context.duplicate_fields.push(name.to_owned());
         }
     }

@@ -3,6 +3,9 @@
 //! What is large (actor, context, details) comes first on the line, so it is rendered and hashed before anything is
 //! decided under a lock; linking then adds a constant number of bytes. Pure.
 
+use std::borrow::Cow;
+
+use chrono::NaiveDate;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -14,7 +17,8 @@ use crate::{
     line::MAX_LINE,
     members::Members,
     redaction::{REDACTED, Redaction},
-    timestamp::Timestamp,
+    spare,
+    timestamp::{Day, Timestamp},
     withhold::{self, Withheld},
 };
 
@@ -52,6 +56,7 @@ pub(crate) struct Rules {
 pub(crate) struct Entry {
     pub(crate) seq: u64,
     pub(crate) time: Timestamp,
+    pub(crate) date: NaiveDate,
     pub(crate) hash: Digest,
     /// The hash in full, also where it is stated short: what a checkpoint's tree holds of it.
     pub(crate) leaf: [u8; 32],
@@ -72,7 +77,7 @@ impl Prefix {
         redact(&mut draft, &rules.redaction);
         let mut withheld = withhold::withhold(&mut draft)?;
         if draft.actor.is_none() {
-            draft.actor = Some(rules.actor.clone().into());
+            draft.actor = Some(Cow::Owned(spare::string(&rules.actor)));
         }
         let mut bytes = write(&mut draft);
         if bytes.len() > MAX_PREFIX {
@@ -80,6 +85,13 @@ impl Prefix {
             withhold::retain(&mut withheld, &draft);
         }
         let hash = Sha256::new_with_prefix(&bytes);
+        // Linking happens under a lock: no time for an allocation.
+        bytes.reserve(MAX_SUFFIX);
+        for text in [draft.actor.take(), Some(draft.event_type)].into_iter().flatten() {
+            if let Cow::Owned(text) = text {
+                spare::keep_string(text);
+            }
+        }
         Ok(Self { bytes, hash, withheld })
     }
 
@@ -89,21 +101,28 @@ impl Prefix {
     }
 
     /// Gives the entry its place after `previous`.
-    pub(crate) fn link(self, seq: u64, time: Timestamp, previous: &Link, length: HashLength) -> Entry {
+    pub(crate) fn link(
+        self,
+        seq: u64,
+        time: Timestamp,
+        day: Day,
+        previous: &Link,
+        length: HashLength,
+    ) -> Entry {
         let Self { bytes: mut line, mut hash, withheld } = self;
         let hashed = line.len();
-        line.reserve(MAX_SUFFIX);
         previous.write(&mut line);
+        let previous_end = line.len();
         line.extend_from_slice(b"\", \"seq\": ");
         line.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes());
         line.extend_from_slice(b", \"timestamp\": \"");
-        time.write(&mut line);
+        day.write(time, &mut line);
         line.push(b'"');
 
         // The preimage is the line without its `hash` member, then the previous hash once more.
         let end = line.len();
         line.push(b'}');
-        previous.write(&mut line);
+        line.extend_from_within(hashed..previous_end);
         hash.update(&line[hashed..]);
         let leaf = hash.finalize().into();
         let hash = Digest::new(leaf, length);
@@ -114,13 +133,13 @@ impl Prefix {
         line.extend_from_slice(b"\"}\n");
         let mut private = Vec::new();
         withheld.iter().for_each(|withheld| withheld.write(seq, &mut private));
-        Entry { seq, time, hash, leaf, line, private }
+        Entry { seq, time, date: day.date, hash, leaf, line, private }
     }
 }
 
 /// Writes everything that comes before the previous hash.
 pub(crate) fn write(draft: &mut Draft) -> Vec<u8> {
-    let mut out = Vec::with_capacity(512);
+    let mut out = spare::buffer();
     out.extend_from_slice(b"{\"actor\": ");
     canonical::string(&mut out, draft.actor.as_deref().unwrap_or_default());
     write_context(draft, &mut out);
@@ -237,8 +256,11 @@ fn redact(draft: &mut Draft, redaction: &Redaction) {
     if draft.origin == Origin::Log {
         return;
     }
+    let clear = draft.fields.is_some_and(|fields| !redaction.covers_any_of(fields));
     let Context { fields, redacted, .. } = &mut draft.context;
-    redact_members(&mut draft.details, "", redaction, redacted);
+    if !clear || draft.details.nests() {
+        redact_members(&mut draft.details, "", redaction, redacted);
+    }
     redact_members(fields, FIELDS, redaction, redacted);
     redacted.sort_unstable();
     redacted.dedup();

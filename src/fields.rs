@@ -20,6 +20,7 @@ use crate::{
     draft::{Draft, Origin, Source},
     erasable::{ERASABLE, Erasable},
     json::Json,
+    spare,
 };
 
 /// How many sources of an error are followed, lest a cycle has no end.
@@ -38,6 +39,7 @@ pub(crate) fn of_event(event: &Event<'_>, origin: Origin, message: Message) -> D
     let name = own_name(event.metadata()).unwrap_or("event");
     let mut visitor = Visitor::new(Draft::from_origin(name, origin));
     visitor.draft.context.source = Some(source(event.metadata()));
+    visitor.draft.fields = Some(event.metadata().fields());
     visitor.names_type = true;
     visitor.drops_message = message == Message::Drop;
     event.record(&mut visitor);
@@ -63,6 +65,7 @@ pub(crate) fn of_span(attributes: &Attributes<'_>) -> Draft {
     let name = format!("{}.opened", attributes.metadata().name());
     let mut visitor = Visitor::new(Draft::from_origin(name, Origin::Span));
     visitor.draft.context.source = Some(source(attributes.metadata()));
+    visitor.draft.fields = Some(attributes.metadata().fields());
     attributes.record(&mut visitor);
     visitor.draft
 }
@@ -204,7 +207,7 @@ impl Leaf<'_> {
     /// The value where only text can stand: a string as it is, anything else as its canonical text.
     fn text(&self) -> Cow<'static, str> {
         match self {
-            Self::Text(text) | Self::Plain(text) => Cow::Owned((*text).to_owned()),
+            Self::Text(text) | Self::Plain(text) => Cow::Owned(spare::string(text)),
             Self::Value(Value::String(text)) => Cow::Owned(text.to_string_lossy()),
             Self::Float(_) | Self::Bytes(_) | Self::Value(_) => {
                 let mut out = Vec::new();

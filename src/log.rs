@@ -18,11 +18,12 @@ use crate::{
     adopt,
     builder::AuditLogBuilder,
     checkpoint::SignedCheckpoint,
-    commit::{Committer, Keeper, Notary, Recording},
+    commit::{Committer, Keeper, Need, Notary, Recording},
     draft::{Draft, Origin},
     entry::Prefix,
     error::Error,
     health::Health,
+    process::Process,
     receipt::{Receipt, TrailId},
     settings::{Hook, OnFailure, Settings},
     signing::Checkpoints,
@@ -52,6 +53,8 @@ use crate::{
 #[derive(Clone)]
 pub struct AuditLog {
     handle: Arc<Handle>,
+    /// What entries need at least that are recorded through this clone.
+    least: Need,
 }
 
 /// Counts since the log was opened.
@@ -74,16 +77,16 @@ pub struct Counters {
 struct Handle {
     committer: Arc<Committer>,
     keeper: Mutex<Option<Keeper>>,
+    notary: Mutex<Option<Notary>>,
     /// One erasure at a time.
     erasing: Mutex<()>,
-    notary: Mutex<Option<Notary>>,
     shared: Arc<Shared>,
 }
 
 /// What outlives the handle in futures.
 struct Shared {
     /// The process that opened the log: a fork of it must not write.
-    pid: u32,
+    process: Process,
     hook: Option<Hook>,
     on_failure: OnFailure,
     recorded: AtomicU64,
@@ -133,7 +136,7 @@ impl AuditLog {
         open: impl FnOnce(Settings) -> Result<Committer, Error>,
     ) -> Result<Self, Error> {
         let shared = Shared {
-            pid: std::process::id(),
+            process: Process::this(),
             hook: settings.hook.clone(),
             on_failure: settings.on_failure,
             recorded: AtomicU64::new(0),
@@ -155,7 +158,7 @@ impl AuditLog {
             let notary = Notary::start(&handle.committer, checkpoints, access)?;
             *handle.notary.lock() = Some(notary);
         }
-        Ok(Self { handle: Arc::new(handle) })
+        Ok(Self { handle: Arc::new(handle), least: Need::Linked })
     }
 
     /// Records `draft`, and says where it landed.
@@ -192,7 +195,7 @@ impl AuditLog {
         let shared = Arc::clone(&self.handle.shared);
         let (critical, own) = (draft.critical, draft.origin == Origin::Log);
         let prefix = self.refuse_in_fork().and_then(|()| self.render(draft));
-        Recording::new(committer, prefix, committer.need(critical), move |outcome| {
+        Recording::new(committer, prefix, committer.need(critical).max(self.least), move |outcome| {
             shared.settle(outcome, own)
         })
     }
@@ -204,7 +207,7 @@ impl AuditLog {
         let recorded = self
             .refuse_in_fork()
             .and_then(|()| self.render(draft))
-            .and_then(|prefix| committer.append(prefix, committer.need(critical)));
+            .and_then(|prefix| committer.append(prefix, committer.need(critical).max(self.least)));
         self.handle.shared.settle(&recorded, own);
         recorded
     }
@@ -344,6 +347,18 @@ impl AuditLog {
         &self.handle.committer.rules().inherit
     }
 
+    /// A clone whose entries are at least handed to the system before their receipts, whatever the log's durability.
+    #[cfg(feature = "kling")]
+    pub(crate) fn at_least_written(&self) -> Self {
+        Self { handle: Arc::clone(&self.handle), least: Need::Written }
+    }
+
+    /// Whether an entry that was refused may stay in line, and be written later.
+    #[cfg(feature = "kling")]
+    pub(crate) fn keeps_lines(&self) -> bool {
+        self.handle.committer.keeps_lines()
+    }
+
     /// Whether both are handles of one trail.
     pub(crate) fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.handle, &other.handle)
@@ -380,7 +395,7 @@ impl fmt::Debug for AuditLog {
 
 impl Shared {
     fn is_fork(&self) -> bool {
-        std::process::id() != self.pid
+        !self.process.is_this()
     }
 
     /// Counts an outcome, and does what the failure policy says.

@@ -20,6 +20,7 @@ use crate::{
     head::{self, Head, Mark},
     lock::{Lock, same_file},
     private_file::{self, PrivateFile},
+    process::Process,
     receipt::TrailId,
     regular::open_regular,
     segment::{Segment, Storage, Wrap},
@@ -47,7 +48,7 @@ pub(crate) struct Writer {
     bytes: u64,
     boot_id: Option<String>,
     /// The process that opened the files: a fork of it lets nobody in.
-    pid: u32,
+    process: Process,
     /// Held until the writer is dropped.
     lock: Lock,
 }
@@ -156,7 +157,7 @@ impl Writer {
             head_written: Instant::now(),
             bytes: 0,
             boot_id: boot::id(),
-            pid: std::process::id(),
+            process: Process::this(),
             lock,
         };
         if writer.head.turn == 0 {
@@ -177,7 +178,7 @@ impl Writer {
         self.bytes
     }
 
-    /// Hands `batch` to the system.
+    /// Hands `batch`, gathered, to the system.
     pub(crate) fn write(&mut self, batch: &Batch) -> Written {
         let mut written = Written::default();
         for (turn, range, bytes) in batch.parts() {
@@ -281,6 +282,9 @@ impl Writer {
     ///
     /// What can't be made good: the directory is another one, another writer has the lock, or wrote into the live file.
     pub(crate) fn look_after(&mut self) -> Result<Option<Incident>, Error> {
+        if !self.process.is_this_by_id() {
+            return Err(Error::Forked { path: self.directory.clone() });
+        }
         self.refuse_if_moved()?;
         self.lock.renew()?;
         let path = self.directory.join(head::NAME);
@@ -405,7 +409,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        if std::process::id() == self.pid {
+        if self.process.is_this_by_id() {
             if let Some(live) = &self.live {
                 live.segment.unlock();
             }

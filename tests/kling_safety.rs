@@ -230,17 +230,17 @@ async fn write_everywhere() {
     println!("{:?}", client.download(&done.task_id, url).to(folder.path().join("2")).await);
     println!(
         "{:?}",
-        client.change_base_url("http://user:stand-in-secret-key-0123456789@kling.example").map(drop)
+        client.change_base_url("http://user:stand-in-secret-key-0123456789@kling.example").await
     );
     println!("{:?}", client.change_credentials(Credentials::new(ACCESS_KEY, SECRET_KEY)).await);
     let secret = Secret::new("whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=").unwrap();
     println!("{secret:?} {:?}", Secret::new("whsec_testsecret"));
-    let receiver = Receiver::builder(log.clone()).secret(secret).build().unwrap();
+    let receiver = Receiver::builder(log.clone()).secret(secret).build().await.unwrap();
     let body = r#"{"task_id": "1", "task_status": "failed", "task_status_msg": "a refusal"}"#;
     let headers = sign(&[b"testsecrettestsecrettestsecret12".to_vec()], "delivery-1", body);
     let texts: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    println!("{receiver:?} {:?}", receiver.receive(texts.clone(), body.as_bytes()));
-    println!("{:?}", receiver.receive(texts, b"testsecret"));
+    println!("{receiver:?} {:?}", receiver.receive(texts.clone(), body.as_bytes()).await);
+    println!("{:?}", receiver.receive(texts, b"testsecret").await);
     println!("{:?}", reconcile(&directory, &client, Period::days(1)).await);
     log.close().unwrap();
 }

@@ -40,6 +40,7 @@ use crate::{
     error::Error,
     health::Health,
     log,
+    process::Process,
     receipt::{Receipt, TrailId},
     settings::Durability,
     sink::SinkGuard,
@@ -47,8 +48,11 @@ use crate::{
     writer::Writer,
 };
 
-/// Lines that nobody waits for gather up to this many bytes.
+/// Lines that nobody waits for are written when there are this many bytes of them.
 const BUFFER: usize = 256 * 1024;
+
+/// With this many bytes the buffer is full, and who has more waits.
+const FULL: usize = 4 * BUFFER;
 
 /// What a caller waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,7 +78,7 @@ pub(crate) struct Committer {
     /// Futures that wait.
     recordings: AtomicU64,
     /// The process that opened the log: a fork of it must take no lock, which a thread may hold that is not there.
-    pid: u32,
+    process: Process,
     /// Told of failures that no caller is there to be told.
     hook: Option<crate::settings::Hook>,
 }
@@ -104,7 +108,7 @@ impl Committer {
             durability,
             hook,
             recordings: AtomicU64::new(0),
-            pid: std::process::id(),
+            process: Process::this(),
             done: Condvar::new(),
             keeper: Condvar::new(),
             notary: Condvar::new(),
@@ -122,6 +126,8 @@ impl Committer {
                 orphans: Vec::new(),
                 untold: Vec::new(),
                 degraded: None,
+                refusals: 0,
+                refusal: None,
                 announced: Vec::new(),
                 remarks: Vec::new(),
                 condition: Condition::Open,
@@ -131,6 +137,7 @@ impl Committer {
                 not_before: None,
                 ring: false,
                 urgent: false,
+                filled: false,
                 first,
             }),
         }
@@ -156,6 +163,12 @@ impl Committer {
             Durability::Written => Need::Written,
             Durability::Buffered => Need::Linked,
         }
+    }
+
+    /// Whether lines that could not be written stay in line.
+    #[cfg(feature = "kling")]
+    pub(crate) fn keeps_lines(&self) -> bool {
+        self.durability == Durability::Buffered
     }
 
     /// Links an entry, and waits until it is as durable as it needs to be.
@@ -247,7 +260,7 @@ impl Committer {
 
     /// Whether this is a fork of the process that opened the log.
     fn is_fork(&self) -> bool {
-        std::process::id() != self.pid
+        !self.process.is_this()
     }
 
     pub(crate) fn health(&self) -> Health {
@@ -409,6 +422,9 @@ impl Committer {
         if state.lines_since.is_none() {
             state.lines_since = Some(Instant::now());
             self.keeper.notify_one();
+        } else if !state.filled && state.linker.batch.length() >= BUFFER {
+            state.filled = true;
+            self.keeper.notify_one();
         }
     }
 
@@ -420,14 +436,16 @@ impl Committer {
         if sync {
             gather(state);
         }
-        let batch = std::mem::take(&mut state.linker.batch);
+        let mut batch = state.linker.take_batch();
         let up_to = state.linker.chain.next;
         state.lines_since = None;
         state.urgent = false;
+        state.filled = false;
 
-        let work = MutexGuard::unlocked(state, || Work::of(&mut writer, &batch, sync));
+        let work = MutexGuard::unlocked(state, || Work::of(&mut writer, &mut batch, sync));
 
-        let failed = self.account(state, &mut writer, batch, up_to, work);
+        let failed = self.account(state, &mut writer, &mut batch, up_to, work);
+        state.linker.keep_memory(batch);
         state.bytes = writer.bytes();
         state.writer = Some(writer);
         if failed.is_none() {

@@ -2,20 +2,20 @@
 //! an entry.
 //!
 //! The log is required, and the client fails closed: a submission whose intent can't be recorded is not sent. The intent
-//! is as durable as the log's [`Durability`](crate::Durability) promises, so of a `Buffered` log it may still be in memory
-//! when the request leaves.
+//! is as durable as the log's [`Durability`](crate::Durability) promises, and at least handed to the system when the
+//! request leaves, also where the log is `Buffered`. No thread of the runtime waits for the disk meanwhile.
 //! A request is not sent twice where the vendor may have accepted the first one, unless the caller
 //! [says when it may be](Builder::resend_unknown_after).
 //!
 //! | event | when | members |
 //! |---|---|---|
-//! | `auth_event` | a token was minted, or refused by the vendor (1000 to 1004), or the client was given other credentials | `event` (`token_minted`, `token_rejected`, `credential_changed`), `success`, `access_key_prefix`, `reason`; minted: `expires` (Unix seconds); rejected: `endpoint`, `http`, `code`, `request_id`, of 1003 `skew_seconds`; changed: `from_access_key_prefix`, `credential_kind` |
+//! | `auth_event` | a token was minted, or refused by the vendor (1000 to 1004), or the client was given other credentials, or the receiver of callbacks other secrets | `event` (`token_minted`, `token_rejected`, `credential_changed`), `success`, `access_key_prefix`, `reason`; minted: `expires` (Unix seconds); rejected: `endpoint`, `http`, `code`, `request_id`, of 1003 `skew_seconds`; changed: `from_access_key_prefix`, `credential_kind` (`access_key`, `api_key`, `webhook_secret`; secrets are named `whsec:` and 8 hexadecimal digits of their SHA-256) |
 //! | `access_denied` | the account may not do that (1103), or not from here (1304) | `action`, `endpoint`, `external_task_id`, `http`, `code`, `request_id`, `reason` |
 //! | `account_blocked` | the account can't do anything for now (1100 to 1102) | `action`, `http`, `code`, `request_id`, `reason` |
 //! | `content_blocked` | the vendor does not make that: at once (1300, 1301), or late, by the reason of a failure | `action`, `task_id`, `external_task_id`, `stage` (`submit`, `result`), `code`, `reason` |
 //! | `config_changed` | requests go to another server from now on, or one was refused | `setting` (`base_url`), `from`, `to`, `success`, `reason` |
 //! | `task_submitted` | before a submission leaves | `action`, `path`, `model`, `duration`, `mode`, `prompt_hash`, `prompt_length`, `prompt_hash_kind`, `external_task_id`, `body_hash`, and those that are set of `negative_prompt_hash`, `negative_prompt_length`, `aspect_ratio`, `sound`, `cfg_scale`, `camera`, `shot_type`, `shots`, `watermark`, `callback_host`, `media`, `parameters`, `warnings` |
-//! | `throttled` | the vendor was too busy (1302, 1303, 5001) | `action`, `external_task_id`, `code`, `http`, `request_id`, `attempt`, `delay_ms`, `gave_up` |
+//! | `throttled` | the vendor was too busy for a submission (1302, 1303, 5001), or for a list or the books (1302, 1303) | `action`, `external_task_id`, `code`, `http`, `request_id`, `attempt`, `delay_ms`, `gave_up` |
 //! | `task_resubmitted` | a submission is sent once more, since the vendor has not known it for long enough | `action`, `external_task_id`, `lookups`, `unknown_for_ms`, `reason` |
 //! | `task_accepted` | the vendor made a task | `action`, `task_id`, `external_task_id`, `status`, `http`, `request_id`, `latency_ms`; `resolved_by` `lookup` where the answer itself was lost |
 //! | `task_refused` | the vendor certainly made no task | `action`, `external_task_id`, `http`, `code`, `request_id`, `reason` |
@@ -28,7 +28,7 @@
 //! | `element_created`, `voice_created` | one is in the account from now on | `action`, `task_id`, `element_id` or `voice_id` |
 //! | `element_deleted`, `voice_deleted` | one was removed from the account | `action`, `element_id` or `voice_id` |
 //! | `asset_downloaded` | a file was fetched whole, before it has its name | `task_id`, `host`, `path`, `sha256`, `bytes`, `content_type` |
-//! | `asset_expired` | a file is not there any more (403, 404, 410) | `task_id`, `host`, `path`, `http` |
+//! | `asset_expired` | a file is not there any more (403, 404, 410), or a page is where it was | `task_id`, `host`, `path`, `http`, `content_type` |
 //! | `asset_deleted` | before a file that was fetched is removed | `task_id`, `name`, `sha256`, `bytes` |
 //! | `callback_received` | a callback was accepted | `result` (`ok`, `replayed`), `signed`, `webhook_id`, `webhook_timestamp`, `bytes`, `task_id`, `external_task_id`, `status`, `credits` |
 //! | `callback_rejected` | a callback was refused | `reason` (`missing_headers`, `bad_signature`, `stale`, `unsigned_by_policy`, `malformed`, `too_long`, `unknown_task`), `webhook_id`, `webhook_timestamp`, `bytes` |
@@ -50,7 +50,8 @@
 //! recorded. `credits` and the amounts in `billing` are the vendor's own text.
 //!
 //! Each entry names its actor. Where the log's layer is installed, the spans `kling.submit`, `kling.query` and `kling.wait`
-//! have entries of their own around these.
+//! have entries of their own around these. They have their places in the trail like all others, but nobody waits until
+//! they are durable: that of the opening is when the first entry inside is, that of the closing soon after.
 //!
 //! # Examples
 //!
@@ -104,6 +105,8 @@ mod screen;
 #[cfg(test)]
 mod shapes;
 mod slots;
+#[cfg(test)]
+mod stalls;
 pub mod standard;
 mod status;
 mod submission;

@@ -34,7 +34,7 @@ struct Inner {
 }
 
 /// What was observed and recorded of a task.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) status: Option<TaskStatus>,
     /// Whether its end was recorded.

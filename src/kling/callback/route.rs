@@ -20,14 +20,17 @@ use super::{
 /// use axum::Router;
 /// use kling_audit::{AuditLog, kling::callback::{Receiver, Secret, route}};
 ///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
 /// # let directory = tempfile::tempdir()?;
 /// let log = AuditLog::open(directory.path().join("audit"))?;
 /// let secret = Secret::new("whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=")?;
-/// let receiver = Receiver::builder(log).secret(secret).build()?;
+/// let receiver = Receiver::builder(log).secret(secret).build().await?;
 ///
 /// let app: Router = Router::new().route("/kling", route(receiver, async |callback| {
 ///     println!("{} {}", callback.task_id(), callback.status());
 /// }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn route<S, F, A>(receiver: Receiver, handle: F) -> MethodRouter<S>
@@ -39,13 +42,13 @@ where
     post(async move |headers: HeaderMap, body: Body| {
         // A body that did not come whole, or did not end.
         let Ok(body) = to_bytes(body, LIMIT + 1).await else {
-            let rejected = receiver.refuse("too_long", Notice::default());
+            let rejected = receiver.refuse("too_long", Notice::default()).await;
             return StatusCode::from_u16(rejected.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
         };
         let texts = headers
             .iter()
             .filter_map(|(name, value)| value.to_str().ok().map(|value| (name.as_str(), value)));
-        match receiver.receive(texts, &body) {
+        match receiver.receive(texts, &body).await {
             Ok(callback) => {
                 if callback.is_new() {
                     handle(callback).await;

@@ -31,7 +31,10 @@ use crate::{AuditLog, NotRecorded};
 ///
 /// A clone is a few pointers; clones share connections and tokens. Its futures are `Send` and run on a Tokio runtime.
 ///
-/// Entries are recorded where the future runs, so a call waits for the disk as the log's durability says.
+/// A call waits for its entries to be as durable as the log promises, and no thread of the runtime waits for the disk:
+/// the log's own thread writes. Before anything is sent that the vendor may charge for, its `task_submitted` is at least
+/// handed to the system, also where the log is [`Buffered`](crate::Durability::Buffered). The entries of spans
+/// (`kling.submit.opened` and so on) stand in their places in the trail, but nobody waits for them.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -145,11 +148,13 @@ impl Client {
         for (resource, id) in I::made(&output) {
             self.recorder
                 .resource_created(subject, resource, &id)
+                .await
                 .map_err(outcome_not_recorded(subject, "element_created"))?;
         }
         if let Some((resource, id)) = request.removed() {
             self.recorder
                 .resource_deleted(subject, resource, id)
+                .await
                 .map_err(outcome_not_recorded(subject, "element_deleted"))?;
         }
         let credits = text(&data, "final_unit_deduction");
@@ -244,6 +249,7 @@ impl Client {
         let subject = Subject { task_id: Some(&data.task_id), ..subject };
         self.recorder
             .task_resolved(subject, &data.status, answer.reply())
+            .await
             .map_err(outcome_not_recorded(subject, "task_resolved"))?;
         let id = Some(external_task_id.to_owned());
         Ok(Some(Task::new(data.task_id, id, Screen::blind(), None)))

@@ -37,11 +37,12 @@ impl Client {
                         took,
                         reason.as_deref(),
                     )
+                    .await
                     .map_err(outcome_not_recorded(subject, "api_call"))?;
             }
             let Answer::Envelope(_, envelope) = &answer else { return Ok(answer) };
             let skew = envelope.date.map(|date| date - now());
-            self.note_refusal(subject, call, &token, &answer, skew)?;
+            self.note_refusal(subject, call, &token, &answer, skew).await?;
             match (envelope.code, skew) {
                 (1004, _) if !renewed && self.inner.tokens.expired(&token).await => renewed = true,
                 // A clock that is not behind ours would call the next token early too.
@@ -54,7 +55,7 @@ impl Client {
     }
 
     /// Records what the vendor refused for the sake of the token, the account or the content.
-    fn note_refusal(
+    async fn note_refusal(
         &self,
         subject: Subject<'_>,
         call: &Call<'_>,
@@ -77,6 +78,7 @@ impl Client {
             }
             _ => return Ok(()),
         };
-        recorded.map_err(not_recorded(subject.action, event))
+        recorded.await.map_err(not_recorded(subject.action, event))?;
+        Ok(())
     }
 }

@@ -1,5 +1,54 @@
 //! Amounts as the vendor spells them, compared as numbers. Its promise: no digit is lost to a floating point number.
 
+use std::{collections::BTreeMap, fmt};
+
+/// Money that was taken, by currency, where it is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Cash(BTreeMap<String, String>);
+
+impl Cash {
+    /// The sums of amounts with their currencies; `None` where there is none, or one of them is no amount.
+    pub(super) fn sum<'a>(amounts: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Option<Cash> {
+        let mut by_currency: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (amount, currency) in amounts {
+            by_currency.entry(currency.unwrap_or_default()).or_default().push(amount);
+        }
+        let sums =
+            by_currency.into_iter().map(|(currency, amounts)| Some((currency.to_owned(), sum(amounts)?)));
+        sums.collect::<Option<BTreeMap<_, _>>>().filter(|sums| !sums.is_empty()).map(Cash)
+    }
+
+    /// Whether both are the same money. An older shape of the vendor's says no currency, and then any is right.
+    pub(super) fn is_same(&self, other: &Cash) -> bool {
+        if let (Some(one), Some(other)) = (self.unnamed(), other.single()) {
+            return is_same(one, other);
+        }
+        if let (Some(one), Some(other)) = (self.single(), other.unnamed()) {
+            return is_same(one, other);
+        }
+        self.0.len() == other.0.len()
+            && self.0.iter().zip(&other.0).all(|(one, other)| one.0 == other.0 && is_same(one.1, other.1))
+    }
+
+    fn single(&self) -> Option<&str> {
+        self.0.values().next().filter(|_| self.0.len() == 1).map(String::as_str)
+    }
+
+    fn unnamed(&self) -> Option<&str> {
+        self.single().filter(|_| self.0.contains_key(""))
+    }
+}
+
+impl fmt::Display for Cash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (currency, amount)) in self.0.iter().enumerate() {
+            let between = if at == 0 { "" } else { " and " };
+            write!(f, "{between}{amount} {}", if currency.is_empty() { "in cash" } else { currency })?;
+        }
+        Ok(())
+    }
+}
+
 /// Digits behind the point that are looked at.
 const DIGITS: usize = 12;
 
@@ -54,6 +103,26 @@ mod tests {
         ] {
             assert_eq!(is_same(one, other), same, "{one} {other}");
         }
+    }
+
+    #[test]
+    fn cash_is_compared_by_currency_where_both_name_it() {
+        let cash = |amounts: &[(&'static str, Option<&'static str>)]| Cash::sum(amounts.iter().copied());
+        let (usd, cny) = (Some("USD"), Some("CNY"));
+
+        for (one, other, same) in [
+            (vec![("0.35", usd)], vec![("0.350", usd)], true),
+            (vec![("0.35", usd)], vec![("0.35", cny)], false),
+            (vec![("0.35", None)], vec![("0.35", cny)], true),
+            (vec![("0.35", cny)], vec![("0.2", None), ("0.15", None)], true),
+            (vec![("1", usd), ("2", cny)], vec![("2", cny), ("1", usd)], true),
+            (vec![("1", usd), ("2", cny)], vec![("3", None)], false),
+        ] {
+            let (one, other) = (cash(&one).expect("amounts"), cash(&other).expect("amounts"));
+            assert_eq!((one.is_same(&other), other.is_same(&one)), (same, same), "{one}, {other}");
+        }
+        assert_eq!((cash(&[]), cash(&[("much", usd)])), (None, None));
+        assert_eq!(cash(&[("1", usd), ("2", None)]).expect("amounts").to_string(), "2 in cash and 1 USD");
     }
 
     #[test]

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::{Recorder, Reply, Subject, milliseconds};
 use crate::{
-    NotRecorded, json,
+    EventRecording, json,
     kling::{
         charge::Charge,
         output::{Counts, Resource},
         status::TaskStatus,
     },
-    try_audit,
+    try_audit_async,
 };
 
 impl Recorder {
@@ -23,8 +23,8 @@ impl Recorder {
         reply: Reply<'_>,
         took: Duration,
         reason: Option<&str>,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "api_call",
             actor = %self.actor,
@@ -40,7 +40,6 @@ impl Recorder {
             duration_ms = milliseconds(took),
             reason = reason
         )
-        .map(drop)
     }
 
     /// The task's status is another than when it was last seen.
@@ -50,8 +49,8 @@ impl Recorder {
         from: Option<&TaskStatus>,
         to: &TaskStatus,
         source: &'static str,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "task_status_changed",
             actor = %self.actor,
@@ -62,7 +61,6 @@ impl Recorder {
             to = to.as_str(),
             source = source
         )
-        .map(drop)
     }
 
     /// The task succeeded.
@@ -72,8 +70,8 @@ impl Recorder {
         counts: Counts,
         credits: Option<&str>,
         billing: &[Charge],
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "task_completed",
             actor = %self.actor,
@@ -89,7 +87,6 @@ impl Recorder {
             credits = json(&credits),
             billing = (!billing.is_empty()).then(|| json(billing))
         )
-        .map(drop)
     }
 
     /// The task failed.
@@ -99,8 +96,8 @@ impl Recorder {
         reason: &str,
         credits: Option<&str>,
         billing: &[Charge],
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "task_failed",
             actor = %self.actor,
@@ -112,7 +109,6 @@ impl Recorder {
             credits = json(&credits),
             billing = (!billing.is_empty()).then(|| json(billing))
         )
-        .map(drop)
     }
 
     /// An element or a voice is in the account from now on.
@@ -121,9 +117,9 @@ impl Recorder {
         subject: Subject<'_>,
         resource: Resource,
         id: &str,
-    ) -> Result<(), NotRecorded> {
+    ) -> EventRecording {
         match resource {
-            Resource::Element => try_audit!(
+            Resource::Element => try_audit_async!(
                 log: &self.log,
                 "element_created",
                 actor = %self.actor,
@@ -131,7 +127,7 @@ impl Recorder {
                 task_id = json(&subject.task_id),
                 element_id = id
             ),
-            Resource::Voice => try_audit!(
+            Resource::Voice => try_audit_async!(
                 log: &self.log,
                 "voice_created",
                 actor = %self.actor,
@@ -140,7 +136,6 @@ impl Recorder {
                 voice_id = id
             ),
         }
-        .map(drop)
     }
 
     /// An element or a voice is not in the account any more.
@@ -149,16 +144,16 @@ impl Recorder {
         subject: Subject<'_>,
         resource: Resource,
         id: &str,
-    ) -> Result<(), NotRecorded> {
+    ) -> EventRecording {
         match resource {
-            Resource::Element => try_audit!(
+            Resource::Element => try_audit_async!(
                 log: &self.log,
                 "element_deleted",
                 actor = %self.actor,
                 action = subject.action,
                 element_id = id
             ),
-            Resource::Voice => try_audit!(
+            Resource::Voice => try_audit_async!(
                 log: &self.log,
                 "voice_deleted",
                 actor = %self.actor,
@@ -166,6 +161,5 @@ impl Recorder {
                 voice_id = id
             ),
         }
-        .map(drop)
     }
 }

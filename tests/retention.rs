@@ -479,6 +479,30 @@ fn a_report_that_reaches_beyond_what_was_pruned_needs_the_key() {
 }
 
 #[test]
+fn what_is_left_can_be_proven() {
+    let (place, receipts) = six_days();
+    let earlier = kling_audit::checkpoint(place.trail(), &key(&place)).expect("signed");
+    let log = signing(&place);
+    let pruning = log.prune(&Retention::days(4)).expect("pruned");
+    log.append(Draft::new("later")).expect("recorded");
+    log.close().expect("closes");
+    let first = pruning.through.expect("pruned") + 1;
+    let key = key(&place);
+    let last = verify(&place).last().and_then(|last| last.seq).expect("an entry");
+    assert!(first.count_ones() > 1, "{first} entries make more than one subtree");
+
+    for seq in first..=last {
+        let proof = kling_audit::prove(place.trail(), seq).expect("proven");
+        let entry = proof.check(key.verifying_key()).expect("holds");
+        assert_eq!(entry.seq, seq);
+    }
+    let grown = kling_audit::prove_consistency(place.trail(), &earlier).expect("proven");
+    grown.check(key.verifying_key()).expect("holds");
+    let gone = kling_audit::prove(place.trail(), receipts[0].seq).expect_err("pruned").to_string();
+    assert!(gone.contains(&format!("entries before seq {first} were pruned")), "{gone}");
+}
+
+#[test]
 fn what_was_torn_from_a_file_leaves_with_it() {
     let (place, _) = six_days();
     let files = place.files();

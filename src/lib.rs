@@ -77,6 +77,8 @@ mod outcome;
 mod private;
 mod private_file;
 mod process;
+mod prune;
+mod pruned;
 mod receipt;
 mod redaction;
 mod regular;
@@ -118,6 +120,7 @@ pub use self::{
     log::{AuditLog, Counters},
     not_recorded::NotRecorded,
     outcome::Outcome,
+    prune::{Pruning, Retention},
     receipt::{ParseTrailIdError, Receipt, TrailId},
     report::{
         CredentialUse, Durations, Listed, OpenSpan, OpenTask, Reason, Remark, Report, Reporter, Runs,

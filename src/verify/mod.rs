@@ -22,20 +22,26 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use self::{crew::default_threads, evidence::Evidence, verification::count, walk::Said};
-use self::{evidence::Asked, native::Native, tool::Tool, walk::Seen};
+pub(crate) use self::{
+    crew::default_threads,
+    evidence::{Asked, Evidence},
+    verification::count,
+    walk::Said,
+};
 pub use self::{
     finding::{Finding, FindingKind},
     notice::Notice,
     verification::{Place, Verdict, Verification, Verified},
     withheld::Withheld,
 };
+use self::{native::Native, tool::Tool, walk::Seen};
 use crate::{
     access,
     checkpoint::VerifyingKey,
     directory::{self, TrailFile, Writer},
     error::Error,
     head::Found,
+    pruned::Pruned,
     receipt::Receipt,
 };
 
@@ -157,6 +163,12 @@ impl Verifier {
         self
     }
 
+    /// Lets a pruned beginning be, though no checkpoint covers the entry that tells of it: for who is about to sign one.
+    pub(crate) fn accept_pruned(mut self) -> Self {
+        self.asked.accept_pruned = true;
+        self
+    }
+
     /// Says that this is a copy of a trail, which need not have a head: whether its end is there is then not asked.
     pub fn without_head(mut self) -> Self {
         self.head = HeadPolicy::Unasked;
@@ -231,7 +243,8 @@ pub(crate) fn verify_files(
                 Extent::Newest => Native::part(),
                 Extent::File => Native::file(),
             };
-            let mut rule = rule.until(head).against(evidence);
+            let pruned = if extent == Extent::Whole { Pruned::look(files)? } else { None };
+            let mut rule = rule.until(head).against(evidence).after(pruned);
             walk::walk(files, threads, &mut rule, &mut seen, observe)?;
             let last_file = files.last().map_or(crate::head::NAME, |file| &file.name);
             rule.conclude(last_file, &mut seen);

@@ -13,13 +13,14 @@ use super::{
 };
 use crate::{
     canonical::{Malformed, Marks, Recogniser, Value},
-    digest::HashLength,
+    digest::{HashLength, Link},
     directory::TrailFile,
     ending::hash_from,
     error::Error,
     head::Found,
     line::{self, Line, MAX_LINE, Parts},
     lines::Piece,
+    pruned::Pruned,
     sha256::Message,
 };
 
@@ -38,6 +39,8 @@ pub(super) struct Native {
     end: End,
     /// What the whole is held against.
     evidence: Evidence,
+    /// What the trail tells of its beginning, which is not there.
+    pruned: Option<Pruned>,
     /// Lines at the end that are no entries.
     malformed: u64,
 }
@@ -53,6 +56,7 @@ impl Native {
             labelled: true,
             end: End::Unasked,
             evidence: Evidence::default(),
+            pruned: None,
             malformed: 0,
         }
     }
@@ -65,6 +69,24 @@ impl Native {
     /// Holds the whole against what nobody but others can make up.
     pub(super) fn against(self, evidence: Evidence) -> Self {
         Self { evidence, ..self }
+    }
+
+    /// Begins where what was pruned ends.
+    pub(super) fn after(self, pruned: Option<Pruned>) -> Self {
+        let Some(pruned) = pruned else { return self };
+        let evidence = self.evidence.after(&pruned);
+        Self { course: Course::from_trust(), evidence, pruned: Some(pruned), ..self }
+    }
+
+    /// Whether `line` is the first that was not pruned, and does not follow what was.
+    fn breaks_off(&self, line: &Line<'_>) -> Option<Break> {
+        let pruned = self.pruned.as_ref().filter(|pruned| pruned.size() == line.seq)?;
+        let expected = Link::Hash(pruned.through);
+        (line.previous != expected).then(|| Break {
+            kind: FindingKind::ChainBroken,
+            expected: expected.to_string(),
+            found: line.previous.to_string(),
+        })
     }
 
     /// The walk is over.
@@ -246,7 +268,10 @@ impl Rule for Native {
         if line.event_type.starts_with(b"audit_") {
             self.heed(at, &line, seen)?;
         }
-        let step = self.course.follow(&line);
+        let step = match (self.course.follow(&line), self.breaks_off(&line)) {
+            (Step::InPlace, Some(broken)) => Step::Broken(broken),
+            (step, _) => step,
+        };
         // Lines that were moved are named where they are missing, not once more where they are.
         let day = self.date(&line);
         let in_wrong_file = self.stands_in_wrong_file(at, day);

@@ -89,7 +89,7 @@ pub use self::macros::__private;
 pub use self::{
     builder::AuditLogBuilder,
     commit::Recording,
-    digest::{Digest, HashLength},
+    digest::{Digest, HashLength, ParseDigestError},
     draft::Draft,
     error::{DraftError, Error},
     health::Health,
@@ -105,7 +105,9 @@ pub use self::{
     },
     self_test::{Culprit, SelfTestError},
     settings::{Durability, OnFailure},
-    verify::{Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, verify},
+    verify::{
+        Finding, FindingKind, Notice, Place, Progress, Verdict, Verification, Verified, Verifier, verify,
+    },
 };
 
 // Features such as `release_max_level_off` of `tracing` take audit events out while a program is compiled.

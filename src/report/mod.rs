@@ -36,7 +36,7 @@ use crate::{
     error::Error,
     lines::Piece,
     timestamp::Timestamp,
-    verify::{self, Extent, HeadPolicy, Verdict, Verification},
+    verify::{self, Extent, HeadPolicy, Progress, Verdict, Verification, Watch},
 };
 
 /// Reports what the trail at `path` says about the last `days` days.
@@ -118,6 +118,15 @@ impl Reporter {
     /// [`Error::Io`] and [`Error::Unreadable`] for what can't be read. A trail that is not intact is no error: the
     /// report says so first.
     pub fn run(&self) -> Result<Report, Error> {
+        self.run_with_progress(|_| {})
+    }
+
+    /// As [`run`](Self::run), and tells `progress` some times a second how far it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Self::run).
+    pub fn run_with_progress(&self, mut progress: impl FnMut(Progress)) -> Result<Report, Error> {
         let now = self.now.unwrap_or_else(Utc::now);
         let from = now
             .checked_sub_signed(TimeDelta::days(i64::from(self.days)))
@@ -134,10 +143,9 @@ impl Reporter {
         };
 
         let mut tally = Tally::new(from);
-        let verification =
-            verify::verify_files(&self.path, &files[before..], extent, head, self.threads, &mut |said| {
-                tally.take(&said)
-            })?;
+        let mut watch =
+            Watch { threads: self.threads, said: &mut |said| tally.take(&said), progress: &mut progress };
+        let verification = verify::verify_files(&self.path, &files[before..], extent, head, &mut watch)?;
         Ok(Report {
             verdict: verification.verdict(),
             period_days: self.days,

@@ -623,3 +623,26 @@ fn counters_and_health_do_not_wait_for_the_disk() {
         assert!(matches!(OnFailure::default(), OnFailure::Report));
     });
 }
+
+/// A future hears of it within the time after which the log tries again, and does not wait for space.
+#[test]
+fn what_a_buffered_log_cannot_write_is_an_error_to_a_future_too() {
+    watched(LIMIT, || {
+        let bench = Bench::new();
+        let log = bench.open(Durability::Buffered);
+        bench.faults.rule(|asked| match asked.what {
+            What::Append => Answer::Fail(ENOSPC),
+            _ => Answer::Do,
+        });
+
+        let first = ready(log.append_async(draft(1).critical())).expect_err("the disk is full");
+        let second = ready(log.append_async(draft(2).critical())).expect_err("the disk is full");
+        bench.faults.clear();
+        ready(log.append_async(draft(3).critical())).expect("recorded");
+        log.close().expect("closes");
+
+        assert!(first.to_string().contains("No space left") && second.to_string().contains("No space left"));
+        // They stand in line, and are written when there is space.
+        assert_eq!(numbers(&entries(&bench.trail())), [1, 2, 3]);
+    });
+}

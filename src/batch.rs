@@ -37,6 +37,8 @@ pub(crate) struct Placed {
     end: usize,
     pub(crate) seq: u64,
     pub(crate) hash: Digest,
+    /// The hash in full, for checkpoints.
+    pub(crate) leaf: [u8; 32],
     pub(crate) time: Timestamp,
     /// Whether a caller waits to hear of it; else it is the log's own.
     pub(crate) asked_for: bool,
@@ -44,7 +46,7 @@ pub(crate) struct Placed {
 
 impl Batch {
     pub(crate) fn push(&mut self, entry: Entry, asked_for: bool) {
-        let Entry { seq, time, hash, line, private, .. } = entry;
+        let Entry { seq, time, hash, leaf, line, private, .. } = entry;
         self.length += line.len();
         if !private.is_empty() {
             self.private.push((self.length, private));
@@ -55,7 +57,7 @@ impl Batch {
         } else {
             self.large.push((self.bytes.len(), line));
         }
-        self.lines.push(Placed { end: self.length, seq, hash, time, asked_for });
+        self.lines.push(Placed { end: self.length, seq, hash, leaf, time, asked_for });
     }
 
     /// Puts all lines one after the other, as they are written.
@@ -152,6 +154,11 @@ impl Batch {
         count.checked_sub(1).map(|at| self.lines[at])
     }
 
+    /// The lines that end within the first `bytes`.
+    pub(crate) fn within(&self, bytes: usize) -> &[Placed] {
+        &self.lines[..self.lines.partition_point(|line| line.end <= bytes)]
+    }
+
     /// The lines that don't end within the first `bytes`.
     pub(crate) fn beyond(&self, bytes: usize) -> &[Placed] {
         &self.lines[self.lines.partition_point(|line| line.end <= bytes)..]
@@ -206,7 +213,15 @@ mod tests {
         let hash = Digest::new([0; 32], HashLength::Full);
         let time = chrono::DateTime::UNIX_EPOCH.into();
         let byte = b'0' + u8::try_from(seq).expect("a digit");
-        Entry { seq, time, date: NaiveDate::MIN, hash, line: vec![byte; length], private: Vec::new() }
+        Entry {
+            seq,
+            time,
+            date: NaiveDate::MIN,
+            hash,
+            leaf: [0; 32],
+            line: vec![byte; length],
+            private: Vec::new(),
+        }
     }
 
     fn label(number: u32) -> Label {

@@ -58,6 +58,8 @@ pub(crate) struct Entry {
     pub(crate) time: Timestamp,
     pub(crate) date: NaiveDate,
     pub(crate) hash: Digest,
+    /// The hash in full, also where it is stated short: what a checkpoint's tree holds of it.
+    pub(crate) leaf: [u8; 32],
     /// With its newline.
     pub(crate) line: Vec<u8>,
     /// The private records of what it withholds, each a line.
@@ -122,7 +124,8 @@ impl Prefix {
         line.push(b'}');
         line.extend_from_within(hashed..previous_end);
         hash.update(&line[hashed..]);
-        let hash = Digest::new(hash.finalize().into(), length);
+        let leaf = hash.finalize().into();
+        let hash = Digest::new(leaf, length);
 
         line.truncate(end);
         line.extend_from_slice(b", \"hash\": \"");
@@ -130,7 +133,7 @@ impl Prefix {
         line.extend_from_slice(b"\"}\n");
         let mut private = Vec::new();
         withheld.iter().for_each(|withheld| withheld.write(seq, &mut private));
-        Entry { seq, time, date: day.date, hash, line, private }
+        Entry { seq, time, date: day.date, hash, leaf, line, private }
     }
 }
 

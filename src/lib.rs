@@ -36,6 +36,7 @@
 mod access;
 mod adopt;
 mod batch;
+mod blocks;
 mod boot;
 mod builder;
 mod canonical;
@@ -76,6 +77,8 @@ mod outcome;
 mod private;
 mod private_file;
 mod process;
+mod prune;
+mod pruned;
 mod receipt;
 mod redaction;
 mod regular;
@@ -83,6 +86,7 @@ mod report;
 mod segment;
 mod self_test;
 mod settings;
+mod sha256;
 mod show;
 mod signing;
 mod sink;
@@ -91,6 +95,7 @@ mod spare;
 mod timestamp;
 mod torn;
 mod trail;
+mod vector;
 mod verify;
 mod withhold;
 mod writer;
@@ -115,6 +120,7 @@ pub use self::{
     log::{AuditLog, Counters},
     not_recorded::NotRecorded,
     outcome::Outcome,
+    prune::{Pruning, Retention},
     receipt::{ParseTrailIdError, Receipt, TrailId},
     report::{
         CredentialUse, Durations, Listed, OpenSpan, OpenTask, Reason, Remark, Report, Reporter, Runs,
@@ -123,7 +129,7 @@ pub use self::{
     self_test::{Culprit, SelfTestError},
     settings::{Durability, OnFailure},
     show::{DamagedLine, Entries, Reader, Shown, ShownEntry, WithheldValue},
-    signing::{Signer, SigningKey, checkpoint},
+    signing::{CheckpointSink, Checkpoints, Signer, SigningKey, checkpoint},
     verify::{
         Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, Withheld, verify,
     },

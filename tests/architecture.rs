@@ -6,8 +6,9 @@ use std::{
 };
 
 /// From the bottom up. A module may use those before it, and no others.
-const ORDER: [&[&str]; 19] = [
-    &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot", "process", "spare"],
+const ORDER: [&[&str]; 20] = [
+    &["vector", "blocks"],
+    &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot", "process", "spare", "sha256"],
     &["canonical"],
     &["members", "line", "commitment"],
     // `Error` carries a whole verification, so it belongs to what verification is made of.
@@ -21,6 +22,7 @@ const ORDER: [&[&str]; 19] = [
         "lookup",
         "private",
         "checkpoint",
+        "pruned",
         "verify",
     ],
     &["report", "show"],
@@ -34,7 +36,7 @@ const ORDER: [&[&str]; 19] = [
     &["signing"],
     &["torn", "adopt", "erasure"],
     // Opening a trail gives what commits to it, and both speak of the log's settings and errors.
-    &["commit", "trail", "log", "builder", "erase"],
+    &["commit", "trail", "log", "builder", "erase", "prune"],
     &["json", "erasable", "not_recorded", "global"],
     &["fields", "outcome", "event_recording"],
     &["layer"],

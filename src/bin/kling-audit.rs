@@ -12,8 +12,9 @@ use std::{
 
 use clap::{Parser, Subcommand, ValueEnum};
 use kling_audit::{
-    AuditLog, AuditLogBuilder, ConsistencyProof, Draft, Durability, EntryProof, HashLength, Reader, Receipt,
-    Reporter, SignedCheckpoint, SigningKey, Unproven, Verdict, Verification, Verifier, VerifyingKey,
+    AuditLog, AuditLogBuilder, Checkpoints, ConsistencyProof, Draft, Durability, EntryProof, HashLength,
+    Reader, Receipt, Reporter, Retention, SignedCheckpoint, SigningKey, Unproven, Verdict, Verification,
+    Verifier, VerifyingKey,
 };
 
 /// A hash-chained audit trail: append to it, verify it, report on it.
@@ -64,6 +65,12 @@ enum Command {
     ///
     /// Exit codes as those of verify: a report is worth what its trail is.
     Report(Report),
+    /// Take whole files whose entries are all older than a period out of a trail, and record that as `audit_pruned`.
+    ///
+    /// Only what a checkpoint covers is taken out, and nothing that the trail states to be kept for longer. Needs the
+    /// trail's lock. Without --key, sign a checkpoint afterwards: without one over the record, nobody can tell a pruned
+    /// trail from one whose beginning was cut off.
+    Prune(Prune),
     /// Show entries of a trail, one a line, with the values that they withhold as far as they are at hand.
     ///
     /// It shows what stands there; whether the trail is whole is for verify to say. Exit code 0: every line that was
@@ -250,6 +257,24 @@ struct Report {
     /// This is a copy: don't ask for the head, nor whether the end is there.
     #[arg(long)]
     no_head: bool,
+    /// Check checkpoints with this key, as keygen printed it; may be given more than once. All files are verified then.
+    #[arg(long, value_name = "VKEY")]
+    key: Vec<VerifyingKey>,
+}
+
+#[derive(clap::Args)]
+struct Prune {
+    /// The trail's directory.
+    dir: PathBuf,
+    /// Keep what is not older than so many days.
+    #[arg(long, value_name = "N")]
+    keep_days: u32,
+    /// Move files there instead of removing them.
+    #[arg(long, value_name = "DIR2")]
+    archive: Option<PathBuf>,
+    /// Sign with the private key in this file: before the record, after it, and at the end.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
@@ -297,6 +322,7 @@ fn main() -> ExitCode {
         Command::Adopt(arguments) => adopt(&arguments),
         Command::Erase(arguments) => erase(&arguments),
         Command::Report(arguments) => report(&arguments),
+        Command::Prune(arguments) => prune(arguments),
         Command::Show(arguments) => show(arguments),
         #[cfg(feature = "kling")]
         Command::Reconcile(arguments) => reconcile(&arguments),
@@ -529,7 +555,7 @@ fn adopt(arguments: &Adopt) -> Outcome {
 }
 
 fn erase(arguments: &Erase) -> Outcome {
-    let log = open_existing(&arguments.dir, "erase from")?;
+    let log = existing(&arguments.dir, "erase from")?.open()?;
     let erased = log.erase(arguments.seq, arguments.field.as_deref(), &arguments.actor, &arguments.reason);
     let closed = log.close();
     let receipt = erased?;
@@ -538,13 +564,13 @@ fn erase(arguments: &Erase) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens a trail that is there; `action` names what for.
-fn open_existing(directory: &Path, action: &str) -> Result<AuditLog, Failure> {
+/// Prepares to open a trail that is there; `action` names what for.
+fn existing(directory: &Path, action: &str) -> Result<AuditLogBuilder, Failure> {
     if !directory.join("audit.head").is_file() {
         let shown = directory.to_string_lossy();
         return Err(Failure::Usage(format!("{action} {shown:?}: there is no trail in it")));
     }
-    Ok(AuditLog::open(directory)?)
+    Ok(AuditLog::builder(directory))
 }
 
 fn report(arguments: &Report) -> Outcome {
@@ -552,6 +578,9 @@ fn report(arguments: &Report) -> Outcome {
     let mut worst = 0;
     for directory in &arguments.dirs {
         let mut reporter = Reporter::new(directory).days(arguments.days);
+        for key in &arguments.key {
+            reporter = reporter.key(key.clone());
+        }
         if arguments.no_head {
             reporter = reporter.without_head();
         }
@@ -573,6 +602,24 @@ fn report(arguments: &Report) -> Outcome {
         print_json(&reports, arguments.dirs.len())?;
     }
     Ok(ExitCode::from(worst))
+}
+
+fn prune(arguments: Prune) -> Outcome {
+    let mut builder = existing(&arguments.dir, "prune")?;
+    if let Some(key) = arguments.key {
+        builder = builder.checkpoints(Checkpoints::new(SigningKey::open(key)?));
+    }
+    let log = builder.open()?;
+    let mut retention = Retention::days(arguments.keep_days).actor(user());
+    if let Some(archive) = arguments.archive {
+        retention = retention.archive(archive);
+    }
+    let pruned = log.prune(&retention);
+    let closed = log.close();
+    let pruning = pruned?;
+    closed?;
+    print(&format!("{pruning}\n"))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn show(arguments: Show) -> Outcome {

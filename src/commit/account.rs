@@ -33,6 +33,12 @@ impl Committer {
         let Work { written, synced, head, incident } = work;
         let Written { bytes, turns, error, stuck } = written;
         state.linker.wrote(batch.last_within(bytes));
+        if let Some(leaves) = &mut state.leaves {
+            leaves.wrote(batch, bytes, turns);
+            if leaves.are_due() {
+                self.notary.notify_one();
+            }
+        }
         let beyond = batch.beyond(bytes);
         let through = beyond.first().map_or(up_to, |line| line.seq);
         state.written = state.written.max(through);
@@ -167,6 +173,12 @@ impl Committer {
                      rotation away from this directory"
                 );
                 (file, false, reason)
+            }
+            Incident::Valueless(path) => {
+                let reason = "it was deleted or replaced while the trail was written, and is copied back";
+                let reason = reason.to_owned();
+                state.untold.push(Error::State { action: "keep values in", path, reason });
+                return;
             }
             Incident::Headless => {
                 let reason =

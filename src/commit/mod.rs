@@ -6,7 +6,9 @@
 mod account;
 mod failure;
 mod keeper;
+mod leaves;
 mod linker;
+mod notary;
 mod recording;
 mod state;
 #[cfg(test)]
@@ -31,7 +33,7 @@ use self::{
     recording::Orphan,
     state::{Condition, Remark, State},
 };
-pub(crate) use self::{keeper::Keeper, linker::Linker};
+pub(crate) use self::{keeper::Keeper, linker::Linker, notary::Notary};
 use crate::{
     draft::{Draft, Origin},
     entry::{Prefix, Rules},
@@ -67,6 +69,8 @@ pub(crate) struct Committer {
     done: Condvar,
     /// The keeper has something to do.
     keeper: Condvar,
+    /// A checkpoint is due, or the log is closed.
+    notary: Condvar,
     directory: PathBuf,
     durability: Durability,
     rules: Rules,
@@ -107,6 +111,7 @@ impl Committer {
             process: Process::this(),
             done: Condvar::new(),
             keeper: Condvar::new(),
+            notary: Condvar::new(),
             state: Mutex::new(State {
                 linker,
                 bytes: writer.bytes(),
@@ -115,6 +120,7 @@ impl Committer {
                 synced: through,
                 sync_to: 0,
                 fate: Arc::default(),
+                leaves: None,
                 waiting: 0,
                 wakers: Vec::new(),
                 orphans: Vec::new(),
@@ -191,7 +197,8 @@ impl Committer {
         if matches!(state.condition, Condition::Closing | Condition::Closed) {
             return Ok(());
         }
-        let closed = self.stop(&mut state, not_recorded);
+        let stopped = self.stop(&mut state, not_recorded);
+        let closed = stopped.and_then(|()| self.last_checkpoint(&mut state));
         if !matches!(state.condition, Condition::Poisoned(_)) {
             state.condition = Condition::Closing;
         }
@@ -202,6 +209,7 @@ impl Committer {
         state.writer = None;
         self.done.notify_all();
         self.keeper.notify_all();
+        self.notary.notify_all();
         self.tell_others(&mut state);
         closed
     }
@@ -228,6 +236,11 @@ impl Committer {
             Some(writer) => writer.write_head().and_then(|()| writer.sync_head()),
             None => Ok(()),
         }
+    }
+
+    /// The time by the log's clock.
+    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        (self.state.lock().linker.clock)()
     }
 
     /// The number that the next entry will have.

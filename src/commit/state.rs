@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc, task::Waker, time::Instant};
 use super::{
     FULL, Linked, Need,
     failure::{Failure, Fate},
+    leaves::Leaves,
     linker::Linker,
     recording::Orphan,
 };
@@ -23,6 +24,8 @@ pub(super) struct State {
     pub(super) sync_to: u64,
     /// That of the entries which are linked now.
     pub(super) fate: Arc<Fate>,
+    /// What is written and not signed, where somebody signs.
+    pub(super) leaves: Option<Leaves>,
     /// Threads that wait.
     pub(super) waiting: u64,
     pub(super) wakers: Vec<Waker>,

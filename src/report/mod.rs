@@ -14,6 +14,7 @@ mod text;
 
 use std::{
     collections::BTreeMap,
+    num::NonZero,
     path::{Path, PathBuf},
 };
 
@@ -29,13 +30,15 @@ pub use self::{
     tasks::{Durations, OpenTask, Reason, TaskCounts},
 };
 use crate::{
+    VerifyingKey,
     canonical::{self, Value},
     directory::{self, MAX_TOOL_LINE, TrailFile},
     ending::Ending,
     error::Error,
     lines::Piece,
+    pruned::first_seq,
     timestamp::Timestamp,
-    verify::{self, Extent, HeadPolicy, Verdict, Verification},
+    verify::{self, Asked, Evidence, Extent, HeadPolicy, Verdict, Verification},
 };
 
 /// Reports what the trail at `path` says about the last `days` days.
@@ -62,7 +65,9 @@ pub fn report(path: impl AsRef<Path>, days: u32) -> Result<Report, Error> {
 /// | setting | default |
 /// |---|---|
 /// | [`days`](Self::days) | 30 |
+/// | [`key`](Self::key) | none: checkpoints are not looked at |
 /// | [`now`](Self::now) | the system's time when it runs |
+/// | [`threads`](Self::threads) | as many as the machine runs at once |
 #[derive(Clone, Debug)]
 #[must_use = "nothing is reported before `run`"]
 pub struct Reporter {
@@ -70,12 +75,27 @@ pub struct Reporter {
     days: u32,
     now: Option<DateTime<Utc>>,
     head: HeadPolicy,
+    asked: Asked,
+    threads: NonZero<usize>,
 }
 
 impl Reporter {
     /// Prepares a report on the trail at `path`: a directory, or one file of a trail.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), days: 30, now: None, head: HeadPolicy::default() }
+        Self {
+            path: path.as_ref().to_owned(),
+            days: 30,
+            now: None,
+            head: HeadPolicy::default(),
+            asked: Asked::default(),
+            threads: verify::default_threads(),
+        }
+    }
+
+    /// How many threads look at lines, as [`Verifier::threads`](crate::Verifier::threads).
+    pub fn threads(mut self, threads: NonZero<usize>) -> Self {
+        self.threads = threads;
+        self
     }
 
     /// How many days back the period reaches: `days` times 24 hours before now.
@@ -96,6 +116,14 @@ impl Reporter {
         self
     }
 
+    /// Checks the trail's checkpoints with `key`, as [`Verifier::key`](crate::Verifier::key) does. They cover a trail from
+    /// its beginning, so all of its files are verified then, and not those of the period alone; what is counted stays
+    /// the same.
+    pub fn key(mut self, key: VerifyingKey) -> Self {
+        self.asked.keys.push(key);
+        self
+    }
+
     /// Reads the period's files, verifying them, and counts.
     ///
     /// # Errors
@@ -109,10 +137,16 @@ impl Reporter {
             .map_or(Timestamp::from(DateTime::<Utc>::MIN_UTC), Timestamp::from);
         let directory = std::fs::metadata(&self.path).map_err(Error::io("open", &self.path))?.is_dir();
         let head = if directory { self.head.read(&self.path)? } else { None };
+        let evidence = Evidence::gather(&self.asked, directory.then_some(&*self.path))?;
         let files =
             if directory { directory::list(&self.path)? } else { vec![TrailFile::alone(&self.path)?] };
         let before = ended_before(&files, from)?;
-        let extent = match (directory, before) {
+        // Where all files are verified, those before the period are not counted.
+        let (verified, counted) = match self.asked.keys.is_empty() {
+            true => (before, None),
+            false => (0, first_seq(&files[before..])?),
+        };
+        let extent = match (directory, verified) {
             (false, _) => Extent::File,
             (true, 0) => Extent::Whole,
             (true, _) => Extent::Newest,
@@ -121,10 +155,15 @@ impl Reporter {
         let mut tally = Tally::new(from);
         let verification = verify::verify_files(
             &self.path,
-            &files[before..],
+            &files[verified..],
             extent,
-            (head, verify::Evidence::default()),
-            &mut |said| tally.take(&said),
+            (head, evidence),
+            self.threads,
+            &mut |said| {
+                if said.seq >= counted {
+                    tally.take(&said);
+                }
+            },
         )?;
         Ok(Report {
             verdict: verification.verdict(),
@@ -205,7 +244,7 @@ fn ended_before(files: &[TrailFile], from: Timestamp) -> Result<usize, Error> {
 }
 
 /// Whether a file's first and last entry are before `from`: where the clock stepped back, either can be the later one.
-fn is_before(file: &TrailFile, from: Timestamp) -> Result<bool, Error> {
+pub(crate) fn is_before(file: &TrailFile, from: Timestamp) -> Result<bool, Error> {
     let mut opened = file.open()?;
     let ending =
         Ending::read(&mut opened, file.length, MAX_TOOL_LINE).map_err(Error::io("read", &file.path))?;

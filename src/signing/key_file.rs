@@ -41,7 +41,7 @@ const LIMIT: u64 = 1 << 16;
 /// let key = SigningKey::generate(&path, "example.com/audit")?;
 /// println!("{}", key.verifying_key()); // give this to those who verify
 /// let key = SigningKey::open(&path)?;
-/// # Ok::<(), kling_audit::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct SigningKey {
     path: PathBuf,

@@ -4,14 +4,16 @@
 //! read back and must follow from it; what does not is refused.
 
 mod book;
+mod checkpoints;
 mod key_file;
 mod resume;
 mod signer;
+mod sink;
 
 use std::path::Path;
 
 pub(crate) use self::{book::Book, resume::resume};
-pub use self::{key_file::SigningKey, signer::Signer};
+pub use self::{checkpoints::Checkpoints, key_file::SigningKey, signer::Signer, sink::CheckpointSink};
 use crate::{
     access::Access,
     checkpoint::{Frontier, SignedCheckpoint, Statement},
@@ -51,7 +53,7 @@ pub fn checkpoint(directory: impl AsRef<Path>, signer: &dyn Signer) -> Result<Si
     let trail = trail_id(directory)?;
     let _lock = Lock::take(directory, Access::default())?;
     let mut book = Book::open(directory, Access::default(), signer.verifying_key())?;
-    let mut verifier = Verifier::new(directory);
+    let mut verifier = Verifier::new(directory).accept_pruned();
     if !book.is_empty() {
         verifier = verifier.key(signer.verifying_key().clone());
     }

@@ -670,3 +670,26 @@ fn lines_that_are_written_anew_in_a_new_file_explain_what_stands_in_the_old_one(
     let verification = crate::Verifier::new(bench.trail()).run().expect("read");
     assert_eq!(verification.verdict(), crate::Verdict::Tampered, "{verification}");
 }
+
+/// A future hears of it within the time after which the log tries again, and does not wait for space.
+#[test]
+fn what_a_buffered_log_cannot_write_is_an_error_to_a_future_too() {
+    watched(LIMIT, || {
+        let bench = Bench::new();
+        let log = bench.open(Durability::Buffered);
+        bench.faults.rule(|asked| match asked.what {
+            What::Append => Answer::Fail(ENOSPC),
+            _ => Answer::Do,
+        });
+
+        let first = ready(log.append_async(draft(1).critical())).expect_err("the disk is full");
+        let second = ready(log.append_async(draft(2).critical())).expect_err("the disk is full");
+        bench.faults.clear();
+        ready(log.append_async(draft(3).critical())).expect("recorded");
+        log.close().expect("closes");
+
+        assert!(first.to_string().contains("No space left") && second.to_string().contains("No space left"));
+        // They stand in line, and are written when there is space.
+        assert_eq!(numbers(&entries(&bench.trail())), [1, 2, 3]);
+    });
+}

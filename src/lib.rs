@@ -77,6 +77,8 @@ mod outcome;
 mod private;
 mod private_file;
 mod process;
+mod prune;
+mod pruned;
 mod receipt;
 mod redaction;
 mod regular;
@@ -107,7 +109,7 @@ pub use self::{
         TreeHash, Unproven, VerifyingKey, prove, prove_consistency,
     },
     commit::Recording,
-    digest::{Digest, HashLength},
+    digest::{Digest, HashLength, ParseDigestError},
     draft::Draft,
     erasable::erasable,
     error::{DraftError, Error},
@@ -118,6 +120,7 @@ pub use self::{
     log::{AuditLog, Counters},
     not_recorded::NotRecorded,
     outcome::Outcome,
+    prune::{Pruning, Retention},
     receipt::{ParseTrailIdError, Receipt, TrailId},
     report::{
         CredentialUse, Durations, Listed, OpenSpan, OpenTask, Reason, Remark, Report, Reporter, Runs,
@@ -128,7 +131,8 @@ pub use self::{
     show::{DamagedLine, Entries, Reader, Shown, ShownEntry, WithheldValue},
     signing::{CheckpointSink, Checkpoints, Signer, SigningKey, checkpoint},
     verify::{
-        Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, Withheld, verify,
+        Finding, FindingKind, Notice, Place, Progress, Verdict, Verification, Verified, Verifier, Withheld,
+        verify,
     },
 };
 

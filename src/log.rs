@@ -150,8 +150,8 @@ impl AuditLog {
         let handle = Handle {
             committer,
             keeper,
-            notary: Mutex::new(None),
             erasing: Mutex::new(()),
+            notary: Mutex::new(None),
             shared: Arc::new(shared),
         };
         if let Some(checkpoints) = checkpoints {
@@ -325,6 +325,16 @@ impl AuditLog {
 
     pub(crate) fn erasing(&self) -> &Mutex<()> {
         &self.handle.erasing
+    }
+
+    /// Whether it signs checkpoints.
+    pub(crate) fn signs(&self) -> bool {
+        self.handle.notary.lock().is_some()
+    }
+
+    /// The time by the log's clock.
+    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.handle.committer.now()
     }
 
     /// The number that the next entry will have.

@@ -12,6 +12,7 @@ use crate::{
     access::Access,
     directory::Label,
     error::Error,
+    lock::same_file,
     private::{self, PrivateLine},
     regular::open_regular,
     segment::{Storage, Wrap},
@@ -25,6 +26,8 @@ const TAIL: u64 = 1 << 16;
 #[derive(Debug)]
 pub(crate) struct PrivateFile {
     storage: Box<dyn Storage>,
+    /// The same file, to look at and to read back.
+    file: File,
     path: PathBuf,
     length: u64,
     unsynced: bool,
@@ -42,18 +45,45 @@ impl PrivateFile {
         if path.symlink_metadata().is_ok() {
             let (mut file, length) = open_regular(&path, &mut options)?;
             let kept = end(&mut file, length, next).map_err(Error::io("read", &path))?;
-            let mut storage = wrap(file, &path);
+            let mut opened = Self::with(file, path, kept, wrap)?;
             if kept < length {
-                storage.cut(kept).map_err(Error::io("cut", &path))?;
+                opened.storage.cut(kept).map_err(Error::io("cut", &opened.path))?;
             }
-            return Ok(Self { storage, path, length: kept, unsynced: true });
+            opened.unsynced = true;
+            return Ok(opened);
         }
-        options.create_new(true);
-        Access::Owner.on_create(&mut options);
-        let file = options.open(&path).map_err(Error::io("create", &path))?;
-        Access::Owner.live(&file).map_err(Error::io("set the mode of", &path))?;
+        let file = create(&path)?;
         sync_directory(&directory)?;
-        Ok(Self { storage: wrap(file, &path), path, length: 0, unsynced: false })
+        Self::with(file, path, 0, wrap)
+    }
+
+    fn with(file: File, path: PathBuf, length: u64, wrap: &Wrap) -> Result<Self, Error> {
+        let storage = wrap(file.try_clone().map_err(Error::io("open", &path))?, &path);
+        Ok(Self { storage, file, path, length, unsynced: false })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the file still stands under its name.
+    pub(crate) fn is_in_place(&self) -> Result<bool, Error> {
+        same_file(&self.file, &self.path).map_err(Error::io("look at", &self.path))
+    }
+
+    /// Copies the content back from the open descriptor to where it stood, unless something else stands there.
+    pub(crate) fn restore(&self) -> Result<(), Error> {
+        if let Some(directory) = self.path.parent()
+            && let Some(trail) = directory.parent()
+        {
+            create_directory(trail, directory)?;
+        }
+        let mut copy = create(&self.path)?;
+        let mut file = self.file.try_clone().map_err(Error::io("read back", &self.path))?;
+        file.seek(SeekFrom::Start(0)).map_err(Error::io("read back", &self.path))?;
+        io::copy(&mut file.take(self.length), &mut copy).map_err(Error::io("write", &self.path))?;
+        copy.sync_all().map_err(Error::io("sync", &self.path))?;
+        self.path.parent().map_or(Ok(()), sync_directory)
     }
 
     /// Appends records. After an error the file may hold some of them, and must be opened anew.
@@ -123,6 +153,15 @@ pub(crate) fn rename(trail: &Path, from: &str, to: &str) -> Result<(), Error> {
         Err(error) => Err(Error::io("rename", path)(error)),
         Ok(()) => sync_directory(&directory),
     }
+}
+
+fn create(path: &Path) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.append(true).read(true).create_new(true);
+    Access::Owner.on_create(&mut options);
+    let file = options.open(path).map_err(Error::io("create", path))?;
+    Access::Owner.live(&file).map_err(Error::io("set the mode of", path))?;
+    Ok(file)
 }
 
 fn create_directory(trail: &Path, directory: &Path) -> Result<(), Error> {

@@ -24,6 +24,7 @@ use crate::{
     lines::Piece,
     lock::Lock,
     private_file,
+    pruned::Pruned,
     receipt::TrailId,
     settings::Settings,
     torn,
@@ -179,7 +180,7 @@ fn look(settings: &Settings) -> Result<Standing, Error> {
         standing.lost = check_head(directory, head, None)?;
         return Ok(standing);
     };
-    let identity = Identity::read(directory, first)?;
+    let identity = Identity::read(directory, &files, first)?;
     if let Some(asked) = settings.hash_length.filter(|asked| *asked != identity.length) {
         return Err(Error::HashLength { path: directory.clone(), found: identity.length, asked });
     }
@@ -267,7 +268,7 @@ struct Identity {
 }
 
 impl Identity {
-    fn read(directory: &Path, first: &TrailFile) -> Result<Self, Error> {
+    fn read(directory: &Path, files: &[TrailFile], first: &TrailFile) -> Result<Self, Error> {
         let mut lines = first.lines(MAX_LINE)?;
         let piece = lines.next().map_err(Error::io("read", &first.path))?;
         let Some(Piece::Line { bytes, .. }) = piece else {
@@ -282,8 +283,7 @@ impl Identity {
             _ => return Err(refused(&first.path, "the first line does not verify")),
         };
         if line.seq != 0 {
-            let reason = format!("the trail begins with seq {}: files before this one are missing", line.seq);
-            return Err(refused(&first.path, &reason));
+            return Self::of_pruned(files, first, line.seq);
         }
         let id = match line.detail("trail_id") {
             Some(Value::String(text)) => text.to_str().and_then(|text| text.parse().ok()),
@@ -297,6 +297,24 @@ impl Identity {
             _ => 0,
         };
         Ok(Self { trail_id, length: line.stated.length(), min_retention_days })
+    }
+}
+
+impl Identity {
+    /// Of a trail whose beginning was pruned.
+    fn of_pruned(files: &[TrailFile], first: &TrailFile, seq: u64) -> Result<Self, Error> {
+        let Some(pruned) = Pruned::find(files, seq)? else {
+            let reason = format!(
+                "the trail begins with seq {seq}, and no entry tells that those before it were pruned: files before \
+                 this one are missing"
+            );
+            return Err(refused(&first.path, &reason));
+        };
+        Ok(Self {
+            trail_id: pruned.trail_id,
+            length: pruned.hash_length(),
+            min_retention_days: pruned.min_retention_days,
+        })
     }
 }
 

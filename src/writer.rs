@@ -126,6 +126,8 @@ pub(crate) enum Incident {
     Truncated { file: String, from: u64, to: u64 },
     /// The live file is as it was, but the head was deleted or replaced; it is written anew.
     Headless,
+    /// The values that the live file withholds were deleted or replaced; they stand where they stood again.
+    Valueless(PathBuf),
 }
 
 impl Writer {
@@ -298,7 +300,11 @@ impl Writer {
             sync_directory(&self.directory)?;
             return Ok(Some(Incident::Headless));
         }
-        let Some(live) = &self.live else { return Ok(None) };
+        let Some(live) = &mut self.live else { return Ok(None) };
+        if let Some(private) = live.private.take_if(|private| !private.is_in_place().unwrap_or(false)) {
+            private.restore()?;
+            return Ok(Some(Incident::Valueless(private.path().to_owned())));
+        }
         let (length, now) = (live.segment.length(), live.segment.length_now()?);
         let file = live.label.name();
         if now < length {

@@ -22,6 +22,7 @@ const ORDER: [&[&str]; 20] = [
         "lookup",
         "private",
         "checkpoint",
+        "pruned",
         "verify",
     ],
     &["report", "show"],
@@ -35,7 +36,7 @@ const ORDER: [&[&str]; 20] = [
     &["signing"],
     &["torn", "adopt", "erasure"],
     // Opening a trail gives what commits to it, and both speak of the log's settings and errors.
-    &["commit", "trail", "log", "builder", "erase"],
+    &["commit", "trail", "log", "builder", "erase", "prune"],
     &["json", "erasable", "not_recorded", "global"],
     &["fields", "outcome", "event_recording"],
     &["layer"],

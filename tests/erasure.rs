@@ -459,6 +459,23 @@ fn a_file_that_can_not_be_written_fails_the_entry() {
 }
 
 #[test]
+fn values_that_somebody_deletes_are_copied_back() {
+    let place = Place::new();
+    let log = place.builder().durability(Durability::Synced).open().expect("opens");
+    log.append(email()).expect("recorded");
+    fs::remove_dir_all(place.path("audit.private")).expect("removed");
+
+    log.append(Draft::new("other")).expect("recorded");
+
+    log.append(email()).expect("recorded");
+    log.close().expect("closes");
+    assert_eq!(counts(&withheld(&place)), [2, 2, 0, 0]);
+    let told = place.told();
+    assert!(told.iter().any(|told| told.contains("is copied back")), "{told:?}");
+    assert_eq!(mode(&private(&place, LIVE)), 0o600);
+}
+
+#[test]
 fn values_of_a_trail_that_is_given_up_are_kept_with_it() {
     let place = Place::new();
     let log = place.open();

@@ -2,18 +2,24 @@
 //!
 //! Exit codes: 0 intact or done, 1 tampered, 2 could not do it, 3 unverifiable.
 
+#[path = "kling-audit/bar.rs"]
+mod bar;
+
 use std::{
     fmt,
     io::{self, BufRead, BufReader, Write},
+    num::NonZero,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
 
+use bar::Bar;
 use clap::{Parser, Subcommand, ValueEnum};
 use kling_audit::{
-    AuditLog, AuditLogBuilder, ConsistencyProof, Draft, Durability, EntryProof, HashLength, Reader, Receipt,
-    Reporter, SignedCheckpoint, SigningKey, Unproven, Verdict, Verification, Verifier, VerifyingKey,
+    AuditLog, AuditLogBuilder, Checkpoints, ConsistencyProof, Digest, Draft, Durability, EntryProof,
+    HashLength, Reader, Receipt, Reporter, Retention, SignedCheckpoint, SigningKey, Unproven, Verdict,
+    Verification, Verifier, VerifyingKey,
 };
 
 /// A hash-chained audit trail: append to it, verify it, report on it.
@@ -64,6 +70,12 @@ enum Command {
     ///
     /// Exit codes as those of verify: a report is worth what its trail is.
     Report(Report),
+    /// Take whole files whose entries are all older than a period out of a trail, and record that as `audit_pruned`.
+    ///
+    /// Only what a checkpoint covers is taken out, and nothing that the trail states to be kept for longer. Needs the
+    /// trail's lock. Without --key, sign a checkpoint afterwards: without one over the record, nobody can tell a pruned
+    /// trail from one whose beginning was cut off.
+    Prune(Prune),
     /// Show entries of a trail, one a line, with the values that they withhold as far as they are at hand.
     ///
     /// It shows what stands there; whether the trail is whole is for verify to say. Exit code 0: every line that was
@@ -164,6 +176,12 @@ struct Verify {
     /// Ask for the entries that the receipts in this file are for: a line each, as append prints them.
     #[arg(long, value_name = "FILE")]
     receipt: Vec<PathBuf>,
+    /// Verify only what came after an entry that is known from an earlier verification, or from a receipt. Of one path.
+    #[arg(long, value_name = "SEQ:HASH", value_parser = known_entry, conflicts_with_all = ["key", "receipt"])]
+    since: Option<(u64, Digest)>,
+    /// How many threads look at lines; as many as the machine runs at once, unless given.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<usize>>,
 }
 
 #[derive(clap::Args)]
@@ -250,6 +268,27 @@ struct Report {
     /// This is a copy: don't ask for the head, nor whether the end is there.
     #[arg(long)]
     no_head: bool,
+    /// Check checkpoints with this key, as keygen printed it; may be given more than once. All files are verified then.
+    #[arg(long, value_name = "VKEY")]
+    key: Vec<VerifyingKey>,
+    /// How many threads look at lines; as many as the machine runs at once, unless given.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<usize>>,
+}
+
+#[derive(clap::Args)]
+struct Prune {
+    /// The trail's directory.
+    dir: PathBuf,
+    /// Keep what is not older than so many days.
+    #[arg(long, value_name = "N")]
+    keep_days: u32,
+    /// Move files there instead of removing them.
+    #[arg(long, value_name = "DIR2")]
+    archive: Option<PathBuf>,
+    /// Sign with the private key in this file: before the record, after it, and at the end.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
@@ -297,6 +336,7 @@ fn main() -> ExitCode {
         Command::Adopt(arguments) => adopt(&arguments),
         Command::Erase(arguments) => erase(&arguments),
         Command::Report(arguments) => report(&arguments),
+        Command::Prune(arguments) => prune(arguments),
         Command::Show(arguments) => show(arguments),
         #[cfg(feature = "kling")]
         Command::Reconcile(arguments) => reconcile(&arguments),
@@ -341,6 +381,7 @@ fn append(arguments: Append) -> Outcome {
 fn append_lines(log: &AuditLog) -> Result<(), Failure> {
     let mut input = BufReader::new(io::stdin().lock());
     let mut line = Vec::new();
+    let mut bar = Bar::beside_output("append");
     for number in 1.. {
         line.clear();
         if !read_line(&mut input, &mut line).map_err(|error| Failure::Stream("read standard input", error))? {
@@ -351,6 +392,7 @@ fn append_lines(log: &AuditLog) -> Result<(), Failure> {
         let draft = Draft::from_json(text).map_err(|error| input(error.to_string()))?;
         let receipt = log.append(draft).map_err(|error| input(error.to_string()))?;
         print_receipt(&receipt)?;
+        bar.count(number);
     }
     Ok(())
 }
@@ -373,12 +415,28 @@ fn print_receipt(receipt: &Receipt) -> Result<(), Failure> {
     print(&format!("{} {}\n", receipt.seq, receipt.hash))
 }
 
+/// Reads `SEQ:HASH`.
+fn known_entry(text: &str) -> Result<(u64, Digest), String> {
+    let (seq, hash) = text.split_once(':').ok_or("the form is SEQ:HASH")?;
+    let seq = seq.parse().map_err(|error| format!("SEQ: {error}"))?;
+    let hash = hash.parse().map_err(|error| format!("HASH: {error}"))?;
+    Ok((seq, hash))
+}
+
 fn verify(arguments: &Verify) -> Outcome {
+    if arguments.since.is_some() && arguments.paths.len() > 1 {
+        return Err(Failure::Usage(
+            "--since names an entry of one trail, and several paths are given".to_owned(),
+        ));
+    }
     let mut verifications = Vec::new();
     let mut worst = 0;
     for path in &arguments.paths {
         let verifier = prepare(path, arguments);
-        let verification = match verifier.run() {
+        let mut bar = Bar::new("verify");
+        let verified = verifier.run_with_progress(|progress| bar.show(progress));
+        drop(bar);
+        let verification = match verified {
             Ok(verification) => verification,
             Err(error) => {
                 complain(&error.into());
@@ -411,6 +469,12 @@ fn prepare(path: &Path, arguments: &Verify) -> Verifier {
     }
     if let Some(age) = arguments.max_age {
         verifier = verifier.max_age(age);
+    }
+    if let Some((seq, hash)) = arguments.since {
+        verifier = verifier.since(seq, hash);
+    }
+    if let Some(threads) = arguments.threads {
+        verifier = verifier.threads(threads);
     }
     verifier = arguments.key.iter().cloned().fold(verifier, Verifier::key);
     verifier = arguments.checkpoint.iter().fold(verifier, Verifier::checkpoint);
@@ -529,7 +593,7 @@ fn adopt(arguments: &Adopt) -> Outcome {
 }
 
 fn erase(arguments: &Erase) -> Outcome {
-    let log = open_existing(&arguments.dir, "erase from")?;
+    let log = existing(&arguments.dir, "erase from")?.open()?;
     let erased = log.erase(arguments.seq, arguments.field.as_deref(), &arguments.actor, &arguments.reason);
     let closed = log.close();
     let receipt = erased?;
@@ -538,13 +602,13 @@ fn erase(arguments: &Erase) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens a trail that is there; `action` names what for.
-fn open_existing(directory: &Path, action: &str) -> Result<AuditLog, Failure> {
+/// Prepares to open a trail that is there; `action` names what for.
+fn existing(directory: &Path, action: &str) -> Result<AuditLogBuilder, Failure> {
     if !directory.join("audit.head").is_file() {
         let shown = directory.to_string_lossy();
         return Err(Failure::Usage(format!("{action} {shown:?}: there is no trail in it")));
     }
-    Ok(AuditLog::open(directory)?)
+    Ok(AuditLog::builder(directory))
 }
 
 fn report(arguments: &Report) -> Outcome {
@@ -552,10 +616,19 @@ fn report(arguments: &Report) -> Outcome {
     let mut worst = 0;
     for directory in &arguments.dirs {
         let mut reporter = Reporter::new(directory).days(arguments.days);
+        for key in &arguments.key {
+            reporter = reporter.key(key.clone());
+        }
         if arguments.no_head {
             reporter = reporter.without_head();
         }
-        match reporter.run() {
+        if let Some(threads) = arguments.threads {
+            reporter = reporter.threads(threads);
+        }
+        let mut bar = Bar::new("report");
+        let reported = reporter.run_with_progress(|progress| bar.show(progress));
+        drop(bar);
+        match reported {
             Ok(report) => {
                 if !arguments.json {
                     print(&report.to_string())?;
@@ -573,6 +646,24 @@ fn report(arguments: &Report) -> Outcome {
         print_json(&reports, arguments.dirs.len())?;
     }
     Ok(ExitCode::from(worst))
+}
+
+fn prune(arguments: Prune) -> Outcome {
+    let mut builder = existing(&arguments.dir, "prune")?;
+    if let Some(key) = arguments.key {
+        builder = builder.checkpoints(Checkpoints::new(SigningKey::open(key)?));
+    }
+    let log = builder.open()?;
+    let mut retention = Retention::days(arguments.keep_days).actor(user());
+    if let Some(archive) = arguments.archive {
+        retention = retention.archive(archive);
+    }
+    let pruned = log.prune(&retention);
+    let closed = log.close();
+    let pruning = pruned?;
+    closed?;
+    print(&format!("{pruning}\n"))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn show(arguments: Show) -> Outcome {

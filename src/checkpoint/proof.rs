@@ -68,6 +68,20 @@ impl Prover {
         }
     }
 
+    /// Takes the first leaves as a tree of them, before any other. What lies within one of its subtrees can't be proven.
+    pub(crate) fn begin_after(&mut self, tree: &Frontier) {
+        for (start, leaves, node) in tree.subtrees() {
+            if let Some((_, beside)) = self
+                .subtrees
+                .iter_mut()
+                .find(|(range, _)| range.start <= start && start + leaves <= range.end)
+            {
+                beside.push_subtree(leaves, node);
+            }
+        }
+        self.next = tree.size();
+    }
+
     /// Takes the next leaf.
     pub(crate) fn push(&mut self, content: &[u8]) {
         let next = self.next;

@@ -2,7 +2,7 @@
 //!
 //! A proof is checked against its checkpoint before it is given out, but not the signature: that is for who gets it.
 
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
 use super::{
     ConsistencyProof, EntryProof, SignedCheckpoint, TreeHash,
@@ -10,10 +10,11 @@ use super::{
     stored,
 };
 use crate::{
-    directory,
+    directory::{self, TrailFile},
     error::Error,
     line::{Line, MAX_LINE},
     lines::Piece,
+    pruned::Pruned,
 };
 
 /// Proves that entry `seq` stands in the trail in `directory`, by the newest checkpoint that the trail has.
@@ -38,7 +39,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`Error::State`] if no checkpoint covers the entry, or the trail is not the one that the checkpoint covers;
+/// [`Error::State`] if no checkpoint covers the entry, if it was pruned, or the trail is not the one that the checkpoint covers;
 /// [`Error::Io`].
 pub fn prove(directory: impl AsRef<Path>, seq: u64) -> Result<EntryProof, Error> {
     let directory = directory.as_ref();
@@ -48,7 +49,12 @@ pub fn prove(directory: impl AsRef<Path>, seq: u64) -> Result<EntryProof, Error>
     let mut prover = Prover::of_inclusion(seq, size)
         .ok_or_else(|| cannot(directory, format!("a checkpoint over {size} entries covers no seq {seq}")))?;
     let mut found = None;
-    each_leaf(directory, size, |line, bytes| {
+    let files = directory::list(directory)?;
+    let pruned = after_pruned(&files, &mut prover)?;
+    if seq < pruned {
+        return Err(cannot(directory, format!("entries before seq {pruned} were pruned")));
+    }
+    each_leaf(directory, &files, pruned..size, |line, bytes| {
         prover.push(&line.sha256);
         if line.seq == seq {
             found = Some((TreeHash::of_leaf(&line.sha256), String::from_utf8_lossy(bytes).into_owned()));
@@ -79,7 +85,12 @@ pub fn prove_consistency(
     let size = checkpoint.size();
     let mut prover = Prover::of_consistency(old, size)
         .ok_or_else(|| cannot(directory, format!("a checkpoint over {size} entries is not later")))?;
-    each_leaf(directory, size, |line, _| prover.push(&line.sha256))?;
+    let files = directory::list(directory)?;
+    let pruned = after_pruned(&files, &mut prover)?;
+    if old < pruned {
+        return Err(cannot(directory, format!("entries before seq {pruned} were pruned")));
+    }
+    each_leaf(directory, &files, pruned..size, |line, _| prover.push(&line.sha256))?;
     if let Some(consistency) = prover.finish()
         && is_consistent((old, &earlier.root()), (size, &checkpoint.root()), &consistency)
     {
@@ -102,10 +113,22 @@ fn newest(directory: &Path, least: u64) -> Result<Option<SignedCheckpoint>, Erro
     Ok(newest)
 }
 
-/// Shows the first `size` entries of a trail.
-fn each_leaf(directory: &Path, size: u64, mut show: impl FnMut(&Line<'_>, &[u8])) -> Result<(), Error> {
-    let mut next = 0;
-    for file in directory::list(directory)? {
+/// Where what was pruned of the trail ends, over which `prover` is given the tree.
+fn after_pruned(files: &[TrailFile], prover: &mut Prover) -> Result<u64, Error> {
+    let Some(pruned) = Pruned::look(files)? else { return Ok(0) };
+    prover.begin_after(&pruned.frontier);
+    Ok(pruned.size())
+}
+
+/// Shows those entries of a trail.
+fn each_leaf(
+    directory: &Path,
+    files: &[TrailFile],
+    Range { start, end: size }: Range<u64>,
+    mut show: impl FnMut(&Line<'_>, &[u8]),
+) -> Result<(), Error> {
+    let mut next = start;
+    for file in files {
         let mut lines = file.lines(MAX_LINE)?;
         while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
             if next == size {
@@ -117,8 +140,12 @@ fn each_leaf(directory: &Path, size: u64, mut show: impl FnMut(&Line<'_>, &[u8])
                 // What a crash or a failed write leaves.
                 Piece::Rest => continue,
             };
-            let line = Line::recognise(bytes).ok().filter(|line| line.holds() && line.seq == next);
-            let Some(line) = line else {
+            let line = Line::recognise(bytes).ok().filter(Line::holds);
+            // Files of what was pruned may have been put back.
+            if next == start && line.is_some_and(|line| line.seq < start) {
+                continue;
+            }
+            let Some(line) = line.filter(|line| line.seq == next) else {
                 let reason =
                     format!("{}, byte {offset}: expected seq {next}, and the line is not it", file.name);
                 return Err(cannot(directory, reason));

@@ -178,6 +178,22 @@ impl Frontier {
         self.size += 1 << level;
     }
 
+    /// Adds a full subtree of so many leaves, which is smaller than those before it.
+    pub(super) fn push_subtree(&mut self, leaves: u64, node: TreeHash) {
+        self.nodes.push(node);
+        self.size += leaves;
+    }
+
+    /// Its full subtrees from the left: where each begins, how many leaves it has, and its root.
+    pub(super) fn subtrees(&self) -> impl Iterator<Item = (u64, u64, TreeHash)> {
+        let bits = (0..u64::BITS).rev().map(|bit| 1 << bit).filter(|bit| self.size & bit != 0);
+        bits.zip(&self.nodes).scan(0, |start, (leaves, node)| {
+            let begins = *start;
+            *start += leaves;
+            Some((begins, leaves, *node))
+        })
+    }
+
     pub(crate) fn root(&self) -> TreeHash {
         let mut nodes = self.nodes.iter().rev();
         let Some(&last) = nodes.next() else { return TreeHash::empty() };

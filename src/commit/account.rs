@@ -174,6 +174,12 @@ impl Committer {
                 );
                 (file, false, reason)
             }
+            Incident::Valueless(path) => {
+                let reason = "it was deleted or replaced while the trail was written, and is copied back";
+                let reason = reason.to_owned();
+                state.untold.push(Error::State { action: "keep values in", path, reason });
+                return;
+            }
             Incident::Headless => {
                 let reason =
                     "the head was deleted or replaced while the trail was written, and is written anew";

@@ -239,6 +239,11 @@ impl Committer {
         }
     }
 
+    /// The time by the log's clock.
+    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        (self.state.lock().linker.clock)()
+    }
+
     /// The number that the next entry will have.
     pub(crate) fn next_seq(&self) -> u64 {
         self.state.lock().linker.chain.next

@@ -53,7 +53,7 @@ pub fn checkpoint(directory: impl AsRef<Path>, signer: &dyn Signer) -> Result<Si
     let trail = trail_id(directory)?;
     let _lock = Lock::take(directory, Access::default())?;
     let mut book = Book::open(directory, Access::default(), signer.verifying_key())?;
-    let mut verifier = Verifier::new(directory);
+    let mut verifier = Verifier::new(directory).accept_pruned();
     if !book.is_empty() {
         verifier = verifier.key(signer.verifying_key().clone());
     }

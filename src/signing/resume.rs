@@ -19,6 +19,7 @@ use crate::{
     error::Error,
     line::{Line, MAX_LINE},
     lines::{Lines, Piece},
+    pruned::{Pruned, first_seq},
 };
 
 /// How much is read at once on the way back.
@@ -104,8 +105,21 @@ fn find_start(
     })?;
     match (frontier, start) {
         (Some(frontier), Some(start)) => Ok((frontier, start)),
-        _ => Ok((Frontier::default(), Spot::default())),
+        // Nothing was noted since the beginning was pruned.
+        _ => after_pruned(files),
     }
+}
+
+/// Where the entries begin that were not pruned. That the tree there is the right one is for the checkpoints over it to
+/// show.
+fn after_pruned(files: &[TrailFile]) -> Result<(Frontier, Spot), Error> {
+    let Some(pruned) = Pruned::look(files)? else { return Ok((Frontier::default(), Spot::default())) };
+    for (number, file) in files.iter().enumerate() {
+        if first_seq(std::slice::from_ref(file))? == Some(pruned.size()) {
+            return Ok((pruned.frontier, Spot { file: number, offset: 0 }));
+        }
+    }
+    Ok((Frontier::default(), Spot::default()))
 }
 
 /// The frontier that an `audit_checkpoint` under that key tells.

@@ -11,11 +11,12 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use super::{Finding, FindingKind, walk::Seen};
+use super::{Finding, FindingKind, Notice, walk::Seen};
 use crate::{
     checkpoint::{Frontier, SignedCheckpoint, TreeHash, VerifyingKey, stored},
     digest::Digest,
     error::Error,
+    pruned::Pruned,
     receipt::Receipt,
     timestamp::Timestamp,
 };
@@ -36,12 +37,19 @@ pub(crate) struct Asked {
     pub(crate) receipts: Vec<Receipt>,
     /// Files with receipts.
     pub(crate) receipt_files: Vec<PathBuf>,
+    /// A pruned beginning is let be, though nothing signed covers the entry that tells of it.
+    pub(crate) accept_pruned: bool,
 }
 
 impl Asked {
     /// Whether a checkpoint from outside says what the end is, so that a head is not needed.
     pub(crate) fn has_kept(&self) -> bool {
         !self.kept.is_empty()
+    }
+
+    /// Whether anything beside the chain and the head was asked for.
+    pub(crate) fn asks(&self) -> bool {
+        self.asks_for_checkpoints() || !self.receipts.is_empty() || !self.receipt_files.is_empty()
     }
 
     fn asks_for_checkpoints(&self) -> bool {
@@ -104,6 +112,19 @@ pub(crate) struct Evidence {
     received: Option<u64>,
     unreceived: Vec<Finding>,
     asked: bool,
+    accept_pruned: bool,
+    pruned: Option<Gone>,
+}
+
+/// A beginning that is not there.
+#[derive(Debug)]
+struct Gone {
+    /// How many entries the tree has that is gone on with.
+    size: u64,
+    /// The entry that tells of it.
+    told_at: u64,
+    /// The first entry that is there.
+    first: Option<u64>,
 }
 
 impl Evidence {
@@ -114,6 +135,7 @@ impl Evidence {
             keys: asked.keys.clone(),
             max_age: asked.max_age,
             asked: asked.asks_for_checkpoints(),
+            accept_pruned: asked.accept_pruned,
             ..Self::default()
         };
         for receipt in &asked.receipts {
@@ -156,6 +178,28 @@ impl Evidence {
         evidence.expected.make_contiguous().sort_by_key(|one| one.size);
         evidence.compare();
         Ok(evidence)
+    }
+
+    /// Goes on from the tree that the trail tells of what was pruned. What checkpoints say of less can't be told any more.
+    pub(super) fn after(mut self, pruned: &Pruned) -> Self {
+        self.tree = pruned.frontier.clone();
+        self.pruned = Some(Gone { size: pruned.size(), told_at: pruned.seq, first: None });
+        let (gone, expected): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.expected).into_iter().partition(|one| one.size < pruned.size());
+        self.expected = expected;
+        // The last source is the trail's own.
+        let own = self.sources.len().saturating_sub(1);
+        for one in gone {
+            if one.source != own && !self.expected.iter().any(|other| other.source == one.source) {
+                let name = self.sources.get(one.source).map(|source| source.name.clone()).unwrap_or_default();
+                self.miss(format!(
+                    "the checkpoints in {name} cover the first {} entries, and of those some were pruned",
+                    one.size
+                ));
+            }
+        }
+        self.compare();
+        self
     }
 
     fn why(&self, path: &Path) -> &'static str {
@@ -248,6 +292,12 @@ impl Evidence {
                 }
             }
         }
+        if let Some(gone) = &mut self.pruned {
+            gone.first.get_or_insert(seq);
+            if seq < gone.size {
+                return;
+            }
+        }
         if !self.asked || self.lost || self.expected.is_empty() {
             return;
         }
@@ -290,7 +340,12 @@ impl Evidence {
         }
         let mut rest: Vec<_> = std::mem::take(&mut self.receipts).into_iter().collect();
         rest.sort_unstable_by_key(|(seq, _)| *seq);
+        let gone = self.pruned.as_ref().and_then(|gone| gone.first);
         for (seq, wanted) in rest {
+            if gone.is_some_and(|first| seq < first) {
+                self.miss(format!("there is a receipt for seq {seq}, which was pruned"));
+                continue;
+            }
             for wanted in wanted {
                 seen.finding(missing_receipt(seq, &wanted, "no such entry"));
             }
@@ -351,6 +406,7 @@ impl Evidence {
             });
         }
         self.judge_age(Utc::now(), seen);
+        self.judge_pruned(seen);
         self.standing(last)
     }
 
@@ -359,6 +415,20 @@ impl Evidence {
         let asked = self.asked || !self.receipts.is_empty() || self.missing.is_some();
         let missing = || "logs of the Python tool have no checkpoints, and no receipts".to_owned();
         Standing { missing: asked.then(missing), ..Standing::default() }
+    }
+
+    fn judge_pruned(&mut self, seen: &mut Seen) {
+        let Some(gone) = &self.pruned else { return };
+        let Some(last) = gone.first.and_then(|first| first.checked_sub(1)) else { return };
+        let told_at = gone.told_at;
+        seen.notice(Notice::Pruned { last, told_at });
+        let covered = self.confirmed.as_ref().is_some_and(|(held, _)| held.size > told_at);
+        if !covered && !self.accept_pruned {
+            self.miss(format!(
+                "entries 0 to {last} are not there: seq {told_at} says that they were pruned, and no checkpoint that \
+                 holds under a given key covers that entry"
+            ));
+        }
     }
 
     fn judge_age(&self, now: DateTime<Utc>, seen: &mut Seen) {

@@ -1,5 +1,7 @@
 //! The rule of trails that this crate writes.
 
+use std::io::{Read as _, Seek as _, SeekFrom};
+
 use chrono::NaiveDate;
 
 use super::{
@@ -13,13 +15,14 @@ use super::{
 };
 use crate::{
     canonical::{Malformed, Marks, Recogniser, Value},
-    digest::HashLength,
+    digest::{HashLength, Link},
     directory::TrailFile,
     ending::hash_from,
     error::Error,
     head::Found,
     line::{self, Line, MAX_LINE, Parts},
     lines::Piece,
+    pruned::Pruned,
     sha256::Message,
 };
 
@@ -38,6 +41,8 @@ pub(super) struct Native {
     end: End,
     /// What the whole is held against.
     evidence: Evidence,
+    /// What the trail tells of its beginning, which is not there.
+    pruned: Option<Pruned>,
     /// Lines at the end that are no entries.
     malformed: u64,
 }
@@ -53,6 +58,7 @@ impl Native {
             labelled: true,
             end: End::Unasked,
             evidence: Evidence::default(),
+            pruned: None,
             malformed: 0,
         }
     }
@@ -65,6 +71,24 @@ impl Native {
     /// Holds the whole against what nobody but others can make up.
     pub(super) fn against(self, evidence: Evidence) -> Self {
         Self { evidence, ..self }
+    }
+
+    /// Begins where what was pruned ends.
+    pub(super) fn after(self, pruned: Option<Pruned>) -> Self {
+        let Some(pruned) = pruned else { return self };
+        let evidence = self.evidence.after(&pruned);
+        Self { course: Course::from_trust(), evidence, pruned: Some(pruned), ..self }
+    }
+
+    /// Whether `line` is the first that was not pruned, and does not follow what was.
+    fn breaks_off(&self, line: &Line<'_>) -> Option<Break> {
+        let pruned = self.pruned.as_ref().filter(|pruned| pruned.size() == line.seq)?;
+        let expected = Link::Hash(pruned.through);
+        (line.previous != expected).then(|| Break {
+            kind: FindingKind::ChainBroken,
+            expected: expected.to_string(),
+            found: line.previous.to_string(),
+        })
     }
 
     /// The walk is over.
@@ -159,11 +183,15 @@ impl Rule for Native {
         let marks = Marks::of(bytes);
         let mut from = 0;
         for to in memchr::memchr_iter(b'\n', bytes) {
-            let text = Recogniser::from(&bytes[..to], &marks, from);
-            if to - from < MAX_LINE
-                && let Ok(facts) = Parts::recognise(bytes, text)
-            {
-                known.push(LineFacts { from, to, facts });
+            if to - from < MAX_LINE {
+                let mut text = Recogniser::from(&bytes[..to], &marks, from);
+                known.push(LineFacts { from, to, facts: Parts::BLANK });
+                let recognised = known.split_last_mut().and_then(|(last, before)| {
+                    last.facts.recognise(bytes, &mut text, before.last().map(|before| &before.facts))
+                });
+                if recognised.is_none() {
+                    known.pop();
+                }
             }
             from = to + 1;
         }
@@ -246,7 +274,10 @@ impl Rule for Native {
         if line.event_type.starts_with(b"audit_") {
             self.heed(at, &line, seen)?;
         }
-        let step = self.course.follow(&line);
+        let step = match (self.course.follow(&line), self.breaks_off(&line)) {
+            (Step::InPlace, Some(broken)) => Step::Broken(broken),
+            (step, _) => step,
+        };
         // Lines that were moved are named where they are missing, not once more where they are.
         let day = self.date(&line);
         let in_wrong_file = self.stands_in_wrong_file(at, day);
@@ -272,7 +303,7 @@ impl Rule for Native {
 
     fn tells_of(later: &[TrailFile], file: &TrailFile, offset: u64) -> Result<bool, Error> {
         /// How many lines are looked at, where it is known which follow: more than gather in the writer's buffer.
-        const LOOKED_AT: usize = 4_096;
+        const LOOKED_AT: usize = 16_384;
         let found = hash_from(&file.path, offset)?;
         let mut looked_at = 0;
         for next in later {
@@ -292,6 +323,27 @@ impl Rule for Native {
                 {
                     return Ok(true);
                 }
+            }
+        }
+        Ok(false)
+    }
+
+    fn begins_next(later: &[TrailFile], file: &TrailFile, offset: u64, length: u64) -> Result<bool, Error> {
+        if length >= MAX_LINE as u64 {
+            return Ok(false);
+        }
+        let mut begun = Vec::new();
+        let mut opened = file.open()?;
+        opened
+            .seek(SeekFrom::Start(offset))
+            .and_then(|_| opened.take(length).read_to_end(&mut begun))
+            .map_err(Error::io("read", &file.path))?;
+        for next in later {
+            match next.lines(MAX_LINE)?.next().map_err(Error::io("read", &next.path))? {
+                Some(Piece::Line { bytes, .. }) => return Ok(bytes.starts_with(&begun)),
+                // That write failed as well.
+                Some(Piece::Rest) | None => {}
+                Some(Piece::Long { .. }) => return Ok(false),
             }
         }
         Ok(false)

@@ -56,11 +56,23 @@ impl Digest {
     /// Reads exactly 64 or 16 lower-case hex digits.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let length = HashLength::of_digits(text.len())?;
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
-        }
+        let bytes = match text.try_into() {
+            Ok(digits) => bytes_of(digits)?,
+            Err(_) => {
+                let mut digits = [b'0'; 64];
+                digits[..text.len()].copy_from_slice(text);
+                bytes_of(&digits)?
+            }
+        };
         Some(Self { bytes, length })
+    }
+
+    /// Whether the stated digits are those of this SHA-256.
+    pub(crate) fn is_of(&self, sha256: &[u8; 32]) -> bool {
+        match self.length {
+            HashLength::Full => self.bytes == *sha256,
+            HashLength::Short => self.bytes[..8] == sha256[..8],
+        }
     }
 
     /// How many digits are stated.
@@ -138,12 +150,22 @@ const PAIRS: [[u8; 2]; 256] = {
     pairs
 };
 
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
+/// The bytes that lower-case hex digits stand for. Digits of a hash are random, so no branch depends on one.
+fn bytes_of(digits: &[u8; 64]) -> Option<[u8; 32]> {
+    let mut nibbles = [0; 64];
+    let mut wrong = 0;
+    for (nibble, digit) in nibbles.iter_mut().zip(digits) {
+        let decimal = digit.wrapping_sub(b'0');
+        let letter = digit.wrapping_sub(b'a');
+        *nibble = if decimal < 10 { decimal } else { letter.wrapping_add(10) };
+        wrong |= u8::from(decimal >= 10) & u8::from(letter >= 6);
     }
+    let (pairs, _) = nibbles.as_chunks::<2>();
+    let mut bytes = [0; 32];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = high << 4 | low;
+    }
+    (wrong == 0).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -160,6 +182,23 @@ mod tests {
             assert_eq!(text.len(), length.digits());
             assert_eq!(Digest::parse(&text), Some(digest));
             assert_eq!(text, digest.to_string().into_bytes());
+        }
+    }
+
+    #[test]
+    fn a_digit_is_one_of_sixteen_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for (length, at) in [(16, 0), (16, 15), (64, 0), (64, 31), (64, 63)] {
+                let mut text = vec![b'7'; length];
+                text[at] = byte;
+
+                let expected = matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+
+                assert_eq!(Digest::parse(&text).is_some(), expected, "{byte:#x}");
+                if let Some(digest) = Digest::parse(&text) {
+                    assert_eq!(digest.to_string().into_bytes(), text);
+                }
+            }
         }
     }
 

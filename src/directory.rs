@@ -109,7 +109,7 @@ impl TrailFile {
                     starts.extend(held_seq(bytes).map(|seq| seq.saturating_sub(at)));
                 }
                 Some(Piece::Long { .. }) => {}
-                Some(Piece::Rest { .. }) | None => break,
+                Some(Piece::Rest) | None => break,
             }
             single = at == 0;
         }
@@ -177,7 +177,7 @@ pub(crate) fn writer(files: &[TrailFile]) -> Result<Writer, Error> {
     let tool = match piece {
         Some(Piece::Line { bytes, .. }) => is_tool_line(bytes),
         Some(Piece::Long { start, .. }) => start.starts_with(TOOL_START),
-        Some(Piece::Rest { .. }) | None => false,
+        Some(Piece::Rest) | None => false,
     };
     Ok(if tool { Writer::Tool } else { Writer::Native })
 }

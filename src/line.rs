@@ -5,8 +5,9 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    canonical::{self, Malformed, Recogniser, Text, Value},
+    canonical::{self, Malformed, Marks, Recogniser, Text, Value},
     digest::{Digest, HashLength, Link},
+    sha256::Message,
     timestamp::Timestamp,
 };
 
@@ -35,44 +36,83 @@ pub(crate) struct Line<'a> {
     pub(crate) time: Timestamp,
     /// The hash that the line states.
     pub(crate) stated: Digest,
-    /// The hash that the line has, in the stated length.
-    pub(crate) computed: Digest,
-    /// The same in full: the content of the entry's leaf in a checkpoint's tree.
+    /// The SHA-256 that the line has, in full: the content of the entry's leaf in a checkpoint's tree.
     pub(crate) sha256: [u8; 32],
 }
 
-impl<'a> Line<'a> {
-    /// Recognises `bytes`, a line without its newline, as an entry in canonical text, and hashes it.
-    ///
-    /// Whether the stated hash is the computed one is for the caller to compare.
-    pub(crate) fn recognise(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let mut text = Recogniser::new(bytes);
+/// A [`Line`] without the bytes it was read from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts {
+    actor: Part,
+    context: Part,
+    details: Part,
+    event_type: Part,
+    previous: Link,
+    seq: u64,
+    time: Timestamp,
+    stated: Digest,
+    /// What is hashed first: from where the line begins.
+    hashed: Part,
+    /// What is hashed at last.
+    previous_text: Part,
+    /// That of the message, once it is reckoned; zeros until then.
+    pub(crate) sha256: [u8; 32],
+}
+
+/// Where something stands in the bytes.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    from: u32,
+    to: u32,
+}
+
+impl Part {
+    const NONE: Self = Self { from: 0, to: 0 };
+
+    /// What the recogniser consumed since `from`, without `quotes` bytes at both ends.
+    fn since(from: usize, text: &Recogniser<'_>, quotes: usize) -> Self {
+        // Nobody reads 4 GiB at once; if somebody does, there is nothing in this part.
+        let at = |at: usize| u32::try_from(at).unwrap_or_default();
+        Self { from: at(from + quotes), to: at(text.position() - quotes) }
+    }
+
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.from as usize..self.to as usize).unwrap_or_default()
+    }
+}
+
+impl Parts {
+    /// Recognises what `text` has left, a line without its newline, as an entry in canonical text.
+    pub(crate) fn recognise(bytes: &[u8], mut text: Recogniser<'_>) -> Result<Self, Malformed> {
+        let start = text.position();
         text.expect("{\"actor\": ")?;
-        let actor = text.string()?;
-        let mut context: &[u8] = b"";
+        let at = text.position();
+        text.string()?;
+        let actor = Part::since(at, &text, 1);
+        let mut context = Part::NONE;
         if text.accept(b", \"context\": ") {
-            context = object(bytes, &mut text, "`context` as an object")?;
-            if context == b"{}" {
+            context = object(&mut text, "`context` as an object")?;
+            if context.of(bytes) == b"{}" {
                 return Err(Malformed { at: text.position(), what: "a `context` with something in it" });
             }
         }
         text.expect(", \"details\": ")?;
-        let details = object(bytes, &mut text, "`details` as an object")?;
+        let details = object(&mut text, "`details` as an object")?;
         text.expect(", \"event_type\": ")?;
-        let event_type = text.string()?;
-        if event_type.is_empty() {
+        let at = text.position();
+        if text.string()?.is_empty() {
             return Err(Malformed { at: text.position(), what: "an `event_type` that is not empty" });
         }
+        let event_type = Part::since(at, &text, 1);
         text.expect(", \"prev_hash\": ")?;
         let at = text.position();
-        let stated_previous = text.string()?;
-        let previous = Link::parse(stated_previous)
+        let previous = Link::parse(text.string()?)
             .ok_or(Malformed { at, what: "`prev_hash` as 64 or 16 hex digits, or `genesis`" })?;
+        let previous_text = Part::since(at, &text, 1);
         text.expect(", \"seq\": ")?;
         let at = text.position();
         text.value(2)?;
-        let seq =
-            std::str::from_utf8(&bytes[at..text.position()]).ok().and_then(|digits| digits.parse().ok());
+        let seq = bytes.get(at..text.position()).and_then(canonical::unsigned);
         let seq = seq.ok_or(Malformed { at, what: "`seq` as a number from 0 to 18446744073709551615" })?;
         text.expect(", \"timestamp\": ")?;
         let at = text.position();
@@ -80,7 +120,7 @@ impl<'a> Line<'a> {
             at,
             what: "`timestamp` as RFC 3339 in UTC with six fractional digits and `Z`",
         })?;
-        let hashed = text.position();
+        let hashed = Part::since(start, &text, 0);
         text.expect(", \"hash\": ")?;
         let at = text.position();
         let stated =
@@ -89,14 +129,60 @@ impl<'a> Line<'a> {
         if !text.rest().is_empty() {
             return Err(Malformed { at: text.position(), what: "the end of the line" });
         }
-        let sha256 = hash(&bytes[..hashed], stated_previous);
-        let computed = Digest::new(sha256, stated.length());
-        Ok(Self { actor, context, details, event_type, previous, seq, time, stated, computed, sha256 })
+        Ok(Self {
+            actor,
+            context,
+            details,
+            event_type,
+            previous,
+            seq,
+            time,
+            stated,
+            hashed,
+            previous_text,
+            sha256: [0; 32],
+        })
+    }
+
+    /// What the hash is of.
+    pub(crate) fn message<'a>(&self, bytes: &'a [u8]) -> Message<'a> {
+        Message::new(self.hashed.of(bytes), [b"}", self.previous_text.of(bytes)])
+    }
+
+    /// The line, whose bytes are those that were recognised.
+    pub(crate) fn line<'a>(&self, bytes: &'a [u8]) -> Line<'a> {
+        Line {
+            actor: self.actor.of(bytes),
+            context: self.context.of(bytes),
+            details: self.details.of(bytes),
+            event_type: self.event_type.of(bytes),
+            previous: self.previous,
+            seq: self.seq,
+            time: self.time,
+            stated: self.stated,
+            sha256: self.sha256,
+        }
+    }
+}
+
+impl<'a> Line<'a> {
+    /// Recognises `bytes`, a line without its newline, as an entry in canonical text, and hashes it.
+    ///
+    /// Whether the stated hash is the line's own is for the caller to ask.
+    pub(crate) fn recognise(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let marks = Marks::of(bytes);
+        let parts = Parts::recognise(bytes, Recogniser::new(bytes, &marks))?;
+        Ok(Self { sha256: parts.message(bytes).sha256(), ..parts.line(bytes) })
+    }
+
+    /// The hash that the line has, in the stated length.
+    pub(crate) fn computed(&self) -> Digest {
+        Digest::new(self.sha256, self.stated.length())
     }
 
     /// Whether the line's bytes are those that were hashed.
     pub(crate) fn holds(&self) -> bool {
-        self.stated == self.computed
+        self.stated.is_of(&self.sha256)
     }
 
     /// A member of `details`, decoded.
@@ -109,18 +195,11 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The SHA-256 an entry has whose text without its `hash` member is `unhashed` and a closing brace.
-pub(crate) fn hash(unhashed: &[u8], previous: &[u8]) -> [u8; 32] {
-    let mut sha256 = Sha256::new_with_prefix(unhashed);
-    sha256.update(b"}");
-    sha256.update(previous);
-    sha256.finalize().into()
-}
-
 /// Whether `bytes` begin as an entry does, and not as an object within one that happens to name an actor.
 pub(crate) fn begins_like_an_entry(bytes: &[u8]) -> bool {
     let Some(actor) = bytes.strip_prefix(START) else { return false };
-    let mut text = Recogniser::new(actor);
+    let marks = Marks::of(actor);
+    let mut text = Recogniser::new(actor, &marks);
     match text.string() {
         Ok(_) => {
             let goes_on = [&b", \"context\": {"[..], b", \"details\": {"];
@@ -165,8 +244,10 @@ pub(crate) fn foreign_start(bytes: &[u8]) -> Option<ForeignStart> {
     else {
         return None;
     };
-    let computed = Digest::new(hash(unhashed, previous.as_bytes()), stated.length());
-    if event_type.to_str() != Some("audit_started") || computed != stated {
+    let mut sha256 = Sha256::new_with_prefix(unhashed);
+    sha256.update(b"}");
+    sha256.update(previous.as_bytes());
+    if event_type.to_str() != Some("audit_started") || !stated.is_of(&sha256.finalize().into()) {
         return None;
     }
     let format = details.iter().find(|(name, _)| name.to_str() == Some("format")).map(|(_, value)| value)?;
@@ -201,11 +282,11 @@ pub(crate) fn member(object: &[u8], name: &str) -> Option<Value> {
 }
 
 /// One canonical object at level 2.
-fn object<'a>(bytes: &'a [u8], text: &mut Recogniser<'a>, what: &'static str) -> Result<&'a [u8], Malformed> {
+fn object(text: &mut Recogniser<'_>, what: &'static str) -> Result<Part, Malformed> {
     let at = text.position();
     if text.rest().first() != Some(&b'{') {
         return Err(Malformed { at, what });
     }
     text.value(2)?;
-    Ok(&bytes[at..text.position()])
+    Ok(Part::since(at, text, 0))
 }

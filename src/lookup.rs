@@ -67,7 +67,7 @@ pub(crate) fn offset_of(file: &TrailFile, seq: u64) -> Result<u64, Error> {
         let start = match lines.next().map_err(io)? {
             Some(Piece::Line { bytes, .. }) => middle + bytes.len() as u64 + 1,
             Some(Piece::Long { length, .. }) => middle + length + 1,
-            Some(Piece::Rest { .. }) | None => break,
+            Some(Piece::Rest) | None => break,
         };
         match lines.next().map_err(io)? {
             Some(Piece::Line { bytes, .. }) => match Line::recognise(bytes) {

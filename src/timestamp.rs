@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 /// Microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,19 +58,24 @@ impl Timestamp {
 
     /// Reads exactly what [`write`](Self::write) writes: a real date, no leap second, no other spelling.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        let text: &[u8; 27] = text.try_into().ok()?;
-        let punctuation = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (26, b'Z')];
-        if punctuation.iter().any(|&(at, byte)| text[at] != byte) {
+        /// What stands in each place: a digit for `0`, else itself.
+        const SHAPE: &[u8; Timestamp::LENGTH] = b"0000-00-00T00:00:00.000000Z";
+        let text: &[u8; Self::LENGTH] = text.try_into().ok()?;
+        let fits =
+            |(byte, shape): (&u8, &u8)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == shape };
+        if !text.iter().zip(SHAPE).fold(true, |all, pair| all & fits(pair)) {
             return None;
         }
-        let date = date(number(&text[0..4])?, number(&text[5..7])?, number(&text[8..10])?)?;
-        let time = NaiveTime::from_hms_micro_opt(
-            number(&text[11..13])?,
-            number(&text[14..16])?,
-            number(&text[17..19])?,
-            number(&text[20..26])?,
-        )?;
-        Some(Self(NaiveDateTime::new(date, time).and_utc().timestamp_micros()))
+        let number = |from: usize, to: usize| {
+            text[from..to].iter().fold(0, |sum, digit| sum * 10 + i64::from(digit & 0x0f))
+        };
+        let day = day_of(number(0, 4), number(5, 7), number(8, 10))?;
+        let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
+        if hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let seconds = (hour * 60 + minute) * 60 + second;
+        Some(Self(day * DAY + seconds * 1_000_000 + number(20, 26)))
     }
 
     /// Reads what Python's `datetime.isoformat() + "Z"` gives: as [`parse`](Self::parse), but the fraction is left
@@ -138,6 +143,29 @@ fn date(year: u32, month: u32, day: u32) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)
 }
 
+/// Days from 1970-01-01 to a date of the years 0 to 9999; `None` if there is no such date.
+///
+/// Years are counted from March on, so that the leap day is a year's last.
+fn day_of(year: i64, month: i64, day: i64) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let longest = match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if leap => 29,
+        2 => 28,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if day < 1 || day > longest {
+        return None;
+    }
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    // Of five months in a row three have 31 days: (153 m + 2) / 5 is how many days lie before month m.
+    let before = year * 365 + leap_days + (153 * month + 2) / 5;
+    // Here 0000-03-01 has the number 1, and 1970-01-01 the number 719,469.
+    Some(before + day - 719_469)
+}
+
 fn number(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0')))
 }
@@ -181,6 +209,41 @@ mod tests {
             assert_eq!(Timestamp::parse(text.as_bytes()), None, "{text}");
         }
         assert!(Timestamp::parse(b"2024-02-29T23:59:59.999999Z").is_some());
+    }
+
+    #[test]
+    fn every_day_of_ten_thousand_years_is_read_as_chrono_counts_it() {
+        for year in 0..=9999 {
+            for (month, day) in
+                (0..=13).flat_map(|month| [0, 1, 15, 28, 29, 30, 31, 32].map(|day| (month, day)))
+            {
+                let text = format!("{year:04}-{month:02}-{day:02}T12:34:56.789012Z");
+                let expected = NaiveDate::from_ymd_opt(year, month, day)
+                    .and_then(|date| date.and_hms_micro_opt(12, 34, 56, 789_012))
+                    .map(|time| Timestamp::from(time.and_utc()));
+
+                assert_eq!(Timestamp::parse(text.as_bytes()), expected, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_other_byte_is_no_part_of_a_time() {
+        let time = *b"2026-11-24T04:57:14.723726Z";
+        for at in 0..time.len() {
+            for byte in 0..=u8::MAX {
+                let mut text = time;
+                text[at] = byte;
+                let read = Timestamp::parse(&text);
+                let digit = time[at].is_ascii_digit();
+
+                assert!(
+                    read.is_none() || (digit && byte.is_ascii_digit()) || byte == time[at],
+                    "{at} {byte:#x}"
+                );
+                assert!(read.is_none_or(|read| read.to_string().as_bytes() == text));
+            }
+        }
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::{
 };
 
 /// From the bottom up. A module may use those before it, and no others.
-const ORDER: [&[&str]; 19] = [
-    &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot", "process", "spare"],
+const ORDER: [&[&str]; 20] = [
+    &["vector", "blocks"],
+    &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot", "process", "spare", "sha256"],
     &["canonical"],
     &["members", "line", "commitment"],
     // `Error` carries a whole verification, so it belongs to what verification is made of.

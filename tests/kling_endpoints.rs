@@ -460,6 +460,37 @@ async fn a_download_is_hashed_and_recorded_before_it_has_its_name() {
 }
 
 #[tokio::test]
+async fn what_a_task_was_expected_to_cost_stands_beside_what_it_did() {
+    use kling_audit::kling::{Price, Prices};
+
+    let mut studio = Studio::new();
+    let prices =
+        Prices::new().first(Price::per_second("kling-v1", "0.3")).first(Price::each("kling-v2", "8"));
+    studio.client = studio
+        .builder(Credentials::new(stand_in::ACCESS_KEY, stand_in::SECRET_KEY))
+        .prices(prices)
+        .build()
+        .unwrap();
+    studio.run(TextToVideo::new("a fox")).await.unwrap();
+    studio.server.fail_next_task("Failure to pass the risk control system");
+    studio.run(TextToVideo::new("a fox")).await.unwrap_err();
+    studio.run(TextToVideo::new("a fox").model_name(kling_audit::kling::Model::V3)).await.unwrap();
+
+    let entries = studio.entries();
+    let costs = |event: &str| -> Vec<(Value, Value)> {
+        let entries = entries.iter().filter(|entry| entry["event_type"] == event);
+        entries
+            .map(|entry| &entry["details"])
+            .map(|details| (details["estimated_credits"].clone(), details["credits"].clone()))
+            .collect()
+    };
+    let expected = |estimated: &str, credits: Value| (Value::from(estimated), credits);
+    assert_eq!(costs("task_submitted")[..2], [expected("1.5", Value::Null), expected("1.5", Value::Null)]);
+    assert_eq!(costs("task_completed"), [expected("1.5", "1".into()), (Value::Null, "1".into())]);
+    assert_eq!(costs("task_failed"), [expected("1.5", "0".into())]);
+}
+
+#[tokio::test]
 async fn a_file_that_is_gone_is_an_entry_however_the_server_says_so() {
     let studio = Studio::new();
     let done = studio.run(TextToVideo::new("a fox")).await.unwrap();

@@ -20,7 +20,8 @@ mod write;
 
 pub(crate) use member::{MemberTexts, string_text};
 pub(crate) use parse::{parse, parse_tool};
-pub(crate) use recognise::{Malformed, Recogniser, decode};
+pub(crate) use plain::Marks;
+pub(crate) use recognise::{Malformed, Recogniser, decode, unsigned};
 pub(crate) use serialize::to_value;
 pub(crate) use text::Text;
 pub(crate) use value::Value;
@@ -42,7 +43,8 @@ mod tests {
     }
 
     fn is_recognised(bytes: &[u8]) -> bool {
-        let mut recogniser = Recogniser::new(bytes);
+        let marks = Marks::of(bytes);
+        let mut recogniser = Recogniser::new(bytes, &marks);
         recogniser.value(1).is_ok() && recogniser.rest().is_empty()
     }
 

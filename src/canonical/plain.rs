@@ -3,6 +3,8 @@
 //! Promise: the writer and the recogniser ask here, and so agree on what must be escaped: everything but 0x20 to
 //! 0x7e, and `"` and `\` among those. Does not know what an escape looks like.
 
+use crate::vector::marks;
+
 /// How many of the first bytes are plain.
 pub(crate) fn plain_run(bytes: &[u8]) -> usize {
     let (words, tail) = bytes.as_chunks::<8>();
@@ -13,6 +15,45 @@ pub(crate) fn plain_run(bytes: &[u8]) -> usize {
         }
     }
     words.len() * 8 + tail.iter().take_while(|&&byte| PLAIN[usize::from(byte)]).count()
+}
+
+/// Which of some bytes are not plain: found once for all, and asked for wherever a string begins.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Marks {
+    /// A bit for each byte, the first one's lowest. What follows the last byte is marked.
+    words: Vec<u64>,
+}
+
+impl Marks {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let mut marks = Self::default();
+        marks.set(bytes);
+        marks
+    }
+
+    /// Marks those of `bytes`, instead of the ones before.
+    pub(crate) fn set(&mut self, bytes: &[u8]) {
+        let (blocks, rest) = bytes.as_chunks::<64>();
+        self.words.clear();
+        self.words.extend(blocks.iter().map(marks));
+        let mut last = [0; 64];
+        last[..rest.len()].copy_from_slice(rest);
+        self.words.push(marks(&last));
+    }
+
+    /// Where the plain bytes end that come next at `from`. Past the end that is `from` itself, or some place past the end.
+    #[inline]
+    pub(crate) fn plain_end(&self, from: usize) -> usize {
+        let mut at = from;
+        while let Some(word) = self.words.get(at / 64) {
+            let marks = word >> (at % 64);
+            if marks != 0 {
+                return at + marks.trailing_zeros() as usize;
+            }
+            at = (at / 64 + 1) * 64;
+        }
+        at
+    }
 }
 
 const PLAIN: [bool; 256] = {
@@ -59,6 +100,25 @@ mod tests {
 
                     assert_eq!(plain_run(&bytes), expected, "{bytes:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn plain_bytes_end_where_the_first_other_one_stands() {
+        for length in [0, 1, 63, 64, 65, 127, 128, 200] {
+            for other in 0..=length {
+                let mut bytes = vec![b'!'; length];
+                if let Some(byte) = bytes.get_mut(other) {
+                    *byte = b'\\';
+                }
+                let marks = Marks::of(&bytes);
+
+                for from in 0..length {
+                    let expected = if from <= other { other } else { length };
+                    assert_eq!(marks.plain_end(from), expected, "{from} of {length}, {other}");
+                }
+                assert!(marks.plain_end(length) >= length && marks.plain_end(10_000) >= length);
             }
         }
     }

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use crate::canonical::float::FloatText;
-use crate::canonical::plain::plain_run;
+use crate::canonical::plain::Marks;
 use crate::canonical::text::Text;
 
 /// The deepest nesting of canonical text.
@@ -39,12 +39,21 @@ impl std::error::Error for Malformed {}
 #[derive(Clone, Debug)]
 pub(crate) struct Recogniser<'a> {
     bytes: &'a [u8],
+    marks: &'a Marks,
     at: usize,
+    /// Why the last step failed, where one did.
+    failed: Malformed,
 }
 
 impl<'a> Recogniser<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+    /// Reads `bytes`, whose marks are `marks`.
+    pub(crate) fn new(bytes: &'a [u8], marks: &'a Marks) -> Self {
+        Self::from(bytes, marks, 0)
+    }
+
+    /// Reads `bytes` from `at` on. `marks` are those of `bytes`, or of more that begins so and goes on with a newline.
+    pub(crate) fn from(bytes: &'a [u8], marks: &'a Marks, at: usize) -> Self {
+        Self { bytes, marks, at, failed: Malformed { at, what: "" } }
     }
 
     /// How many bytes are consumed.
@@ -55,11 +64,16 @@ impl<'a> Recogniser<'a> {
     /// The bytes that are not consumed yet.
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
+        self.rest_from(self.at)
+    }
+
+    #[inline]
+    fn rest_from(&self, at: usize) -> &'a [u8] {
+        self.bytes.get(at..).unwrap_or_default()
     }
 
     /// Consumes `literal` if it comes next.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn accept(&mut self, literal: &[u8]) -> bool {
         let found = self.rest().starts_with(literal);
         if found {
@@ -73,9 +87,9 @@ impl<'a> Recogniser<'a> {
     /// # Errors
     ///
     /// `literal` does not come next.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn expect(&mut self, literal: &'static str) -> Result<(), Malformed> {
-        if self.accept(literal.as_bytes()) { Ok(()) } else { Err(self.malformed(literal)) }
+        if self.accept(literal.as_bytes()) { Ok(()) } else { Err(Malformed { at: self.at, what: literal }) }
     }
 
     /// Consumes a string and returns the bytes between its quotes, for [`decode`].
@@ -83,8 +97,16 @@ impl<'a> Recogniser<'a> {
     /// # Errors
     ///
     /// No string comes next, or one in another spelling.
+    #[inline]
     pub(crate) fn string(&mut self) -> Result<&'a [u8], Malformed> {
-        self.quoted().map(|quoted| quoted.raw)
+        let start = self.at + 1;
+        match self.quoted(self.at) {
+            Some(end) => {
+                self.at = end.at + 1;
+                Ok(self.bytes.get(start..end.at).unwrap_or_default())
+            }
+            None => Err(self.failed),
+        }
     }
 
     /// Consumes a value; if it is a container, `level` is its nesting level.
@@ -93,118 +115,153 @@ impl<'a> Recogniser<'a> {
     ///
     /// No value comes next, or one in another spelling, or one that is nested too deep.
     pub(crate) fn value(&mut self, level: usize) -> Result<(), Malformed> {
-        match self.rest().first() {
-            Some(b'"') => self.quoted().map(drop),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b'{' | b'[') if level > DEEPEST => Err(self.malformed("at most 128 levels")),
-            Some(b'{') => self.object(level),
-            Some(b'[') => self.array(level),
-            Some(b't') if self.accept(b"true") => Ok(()),
-            Some(b'f') if self.accept(b"false") => Ok(()),
-            Some(b'n') if self.accept(b"null") => Ok(()),
-            _ => Err(self.malformed("a value")),
-        }
-    }
-
-    fn array(&mut self, level: usize) -> Result<(), Malformed> {
-        self.expect("[")?;
-        if self.accept(b"]") {
-            return Ok(());
-        }
-        loop {
-            self.value(level + 1)?;
-            if self.accept(b"]") {
-                return Ok(());
+        match self.value_from(self.at, level) {
+            Some(end) => {
+                self.at = end;
+                Ok(())
             }
-            self.expect(", ")?;
+            None => Err(self.failed),
         }
     }
 
-    fn object(&mut self, level: usize) -> Result<(), Malformed> {
-        self.expect("{")?;
-        if self.accept(b"}") {
-            return Ok(());
+    // From here on a position goes in and the next one comes out, so that it never waits for memory. `None` is a
+    // failure, which `failed` tells.
+
+    fn value_from(&mut self, at: usize, level: usize) -> Option<usize> {
+        let rest = self.rest_from(at);
+        match rest.first() {
+            Some(b'"') => self.quoted(at).map(|end| end.at + 1),
+            Some(b'-' | b'0'..=b'9') => self.number(at),
+            Some(b'{' | b'[') if level > DEEPEST => self.fail(at, "at most 128 levels"),
+            Some(b'{') => self.object(at, level),
+            Some(b'[') => self.array(at, level),
+            Some(b't') if rest.starts_with(b"true") => Some(at + 4),
+            Some(b'f') if rest.starts_with(b"false") => Some(at + 5),
+            Some(b'n') if rest.starts_with(b"null") => Some(at + 4),
+            _ => self.fail(at, "a value"),
         }
-        let mut previous: Option<Quoted<'a>> = None;
+    }
+
+    fn array(&mut self, at: usize, level: usize) -> Option<usize> {
+        let mut at = at + 1;
+        if self.bytes.get(at) == Some(&b']') {
+            return Some(at + 1);
+        }
         loop {
-            let start = self.at;
-            let name = self.quoted()?;
+            at = self.value_from(at, level + 1)?;
+            if self.bytes.get(at) == Some(&b']') {
+                return Some(at + 1);
+            }
+            at = self.literal(at, ", ")?;
+        }
+    }
+
+    fn object(&mut self, at: usize, level: usize) -> Option<usize> {
+        let mut at = at + 1;
+        if self.bytes.get(at) == Some(&b'}') {
+            return Some(at + 1);
+        }
+        let mut previous: Option<Name<'a>> = None;
+        loop {
+            let end = self.quoted(at)?;
+            let name = Name::new(self.bytes, at + 1, end);
             if previous.is_some_and(|previous| !previous.is_below(name)) {
-                return Err(Malformed { at: start, what: "a name that sorts after the one before it" });
+                return self.fail(at, "a name that sorts after the one before it");
             }
             previous = Some(name);
-            self.expect(": ")?;
-            self.value(level + 1)?;
-            if self.accept(b"}") {
-                return Ok(());
+            at = self.literal(end.at + 1, ": ")?;
+            at = match self.bytes.get(at) {
+                Some(b'"') => self.quoted(at)?.at + 1,
+                _ => self.value_from(at, level + 1)?,
+            };
+            if self.bytes.get(at) == Some(&b'}') {
+                return Some(at + 1);
             }
-            self.expect(", ")?;
+            at = self.literal(at, ", ")?;
         }
     }
 
-    fn quoted(&mut self) -> Result<Quoted<'a>, Malformed> {
-        self.expect("\"")?;
-        let start = self.at;
-        let mut escaped = false;
+    #[inline(always)]
+    fn literal(&mut self, at: usize, literal: &'static str) -> Option<usize> {
+        match self.rest_from(at).starts_with(literal.as_bytes()) {
+            true => Some(at + literal.len()),
+            false => self.fail(at, literal),
+        }
+    }
+
+    /// The end of the string that begins at `at`.
+    #[inline(always)]
+    fn quoted(&mut self, at: usize) -> Option<End> {
+        if self.bytes.get(at) != Some(&b'"') {
+            return self.fail(at, "\"");
+        }
+        let end = self.marks.plain_end(at + 1);
+        match self.bytes.get(end) {
+            Some(b'"') => Some(End { at: end, escaped: false }),
+            _ => self.quoted_with_escapes(end),
+        }
+    }
+
+    /// The end of a string whose first byte that is not plain stands at `at`.
+    #[inline(never)]
+    fn quoted_with_escapes(&mut self, mut at: usize) -> Option<End> {
         loop {
-            self.at += plain_run(self.rest());
-            match self.rest().first() {
-                Some(b'"') => {
-                    let raw = self.bytes.get(start..self.at).unwrap_or_default();
-                    self.at += 1;
-                    return Ok(Quoted { raw, escaped });
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    match escape_length(self.rest()) {
-                        Some(length) => self.at += length,
-                        None => return Err(self.malformed("a canonical escape")),
-                    }
-                }
-                Some(_) => return Err(self.malformed("printable ASCII")),
-                None => return Err(self.malformed("the end of a string")),
+            match self.bytes.get(at) {
+                Some(b'"') => return Some(End { at, escaped: true }),
+                Some(b'\\') => match escape_length(self.rest_from(at)) {
+                    Some(length) => at = self.marks.plain_end(at + length),
+                    None => return self.fail(at, "a canonical escape"),
+                },
+                Some(_) => return self.fail(at, "printable ASCII"),
+                None => return self.fail(self.bytes.len(), "the end of a string"),
             }
         }
     }
 
-    fn number(&mut self) -> Result<(), Malformed> {
-        let rest = self.rest();
+    fn number(&mut self, at: usize) -> Option<usize> {
+        let rest = self.rest_from(at);
         let unsigned = rest.strip_prefix(b"-").unwrap_or(rest);
         let sign = rest.len() - unsigned.len();
         let whole = digit_run(unsigned);
         let length = match unsigned.get(whole) {
             Some(b'.') if is_short_decimal(unsigned, whole) => whole + 1 + digit_run(&unsigned[whole + 1..]),
-            Some(b'.' | b'e') => return self.float(),
+            Some(b'.' | b'e') => return self.float(at),
             _ => match unsigned {
-                _ if whole == 0 => return Err(self.malformed("a digit")),
-                [b'0', ..] if whole + sign > 1 => return Err(self.malformed("an integer in plain digits")),
-                _ if whole > MOST_DIGITS => return Err(self.malformed("at most 39 digits")),
+                _ if whole == 0 => return self.fail(at, "a digit"),
+                [b'0', ..] if whole + sign > 1 => return self.fail(at, "an integer in plain digits"),
+                _ if whole > MOST_DIGITS => return self.fail(at, "at most 39 digits"),
                 _ => whole,
             },
         };
-        self.at += sign + length;
-        Ok(())
+        Some(at + sign + length)
     }
 
     /// The way that is always right: to read the number and to spell it again.
-    fn float(&mut self) -> Result<(), Malformed> {
-        let end =
-            self.rest().iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'+' | b'-'));
+    fn float(&mut self, at: usize) -> Option<usize> {
+        let rest = self.rest_from(at);
+        let end = rest.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'+' | b'-'));
         let length = end.take(FloatText::LONGEST + 1).count();
-        let spelling = self.rest().get(..length).unwrap_or_default();
+        let spelling = rest.get(..length).unwrap_or_default();
         let value = std::str::from_utf8(spelling).ok().and_then(|spelling| spelling.parse().ok());
         match value.and_then(FloatText::new) {
-            Some(text) if text.as_bytes() == spelling => {
-                self.at += length;
-                Ok(())
-            }
-            _ => Err(self.malformed("the shortest spelling of a number")),
+            Some(text) if text.as_bytes() == spelling => Some(at + length),
+            _ => self.fail(at, "the shortest spelling of a number"),
         }
     }
 
-    fn malformed(&self, what: &'static str) -> Malformed {
-        Malformed { at: self.at, what }
+    #[cold]
+    #[inline(never)]
+    fn fail<T>(&mut self, at: usize, what: &'static str) -> Option<T> {
+        self.failed = Malformed { at, what };
+        None
     }
+}
+
+/// Where a string's closing quote stands, and whether there are escapes before it.
+#[derive(Clone, Copy)]
+struct End {
+    at: usize,
+    escaped: bool,
 }
 
 /// The text of the bytes between the quotes of a recognised string.
@@ -221,22 +278,41 @@ pub(crate) fn decode(raw: &[u8]) -> Text {
     }
 }
 
-/// A recognised string.
+/// A recognised name of a member.
 #[derive(Clone, Copy)]
-struct Quoted<'a> {
+struct Name<'a> {
     raw: &'a [u8],
+    /// The first eight bytes as a number, which sorts as they do. Zeros stand for those that are not there: no byte of a
+    /// name sorts before them.
+    head: u64,
     escaped: bool,
 }
 
-impl Quoted<'_> {
-    /// Whether the decoded text sorts strictly before that of `other`.
-    fn is_below(self, other: Self) -> bool {
-        let order = if self.escaped || other.escaped {
-            Decoded(self.raw).cmp(Decoded(other.raw))
-        } else {
-            self.raw.cmp(other.raw)
+impl<'a> Name<'a> {
+    #[inline]
+    fn new(bytes: &'a [u8], from: usize, end: End) -> Self {
+        let raw = bytes.get(from..end.at).unwrap_or_default();
+        let head = match bytes.get(from..).and_then(|bytes| bytes.first_chunk()) {
+            Some(word) if raw.len() >= 8 => u64::from_be_bytes(*word),
+            Some(word) => u64::from_be_bytes(*word) & !(u64::MAX >> (8 * raw.len())),
+            None => raw
+                .iter()
+                .zip([56, 48, 40, 32, 24, 16, 8, 0])
+                .fold(0, |head, (byte, shift)| head | u64::from(*byte) << shift),
         };
-        order == Ordering::Less
+        Self { raw, head, escaped: end.escaped }
+    }
+
+    /// Whether the decoded text sorts strictly before that of `other`.
+    #[inline]
+    fn is_below(self, other: Self) -> bool {
+        if self.escaped || other.escaped {
+            return Decoded(self.raw).cmp(Decoded(other.raw)) == Ordering::Less;
+        }
+        match self.head.cmp(&other.head) {
+            Ordering::Equal => self.raw < other.raw,
+            order => order == Ordering::Less,
+        }
     }
 }
 
@@ -303,6 +379,17 @@ fn join(high: u32, low: u32) -> u32 {
     0x1_0000 + ((high & 0x3ff) << 10 | (low & 0x3ff))
 }
 
+/// What recognised text says, if that is an integer from 0 to `u64::MAX`.
+pub(crate) fn unsigned(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0_u64, |sum, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    })
+}
+
 fn digit_run(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
@@ -337,7 +424,8 @@ mod tests {
     use crate::canonical::write;
 
     fn recognise(text: &str) -> Result<(), String> {
-        let mut recogniser = Recogniser::new(text.as_bytes());
+        let marks = Marks::of(text.as_bytes());
+        let mut recogniser = Recogniser::new(text.as_bytes(), &marks);
         recogniser.value(1).map_err(|malformed| malformed.to_string())?;
         match recogniser.rest() {
             [] => Ok(()),
@@ -541,15 +629,17 @@ mod tests {
         assert_eq!(recognise(&nested(129)), Err("expected at most 128 levels (byte 128)".to_owned()));
         assert!(recognise(&"[".repeat(100_000)).is_err());
         assert!(recognise(&r#"{"a": "#.repeat(100_000)).is_err());
-        assert_eq!(Recogniser::new(b"{}").value(128), Ok(()));
-        assert!(Recogniser::new(b"{}").value(129).is_err());
-        assert_eq!(Recogniser::new(b"1").value(129), Ok(()));
-        assert!(Recogniser::new(b"[]").value(usize::MAX).is_err());
+        assert_eq!(Recogniser::new(b"{}", &Marks::of(b"{}")).value(128), Ok(()));
+        assert!(Recogniser::new(b"{}", &Marks::of(b"{}")).value(129).is_err());
+        assert_eq!(Recogniser::new(b"1", &Marks::of(b"1")).value(129), Ok(()));
+        assert!(Recogniser::new(b"[]", &Marks::of(b"[]")).value(usize::MAX).is_err());
     }
 
     #[test]
     fn an_entry_can_be_read_step_by_step() {
-        let mut recogniser = Recogniser::new(br#"{"actor": "al\u00e9", "details": {"a": [1]}, "seq": 7}"#);
+        let line = br#"{"actor": "al\u00e9", "details": {"a": [1]}, "seq": 7}"#;
+        let marks = Marks::of(line);
+        let mut recogniser = Recogniser::new(line, &marks);
 
         assert_eq!(recogniser.expect(r#"{"actor": "#), Ok(()));
         assert_eq!(recogniser.string().map(decode), Ok(Text::from("alé")));
@@ -569,7 +659,8 @@ mod tests {
             let mut line = Vec::new();
             write::text(&mut line, &text);
 
-            let raw = Recogniser::new(&line).string().expect("a canonical string");
+            let marks = Marks::of(&line);
+            let raw = Recogniser::new(&line, &marks).string().expect("a canonical string");
 
             assert_eq!(decode(raw), text);
         }
@@ -607,7 +698,9 @@ mod tests {
 
             if is_short_decimal(text.as_bytes(), digit_run(text.as_bytes())) {
                 short += 1;
-                assert_eq!(Recogniser::new(text.as_bytes()).float(), Ok(()), "{text}");
+                let marks = Marks::of(text.as_bytes());
+                let end = Recogniser::new(text.as_bytes(), &marks).float(0);
+                assert_eq!(end, Some(text.len()), "{text}");
             }
         }
         assert!(short > 10_000, "{short}");

@@ -138,7 +138,7 @@ fn each_leaf(
                 Piece::Line { offset, bytes } => (offset, bytes),
                 Piece::Long { offset, .. } => (offset, &b""[..]),
                 // What a crash or a failed write leaves.
-                Piece::Rest { .. } => continue,
+                Piece::Rest => continue,
             };
             let line = Line::recognise(bytes).ok().filter(Line::holds);
             // Files of what was pruned may have been put back.

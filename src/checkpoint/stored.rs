@@ -48,7 +48,7 @@ pub(crate) fn read(path: &Path, mut show: impl FnMut(Stored)) -> Result<bool, Er
         match piece {
             Piece::Line { offset, bytes } => part.take(number, offset, bytes, &mut show),
             Piece::Long { offset, start, .. } => part.take(number, offset, start, &mut show),
-            Piece::Rest { .. } => {}
+            Piece::Rest => {}
         }
     }
     part.finish(&mut show);

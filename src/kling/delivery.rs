@@ -12,8 +12,8 @@ use super::{
     envelope::{TaskData, text},
     error::Error,
     exchange::{Answer, Call},
-    output::Counts,
-    recorder::{Recorder, Reply, Subject},
+    output::{Counts, Resource},
+    recorder::{Cost, Recorder, Reply, Subject},
     request::Standard,
     screen::Screen,
     submission::Submission,
@@ -24,7 +24,6 @@ use crate::EventRecording;
 const LOOKUPS: u32 = 4;
 
 /// A submission on its way.
-#[derive(Debug)]
 pub(crate) struct Delivery<'a> {
     pub(crate) client: &'a Client,
     pub(crate) subject: Subject<'a>,
@@ -32,6 +31,15 @@ pub(crate) struct Delivery<'a> {
     pub(crate) submission: &'a Submission,
     pub(crate) screen: &'a Screen,
     pub(crate) kind: Kind,
+    /// What an answer at once did to the account.
+    pub(crate) effects: &'a (dyn Fn(&Value) -> Vec<Effect> + Sync),
+}
+
+/// What changed in the account.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    Made(Resource, String),
+    Removed(Resource, String),
 }
 
 /// What a submission leads to.
@@ -258,14 +266,27 @@ impl Delivery<'_> {
         Ok(Accepted::Task(data))
     }
 
-    /// What is answered at once is completed at once.
-    async fn answered(&self, open: Open<'_>, data: Value) -> Result<Accepted, Error> {
+    /// What is answered at once is completed at once. All that there is to say has its place before any of it is waited
+    /// for.
+    async fn answered(&self, mut open: Open<'_>, data: Value) -> Result<Accepted, Error> {
         let task_id = text(&data, "task_id");
         let credits = text(&data, "final_unit_deduction").map(|credits| self.screen.pass(&credits));
-        open.close(task_id.as_deref(), "task_completed", |recorder, subject| {
-            recorder.task_completed(subject, Counts::default(), credits.as_deref(), &[])
-        })
-        .await?;
+        let estimated = self.submission.estimate.as_deref();
+        let cost = Cost { credits: credits.as_deref(), estimated, ..Cost::default() };
+        let (recorder, subject) = (open.recorder, Subject { task_id: task_id.as_deref(), ..self.subject });
+        let mut recordings =
+            vec![("task_completed", open.link(|| recorder.task_completed(subject, Counts::default(), cost)))];
+        recordings.extend((self.effects)(&data).iter().map(|effect| match effect {
+            Effect::Made(resource, id) => {
+                (resource.created(), recorder.resource_created(subject, *resource, id))
+            }
+            Effect::Removed(resource, id) => {
+                (resource.deleted(), recorder.resource_deleted(subject, *resource, id))
+            }
+        }));
+        for (event, recording) in recordings {
+            recording.await.map_err(outcome_not_recorded(subject, event))?;
+        }
         Ok(Accepted::Data(data))
     }
 
@@ -327,6 +348,12 @@ enum Stage {
 }
 
 impl Open<'_> {
+    /// Gives the outcome its place: from here on there is one.
+    fn link(&mut self, record: impl FnOnce() -> EventRecording) -> EventRecording {
+        self.stage = Stage::Closed;
+        record()
+    }
+
     /// Records the outcome. Where that fails the caller hears of it, and there is no second try. It has its place when it
     /// is first awaited: dropped from then on, it is the only one all the same.
     async fn close(
@@ -335,9 +362,9 @@ impl Open<'_> {
         event: &'static str,
         record: impl FnOnce(&Recorder, Subject<'_>) -> EventRecording,
     ) -> Result<(), Error> {
-        self.stage = Stage::Closed;
         let subject = Subject { task_id, ..self.subject };
-        record(self.recorder, subject).await.map_err(outcome_not_recorded(subject, event))?;
+        let recorder = self.recorder;
+        self.link(|| record(recorder, subject)).await.map_err(outcome_not_recorded(subject, event))?;
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tracing_subscriber::prelude::*;
 
 use self::stand_in::{ACCESS_KEY, Pace, SECRET_KEY, StandIn};
-use super::{Client, Credentials, Error, TextToVideo};
+use super::{Client, Credentials, DeleteVoice, Error, TextToVideo, callback::Receiver};
 use crate::{AuditLog, Durability, segment::Storage, settings::Settings};
 
 #[path = "../../examples/stand_in/mod.rs"]
@@ -140,7 +140,7 @@ impl Bench {
         self.client.submit(TextToVideo::new("a fox")).await.map(|task| task.id().to_owned())
     }
 
-    /// The types of the trail's entries about tasks and spans; the trail is intact.
+    /// The types of the trail's entries, but for the log's own; the trail is intact.
     fn types(&self) -> Vec<String> {
         self.log.close().expect("closes");
         drop(crate::verify(self.directory.path()).expect("intact"));
@@ -155,7 +155,7 @@ impl Bench {
                 }));
             }
         }
-        types.retain(|event| event.starts_with("task_") || event.starts_with("kling."));
+        types.retain(|event| !event.starts_with("audit_"));
         types
     }
 }
@@ -204,7 +204,13 @@ fn while_the_disk_hangs_the_runtime_goes_on_and_nothing_leaves() {
             assert_eq!(bench.server.task_ids(), [id.expect("accepted")]);
             assert_eq!(
                 bench.types(),
-                ["kling.submit.opened", "task_submitted", "task_accepted", "kling.submit.closed"]
+                [
+                    "kling.submit.opened",
+                    "auth_event",
+                    "task_submitted",
+                    "task_accepted",
+                    "kling.submit.closed"
+                ]
             );
         }
     }
@@ -221,25 +227,87 @@ fn what_is_given_up_while_the_disk_hangs_has_one_outcome() {
                 continue;
             }
             let bench = Bench::new(durability);
-            bench.disk.be(Mood::HangsAt(event));
 
-            on_one_thread(&bench, async {
-                tokio::select! {
-                    biased;
-                    _ = bench.submit() => unreachable!("the disk hangs"),
-                    () = bench.disk.hangs() => {}
-                }
-            });
-            bench.disk.be(Mood::Works);
+            give_up(&bench, event, bench.submit());
 
             assert_eq!(bench.server.tasks(), made);
             assert_eq!(
                 bench.types(),
-                ["kling.submit.opened", "task_submitted", outcome, "kling.submit.closed"],
+                ["kling.submit.opened", "auth_event", "task_submitted", outcome, "kling.submit.closed"],
                 "{durability:?}, {event}"
             );
         }
     }
+}
+
+/// Given up where the disk hangs at `event`.
+fn give_up<T>(bench: &Bench, event: &'static str, work: impl Future<Output = T>) {
+    *bench.disk.hung.lock() = 0;
+    bench.disk.be(Mood::HangsAt(event));
+    on_one_thread(bench, async {
+        tokio::select! {
+            biased;
+            _ = work => unreachable!("the disk hangs"),
+            () = bench.disk.hangs() => {}
+        }
+    });
+    bench.disk.be(Mood::Works);
+}
+
+#[test]
+fn a_wait_that_is_given_up_at_the_end_does_not_record_it_twice() {
+    let bench = Bench::new(Durability::Written);
+    let task = on_one_thread(&bench, bench.client.submit(TextToVideo::new("a fox"))).expect("accepted");
+
+    give_up(&bench, "task_completed", bench.client.wait(&task));
+    on_one_thread(&bench, bench.client.wait(&task)).expect("completed");
+
+    let types = bench.types();
+    let count = |event: &str| types.iter().filter(|known| *known == event).count();
+    assert_eq!((count("task_status_changed"), count("task_completed")), (1, 1), "{types:?}");
+}
+
+#[test]
+fn what_is_answered_at_once_is_recorded_whole_though_it_was_given_up() {
+    let bench = Bench::new(Durability::Written);
+
+    give_up(&bench, "task_completed", bench.client.call(DeleteVoice::new("voice-7")));
+
+    let expected = [
+        "kling.submit.opened",
+        "auth_event",
+        "task_submitted",
+        "task_completed",
+        "voice_deleted",
+        "kling.submit.closed",
+    ];
+    assert_eq!(bench.types(), expected);
+}
+
+#[test]
+fn a_token_whose_minting_was_given_up_is_minted_once() {
+    let bench = Bench::new(Durability::Written);
+
+    give_up(&bench, "auth_event", bench.submit());
+    on_one_thread(&bench, bench.submit()).expect("accepted");
+
+    let types = bench.types();
+    assert_eq!(types.iter().filter(|event| *event == "auth_event").count(), 1, "{types:?}");
+    assert_eq!(bench.server.tokens().len(), 1);
+}
+
+#[test]
+fn a_callback_that_was_given_up_is_new_when_it_comes_again() {
+    let bench = Bench::new(Durability::Written);
+    let receiver = Receiver::builder(bench.log.clone()).accept_unsigned().build();
+    let receiver = on_one_thread(&bench, receiver).expect("settings that work");
+    let body = br#"{"task_id": "1", "task_status": "processing"}"#;
+
+    give_up(&bench, "callback_received", receiver.receive([], body));
+    let again = on_one_thread(&bench, receiver.receive([], body)).expect("accepted");
+    let once_more = on_one_thread(&bench, receiver.receive([], body)).expect("accepted");
+
+    assert_eq!((again.is_new(), once_more.is_new()), (true, false));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::{
     error::Error,
     exchange::{Answer, Call},
     output::Output,
-    recorder::Recorder,
+    recorder::{Cost, Recorder},
     request::Request,
     screen::Screen,
     status::TaskStatus,
@@ -133,7 +133,7 @@ pub(crate) async fn observe<R: Request>(
     source: &'static str,
 ) -> Result<Progress<R::Output>, Error> {
     let subject = subject(task);
-    let credits = data.credits.as_deref();
+    let cost = Cost { credits: data.credits.as_deref(), billing: &data.billing, estimated: task.estimate() };
     let output = match data.status {
         TaskStatus::Succeed => R::Output::decode(&data.result),
         _ => None,
@@ -151,10 +151,10 @@ pub(crate) async fn observe<R: Request>(
         if let Some(output) = &output {
             for (resource, id) in output.resources() {
                 let created = recorder.resource_created(subject, resource, &id);
-                recordings.push(("element_created", created));
+                recordings.push((resource.created(), created));
             }
             // The last of them, since what follows one that fails fails too: that it is there says that all are.
-            let completed = recorder.task_completed(subject, output.counts(), credits, &data.billing);
+            let completed = recorder.task_completed(subject, output.counts(), cost);
             recordings.push(("task_completed", completed));
             seen.ended = true;
         } else if data.status == TaskStatus::Failed {
@@ -163,7 +163,7 @@ pub(crate) async fn observe<R: Request>(
                 recordings
                     .push(("content_blocked", recorder.content_blocked(subject, "result", None, &reason)));
             }
-            recordings.push(("task_failed", recorder.task_failed(subject, &reason, credits, &data.billing)));
+            recordings.push(("task_failed", recorder.task_failed(subject, &reason, cost)));
             seen.ended = true;
         }
         if seen.ended {

@@ -92,7 +92,7 @@ impl PrivateReader {
                 },
                 Piece::Long { offset, .. } => self.damaged.push(Damaged { line: self.line, offset }),
                 // A crash leaves it, and its entry was not written.
-                Piece::Rest { .. } => {}
+                Piece::Rest => {}
             }
             self.damaged.truncate(MAX_DAMAGED);
         }

@@ -1,7 +1,7 @@
 //! One line of a file of private values.
 
 use crate::{
-    canonical::{MemberTexts, Recogniser, string_text},
+    canonical::{Marks, MemberTexts, Recogniser, string_text},
     commitment,
     digest::Digest,
 };
@@ -40,7 +40,8 @@ impl<'a> PrivateLine<'a> {
 
 impl<'a> Record<'a> {
     fn read(bytes: &'a [u8]) -> Option<Self> {
-        let mut text = Recogniser::new(bytes);
+        let marks = Marks::of(bytes);
+        let mut text = Recogniser::new(bytes, &marks);
         text.value(1).ok()?;
         if !text.rest().is_empty() {
             return None;

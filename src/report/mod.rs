@@ -14,6 +14,7 @@ mod text;
 
 use std::{
     collections::BTreeMap,
+    num::NonZero,
     path::{Path, PathBuf},
 };
 
@@ -66,6 +67,7 @@ pub fn report(path: impl AsRef<Path>, days: u32) -> Result<Report, Error> {
 /// | [`days`](Self::days) | 30 |
 /// | [`key`](Self::key) | none: checkpoints are not looked at |
 /// | [`now`](Self::now) | the system's time when it runs |
+/// | [`threads`](Self::threads) | as many as the machine runs at once |
 #[derive(Clone, Debug)]
 #[must_use = "nothing is reported before `run`"]
 pub struct Reporter {
@@ -74,6 +76,7 @@ pub struct Reporter {
     now: Option<DateTime<Utc>>,
     head: HeadPolicy,
     asked: Asked,
+    threads: NonZero<usize>,
 }
 
 impl Reporter {
@@ -85,7 +88,14 @@ impl Reporter {
             now: None,
             head: HeadPolicy::default(),
             asked: Asked::default(),
+            threads: verify::default_threads(),
         }
+    }
+
+    /// How many threads look at lines, as [`Verifier::threads`](crate::Verifier::threads).
+    pub fn threads(mut self, threads: NonZero<usize>) -> Self {
+        self.threads = threads;
+        self
     }
 
     /// How many days back the period reaches: `days` times 24 hours before now.
@@ -143,12 +153,18 @@ impl Reporter {
         };
 
         let mut tally = Tally::new(from);
-        let verification =
-            verify::verify_files(&self.path, &files[verified..], extent, (head, evidence), &mut |said| {
+        let verification = verify::verify_files(
+            &self.path,
+            &files[verified..],
+            extent,
+            (head, evidence),
+            self.threads,
+            &mut |said| {
                 if said.seq >= counted {
                     tally.take(&said);
                 }
-            })?;
+            },
+        )?;
         Ok(Report {
             verdict: verification.verdict(),
             period_days: self.days,

@@ -165,7 +165,7 @@ impl Entries {
                 Piece::Line { offset, bytes } => (offset, Ok(bytes)),
                 Piece::Long { offset, length, .. } => (offset, Err(format!("a line of {length} bytes"))),
                 // A write under way, or what a crash leaves.
-                Piece::Rest { .. } => continue,
+                Piece::Rest => continue,
             };
             let shown = bytes.and_then(|bytes| {
                 match self.writer {

@@ -213,7 +213,7 @@ fn follow(
                 Piece::Line { offset, bytes } => (offset, bytes),
                 Piece::Long { offset, .. } => (offset, &b""[..]),
                 // What a crash or a failed write leaves; the next entry must follow all the same.
-                Piece::Rest { .. } => continue,
+                Piece::Rest => continue,
             };
             let refuse = |reason: &str| {
                 Err(refused(directory, format!("{}, byte {}: {reason}", file.name, from + offset)))

@@ -110,7 +110,7 @@ impl Cursor {
     fn pass_damaged(&mut self, line: &Line<'_>) {
         let in_place = if self.expects(line) { line.seq } else { self.next() };
         self.seqs = [in_place.saturating_add(1), line.seq.saturating_add(1)];
-        self.links = [Link::Hash(line.stated), Link::Hash(line.computed)];
+        self.links = [Link::Hash(line.stated), Link::Hash(line.computed())];
         self.lenient = false;
     }
 

@@ -3,6 +3,7 @@
 //! It trusts nobody: not the directory, not its names, not its lines. It never writes, never panics, and its memory
 //! is bounded, whatever the bytes are.
 
+mod crew;
 mod cursor;
 mod ending;
 mod evidence;
@@ -16,11 +17,13 @@ mod walk;
 mod withheld;
 
 use std::{
+    num::NonZero,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 pub(crate) use self::{
+    crew::default_threads,
     evidence::{Asked, Evidence},
     verification::count,
     walk::Said,
@@ -93,6 +96,7 @@ pub struct Verifier {
     path: PathBuf,
     head: HeadPolicy,
     asked: Asked,
+    threads: NonZero<usize>,
 }
 
 /// Whether a trail must have a head.
@@ -107,7 +111,19 @@ pub(crate) enum HeadPolicy {
 impl Verifier {
     /// Prepares to verify the trail at `path`: a directory, or one file of a trail.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), head: HeadPolicy::default(), asked: Asked::default() }
+        Self {
+            path: path.as_ref().to_owned(),
+            head: HeadPolicy::default(),
+            asked: Asked::default(),
+            threads: default_threads(),
+        }
+    }
+
+    /// How many threads look at lines, this one among them: as many as the machine runs at once, unless this says
+    /// otherwise. What is found does not depend on it. A short trail is read by one.
+    pub fn threads(mut self, threads: NonZero<usize>) -> Self {
+        self.threads = threads;
+        self
     }
 
     /// Checks checkpoints with `key`: those in the trail's `audit.checkpoints`, and those given with
@@ -177,11 +193,11 @@ impl Verifier {
             let head = head.filter(|found| *found != Found::Missing || !self.asked.has_kept());
             let evidence = Evidence::gather(&self.asked, Some(&self.path))?;
             let files = directory::list(&self.path)?;
-            verify_files(&self.path, &files, Extent::Whole, (head, evidence), observe)
+            verify_files(&self.path, &files, Extent::Whole, (head, evidence), self.threads, observe)
         } else {
             let file = TrailFile::alone(&self.path)?;
             let evidence = Evidence::gather(&self.asked, None)?;
-            verify_files(&self.path, &[file], Extent::File, (None, evidence), observe)
+            verify_files(&self.path, &[file], Extent::File, (None, evidence), self.threads, observe)
         }
     }
 }
@@ -213,6 +229,7 @@ pub(crate) fn verify_files(
     files: &[TrailFile],
     extent: Extent,
     (head, evidence): (Option<Found>, Evidence),
+    threads: NonZero<usize>,
     observe: &mut dyn FnMut(Said<'_>),
 ) -> Result<Verification, Error> {
     let mut seen = Seen::default();
@@ -228,7 +245,7 @@ pub(crate) fn verify_files(
             };
             let pruned = if extent == Extent::Whole { Pruned::look(files)? } else { None };
             let mut rule = rule.until(head).against(evidence).after(pruned);
-            walk::walk(files, &mut rule, &mut seen, observe)?;
+            walk::walk(files, threads, &mut rule, &mut seen, observe)?;
             let last_file = files.last().map_or(crate::head::NAME, |file| &file.name);
             rule.conclude(last_file, &mut seen);
             if extent != Extent::File {
@@ -237,7 +254,7 @@ pub(crate) fn verify_files(
         }
         Writer::Tool => {
             let mut rule = if extent == Extent::Whole { Tool::whole() } else { Tool::part() };
-            walk::walk(files, &mut rule, &mut seen, observe)?;
+            walk::walk(files, threads, &mut rule, &mut seen, observe)?;
             seen.standing = evidence.of_tool();
         }
     }

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use super::{
     FindingKind, Notice,
+    crew::LineFacts,
     cursor::{Break, Course, Step},
     ending::End,
     evidence::Evidence,
@@ -11,15 +12,16 @@ use super::{
     walk::{At, NoEntry, Rule, Said, Seen},
 };
 use crate::{
-    canonical::{Malformed, Value},
+    canonical::{Malformed, Marks, Recogniser, Value},
     digest::{HashLength, Link},
     directory::TrailFile,
     ending::hash_from,
     error::Error,
     head::Found,
-    line::{self, Line, MAX_LINE},
+    line::{self, Line, MAX_LINE, Parts},
     lines::Piece,
     pruned::Pruned,
+    sha256::Message,
 };
 
 /// Checks lines of format 1.
@@ -29,6 +31,8 @@ pub(super) struct Native {
     length: Option<HashLength>,
     /// The file and day of the last finding about an entry in another day's file: a renamed file is one finding.
     misplaced: Option<(String, NaiveDate)>,
+    /// The day of the line before, counted from 1970-01-01, and its date.
+    today: (i64, NaiveDate),
     /// Whether a file's name must be that of a day.
     labelled: bool,
     /// What the end is held against.
@@ -48,6 +52,7 @@ impl Native {
             course: Course::from_genesis(),
             length: None,
             misplaced: None,
+            today: (0, NaiveDate::default()),
             labelled: true,
             end: End::Unasked,
             evidence: Evidence::default(),
@@ -132,9 +137,17 @@ impl Native {
         Self { labelled: false, ..Self::part() }
     }
 
-    /// Whether `line` stands in a file of another day, and no neighbour of its day was remarked on already.
-    fn stands_in_wrong_file(&mut self, at: At<'_>, line: &Line<'_>) -> bool {
-        let day = line.time.date();
+    /// The day of `line`, which is mostly that of the one before.
+    fn date(&mut self, line: &Line<'_>) -> NaiveDate {
+        let day = line.time.day();
+        if self.today.0 != day {
+            self.today = (day, line.time.date());
+        }
+        self.today.1
+    }
+
+    /// Whether a line of `day` stands in a file of another one, and no neighbour of its day was remarked on already.
+    fn stands_in_wrong_file(&mut self, at: At<'_>, day: NaiveDate) -> bool {
         let fits = match at.file.label {
             Some(label) => label.day == day,
             None => !self.labelled,
@@ -162,14 +175,42 @@ impl Rule for Native {
         line::ends_like_an_entry(bytes)
     }
 
+    type Facts = Parts;
+
+    fn look(bytes: &[u8], known: &mut Vec<LineFacts<Parts>>) {
+        let marks = Marks::of(bytes);
+        let mut from = 0;
+        for to in memchr::memchr_iter(b'\n', bytes) {
+            let text = Recogniser::from(&bytes[..to], &marks, from);
+            if to - from < MAX_LINE
+                && let Ok(facts) = Parts::recognise(bytes, text)
+            {
+                known.push(LineFacts { from, to, facts });
+            }
+            from = to + 1;
+        }
+        for two in known.chunks_mut(2) {
+            match two {
+                [one, other] => {
+                    let messages = [one.facts.message(bytes), other.facts.message(bytes)];
+                    [one.facts.sha256, other.facts.sha256] =
+                        Message::sha256_of_two(&messages[0], &messages[1]);
+                }
+                rest => rest.iter_mut().for_each(|one| one.facts.sha256 = one.facts.message(bytes).sha256()),
+            }
+        }
+    }
+
     fn check(
         &mut self,
         at: At<'_>,
         bytes: &[u8],
+        known: Option<(&Parts, &[u8])>,
         seen: &mut Seen,
         observe: &mut dyn FnMut(Said<'_>),
     ) -> Result<Result<(), NoEntry>, Error> {
-        let line = match Line::recognise(bytes) {
+        let line = match known.map_or_else(|| Line::recognise(bytes), |(parts, block)| Ok(parts.line(block)))
+        {
             Ok(line) => line,
             Err(malformed) => {
                 if let Some(start) = line::foreign_start(bytes)
@@ -218,7 +259,7 @@ impl Rule for Native {
                 None => self.evidence.lose(),
             }
             self.course.follow_damaged(&line);
-            let (expected, found) = (line.computed.to_string(), line.stated.to_string());
+            let (expected, found) = (line.computed().to_string(), line.stated.to_string());
             seen.finding(at.finding(FindingKind::HashMismatch, Some(line.seq), &expected, &found));
             return Ok(Ok(()));
         }
@@ -232,14 +273,15 @@ impl Rule for Native {
             (step, _) => step,
         };
         // Lines that were moved are named where they are missing, not once more where they are.
-        let in_wrong_file = self.stands_in_wrong_file(at, &line);
+        let day = self.date(&line);
+        let in_wrong_file = self.stands_in_wrong_file(at, day);
         let broken = match step {
             Step::Broken(broken) if broken.kind != FindingKind::ClockWentBack => Some(broken),
             Step::InPlace | Step::Broken(_) if in_wrong_file => {
                 self.course.excuse_next();
                 Some(Break {
                     kind: FindingKind::WrongFile,
-                    expected: format!("a file of {}", line.time.date()),
+                    expected: format!("a file of {day}"),
                     found: at.file.name.clone(),
                 })
             }
@@ -249,7 +291,7 @@ impl Rule for Native {
         if let Some(broken) = broken {
             seen.finding(at.broken(Some(line.seq), &broken));
         }
-        seen.day(line.time.date());
+        seen.day(day);
         Ok(Ok(()))
     }
 

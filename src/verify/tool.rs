@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     FindingKind,
+    crew::LineFacts,
     walk::{At, NoEntry, Rule, Said, Seen},
 };
 use crate::{
@@ -22,7 +23,7 @@ pub(super) struct Tool {
 }
 
 /// A line of the tool, read.
-struct ToolLine {
+pub(super) struct ToolLine {
     actor: Vec<u8>,
     event_type: Vec<u8>,
     time: Timestamp,
@@ -97,17 +98,40 @@ impl Rule for Tool {
         crate::line::ends_like_an_entry(bytes)
     }
 
+    type Facts = ToolLine;
+
+    fn look(bytes: &[u8], known: &mut Vec<LineFacts<ToolLine>>) {
+        let mut from = 0;
+        for to in memchr::memchr_iter(b'\n', bytes) {
+            let line = &bytes[from..to];
+            if line.len() < MAX_TOOL_LINE
+                && let Ok(facts) = ToolLine::read(line)
+            {
+                known.push(LineFacts { from, to, facts });
+            }
+            from = to + 1;
+        }
+    }
+
     fn check(
         &mut self,
         at: At<'_>,
         bytes: &[u8],
+        known: Option<(&ToolLine, &[u8])>,
         seen: &mut Seen,
         observe: &mut dyn FnMut(Said<'_>),
     ) -> Result<Result<(), NoEntry>, Error> {
-        let line = match ToolLine::read(bytes) {
-            Ok(line) => line,
-            Err(found) => {
-                return Ok(Err(NoEntry { expected: "a line of the Python tool".to_owned(), found }));
+        let own;
+        let line = match known {
+            Some((line, _)) => line,
+            None => {
+                own = match ToolLine::read(bytes) {
+                    Ok(line) => line,
+                    Err(found) => {
+                        return Ok(Err(NoEntry { expected: "a line of the Python tool".to_owned(), found }));
+                    }
+                };
+                &own
             }
         };
         seen.entry(None, line.stated, line.time);

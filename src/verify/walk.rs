@@ -2,13 +2,24 @@
 //!
 //! It goes on after a finding, and reads each file once. Whoever walks may look at every entry on the way.
 
+use std::num::NonZero;
+
 use chrono::{Days, NaiveDate};
 
 use super::{
-    Finding, FindingKind, Notice, Verification, cursor::Break, evidence::Standing, withheld::Withheld,
+    Finding, FindingKind, Notice, Verification,
+    crew::{self, LineFacts},
+    cursor::Break,
+    evidence::Standing,
+    withheld::Withheld,
 };
 use crate::{
-    digest::Digest, directory::TrailFile, ending::Ending, error::Error, lines::Piece, timestamp::Timestamp,
+    blocks::{self, Block},
+    digest::Digest,
+    directory::TrailFile,
+    ending::Ending,
+    error::Error,
+    timestamp::Timestamp,
     verify::Place,
 };
 
@@ -86,11 +97,19 @@ pub(super) trait Rule {
     /// Whether a line is complete to the right.
     fn ends_like_an_entry(bytes: &[u8]) -> bool;
 
-    /// Checks a line and its place. The inner `Err` if it is no entry.
+    /// What a line says by itself.
+    type Facts: Send;
+
+    /// Looks at the whole lines in `bytes`, each by itself and on any thread, and adds what those say that are entries.
+    fn look(bytes: &[u8], known: &mut Vec<LineFacts<Self::Facts>>);
+
+    /// Checks a line and its place. Where it is an entry, `known` is what [`look`](Self::look) found, and in which bytes. The
+    /// inner `Err` if it is no entry.
     fn check(
         &mut self,
         at: At<'_>,
         bytes: &[u8],
+        known: Option<(&Self::Facts, &[u8])>,
         seen: &mut Seen,
         observe: &mut dyn FnMut(Said<'_>),
     ) -> Result<Result<(), NoEntry>, Error>;
@@ -102,23 +121,42 @@ pub(super) trait Rule {
     fn pass_malformed(&mut self);
 }
 
-/// Walks over `files` with `rule`. The last of them is the trail's newest file.
+/// Walks over `files` with `rule`, on `threads` threads. The last of them is the trail's newest file.
 pub(super) fn walk<R: Rule>(
     files: &[TrailFile],
+    threads: NonZero<usize>,
     rule: &mut R,
     seen: &mut Seen,
     observe: &mut dyn FnMut(Said<'_>),
 ) -> Result<(), Error> {
-    for (number, file) in files.iter().enumerate() {
-        let newest = number + 1 == files.len();
-        let mut lines = file.lines(R::LIMIT)?;
-        let mut line = 0;
-        while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
-            line += 1;
-            match piece {
-                Piece::Line { offset, bytes } => {
-                    let at = At { file, line, offset };
-                    match rule.check(at, bytes, seen, observe)? {
+    let mut current = 0;
+    let mut line = 0;
+    crew::read(files, 0, R::LIMIT, threads, R::look, |batch| {
+        if batch.file != current {
+            current = batch.file;
+            line = 0;
+        }
+        let file = &files[current];
+        match &batch.block {
+            Block::Lines { offset, bytes } => {
+                let block = bytes.get();
+                let mut entries = batch.facts.iter().peekable();
+                let mut from = 0;
+                while let Some(rest) = block.get(from..).filter(|rest| !rest.is_empty()) {
+                    line += 1;
+                    let at = At { file, line, offset: offset + from as u64 };
+                    let entry = entries.next_if(|entry| entry.from == from);
+                    let length = match entry {
+                        Some(entry) => entry.to - entry.from,
+                        None => memchr::memchr(b'\n', rest).unwrap_or(rest.len()),
+                    };
+                    let bytes = &rest[..length];
+                    from += length + 1;
+                    if length >= R::LIMIT {
+                        pass_long(at, length as u64, &bytes[..blocks::SHOWN.min(length)], rule, seen);
+                        continue;
+                    }
+                    match rule.check(at, bytes, entry.map(|entry| (&entry.facts, block)), seen, observe)? {
                         Ok(()) => seen.open_damage = None,
                         Err(why) => {
                             rule.pass_malformed();
@@ -127,42 +165,60 @@ pub(super) fn walk<R: Rule>(
                         }
                     }
                     if seen.stopped.is_some() {
-                        return Ok(());
+                        return Ok(false);
                     }
                 }
-                Piece::Long { offset, length, start } => {
-                    rule.pass_malformed();
-                    let why = NoEntry {
-                        expected: format!("at most {} bytes", R::LIMIT - 1),
-                        found: format!("a line of {length} bytes"),
-                    };
-                    seen.malformed(At { file, line, offset }, &why, R::begins_like_an_entry(start), true);
-                }
-                Piece::Rest { offset, length, .. } if newest || nothing_follows(&files[number + 1..])? => {
-                    seen.notice(Notice::TornTail { file: file.name.clone(), offset, length });
-                }
-                // A file that could not be cut back after a failed write is left as it is, and what follows tells. Where
-                // no whole line says what that is, it may stand anywhere.
-                Piece::Rest { offset, length, .. }
-                    if R::tells_of(
-                        files.get(number + 1..).filter(|_| offset > 0).unwrap_or(files),
-                        file,
-                        offset,
-                    )? =>
-                {
-                    seen.notice(Notice::TornTail { file: file.name.clone(), offset, length });
-                }
-                Piece::Rest { offset, length, start } => {
-                    rule.pass_malformed();
-                    let why = NoEntry {
-                        expected: "a newline at the end of a file that is not the newest".to_owned(),
-                        found: format!("{length} bytes without one"),
-                    };
-                    seen.malformed(At { file, line, offset }, &why, R::begins_like_an_entry(start), true);
-                }
+            }
+            Block::Long { offset, length, start } => {
+                line += 1;
+                pass_long(At { file, line, offset: *offset }, *length, start, rule, seen);
+            }
+            Block::Rest { offset, length, start } => {
+                line += 1;
+                let at = At { file, line, offset: *offset };
+                pass_rest(files, current, at, *length, start, rule, seen)?;
             }
         }
+        Ok(true)
+    })
+}
+
+/// Passes over a line that is longer than any entry.
+fn pass_long<R: Rule>(at: At<'_>, length: u64, start: &[u8], rule: &mut R, seen: &mut Seen) {
+    rule.pass_malformed();
+    let why = NoEntry {
+        expected: format!("at most {} bytes", R::LIMIT - 1),
+        found: format!("a line of {length} bytes"),
+    };
+    seen.malformed(at, &why, R::begins_like_an_entry(start), true);
+}
+
+/// Passes over what follows the last newline of the file with this number.
+fn pass_rest<R: Rule>(
+    files: &[TrailFile],
+    number: usize,
+    at: At<'_>,
+    length: u64,
+    start: &[u8],
+    rule: &mut R,
+    seen: &mut Seen,
+) -> Result<(), Error> {
+    let later = files.get(number + 1..).unwrap_or_default();
+    // A file that could not be cut back after a failed write is left as it is, and what follows tells. Where no whole line
+    // says what that is, it may stand anywhere.
+    let is_torn = later.is_empty()
+        || nothing_follows(later)?
+        || R::tells_of(if at.offset > 0 { later } else { files }, at.file, at.offset)?;
+    if is_torn {
+        seen.notice(Notice::TornTail { file: at.file.name.clone(), offset: at.offset, length });
+        return Ok(());
     }
+    rule.pass_malformed();
+    let why = NoEntry {
+        expected: "a newline at the end of a file that is not the newest".to_owned(),
+        found: format!("{length} bytes without one"),
+    };
+    seen.malformed(at, &why, R::begins_like_an_entry(start), true);
     Ok(())
 }
 

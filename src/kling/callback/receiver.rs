@@ -274,7 +274,7 @@ impl Receiver {
         self.accept(callback, notice).await
     }
 
-    /// Of two that come at once only one is new. What was not recorded stays new.
+    /// Of two that come at once only one is new. What was not recorded stays new, and so does what nobody was told of.
     async fn accept(&self, callback: Callback, notice: Notice<'_>) -> Result<Callback, Rejected> {
         let change = Change {
             task_id: callback.task_id().to_owned(),
@@ -287,12 +287,11 @@ impl Receiver {
             let recording = self.inner.recorder.callback_received(notice, &callback);
             (callback, recording)
         };
-        if let Err(error) = recording.await {
-            if callback.is_new() {
-                self.inner.seen.lock().forget(&change);
-            }
-            return Err(Rejected { reason: "not_recorded", source: Some(Box::new(error)) });
-        }
+        let mut news = News { seen: &self.inner.seen, change: callback.is_new().then_some(change) };
+        recording
+            .await
+            .map_err(|error| Rejected { reason: "not_recorded", source: Some(Box::new(error)) })?;
+        news.change = None;
         Ok(callback)
     }
 
@@ -301,6 +300,20 @@ impl Receiver {
         match self.inner.recorder.callback_rejected(notice, reason).await {
             Ok(_) => Rejected { reason, source: None },
             Err(error) => Rejected { reason, source: Some(Box::new(error)) },
+        }
+    }
+}
+
+/// A change that nobody was told of yet. Dropped with it, such as with the connection that it came by, it is new again.
+struct News<'a> {
+    seen: &'a Mutex<Memory>,
+    change: Option<Change>,
+}
+
+impl Drop for News<'_> {
+    fn drop(&mut self) {
+        if let Some(change) = &self.change {
+            self.seen.lock().forget(change);
         }
     }
 }

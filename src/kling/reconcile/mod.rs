@@ -2,7 +2,6 @@
 //! and the trail does not is a finding, and so is what the trail names and they do not. It trusts neither side; that the
 //! trail is intact it says too.
 
-mod amount;
 mod said;
 mod vendor;
 
@@ -11,12 +10,12 @@ use std::{fmt, path::Path};
 use serde::Serialize;
 
 use self::{
-    amount::Cash,
     said::{Glance, Known, TrailTasks},
     vendor::{VendorTask, VendorTasks},
 };
 use super::{
     account::Period,
+    amount::{self, Cash},
     client::{Client, not_recorded},
     error::Error,
 };

@@ -10,7 +10,7 @@ use chrono::{DateTime, Days, Utc};
 use memchr::memmem;
 use serde_json::Value;
 
-use super::{super::envelope::text, amount::Cash};
+use super::super::{amount::Cash, envelope::text};
 use crate::{
     Error, Verdict, Verifier,
     directory::{self, TrailFile},

@@ -8,6 +8,7 @@ use futures_util::{StreamExt, pin_mut};
 use super::{
     super::{
         account::{Deduction, LedgerQuery, Period},
+        amount::{self, Cash},
         client::Client,
         error::Error,
         listing::{Listed, TaskQuery},
@@ -19,7 +20,6 @@ use super::{
             MultiShot, OmniImage, OmniVideo, TextToAudio, TextToVideo, TryOn, VideoExtend, VideoToAudio,
         },
     },
-    amount::{self, Cash},
     said::Glance,
 };
 

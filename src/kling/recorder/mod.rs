@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use tracing::Span;
 
-use crate::{AuditLog, NotRecorded, audit_span, layer};
+use crate::{AuditLog, NotRecorded, audit_span, kling::charge::Charge, layer};
 
 /// Records what the client does, on behalf of one actor.
 #[derive(Debug, Clone)]
@@ -37,6 +37,16 @@ pub(crate) struct Reply<'a> {
     pub(crate) http: Option<u16>,
     pub(crate) code: Option<i64>,
     pub(crate) request_id: Option<&'a str>,
+}
+
+/// What a task cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cost<'a> {
+    /// Units, in the vendor's words.
+    pub(crate) credits: Option<&'a str>,
+    pub(crate) billing: &'a [Charge],
+    /// The units that were expected.
+    pub(crate) estimated: Option<&'a str>,
 }
 
 /// A file that a task made.

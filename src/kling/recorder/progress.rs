@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Recorder, Reply, Subject, milliseconds};
+use super::{Cost, Recorder, Reply, Subject, milliseconds};
 use crate::{
     EventRecording, json,
     kling::{
-        charge::Charge,
         output::{Counts, Resource},
         status::TaskStatus,
     },
@@ -68,8 +67,7 @@ impl Recorder {
         &self,
         subject: Subject<'_>,
         counts: Counts,
-        credits: Option<&str>,
-        billing: &[Charge],
+        cost: Cost<'_>,
     ) -> EventRecording {
         try_audit_async!(
             log: &self.log,
@@ -84,19 +82,14 @@ impl Recorder {
             audio_count = counts.audios,
             element_count = counts.elements,
             voice_count = counts.voices,
-            credits = json(&credits),
-            billing = (!billing.is_empty()).then(|| json(billing))
+            credits = json(&cost.credits),
+            billing = (!cost.billing.is_empty()).then(|| json(cost.billing)),
+            estimated_credits = cost.estimated
         )
     }
 
     /// The task failed.
-    pub(crate) fn task_failed(
-        &self,
-        subject: Subject<'_>,
-        reason: &str,
-        credits: Option<&str>,
-        billing: &[Charge],
-    ) -> EventRecording {
+    pub(crate) fn task_failed(&self, subject: Subject<'_>, reason: &str, cost: Cost<'_>) -> EventRecording {
         try_audit_async!(
             log: &self.log,
             "task_failed",
@@ -106,8 +99,9 @@ impl Recorder {
             external_task_id = json(&subject.external_task_id),
             status = TaskStatus::Failed.as_str(),
             reason = reason,
-            credits = json(&credits),
-            billing = (!billing.is_empty()).then(|| json(billing))
+            credits = json(&cost.credits),
+            billing = (!cost.billing.is_empty()).then(|| json(cost.billing)),
+            estimated_credits = cost.estimated
         )
     }
 

@@ -68,6 +68,7 @@ impl Recorder {
             body_hash = submission.body_hash(key),
             media = some(!submission.media.is_empty()).map(|()| json(&submission.media)),
             parameters = some(!submission.parameters.is_empty()).map(|()| json(&submission.parameters)),
+            estimated_credits = submission.estimate.as_deref(),
             warnings = some(!submission.warnings.is_empty()).map(|()| json(&submission.warnings))
         )
     }

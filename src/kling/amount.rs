@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, fmt};
 
 /// Money that was taken, by currency, where it is said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Cash(BTreeMap<String, String>);
+pub(crate) struct Cash(BTreeMap<String, String>);
 
 impl Cash {
     /// The sums of amounts with their currencies; `None` where there is none, or one of them is no amount.
-    pub(super) fn sum<'a>(amounts: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Option<Cash> {
+    pub(crate) fn sum<'a>(amounts: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Option<Cash> {
         let mut by_currency: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (amount, currency) in amounts {
             by_currency.entry(currency.unwrap_or_default()).or_default().push(amount);
@@ -19,7 +19,7 @@ impl Cash {
     }
 
     /// Whether both are the same money. An older shape of the vendor's says no currency, and then any is right.
-    pub(super) fn is_same(&self, other: &Cash) -> bool {
+    pub(crate) fn is_same(&self, other: &Cash) -> bool {
         if let (Some(one), Some(other)) = (self.unnamed(), other.single()) {
             return is_same(one, other);
         }
@@ -51,24 +51,40 @@ impl fmt::Display for Cash {
 
 /// Digits behind the point that are looked at.
 const DIGITS: usize = 12;
+const UNIT: i128 = 10_i128.pow(DIGITS as u32);
 
 /// Whether two texts are the same amount: `2.50` and `2.5` are. What is no amount is the same as itself alone.
-pub(super) fn is_same(one: &str, other: &str) -> bool {
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
     one == other || matches!((scaled(one), scaled(other)), (Some(one), Some(other)) if one == other)
 }
 
 /// The sum of amounts; `None` where one is none.
-pub(super) fn sum<'a>(amounts: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn sum<'a>(amounts: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut sum = 0_i128;
     for amount in amounts {
         sum = sum.checked_add(scaled(amount)?)?;
     }
-    let unit = 10_i128.pow(DIGITS as u32);
-    let sign = if sum < 0 { "-" } else { "" };
-    let (whole, rest) = (sum.abs() / unit, sum.abs() % unit);
+    Some(shown(sum))
+}
+
+/// One amount so many times; `None` where one of them is none, or the product has more digits than are looked at.
+pub(crate) fn product(amount: &str, times: &str) -> Option<String> {
+    let product = scaled(amount)?.checked_mul(scaled(times)?)?;
+    (product % UNIT == 0).then(|| shown(product / UNIT))
+}
+
+/// Whether a text is an amount.
+pub(crate) fn is_amount(text: &str) -> bool {
+    scaled(text).is_some()
+}
+
+fn shown(scaled: i128) -> String {
+    let sign = if scaled < 0 { "-" } else { "" };
+    let (whole, rest) =
+        (scaled.unsigned_abs() / UNIT.unsigned_abs(), scaled.unsigned_abs() % UNIT.unsigned_abs());
     let rest = format!("{rest:0DIGITS$}");
     let rest = rest.trim_end_matches('0');
-    Some(if rest.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{rest}") })
+    if rest.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{rest}") }
 }
 
 fn scaled(text: &str) -> Option<i128> {
@@ -123,6 +139,16 @@ mod tests {
         }
         assert_eq!((cash(&[]), cash(&[("much", usd)])), (None, None));
         assert_eq!(cash(&[("1", usd), ("2", None)]).expect("amounts").to_string(), "2 in cash and 1 USD");
+    }
+
+    #[test]
+    fn a_product_has_all_digits_or_is_none() {
+        assert_eq!(product("0.8", "15").as_deref(), Some("12"));
+        assert_eq!(product("1.25", "0.1").as_deref(), Some("0.125"));
+        assert_eq!(product("-0.5", "3").as_deref(), Some("-1.5"));
+        assert_eq!(product("0.0000001", "0.0000001"), None);
+        assert_eq!(product("much", "1"), None);
+        assert_eq!(product(&"9".repeat(20), &"9".repeat(20)), None);
     }
 
     #[test]

@@ -1,0 +1,208 @@
+//! A file in blocks of whole lines, read once from front to back in bounded memory, whatever the bytes are.
+//!
+//! It knows newlines and nothing else. The end is fixed when reading starts, so a growing file can be read.
+
+use std::io::{self, Read};
+
+/// A part of a file. Offsets count bytes from the file's start.
+#[derive(Debug)]
+pub(crate) enum Block {
+    /// Whole lines: each ends with a newline. A line may be longer than the limit.
+    Lines { offset: u64, bytes: Bytes },
+    /// One line longer than the limit; `start` is how it begins.
+    Long { offset: u64, length: u64, start: Vec<u8> },
+    /// What follows the last newline, to the end of the file. Never empty; `start` is how it begins.
+    Rest { offset: u64, length: u64, start: Vec<u8> },
+}
+
+/// The first bytes of a buffer, which is used again.
+#[derive(Debug, Default)]
+pub(crate) struct Bytes {
+    buffer: Vec<u8>,
+    length: usize,
+}
+
+/// Reads the blocks of one file.
+#[derive(Debug)]
+pub(crate) struct Blocks<R> {
+    source: R,
+    /// Bytes of the file that were not asked for yet.
+    unread: u64,
+    /// What is read and not given out: how a line begins.
+    begun: Vec<u8>,
+    /// Where that stands in the file.
+    offset: u64,
+    limit: usize,
+}
+
+/// How much of an overlong line or a rest is shown.
+pub(crate) const SHOWN: usize = 64;
+
+/// How much is read at a time, if no line is longer.
+const READ: usize = 1 << 17;
+
+impl Bytes {
+    pub(crate) fn get(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
+}
+
+impl<R: Read> Blocks<R> {
+    /// Reads `length` bytes of `source`, which stands at `offset` in its file, and whose lines are expected to have at
+    /// most `limit` bytes with their newline. A source that ends sooner ends the file.
+    pub(crate) fn new(source: R, offset: u64, length: u64, limit: usize) -> Self {
+        Self { source, unread: length, begun: Vec::new(), offset, limit }
+    }
+
+    /// The next block; `None` at the end. `bytes` is a block that is done with, whose memory is used again.
+    pub(crate) fn next(&mut self, bytes: Bytes) -> io::Result<Option<Block>> {
+        let mut buffer = bytes.buffer;
+        let offset = self.offset;
+        let mut end = self.begun.len();
+        if buffer.len() < READ.max(2 * end) {
+            buffer.resize(READ.max(2 * end), 0);
+        }
+        buffer[..end].copy_from_slice(&self.begun);
+        self.begun.clear();
+        let mut searched = 0;
+        loop {
+            let wanted = clamp(self.unread, buffer.len() - end);
+            let count = read(&mut self.source, &mut buffer[end..end + wanted])?;
+            self.unread = if count == 0 { 0 } else { self.unread - count as u64 };
+            end += count;
+            if let Some(at) = memchr::memrchr(b'\n', &buffer[searched..end]) {
+                let length = searched + at + 1;
+                self.begun.extend_from_slice(&buffer[length..end]);
+                self.offset += length as u64;
+                return Ok(Some(Block::Lines { offset, bytes: Bytes { buffer, length } }));
+            }
+            searched = end;
+            if end >= self.limit {
+                return self.skip_long(buffer, end).map(Some);
+            }
+            if count == 0 {
+                self.offset += end as u64;
+                let start = buffer[..end.min(SHOWN)].to_vec();
+                return Ok((end > 0).then_some(Block::Rest { offset, length: end as u64, start }));
+            }
+            if end == buffer.len() {
+                buffer.resize((2 * end).min(self.limit.max(end + 1)), 0);
+            }
+        }
+    }
+
+    /// Passes over a line that has no newline among the bytes as far as `end`, which are more than the limit.
+    fn skip_long(&mut self, mut buffer: Vec<u8>, end: usize) -> io::Result<Block> {
+        let offset = self.offset;
+        let start = buffer[..end.min(SHOWN)].to_vec();
+        let mut length = end as u64;
+        loop {
+            let wanted = clamp(self.unread, buffer.len());
+            let count = read(&mut self.source, &mut buffer[..wanted])?;
+            self.unread = if count == 0 { 0 } else { self.unread - count as u64 };
+            if count == 0 {
+                self.offset += length;
+                return Ok(Block::Rest { offset, length, start });
+            }
+            if let Some(at) = memchr::memchr(b'\n', &buffer[..count]) {
+                length += at as u64;
+                self.offset += length + 1;
+                self.begun.extend_from_slice(&buffer[at + 1..count]);
+                return Ok(Block::Long { offset, length, start });
+            }
+            length += count as u64;
+        }
+    }
+}
+
+fn clamp(unread: u64, room: usize) -> usize {
+    usize::try_from(unread).map_or(room, |unread| unread.min(room))
+}
+
+fn read(source: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match source.read(into) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A source that gives a few bytes at a time.
+    struct Trickle<'a>(&'a [u8], usize);
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(into.len()).min(self.0.len());
+            into[..count].copy_from_slice(&self.0[..count]);
+            self.0 = &self.0[count..];
+            Ok(count)
+        }
+    }
+
+    fn pieces(bytes: &[u8], length: u64, step: usize) -> Vec<(char, u64, u64)> {
+        let mut blocks = Blocks::new(Trickle(bytes, step), 0, length, 8);
+        let mut found = Vec::new();
+        let mut spare = Bytes::default();
+        while let Some(block) = blocks.next(std::mem::take(&mut spare)).expect("a slice can be read") {
+            match block {
+                Block::Lines { mut offset, bytes } => {
+                    for line in bytes.get().split_inclusive(|&byte| byte == b'\n') {
+                        assert!(line.ends_with(b"\n"));
+                        found.push(('l', offset, line.len() as u64 - 1));
+                        offset += line.len() as u64;
+                    }
+                    spare = bytes;
+                }
+                Block::Long { offset, length, .. } => found.push(('L', offset, length)),
+                Block::Rest { offset, length, .. } => found.push(('r', offset, length)),
+            }
+        }
+        // A long line is told apart in a block of lines too, by its length.
+        found
+            .iter()
+            .map(|&(kind, offset, length)| {
+                (if length >= 8 && kind == 'l' { 'L' } else { kind }, offset, length)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn pieces_are_the_same_however_the_bytes_arrive() {
+        let long = [b'x'; 700_000];
+        let text = [b"one\n\ntwo\n1234567\n12345678\n", &long[..], b"\nthree\nrest"].concat();
+        let expected = vec![
+            ('l', 0, 3),
+            ('l', 4, 0),
+            ('l', 5, 3),
+            ('l', 9, 7),
+            ('L', 17, 8),
+            ('L', 26, 700_000),
+            ('l', 700_027, 5),
+            ('r', 700_033, 4),
+        ];
+
+        for step in [1, 7, 4096, 1 << 20] {
+            assert_eq!(pieces(&text, text.len() as u64, step), expected, "{step} bytes at a time");
+        }
+    }
+
+    #[test]
+    fn the_end_is_fixed_at_the_start() {
+        assert_eq!(pieces(b"one\ntwo\n", 4, 3), vec![('l', 0, 3)]);
+        assert_eq!(pieces(b"one\ntwo\n", 6, 3), vec![('l', 0, 3), ('r', 4, 2)]);
+        assert_eq!(pieces(b"one\n", 100, 3), vec![('l', 0, 3)]);
+        assert_eq!(pieces(b"", 0, 3), vec![]);
+    }
+
+    #[test]
+    fn an_overlong_rest_is_measured_and_not_kept() {
+        let long = [b'x'; 600_000];
+
+        assert_eq!(pieces(&long, 600_000, 4096), vec![('r', 0, 600_000)]);
+    }
+}

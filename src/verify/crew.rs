@@ -1,0 +1,257 @@
+//! A crew of threads that reads a trail's files in blocks and looks at the lines of each block by themselves.
+//!
+//! Promise: blocks come out in the order of the files, with no more than a few of them in memory, whatever the number of
+//! threads. Does not know what follows from one line to the next.
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{Seek as _, SeekFrom},
+    num::NonZero,
+    thread,
+};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::{
+    blocks::{Block, Blocks, Bytes},
+    directory::TrailFile,
+    error::Error,
+};
+
+/// How many blocks are on their way for each thread.
+const AHEAD: usize = 2;
+
+/// So many bytes of a trail make one more thread worth starting.
+const WORTH: u64 = 1 << 20;
+
+/// One block and what is known about its lines.
+pub(super) struct Batch<F> {
+    /// The number of the file among those that are read.
+    pub(super) file: usize,
+    pub(super) block: Block,
+    /// In the order of the lines; a line that is not here is no entry, or longer than the limit.
+    pub(super) facts: Vec<LineFacts<F>>,
+}
+
+/// What is known about one line.
+pub(super) struct LineFacts<F> {
+    /// Where the line begins in its block.
+    pub(super) from: usize,
+    /// Where its newline stands.
+    pub(super) to: usize,
+    pub(super) facts: F,
+}
+
+/// Looks at the lines of a block and adds what it learns about those that are entries.
+pub(super) type Look<F> = fn(&[u8], &mut Vec<LineFacts<F>>);
+
+/// What is shared by the threads.
+struct Crew<'f, F> {
+    source: Mutex<Source<'f>>,
+    queue: Mutex<Queue<F>>,
+    changed: Condvar,
+    look: Look<F>,
+    /// How many blocks may be on their way.
+    most: usize,
+}
+
+/// The files, block by block.
+struct Source<'f> {
+    files: &'f [TrailFile],
+    /// How many of them are opened.
+    opened: usize,
+    open: Option<(usize, &'f TrailFile, Blocks<File>)>,
+    limit: usize,
+    /// Where the first file is read from.
+    from: u64,
+}
+
+/// Blocks on their way.
+struct Queue<F> {
+    /// From the next to be given out on; `None` for those that a thread is at.
+    batches: VecDeque<Option<Result<Batch<F>, Error>>>,
+    /// How many were given out.
+    given: usize,
+    /// All is read, or nobody wants more.
+    ended: bool,
+    /// A thread panicked, and what it was at will not come.
+    broken: bool,
+    /// Memory to use again.
+    spare: Vec<(Bytes, Vec<LineFacts<F>>)>,
+}
+
+/// The threads that verification uses where nobody says how many.
+pub(crate) fn default_threads() -> NonZero<usize> {
+    thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
+}
+
+/// Goes through `files`, the first from the byte `from` on, on `threads` threads. `take` is given each block in order and
+/// says whether to go on.
+///
+/// # Errors
+///
+/// What can't be read, when the turn comes to it, and those of `take`.
+pub(super) fn read<F: Send>(
+    files: &[TrailFile],
+    from: u64,
+    limit: usize,
+    threads: NonZero<usize>,
+    look: Look<F>,
+    mut take: impl FnMut(&Batch<F>) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    let length = files.iter().map(|file| file.length).sum::<u64>().saturating_sub(from);
+    let worth = usize::try_from(length / WORTH).unwrap_or(usize::MAX).saturating_add(1);
+    let threads = threads.get().min(worth);
+    let crew = Crew {
+        source: Mutex::new(Source { files, opened: 0, open: None, limit, from }),
+        queue: Mutex::new(Queue {
+            batches: VecDeque::new(),
+            given: 0,
+            ended: false,
+            broken: false,
+            spare: Vec::new(),
+        }),
+        changed: Condvar::new(),
+        look,
+        most: AHEAD * threads,
+    };
+    thread::scope(|scope| {
+        // However it ends, nobody waits for a block that nobody wants.
+        let _dismissed = Dismissal(&crew);
+        for number in 1..threads {
+            let name = format!("audit-verify-{number}");
+            // Where there can be no more threads, those that there are do the work.
+            if thread::Builder::new().name(name).spawn_scoped(scope, || crew.work()).is_err() {
+                break;
+            }
+        }
+        while let Some(batch) = crew.next() {
+            let batch = batch?;
+            if !take(&batch)? {
+                break;
+            }
+            crew.put_back(batch);
+        }
+        Ok(())
+    })
+}
+
+/// Sends the crew home when it goes: at the end, at an error, or when a thread panics.
+struct Dismissal<'c, 'f, F>(&'c Crew<'f, F>);
+
+impl<F> Drop for Dismissal<'_, '_, F> {
+    fn drop(&mut self) {
+        let mut queue = self.0.queue.lock();
+        queue.ended = true;
+        queue.broken |= thread::panicking();
+        self.0.changed.notify_all();
+    }
+}
+
+impl<F> Crew<'_, F> {
+    /// What each thread but the first does.
+    fn work(&self) {
+        let _dismissed = Dismissal(self);
+        loop {
+            let source = self.source.lock();
+            let mut queue = self.queue.lock();
+            while !queue.ended && queue.batches.len() >= self.most {
+                self.changed.wait(&mut queue);
+            }
+            if queue.ended {
+                return;
+            }
+            drop(queue);
+            self.advance(source);
+        }
+    }
+
+    /// The next block; `None` at the end. While another thread is at it, this one is at one of those that follow.
+    fn next(&self) -> Option<Result<Batch<F>, Error>> {
+        loop {
+            let mut queue = self.queue.lock();
+            if let Some(Some(_)) = queue.batches.front() {
+                queue.given += 1;
+                self.changed.notify_all();
+                return queue.batches.pop_front().flatten();
+            }
+            if queue.broken || (queue.ended && queue.batches.is_empty()) {
+                return None;
+            }
+            let room = !queue.ended && queue.batches.len() < self.most;
+            match self.source.try_lock().filter(|_| room) {
+                Some(source) => {
+                    drop(queue);
+                    self.advance(source);
+                }
+                None => self.changed.wait(&mut queue),
+            }
+        }
+    }
+
+    /// Reads a block and looks at its lines.
+    fn advance(&self, mut source: MutexGuard<'_, Source<'_>>) {
+        let (bytes, mut facts) = self.queue.lock().spare.pop().unwrap_or_default();
+        let read = source.next(bytes);
+        let mut queue = self.queue.lock();
+        let (file, block) = match read {
+            Ok(Some(read)) => read,
+            Ok(None) => {
+                queue.ended = true;
+                self.changed.notify_all();
+                return;
+            }
+            Err(error) => {
+                queue.ended = true;
+                queue.batches.push_back(Some(Err(error)));
+                self.changed.notify_all();
+                return;
+            }
+        };
+        let number = queue.given + queue.batches.len();
+        queue.batches.push_back(None);
+        drop(queue);
+        drop(source);
+        if let Block::Lines { bytes, .. } = &block {
+            (self.look)(bytes.get(), &mut facts);
+        }
+        let mut queue = self.queue.lock();
+        let place = number - queue.given;
+        if let Some(place) = queue.batches.get_mut(place) {
+            *place = Some(Ok(Batch { file, block, facts }));
+        }
+        self.changed.notify_all();
+    }
+
+    /// Takes memory back that is done with.
+    fn put_back(&self, batch: Batch<F>) {
+        if let Batch { block: Block::Lines { bytes, .. }, mut facts, .. } = batch {
+            facts.clear();
+            self.queue.lock().spare.push((bytes, facts));
+        }
+    }
+}
+
+impl Source<'_> {
+    /// The next block with the number of its file.
+    fn next(&mut self, mut bytes: Bytes) -> Result<Option<(usize, Block)>, Error> {
+        loop {
+            if let Some((number, file, blocks)) = &mut self.open {
+                let block = blocks.next(std::mem::take(&mut bytes)).map_err(Error::io("read", &file.path))?;
+                if let Some(block) = block {
+                    return Ok(Some((*number, block)));
+                }
+            }
+            let Some(file) = self.files.get(self.opened) else { return Ok(None) };
+            let mut opened = file.open()?;
+            let from = if self.opened == 0 { self.from } else { 0 };
+            if from > 0 {
+                opened.seek(SeekFrom::Start(from)).map_err(Error::io("read", &file.path))?;
+            }
+            let blocks = Blocks::new(opened, from, file.length.saturating_sub(from), self.limit);
+            self.open = Some((self.opened, file, blocks));
+            self.opened += 1;
+        }
+    }
+}

@@ -23,7 +23,7 @@ use crate::{
 const AHEAD: usize = 2;
 
 /// So many bytes of a trail make one more thread worth starting.
-const WORTH: u64 = 1 << 20;
+const WORTH: u64 = 1 << 17;
 
 /// One block and what is known about its lines.
 pub(super) struct Batch<F> {

@@ -181,11 +181,15 @@ impl Rule for Native {
         let marks = Marks::of(bytes);
         let mut from = 0;
         for to in memchr::memchr_iter(b'\n', bytes) {
-            let text = Recogniser::from(&bytes[..to], &marks, from);
-            if to - from < MAX_LINE
-                && let Ok(facts) = Parts::recognise(bytes, text)
-            {
-                known.push(LineFacts { from, to, facts });
+            if to - from < MAX_LINE {
+                let mut text = Recogniser::from(&bytes[..to], &marks, from);
+                known.push(LineFacts { from, to, facts: Parts::BLANK });
+                let recognised = known.split_last_mut().and_then(|(last, before)| {
+                    last.facts.recognise(bytes, &mut text, before.last().map(|before| &before.facts))
+                });
+                if recognised.is_none() {
+                    known.pop();
+                }
             }
             from = to + 1;
         }

@@ -480,6 +480,30 @@ fn a_report_that_reaches_beyond_what_was_pruned_needs_the_key() {
 }
 
 #[test]
+fn a_pruned_trail_is_opened_with_the_note_or_without_it() {
+    let (place, receipts) = six_days();
+    let log = signing(&place);
+    let pruning = log.prune(&Retention::days(4)).expect("pruned");
+    log.close().expect("closes");
+    let note = place.path("audit.pruned");
+    let told_at = pruning.told_at.expect("told");
+    assert_eq!(fs::read_to_string(&note).expect("a note"), format!("{told_at}\n"));
+
+    for odd in [None, Some("0"), Some("x"), Some("99999"), Some(""), Some("12")] {
+        match odd {
+            Some(text) => fs::write(&note, text).expect("written"),
+            None => fs::remove_file(&note).expect("removed"),
+        }
+
+        let log = signing(&place);
+
+        assert_eq!(log.trail_id(), receipts[0].trail_id, "{odd:?}");
+        log.close().expect("closes");
+        assert_intact(&place);
+    }
+}
+
+#[test]
 fn what_is_left_can_be_proven() {
     let (place, receipts) = six_days();
     let earlier = kling_audit::checkpoint(place.trail(), &key(&place)).expect("signed");

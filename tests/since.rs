@@ -22,7 +22,7 @@ fn trail(entries: u64) -> Trail {
         .open()
         .expect("a log");
     let receipts = (0..entries)
-        .map(|number| log.append(Draft::new("note").detail("number", &number)).expect("appended"))
+        .map(|number| log.append(Draft::new("note").detail("number", number)).expect("appended"))
         .collect();
     log.close().expect("closes");
     Trail { directory, receipts, _place: place }

@@ -4,34 +4,109 @@
 //! cargo run --features kling --example kling_stand_in -- --port 8080
 //! ```
 //!
-//! It takes one pair of keys and one API key, which it prints. Tasks end 2 seconds after they were submitted, and 5 may
-//! run at a time. It runs until it is stopped.
+//! It takes one pair of keys and one API key, which it prints. It runs until it is stopped.
+//!
+//! | option | default | |
+//! |---|---|---|
+//! | `--port N` | any that is free | |
+//! | `--seconds N` | 2 | how long a task takes |
+//! | `--concurrency N` | 5 | how many may run at a time (1303) |
+//! | `--lose-every N` | never | of so many submissions one loses its answer, and its task is made |
+//! | `--throttle-every N` | never | of so many submissions one is refused (1302) |
+//! | `--expire-every N` | never | of so many requests one has its token called expired (1004) |
+//! | `--fail REASON` | | the next task fails, with this reason; as often as it is given |
+//! | `--callback-secret S` | unsigned | callbacks are signed with this `whsec_` secret; with several while they change |
+//! | `--callbacks-out-of-order` | in order | |
+//! | `--cash` | units | tasks cost cash |
 
 mod stand_in;
 
 use std::{env, process::ExitCode, time::Duration};
 
-use stand_in::{ACCESS_KEY, API_KEY, Pace, SECRET_KEY, StandIn};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use stand_in::{ACCESS_KEY, API_KEY, Pace, SECRET_KEY, StandIn, Weather};
+
+const USAGE: &str = "usage: kling_stand_in [--port N] [--seconds N] [--concurrency N] [--lose-every N] \
+                     [--throttle-every N] [--expire-every N] [--fail REASON]... [--callback-secret whsec_S]... \
+                     [--callbacks-out-of-order] [--cash]";
+
+struct Options {
+    port: u16,
+    seconds: u64,
+    concurrency: usize,
+    weather: Weather,
+    failures: Vec<String>,
+    secrets: Vec<Vec<u8>>,
+    out_of_order: bool,
+    cash: bool,
+}
+
+impl Options {
+    /// `None` for what it does not know.
+    fn read(arguments: impl IntoIterator<Item = String>) -> Option<Options> {
+        let mut options = Options {
+            port: 0,
+            seconds: 2,
+            concurrency: 5,
+            weather: Weather::default(),
+            failures: Vec::new(),
+            secrets: Vec::new(),
+            out_of_order: false,
+            cash: false,
+        };
+        // `--name=value` is `--name value`.
+        let arguments = arguments.into_iter().flat_map(|argument| match argument.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => vec![name.to_owned(), value.to_owned()],
+            _ => vec![argument],
+        });
+        let mut arguments = arguments.into_iter();
+        let every = |text: String| text.parse().ok().filter(|every| *every > 0);
+        while let Some(name) = arguments.next() {
+            let mut value = || arguments.next();
+            match name.as_str() {
+                "--port" => options.port = value()?.parse().ok()?,
+                "--seconds" => options.seconds = value()?.parse().ok()?,
+                "--concurrency" => options.concurrency = value()?.parse().ok()?,
+                "--lose-every" => options.weather.lost_every = Some(every(value()?)?),
+                "--throttle-every" => options.weather.throttled_every = Some(every(value()?)?),
+                "--expire-every" => options.weather.expired_every = Some(every(value()?)?),
+                "--fail" => options.failures.push(value()?),
+                "--callback-secret" => {
+                    options.secrets.push(STANDARD.decode(value()?.strip_prefix("whsec_")?).ok()?);
+                }
+                "--callbacks-out-of-order" => options.out_of_order = true,
+                "--cash" => options.cash = true,
+                _ => return None,
+            }
+        }
+        Some(options)
+    }
+}
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let port = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => Some(0),
-        ["--port", port] => port.parse().ok(),
-        [port] => port.strip_prefix("--port=").and_then(|port| port.parse().ok()),
-        _ => None,
-    };
-    let Some(port) = port else {
-        eprintln!("usage: kling_stand_in [--port N]");
+    let Some(options) = Options::read(env::args().skip(1)) else {
+        eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    let server = match StandIn::start_on(port, Pace::Time(Duration::from_secs(2)), 5) {
+    let pace = Pace::Time(Duration::from_secs(options.seconds));
+    let server = match StandIn::start_on(options.port, pace, options.concurrency) {
         Ok(server) => server,
         Err(error) => {
-            eprintln!("listen on port {port}: {error}");
+            eprintln!("listen on port {}: {error}", options.port);
             return ExitCode::FAILURE;
         }
     };
+    server.weather(options.weather);
+    server.sign_with(options.secrets);
+    for reason in &options.failures {
+        server.fail_next_task(reason);
+    }
+    if options.out_of_order {
+        server.tell_out_of_order();
+    }
+    if options.cash {
+        server.charge_cash();
+    }
     println!("KLING_BASE_URL={}", server.base_url());
     println!("KLING_ACCESS_KEY={ACCESS_KEY}");
     println!("KLING_SECRET_KEY={SECRET_KEY}");

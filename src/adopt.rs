@@ -19,6 +19,7 @@ use crate::{
     line::{Line, MAX_LINE},
     lines::Piece,
     lock::Lock,
+    private,
     regular::open_regular,
     settings::Settings,
     verify::Verifier,
@@ -77,6 +78,10 @@ pub(crate) fn seal(settings: &Settings, actor: &str, reason: &str) -> Result<Loc
         Some(untold) => untold,
         None => prepare(settings, actor, reason)?,
     };
+    let (values, kept) = (directory.join(private::NAME), untold.sealed.join(private::NAME));
+    if values.symlink_metadata().is_ok() && kept.symlink_metadata().is_err() {
+        fs::rename(&values, &kept).map_err(Error::io("move", &values))?;
+    }
     // The head goes last: until then, what is not moved is still a trail that can't be gone on with.
     let mut names = untold.to_move()?;
     names.sort_by_key(|name| (name == crate::head::NAME, name.clone()));
@@ -212,7 +217,7 @@ fn stated(directory: &Path, detail: &str) -> Result<Option<Value>, Error> {
     let files = directory::list(directory)?;
     let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(None) };
     let mut lines = first.lines(MAX_LINE)?;
-    let Some(Piece::Line(bytes)) = lines.next().map_err(Error::io("read", &first.path))? else {
+    let Some(Piece::Line { bytes, .. }) = lines.next().map_err(Error::io("read", &first.path))? else {
         return Ok(None);
     };
     let line = Line::recognise(bytes).ok().filter(|line| line.holds() && line.is("audit_started"));

@@ -6,13 +6,26 @@ use std::ops::Range;
 
 use chrono::NaiveDate;
 
-use crate::{digest::Digest, directory::Label, entry::Entry, timestamp::Timestamp};
+use crate::{digest::Digest, directory::Label, entry::Entry, spare, timestamp::Timestamp};
+
+/// A line from this length on is not copied before it is gathered: pushing takes as long for it as for any other.
+const LARGE: usize = 1024;
+
+/// Memory beyond this is not kept for the next batch.
+const KEPT: usize = 1024 * 1024;
 
 /// Lines in the order of their `seq`.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
+    /// What was gathered: all lines but the large ones.
     bytes: Vec<u8>,
+    /// Large lines, and where in `bytes` each belongs.
+    large: Vec<(usize, Vec<u8>)>,
+    /// Bytes of all lines.
+    length: usize,
     lines: Vec<Placed>,
+    /// The private records of a line, by where it ends.
+    private: Vec<(usize, Vec<u8>)>,
     /// Where, in bytes, the lines go on in a new file.
     turns: Vec<(usize, Label)>,
 }
@@ -24,21 +37,61 @@ pub(crate) struct Placed {
     end: usize,
     pub(crate) seq: u64,
     pub(crate) hash: Digest,
+    /// The hash in full, for checkpoints.
+    pub(crate) leaf: [u8; 32],
     pub(crate) time: Timestamp,
     /// Whether a caller waits to hear of it; else it is the log's own.
     pub(crate) asked_for: bool,
 }
 
 impl Batch {
-    pub(crate) fn push(&mut self, entry: &Entry, asked_for: bool) {
-        self.bytes.extend_from_slice(&entry.line);
-        let end = self.bytes.len();
-        self.lines.push(Placed { end, seq: entry.seq, hash: entry.hash, time: entry.time, asked_for });
+    pub(crate) fn push(&mut self, entry: Entry, asked_for: bool) {
+        let Entry { seq, time, hash, leaf, line, private, .. } = entry;
+        self.length += line.len();
+        if !private.is_empty() {
+            self.private.push((self.length, private));
+        }
+        if line.len() < LARGE {
+            self.bytes.extend_from_slice(&line);
+            spare::keep_buffer(line);
+        } else {
+            self.large.push((self.bytes.len(), line));
+        }
+        self.lines.push(Placed { end: self.length, seq, hash, leaf, time, asked_for });
+    }
+
+    /// Puts all lines one after the other, as they are written.
+    pub(crate) fn gather(&mut self) {
+        match &mut self.large[..] {
+            [] => return,
+            [(_, only)] if self.bytes.is_empty() => self.bytes = std::mem::take(only),
+            large => {
+                let mut all = Vec::with_capacity(self.length);
+                let mut from = 0;
+                for (at, line) in large {
+                    all.extend_from_slice(&self.bytes[from..*at]);
+                    all.extend_from_slice(line);
+                    from = *at;
+                }
+                all.extend_from_slice(&self.bytes[from..]);
+                self.bytes = all;
+            }
+        }
+        self.large.clear();
+    }
+
+    /// Empty, with the memory of this one unless that is unusually much.
+    pub(crate) fn emptied(mut self) -> Self {
+        if self.bytes.capacity() > KEPT {
+            return Self::default();
+        }
+        self.clear();
+        self
     }
 
     /// What comes from here on goes into a new file.
     pub(crate) fn turn(&mut self, label: Label) {
-        self.turns.push((self.bytes.len(), label));
+        self.turns.push((self.length, label));
     }
 
     /// Whether the first line goes into the file that is live when it is written.
@@ -66,16 +119,19 @@ impl Batch {
     }
 
     pub(crate) fn length(&self) -> usize {
-        self.bytes.len()
+        self.length
     }
 
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
+        self.large.clear();
+        self.length = 0;
         self.lines.clear();
+        self.private.clear();
         self.turns.clear();
     }
 
-    /// The parts that go into one file each; before all but the first, a new file is begun.
+    /// The parts that go into one file each, of what was gathered; before all but the first, a new file is begun.
     pub(crate) fn parts(&self) -> impl Iterator<Item = (Option<Label>, Range<usize>, &[u8])> {
         let first =
             std::iter::once((0, None)).chain(self.turns.iter().map(|(at, label)| (*at, Some(*label))));
@@ -86,10 +142,21 @@ impl Batch {
             .filter(|(label, range, _)| label.is_some() || !range.is_empty())
     }
 
+    /// The private records of the lines that end within `range`.
+    pub(crate) fn private(&self, range: Range<usize>) -> Vec<u8> {
+        let within = self.private.iter().filter(|(end, _)| range.start < *end && *end <= range.end);
+        within.flat_map(|(_, records)| records).copied().collect()
+    }
+
     /// The last line that ends within the first `bytes`.
     pub(crate) fn last_within(&self, bytes: usize) -> Option<Placed> {
         let count = self.lines.partition_point(|line| line.end <= bytes);
         count.checked_sub(1).map(|at| self.lines[at])
+    }
+
+    /// The lines that end within the first `bytes`.
+    pub(crate) fn within(&self, bytes: usize) -> &[Placed] {
+        &self.lines[..self.lines.partition_point(|line| line.end <= bytes)]
     }
 
     /// The lines that don't end within the first `bytes`.
@@ -104,10 +171,17 @@ impl Batch {
 
     /// Takes out what was written: the first `bytes`, which end with a line, and the first `turns` to new files.
     pub(crate) fn remove_first(&mut self, bytes: usize, turns: usize) {
+        self.gather();
         self.bytes.drain(..bytes);
+        self.length = self.bytes.len();
         self.lines.retain_mut(|line| {
             let stays = line.end > bytes;
             line.end = line.end.saturating_sub(bytes);
+            stays
+        });
+        self.private.retain_mut(|(end, _)| {
+            let stays = *end > bytes;
+            *end = end.saturating_sub(bytes);
             stays
         });
         self.turns.drain(..turns.min(self.turns.len()));
@@ -118,9 +192,14 @@ impl Batch {
 
     /// Adds the lines of `other` after these.
     pub(crate) fn append(&mut self, other: &mut Self) {
-        let offset = self.bytes.len();
+        self.gather();
+        other.gather();
+        let offset = self.length;
         self.bytes.append(&mut other.bytes);
+        self.length = self.bytes.len();
+        other.length = 0;
         self.lines.extend(other.lines.drain(..).map(|line| Placed { end: line.end + offset, ..line }));
+        self.private.extend(other.private.drain(..).map(|(end, records)| (end + offset, records)));
         self.turns.extend(other.turns.drain(..).map(|(at, label)| (at + offset, label)));
     }
 }
@@ -133,7 +212,16 @@ mod tests {
     fn entry(seq: u64, length: usize) -> Entry {
         let hash = Digest::new([0; 32], HashLength::Full);
         let time = chrono::DateTime::UNIX_EPOCH.into();
-        Entry { seq, time, hash, line: vec![b'x'; length] }
+        let byte = b'0' + u8::try_from(seq).expect("a digit");
+        Entry {
+            seq,
+            time,
+            date: NaiveDate::MIN,
+            hash,
+            leaf: [0; 32],
+            line: vec![byte; length],
+            private: Vec::new(),
+        }
     }
 
     fn label(number: u32) -> Label {
@@ -143,12 +231,12 @@ mod tests {
     #[test]
     fn parts_go_into_one_file_each() {
         let mut batch = Batch::default();
-        batch.push(&entry(0, 10), true);
+        batch.push(entry(0, 10), true);
         batch.turn(label(2));
-        batch.push(&entry(1, 20), true);
-        batch.push(&entry(2, 5), false);
+        batch.push(entry(1, 20), true);
+        batch.push(entry(2, 5), false);
         batch.turn(label(3));
-        batch.push(&entry(3, 7), true);
+        batch.push(entry(3, 7), true);
 
         let parts: Vec<_> =
             batch.parts().map(|(label, range, _)| (label.map(|label| label.number), range)).collect();
@@ -161,13 +249,33 @@ mod tests {
     }
 
     #[test]
+    fn large_lines_stand_in_their_places() {
+        let lengths = [LARGE, 3, LARGE + 1, LARGE, 5];
+        for count in 0..=lengths.len() {
+            let mut batch = Batch::default();
+            let mut expected = Vec::new();
+            for (seq, &length) in (0..).zip(&lengths[..count]) {
+                expected.extend(entry(seq, length).line);
+                batch.push(entry(seq, length), true);
+            }
+            assert_eq!(batch.length(), expected.len());
+
+            batch.gather();
+
+            let bytes: Vec<u8> = batch.parts().flat_map(|(_, _, bytes)| bytes.to_vec()).collect();
+            assert_eq!(bytes, expected);
+            assert_eq!(batch.whole(expected.len()), expected.len());
+        }
+    }
+
+    #[test]
     fn what_was_written_is_taken_out() {
         let mut batch = Batch::default();
-        batch.push(&entry(0, 10), true);
+        batch.push(entry(0, 10), true);
         batch.turn(label(2));
-        batch.push(&entry(1, 20), true);
+        batch.push(entry(1, 20), true);
         batch.turn(label(3));
-        batch.push(&entry(2, 5), true);
+        batch.push(entry(2, 5), true);
 
         batch.remove_first(30, 2);
 
@@ -175,7 +283,7 @@ mod tests {
             batch.parts().map(|(label, range, _)| (label.map(|label| label.number), range)).collect();
         assert_eq!(parts, [(None, 0..5)]);
         let mut other = Batch::default();
-        other.push(&entry(3, 5), true);
+        other.push(entry(3, 5), true);
         batch.append(&mut other);
         assert_eq!(batch.length(), 10);
         assert_eq!(batch.beyond(5).len(), 1);

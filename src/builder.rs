@@ -11,6 +11,7 @@ use crate::{
     log::AuditLog,
     redaction::Redaction,
     settings::{Durability, OnFailure, Settings},
+    signing::Checkpoints,
 };
 
 /// Opens an [`AuditLog`] with other than the defaults; made by [`AuditLog::builder`].
@@ -29,15 +30,17 @@ use crate::{
 /// | [`service`](Self::service), [`version`](Self::version) | none |
 /// | [`source_location`](Self::source_location) | not recorded |
 /// | [`clock`](Self::clock) | the system's |
+/// | [`checkpoints`](Self::checkpoints) | none are signed |
 #[derive(Clone, Debug)]
 #[must_use = "nothing is opened before `open`"]
 pub struct AuditLogBuilder {
     settings: Settings,
+    checkpoints: Option<Checkpoints>,
 }
 
 impl AuditLogBuilder {
     pub(crate) fn new(directory: PathBuf) -> Self {
-        Self { settings: Settings::new(directory) }
+        Self { settings: Settings::new(directory), checkpoints: None }
     }
 
     /// Who acts where neither an event nor its span says who did.
@@ -153,6 +156,30 @@ impl AuditLogBuilder {
         self
     }
 
+    /// Signs checkpoints while the trail is written, so that whoever holds one can tell if it is rewritten or cut.
+    ///
+    /// ```
+    /// # let place = tempfile::tempdir()?;
+    /// # let (directory, key, elsewhere) =
+    /// #     (place.path().join("audit"), place.path().join("audit.key"), place.path().join("elsewhere"));
+    /// # SigningKey::generate(&key, "example.com/audit")?;
+    /// use kling_audit::{AuditLog, CheckpointSink, Checkpoints, SigningKey};
+    ///
+    /// let checkpoints = Checkpoints::new(SigningKey::open(&key)?).sink(CheckpointSink::file(&elsewhere));
+    /// let log = AuditLog::builder(&directory).checkpoints(checkpoints).open()?;
+    /// log.close()?;
+    ///
+    /// let key = SigningKey::open(&key)?;
+    /// let verifier = kling_audit::Verifier::new(&directory).key(key.verifying_key().clone());
+    /// let verification = verifier.checkpoint(&elsewhere).run()?;
+    /// assert_eq!(verification.signed_through(), Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
+        self.checkpoints = Some(checkpoints);
+        self
+    }
+
     /// Opens the trail, or begins one; its directory is created where it is missing.
     ///
     /// Only the head and the ends of the files are read. An unfinished last line, which a crash leaves, is moved into
@@ -163,7 +190,7 @@ impl AuditLogBuilder {
     /// [`Error::Locked`] while another writer has the trail; [`Error::Refused`] if the trail can't be continued as
     /// it stands; [`Error::HashLength`]; [`Error::Io`].
     pub fn open(self) -> Result<AuditLog, Error> {
-        AuditLog::start(self.settings)
+        AuditLog::start_signing(self.settings, self.checkpoints)
     }
 
     /// Gives up the trail that is there, which [`open`](Self::open) refused to go on with, and begins a new one.
@@ -177,6 +204,6 @@ impl AuditLogBuilder {
     /// [`Error::State`] if there is nothing to give up; [`Error::Locked`], [`Error::Io`]. Run again after an
     /// interruption, it goes on where it was.
     pub fn adopt(self, actor: &str, reason: &str) -> Result<AuditLog, Error> {
-        AuditLog::start_anew(self.settings, actor, reason)
+        AuditLog::start_anew(self.settings, self.checkpoints, actor, reason)
     }
 }

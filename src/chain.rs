@@ -3,7 +3,7 @@
 use crate::{
     digest::{Digest, HashLength, Link},
     entry::{Entry, Prefix},
-    timestamp::Timestamp,
+    timestamp::{Day, Timestamp},
 };
 
 /// Where the chain stands.
@@ -16,16 +16,22 @@ pub(crate) struct Chain {
     /// The last entry's time.
     pub(crate) time: Option<Timestamp>,
     pub(crate) length: HashLength,
+    /// That of the last entry which was linked.
+    day: Option<Day>,
 }
 
 impl Chain {
     pub(crate) fn new(length: HashLength) -> Self {
-        Self { next: 0, head: Link::Genesis, time: None, length }
+        Self { next: 0, head: Link::Genesis, time: None, length, day: None }
     }
 
     /// Gives `prefix` the next place, and moves on.
     pub(crate) fn link(&mut self, prefix: Prefix, time: Timestamp) -> Entry {
-        let entry = prefix.link(self.next, time, &self.head, self.length);
+        let day = match self.day {
+            Some(day) if day.holds(time) => day,
+            _ => *self.day.insert(Day::of(time)),
+        };
+        let entry = prefix.link(self.next, time, day, &self.head, self.length);
         self.set(entry.seq, entry.hash, entry.time);
         entry
     }

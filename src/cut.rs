@@ -201,6 +201,7 @@ fn fitting(text: &str, target: usize) -> &str {
 
 fn give_up_details(draft: &mut Draft, whole: &[u8]) {
     draft.details = oversized(whole);
+    draft.context.erasable.retain(|path| path.starts_with(FIELDS));
     // The notes about strings inside the details go with them.
     draft
         .context
@@ -219,6 +220,7 @@ fn oversized(whole: &[u8]) -> Members {
 fn give_up_context(draft: &mut Draft, inherited: &[u8]) {
     if !draft.context.fields.is_empty() {
         draft.context.fields = oversized(inherited);
+        draft.context.erasable.retain(|path| !path.starts_with(FIELDS));
         draft.context.cut.retain(|cut| !cut.name.starts_with(FIELDS));
     }
     let Context { span, source, wanted_type, cut, .. } = &mut draft.context;

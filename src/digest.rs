@@ -83,13 +83,18 @@ impl Digest {
         self.length
     }
 
+    /// All 32 bytes, where all digits are stated.
+    pub(crate) fn full(&self) -> Option<&[u8; 32]> {
+        (self.length == HashLength::Full).then_some(&self.bytes)
+    }
+
     /// Appends the hex digits.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        for byte in &self.bytes[..self.length.digits() / 2] {
-            out.push(HEX[usize::from(byte >> 4)]);
-            out.push(HEX[usize::from(byte & 15)]);
+        let mut digits = [[0; 2]; 32];
+        for (digits, byte) in digits.iter_mut().zip(self.bytes) {
+            *digits = PAIRS[usize::from(byte)];
         }
+        out.extend_from_slice(&digits.as_flattened()[..self.length.digits()]);
     }
 }
 
@@ -147,6 +152,18 @@ impl fmt::Display for Link {
         }
     }
 }
+
+/// The two digits of each byte.
+const PAIRS: [[u8; 2]; 256] = {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [HEX[byte >> 4], HEX[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
 
 /// The bytes that lower-case hex digits stand for. Digits of a hash are random, so no branch depends on one.
 fn bytes_of(digits: &[u8; 64]) -> Option<[u8; 32]> {

@@ -105,10 +105,10 @@ impl TrailFile {
         let mut single = true;
         for at in 0..LOOKED_AT {
             match lines.next().map_err(io)? {
-                Some(Piece::Line(bytes)) => {
+                Some(Piece::Line { bytes, .. }) => {
                     starts.extend(held_seq(bytes).map(|seq| seq.saturating_sub(at)));
                 }
-                Some(Piece::Long(_)) => {}
+                Some(Piece::Long { .. }) => {}
                 Some(Piece::Rest) | None => break,
             }
             single = at == 0;
@@ -175,8 +175,8 @@ pub(crate) fn writer(files: &[TrailFile]) -> Result<Writer, Error> {
     let mut lines = first.lines(MAX_TOOL_LINE)?;
     let piece = lines.next().map_err(Error::io("read", &first.path))?;
     let tool = match piece {
-        Some(Piece::Line(bytes)) => is_tool_line(bytes),
-        Some(Piece::Long(start)) => start.starts_with(TOOL_START),
+        Some(Piece::Line { bytes, .. }) => is_tool_line(bytes),
+        Some(Piece::Long { start, .. }) => start.starts_with(TOOL_START),
         Some(Piece::Rest) | None => false,
     };
     Ok(if tool { Writer::Tool } else { Writer::Native })

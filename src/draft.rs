@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use tracing::field::FieldSet;
 
 use crate::{
     canonical::{self, Value},
@@ -33,6 +34,8 @@ pub struct Draft {
     pub(crate) event_type: Cow<'static, str>,
     pub(crate) actor: Option<Cow<'static, str>>,
     pub(crate) details: Members,
+    /// The callsite's fields, where the details have no others.
+    pub(crate) fields: Option<&'static FieldSet>,
     pub(crate) context: Context,
     pub(crate) origin: Origin,
     pub(crate) critical: bool,
@@ -62,6 +65,8 @@ pub(crate) struct Context {
     /// Taken over from enclosing spans.
     pub(crate) fields: Members,
     pub(crate) duplicate_fields: Vec<String>,
+    /// Paths of the values that are withheld, ascending.
+    pub(crate) erasable: Vec<String>,
     pub(crate) redacted: Vec<String>,
     pub(crate) cut: Vec<Cut>,
     pub(crate) source: Option<Source>,
@@ -106,6 +111,7 @@ impl Draft {
             event_type: event_type.into(),
             actor: None,
             details: Members::default(),
+            fields: None,
             context: Context::default(),
             origin: Origin::Append,
             critical: false,
@@ -137,6 +143,27 @@ impl Draft {
         self
     }
 
+    /// Adds a detail that can be erased later: the entry holds a salted commitment to the value, and the value itself is
+    /// kept beside the trail until [`AuditLog::erase`](crate::AuditLog::erase) removes it.
+    ///
+    /// For what the law may ask to be forgotten, such as names and addresses. Values are taken as in
+    /// [`detail`](Self::detail).
+    ///
+    /// ```
+    /// use kling_audit::Draft;
+    ///
+    /// let draft = Draft::new("account_opened").detail("account", 42).erasable("email", "alice@example.com");
+    /// ```
+    pub fn erasable(mut self, name: impl AsRef<str>, value: impl Serialize) -> Self {
+        match canonical::to_value(&value, MAX_VALUE_LEVELS) {
+            Ok(value) => self.put_erasable(name.as_ref(), &value),
+            Err(error) => {
+                self.refuse(DraftError::Value { name: name.as_ref().to_owned(), cause: error.to_string() })
+            }
+        }
+        self
+    }
+
     /// Asks for more than the log's durability: the receipt is given when the entry is on the device, as
     /// [`Durability::Synced`](crate::Durability::Synced) has it.
     pub fn critical(mut self) -> Self {
@@ -144,7 +171,8 @@ impl Draft {
         self
     }
 
-    /// Reads a draft from JSON text: an object with `event_type` (required), `actor` and `details`.
+    /// Reads a draft from JSON text: an object with `event_type` (required), `actor`, `details`, and `erasable`, an
+    /// object of details that can be erased later.
     ///
     /// Integers keep every digit (up to 39), decimals become the nearest double.
     ///
@@ -171,13 +199,20 @@ impl Draft {
                 }
                 (Some("details"), Value::Object(details)) => {
                     for (name, value) in details {
-                        draft.details.put_bytes(name.as_bytes(), |out| value.write(out));
+                        draft.put(&name.to_string_lossy(), value);
+                    }
+                }
+                (Some("erasable"), Value::Object(details)) => {
+                    for (name, value) in details {
+                        draft.put_erasable(&name.to_string_lossy(), value);
                     }
                 }
                 (Some("event_type" | "actor"), _) => {
                     return Err(wrong(&format!("`{}` is not a string", shown(name))));
                 }
-                (Some("details"), _) => return Err(wrong("`details` is not an object")),
+                (Some("details" | "erasable"), _) => {
+                    return Err(wrong(&format!("`{}` is not an object", shown(name))));
+                }
                 _ => return Err(wrong(&format!("unknown member `{}`", shown(name)))),
             }
         }
@@ -205,13 +240,27 @@ impl Draft {
     }
 
     pub(crate) fn put(&mut self, name: &str, value: &Value) {
+        self.fields = None;
         let again = self.details.put(name, |out| value.write(out));
         self.note_duplicate(again, name);
     }
 
+    pub(crate) fn put_erasable(&mut self, name: &str, value: &Value) {
+        let again = self.details.put_marked(name.as_bytes(), true, |out| value.write(out));
+        self.note_duplicate(again, name);
+    }
+
     /// Remarks that `name` was given more than once.
+    #[inline]
     pub(crate) fn note_duplicate(&mut self, again: bool, name: &str) {
-        if again && !self.context.duplicate_fields.iter().any(|known| known == name) {
+        if again {
+            self.remark_duplicate(name);
+        }
+    }
+
+    #[cold]
+    fn remark_duplicate(&mut self, name: &str) {
+        if !self.context.duplicate_fields.iter().any(|known| known == name) {
             self.context.duplicate_fields.push(name.to_owned());
         }
     }

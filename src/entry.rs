@@ -3,6 +3,9 @@
 //! What is large (actor, context, details) comes first on the line, so it is rendered and hashed before anything is
 //! decided under a lock; linking then adds a constant number of bytes. Pure.
 
+use std::borrow::Cow;
+
+use chrono::NaiveDate;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -14,7 +17,9 @@ use crate::{
     line::MAX_LINE,
     members::Members,
     redaction::{REDACTED, Redaction},
-    timestamp::Timestamp,
+    spare,
+    timestamp::{Day, Timestamp},
+    withhold::{self, Withheld},
 };
 
 /// The most that linking adds to a prefix: previous hash, seq, timestamp, hash, and what stands between them.
@@ -31,6 +36,7 @@ pub(crate) const FIELDS: &str = "context.fields.";
 pub(crate) struct Prefix {
     bytes: Vec<u8>,
     hash: Sha256,
+    withheld: Vec<Withheld>,
 }
 
 /// What a log adds to the drafts it is given.
@@ -50,9 +56,14 @@ pub(crate) struct Rules {
 pub(crate) struct Entry {
     pub(crate) seq: u64,
     pub(crate) time: Timestamp,
+    pub(crate) date: NaiveDate,
     pub(crate) hash: Digest,
+    /// The hash in full, also where it is stated short: what a checkpoint's tree holds of it.
+    pub(crate) leaf: [u8; 32],
     /// With its newline.
     pub(crate) line: Vec<u8>,
+    /// The private records of what it withholds, each a line.
+    pub(crate) private: Vec<u8>,
 }
 
 impl Prefix {
@@ -64,15 +75,24 @@ impl Prefix {
         name_type(&mut draft)?;
         draft.context.source = rules.source_location.then(|| draft.context.source.take().unwrap_or_default());
         redact(&mut draft, &rules.redaction);
+        let mut withheld = withhold::withhold(&mut draft)?;
         if draft.actor.is_none() {
-            draft.actor = Some(rules.actor.clone().into());
+            draft.actor = Some(Cow::Owned(spare::string(&rules.actor)));
         }
         let mut bytes = write(&mut draft);
         if bytes.len() > MAX_PREFIX {
             bytes = cut::shorten(&mut draft);
+            withhold::retain(&mut withheld, &draft);
         }
         let hash = Sha256::new_with_prefix(&bytes);
-        Ok(Self { bytes, hash })
+        // Linking happens under a lock: no time for an allocation.
+        bytes.reserve(MAX_SUFFIX);
+        for text in [draft.actor.take(), Some(draft.event_type)].into_iter().flatten() {
+            if let Cow::Owned(text) = text {
+                spare::keep_string(text);
+            }
+        }
+        Ok(Self { bytes, hash, withheld })
     }
 
     /// The most bytes that the line will have.
@@ -81,35 +101,45 @@ impl Prefix {
     }
 
     /// Gives the entry its place after `previous`.
-    pub(crate) fn link(self, seq: u64, time: Timestamp, previous: &Link, length: HashLength) -> Entry {
-        let Self { bytes: mut line, mut hash } = self;
+    pub(crate) fn link(
+        self,
+        seq: u64,
+        time: Timestamp,
+        day: Day,
+        previous: &Link,
+        length: HashLength,
+    ) -> Entry {
+        let Self { bytes: mut line, mut hash, withheld } = self;
         let hashed = line.len();
-        line.reserve(MAX_SUFFIX);
         previous.write(&mut line);
+        let previous_end = line.len();
         line.extend_from_slice(b"\", \"seq\": ");
         line.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes());
         line.extend_from_slice(b", \"timestamp\": \"");
-        time.write(&mut line);
+        day.write(time, &mut line);
         line.push(b'"');
 
         // The preimage is the line without its `hash` member, then the previous hash once more.
         let end = line.len();
         line.push(b'}');
-        previous.write(&mut line);
+        line.extend_from_within(hashed..previous_end);
         hash.update(&line[hashed..]);
-        let hash = Digest::new(hash.finalize().into(), length);
+        let leaf = hash.finalize().into();
+        let hash = Digest::new(leaf, length);
 
         line.truncate(end);
         line.extend_from_slice(b", \"hash\": \"");
         hash.write(&mut line);
         line.extend_from_slice(b"\"}\n");
-        Entry { seq, time, hash, line }
+        let mut private = Vec::new();
+        withheld.iter().for_each(|withheld| withheld.write(seq, &mut private));
+        Entry { seq, time, date: day.date, hash, leaf, line, private }
     }
 }
 
 /// Writes everything that comes before the previous hash.
 pub(crate) fn write(draft: &mut Draft) -> Vec<u8> {
-    let mut out = Vec::with_capacity(512);
+    let mut out = spare::buffer();
     out.extend_from_slice(b"{\"actor\": ");
     canonical::string(&mut out, draft.actor.as_deref().unwrap_or_default());
     write_context(draft, &mut out);
@@ -138,6 +168,10 @@ fn write_context(draft: &mut Draft, out: &mut Vec<u8>) {
     if !context.duplicate_fields.is_empty() {
         member(out, "duplicate_fields");
         write_names(&context.duplicate_fields, out);
+    }
+    if !context.erasable.is_empty() {
+        member(out, "erasable");
+        write_names(&context.erasable, out);
     }
     if !context.fields.is_empty() {
         member(out, "fields");
@@ -222,8 +256,11 @@ fn redact(draft: &mut Draft, redaction: &Redaction) {
     if draft.origin == Origin::Log {
         return;
     }
+    let clear = draft.fields.is_some_and(|fields| !redaction.covers_any_of(fields));
     let Context { fields, redacted, .. } = &mut draft.context;
-    redact_members(&mut draft.details, "", redaction, redacted);
+    if !clear || draft.details.nests() {
+        redact_members(&mut draft.details, "", redaction, redacted);
+    }
     redact_members(fields, FIELDS, redaction, redacted);
     redacted.sort_unstable();
     redacted.dedup();
@@ -233,25 +270,25 @@ fn redact(draft: &mut Draft, redaction: &Redaction) {
 fn redact_members(members: &mut Members, at: &str, redaction: &Redaction, redacted: &mut Vec<String>) {
     let mut covered = Vec::new();
     let mut nested = Vec::new();
-    for (name, value) in members.iter() {
+    for (name, value, erasable) in members.marked() {
         let text = || String::from_utf8_lossy(name).into_owned();
         if redaction.covers(name) {
             covered.push(text());
         } else if memchr::memchr(b'{', value).is_some() {
-            nested.push((text(), value.to_vec()));
+            nested.push((text(), value.to_vec(), erasable));
         }
     }
     for name in covered {
         members.put_str(&name, REDACTED);
         redacted.push(format!("{at}{name}"));
     }
-    for (name, text) in nested {
+    for (name, text, erasable) in nested {
         // What a draft holds is canonical text, so it parses; a brace inside a string alone changes nothing.
         let Ok(mut value) = canonical::parse(&text, draft::MAX_VALUE_LEVELS) else { continue };
         let before = redacted.len();
         redact_value(&mut value, &format!("{at}{name}"), redaction, redacted);
         if redacted.len() > before {
-            members.put(&name, |out| value.write(out));
+            members.put_marked(name.as_bytes(), erasable, |out| value.write(out));
         }
     }
 }

@@ -18,7 +18,9 @@ use tracing::{
 use crate::{
     canonical::{self, Value},
     draft::{Draft, Origin, Source},
+    erasable::{ERASABLE, Erasable},
     json::Json,
+    spare,
 };
 
 /// How many sources of an error are followed, lest a cycle has no end.
@@ -37,6 +39,7 @@ pub(crate) fn of_event(event: &Event<'_>, origin: Origin, message: Message) -> D
     let name = own_name(event.metadata()).unwrap_or("event");
     let mut visitor = Visitor::new(Draft::from_origin(name, origin));
     visitor.draft.context.source = Some(source(event.metadata()));
+    visitor.draft.fields = Some(event.metadata().fields());
     visitor.names_type = true;
     visitor.drops_message = message == Message::Drop;
     event.record(&mut visitor);
@@ -62,6 +65,7 @@ pub(crate) fn of_span(attributes: &Attributes<'_>) -> Draft {
     let name = format!("{}.opened", attributes.metadata().name());
     let mut visitor = Visitor::new(Draft::from_origin(name, Origin::Span));
     visitor.draft.context.source = Some(source(attributes.metadata()));
+    visitor.draft.fields = Some(attributes.metadata().fields());
     attributes.record(&mut visitor);
     visitor.draft
 }
@@ -165,6 +169,15 @@ impl Visitor {
         }
     }
 
+    /// Puts a value that can be erased. Where text must stand that can't, it is kept under that name beside.
+    fn put_erasable(&mut self, field: &Field, value: &Value) {
+        let name = field.name();
+        if name == "actor" || name == "event_type" && self.names_type {
+            self.put(field, &Leaf::Text(ERASABLE));
+        }
+        self.draft.put_erasable(name, value);
+    }
+
     /// Formats with `write`, and puts what comes of it.
     fn put_formatted(&mut self, field: &Field, write: impl FnOnce(&mut String) -> fmt::Result) {
         if self.drops_message && field.name() == "message" {
@@ -194,7 +207,7 @@ impl Leaf<'_> {
     /// The value where only text can stand: a string as it is, anything else as its canonical text.
     fn text(&self) -> Cow<'static, str> {
         match self {
-            Self::Text(text) | Self::Plain(text) => Cow::Owned((*text).to_owned()),
+            Self::Text(text) | Self::Plain(text) => Cow::Owned(spare::string(text)),
             Self::Value(Value::String(text)) => Cow::Owned(text.to_string_lossy()),
             Self::Float(_) | Self::Bytes(_) | Self::Value(_) => {
                 let mut out = Vec::new();
@@ -241,9 +254,12 @@ impl Visit for Visitor {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        match value.downcast_ref::<Json>() {
-            Some(json) => self.put(field, &Leaf::Value(&json.0)),
-            None => self.put_formatted(field, |text| write_error(text, value)),
+        if let Some(json) = value.downcast_ref::<Json>() {
+            self.put(field, &Leaf::Value(&json.0));
+        } else if let Some(erasable) = value.downcast_ref::<Erasable>() {
+            self.put_erasable(field, &erasable.0);
+        } else {
+            self.put_formatted(field, |text| write_error(text, value));
         }
     }
 

@@ -22,7 +22,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    NotRecorded,
+    EventRecording, NotRecorded,
     draft::{Draft, Origin},
     fields::{self, Message},
     log::AuditLog,
@@ -35,6 +35,8 @@ mod passage;
 pub(crate) mod probe;
 mod span;
 
+#[cfg(feature = "kling")]
+pub(crate) use frame::unhurried;
 pub(crate) use frame::{Frame, address};
 use probe::Probe;
 pub(crate) use span::Enclosing;
@@ -208,6 +210,23 @@ pub(crate) fn record(log: &AuditLog, draft: Draft) -> Result<Receipt, NotRecorde
     log.record(draft).map_err(NotRecorded::from)
 }
 
+/// As [`record`], without waiting for the disk.
+pub(crate) fn record_async(log: &AuditLog, draft: Draft) -> EventRecording {
+    match SinkGuard::enter() {
+        Some(_guard) => log.append_async(draft).into(),
+        None => Err(NotRecorded::Reentered).into(),
+    }
+}
+
+/// As [`record`]; one that is unhurried is left to the log as soon as it has its place.
+fn record_span(log: &AuditLog, draft: Draft, unhurried: bool) -> Result<Receipt, NotRecorded> {
+    if !unhurried {
+        return record(log, draft);
+    }
+    let Some(_guard) = SinkGuard::enter() else { return Err(NotRecorded::Reentered) };
+    log.append_async(draft).leave().map_err(NotRecorded::from)
+}
+
 /// Gives the answer to the macro that is waiting for it, else tells the loss.
 fn settle(frame: Option<Frame>, answer: Result<Receipt, NotRecorded>) -> Option<Receipt> {
     let receipt = answer.as_ref().ok().copied();
@@ -271,7 +290,7 @@ where
         let state = SpanState::new(trail, attributes.metadata().name(), &draft);
         Enclosing::of(span.scope().skip(1), &self.log).complete(&mut draft);
         let frame = Frame::of(address(attributes.values()));
-        let receipt = settle(frame, record(&self.log, draft));
+        let receipt = settle(frame, record_span(&self.log, draft, state.unhurried));
         state.opened(receipt.map(|receipt| receipt.seq)).put_into(&mut span.extensions_mut());
     }
 
@@ -304,10 +323,11 @@ where
             return Probe::close(trail);
         }
         let Some(state) = SpanState::take_from(&mut span.extensions_mut(), trail) else { return };
+        let unhurried = state.unhurried;
         let mut draft = state.close();
         draft.context.source = Some(fields::source(span.metadata()));
         Enclosing::of(span.scope().skip(1), &self.log).complete(&mut draft);
-        settle(None, record(&self.log, draft));
+        settle(None, record_span(&self.log, draft, unhurried));
     }
 }
 

@@ -41,15 +41,21 @@ mod boot;
 mod builder;
 mod canonical;
 mod chain;
+mod checkpoint;
 mod commit;
+mod commitment;
 mod cut;
 mod digest;
 mod directory;
 mod draft;
 mod ending;
 mod entry;
+mod erasable;
+mod erase;
+mod erasure;
 mod error;
 mod escape;
+mod event_recording;
 mod fields;
 mod global;
 mod head;
@@ -62,11 +68,17 @@ mod line;
 mod lines;
 mod lock;
 mod log;
+mod lookup;
 mod macros;
 pub mod manual;
 mod members;
 mod not_recorded;
 mod outcome;
+mod private;
+mod private_file;
+mod process;
+mod prune;
+mod pruned;
 mod receipt;
 mod redaction;
 mod regular;
@@ -75,29 +87,40 @@ mod segment;
 mod self_test;
 mod settings;
 mod sha256;
+mod show;
+mod signing;
 mod sink;
 mod site;
+mod spare;
 mod timestamp;
 mod torn;
 mod trail;
 mod vector;
 mod verify;
+mod withhold;
 mod writer;
 
 #[doc(hidden)]
 pub use self::macros::__private;
 pub use self::{
     builder::AuditLogBuilder,
+    checkpoint::{
+        ConsistencyProof, EntryProof, ParseCheckpointError, ParseKeyError, ProvenEntry, SignedCheckpoint,
+        TreeHash, Unproven, VerifyingKey, prove, prove_consistency,
+    },
     commit::Recording,
     digest::{Digest, HashLength, ParseDigestError},
     draft::Draft,
+    erasable::erasable,
     error::{DraftError, Error},
+    event_recording::EventRecording,
     health::Health,
     json::json,
     layer::{AuditFilter, AuditLayer},
     log::{AuditLog, Counters},
     not_recorded::NotRecorded,
     outcome::Outcome,
+    prune::{Pruning, Retention},
     receipt::{ParseTrailIdError, Receipt, TrailId},
     report::{
         CredentialUse, Durations, Listed, OpenSpan, OpenTask, Reason, Remark, Report, Reporter, Runs,
@@ -105,8 +128,11 @@ pub use self::{
     },
     self_test::{Culprit, SelfTestError},
     settings::{Durability, OnFailure},
+    show::{DamagedLine, Entries, Reader, Shown, ShownEntry, WithheldValue},
+    signing::{CheckpointSink, Checkpoints, Signer, SigningKey, checkpoint},
     verify::{
-        Finding, FindingKind, Notice, Place, Progress, Verdict, Verification, Verified, Verifier, verify,
+        Finding, FindingKind, Notice, Place, Progress, Verdict, Verification, Verified, Verifier, Withheld,
+        verify,
     },
 };
 

@@ -36,7 +36,7 @@ pub(crate) struct Line<'a> {
     pub(crate) time: Timestamp,
     /// The hash that the line states.
     pub(crate) stated: Digest,
-    /// The SHA-256 that the line has.
+    /// The SHA-256 that the line has, in full: the content of the entry's leaf in a checkpoint's tree.
     pub(crate) sha256: [u8; 32],
 }
 

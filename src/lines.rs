@@ -6,13 +6,13 @@ use std::io::{self, Read};
 
 use crate::blocks::{Block, Blocks, Bytes, SHOWN};
 
-/// One piece of a file.
+/// One piece of a file. Offsets count bytes from where the source stood; lengths are without newline.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
     /// A line without its newline.
-    Line(&'a [u8]),
-    /// How a line begins that is longer than the limit.
-    Long(&'a [u8]),
+    Line { offset: u64, bytes: &'a [u8] },
+    /// A line that is longer than the limit; `start` is how it begins.
+    Long { offset: u64, length: u64, start: &'a [u8] },
     /// Something follows the last newline.
     Rest,
 }
@@ -50,17 +50,20 @@ impl<R: Read> Lines<R> {
         }
         Ok(match &self.block {
             None => None,
-            Some(Block::Long { start, .. }) => Some(Piece::Long(start)),
+            Some(Block::Long { offset, length, start }) => {
+                Some(Piece::Long { offset: *offset, length: *length, start })
+            }
             Some(Block::Rest { .. }) => Some(Piece::Rest),
-            Some(Block::Lines { bytes, .. }) => {
+            Some(Block::Lines { offset, bytes }) => {
+                let offset = offset + self.given as u64;
                 let rest = &bytes.get()[self.given..];
                 let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
                 self.given = (self.given + length + 1).min(bytes.get().len());
                 let line = &rest[..length];
                 Some(if length < self.limit {
-                    Piece::Line(line)
+                    Piece::Line { offset, bytes: line }
                 } else {
-                    Piece::Long(&line[..SHOWN.min(length)])
+                    Piece::Long { offset, length: length as u64, start: &line[..SHOWN.min(length)] }
                 })
             }
         })
@@ -78,13 +81,13 @@ mod tests {
         let mut lines = Lines::new(&text[..], text.len() as u64, 8);
 
         for expected in [
-            Piece::Line(b"one"),
-            Piece::Line(b""),
-            Piece::Line(b"two"),
-            Piece::Line(b"1234567"),
-            Piece::Long(b"12345678"),
-            Piece::Long(&long[..SHOWN]),
-            Piece::Line(b"three"),
+            Piece::Line { offset: 0, bytes: b"one" },
+            Piece::Line { offset: 4, bytes: b"" },
+            Piece::Line { offset: 5, bytes: b"two" },
+            Piece::Line { offset: 9, bytes: b"1234567" },
+            Piece::Long { offset: 17, length: 8, start: b"12345678" },
+            Piece::Long { offset: 26, length: 700_000, start: &long[..SHOWN] },
+            Piece::Line { offset: 700_027, bytes: b"three" },
             Piece::Rest,
         ] {
             assert_eq!(lines.next().expect("a slice can be read"), Some(expected));

@@ -17,13 +17,16 @@ use parking_lot::Mutex;
 use crate::{
     adopt,
     builder::AuditLogBuilder,
-    commit::{Committer, Keeper, Recording},
+    checkpoint::SignedCheckpoint,
+    commit::{Committer, Keeper, Need, Notary, Recording},
     draft::{Draft, Origin},
     entry::Prefix,
     error::Error,
     health::Health,
+    process::Process,
     receipt::{Receipt, TrailId},
     settings::{Hook, OnFailure, Settings},
+    signing::Checkpoints,
     sink::SinkGuard,
     trail,
     verify::Verification,
@@ -50,6 +53,8 @@ use crate::{
 #[derive(Clone)]
 pub struct AuditLog {
     handle: Arc<Handle>,
+    /// What entries need at least that are recorded through this clone.
+    least: Need,
 }
 
 /// Counts since the log was opened.
@@ -72,13 +77,16 @@ pub struct Counters {
 struct Handle {
     committer: Arc<Committer>,
     keeper: Mutex<Option<Keeper>>,
+    notary: Mutex<Option<Notary>>,
+    /// One erasure at a time.
+    erasing: Mutex<()>,
     shared: Arc<Shared>,
 }
 
 /// What outlives the handle in futures.
 struct Shared {
     /// The process that opened the log: a fork of it must not write.
-    pid: u32,
+    process: Process,
     hook: Option<Hook>,
     on_failure: OnFailure,
     recorded: AtomicU64,
@@ -102,22 +110,33 @@ impl AuditLog {
         AuditLogBuilder::new(directory.into())
     }
 
+    #[cfg(test)]
     pub(crate) fn start(settings: Settings) -> Result<Self, Error> {
-        Self::start_with(settings, trail::open)
+        Self::start_signing(settings, None)
+    }
+
+    pub(crate) fn start_signing(settings: Settings, checkpoints: Option<Checkpoints>) -> Result<Self, Error> {
+        Self::start_with(settings, checkpoints, trail::open)
     }
 
     /// Seals the trail that is there, and begins a new one that tells of it.
-    pub(crate) fn start_anew(settings: Settings, actor: &str, reason: &str) -> Result<Self, Error> {
+    pub(crate) fn start_anew(
+        settings: Settings,
+        checkpoints: Option<Checkpoints>,
+        actor: &str,
+        reason: &str,
+    ) -> Result<Self, Error> {
         let lock = adopt::seal(&settings, actor, reason)?;
-        Self::start_with(settings, |settings| trail::open_locked(settings, lock))
+        Self::start_with(settings, checkpoints, |settings| trail::open_locked(settings, lock))
     }
 
     fn start_with(
         settings: Settings,
+        checkpoints: Option<Checkpoints>,
         open: impl FnOnce(Settings) -> Result<Committer, Error>,
     ) -> Result<Self, Error> {
         let shared = Shared {
-            pid: std::process::id(),
+            process: Process::this(),
             hook: settings.hook.clone(),
             on_failure: settings.on_failure,
             recorded: AtomicU64::new(0),
@@ -125,10 +144,21 @@ impl AuditLog {
             io_errors: AtomicU64::new(0),
             has_layer: AtomicBool::new(false),
         };
+        let access = settings.access;
         let committer = Arc::new(open(settings)?);
-        let keeper = Keeper::start(&committer)?;
-        let handle = Handle { committer, keeper: Mutex::new(Some(keeper)), shared: Arc::new(shared) };
-        Ok(Self { handle: Arc::new(handle) })
+        let keeper = Mutex::new(Some(Keeper::start(&committer)?));
+        let handle = Handle {
+            committer,
+            keeper,
+            erasing: Mutex::new(()),
+            notary: Mutex::new(None),
+            shared: Arc::new(shared),
+        };
+        if let Some(checkpoints) = checkpoints {
+            let notary = Notary::start(&handle.committer, checkpoints, access)?;
+            *handle.notary.lock() = Some(notary);
+        }
+        Ok(Self { handle: Arc::new(handle), least: Need::Linked })
     }
 
     /// Records `draft`, and says where it landed.
@@ -165,7 +195,7 @@ impl AuditLog {
         let shared = Arc::clone(&self.handle.shared);
         let (critical, own) = (draft.critical, draft.origin == Origin::Log);
         let prefix = self.refuse_in_fork().and_then(|()| self.render(draft));
-        Recording::new(committer, prefix, committer.need(critical), move |outcome| {
+        Recording::new(committer, prefix, committer.need(critical).max(self.least), move |outcome| {
             shared.settle(outcome, own)
         })
     }
@@ -177,7 +207,7 @@ impl AuditLog {
         let recorded = self
             .refuse_in_fork()
             .and_then(|()| self.render(draft))
-            .and_then(|prefix| committer.append(prefix, committer.need(critical)));
+            .and_then(|prefix| committer.append(prefix, committer.need(critical).max(self.least)));
         self.handle.shared.settle(&recorded, own);
         recorded
     }
@@ -226,7 +256,28 @@ impl AuditLog {
         self.handle.committer.flush()
     }
 
-    /// Ends the trail in order: records `audit_stopped`, puts everything on the device, lets the lock go.
+    /// Has a checkpoint signed of everything recorded so far, and puts it on the device; with the keys of
+    /// [`AuditLogBuilder::checkpoints`].
+    ///
+    /// It is handed to the sinks too, and an `audit_checkpoint` tells of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::State`] if the log was opened without checkpoints, if the trail does not follow from its last checkpoint,
+    /// or the key signs another trail; what [`flush`](Self::flush) gives.
+    pub fn checkpoint(&self) -> Result<SignedCheckpoint, Error> {
+        self.refuse_in_fork()?;
+        self.handle.committer.checkpoint().unwrap_or_else(|| {
+            Err(Error::State {
+                action: "sign a checkpoint of",
+                path: self.directory().to_owned(),
+                reason: "the log is closed, or was opened without `AuditLogBuilder::checkpoints`".to_owned(),
+            })
+        })
+    }
+
+    /// Ends the trail in order: records `audit_stopped`, puts everything on the device, has a last checkpoint signed where
+    /// the log signs any, lets the lock go.
     ///
     /// Every clone is closed by it, and a layer in a subscriber too; what they are given afterwards is not recorded.
     /// Closing twice is closing once.
@@ -272,9 +323,40 @@ impl AuditLog {
         self.handle.committer.directory()
     }
 
+    pub(crate) fn erasing(&self) -> &Mutex<()> {
+        &self.handle.erasing
+    }
+
+    /// Whether it signs checkpoints.
+    pub(crate) fn signs(&self) -> bool {
+        self.handle.notary.lock().is_some()
+    }
+
+    /// The time by the log's clock.
+    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.handle.committer.now()
+    }
+
+    /// The number that the next entry will have.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.handle.committer.next_seq()
+    }
+
     /// The names of fields that entries take over from the spans around them.
     pub(crate) fn inherited(&self) -> &[String] {
         &self.handle.committer.rules().inherit
+    }
+
+    /// A clone whose entries are at least handed to the system before their receipts, whatever the log's durability.
+    #[cfg(feature = "kling")]
+    pub(crate) fn at_least_written(&self) -> Self {
+        Self { handle: Arc::clone(&self.handle), least: Need::Written }
+    }
+
+    /// Whether an entry that was refused may stay in line, and be written later.
+    #[cfg(feature = "kling")]
+    pub(crate) fn keeps_lines(&self) -> bool {
+        self.handle.committer.keeps_lines()
     }
 
     /// Whether both are handles of one trail.
@@ -313,7 +395,7 @@ impl fmt::Debug for AuditLog {
 
 impl Shared {
     fn is_fork(&self) -> bool {
-        std::process::id() != self.pid
+        !self.process.is_this()
     }
 
     /// Counts an outcome, and does what the failure policy says.
@@ -345,6 +427,9 @@ impl Handle {
         if let Some(keeper) = self.keeper.lock().take() {
             keeper.join();
         }
+        if let Some(notary) = self.notary.lock().take() {
+            notary.join();
+        }
         closed
     }
 }
@@ -354,6 +439,7 @@ impl Drop for Handle {
         if self.shared.is_fork() {
             // Neither the trail nor the keeper is this process's to end.
             std::mem::forget(self.keeper.get_mut().take());
+            std::mem::forget(self.notary.get_mut().take());
         } else if let Err(error) = self.close() {
             report(&error);
         }

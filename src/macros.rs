@@ -25,7 +25,7 @@ pub mod __private {
     pub use super::names::{FieldName, Names, Twice, holds, names, twice};
     pub use crate::{
         draft::is_reserved,
-        site::{Parent, Site, level, log, parent, record, span},
+        site::{Parent, Site, level, log, parent, record, record_async, span},
     };
 
     use crate::{NotRecorded, Outcome, Receipt};
@@ -97,7 +97,7 @@ pub mod __private {
 #[macro_export]
 macro_rules! audit {
     ($($all:tt)*) => {
-        $crate::__private::outcome($crate::__audit!(@ event [$crate::__private::Level::INFO]
+        $crate::__private::outcome($crate::__audit!(@ record [$crate::__private::Level::INFO]
             [$crate::__private::Parent::Current] [$crate::__private::None] [] {} $($all)*))
     };
 }
@@ -127,9 +127,43 @@ macro_rules! audit {
 #[macro_export]
 macro_rules! try_audit {
     ($($all:tt)*) => {
-        $crate::__audit!(@ event [$crate::__private::Level::INFO]
+        $crate::__audit!(@ record [$crate::__private::Level::INFO]
             [$crate::__private::Parent::Current] [$crate::__private::None] [] {} $($all)*)
     };
+}
+
+/// Records an audit event without blocking the thread: a future of `Result<Receipt, NotRecorded>`.
+///
+/// The grammar is that of [`audit!`](crate::audit).
+///
+/// ```no_run
+/// # async fn export(log: kling_audit::AuditLog) -> Result<(), kling_audit::NotRecorded> {
+/// use kling_audit::try_audit_async;
+///
+/// // No record, no export; and no thread of the runtime waits for the disk.
+/// let receipt = try_audit_async!(log: &log, "export_requested", actor = "alice", rows = 12).await?;
+/// println!("recorded as {}", receipt.seq);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The event takes its place in the trail, and is handed to the other layers, where the macro stands and not when the
+/// [`EventRecording`](crate::EventRecording) is awaited; it keeps its place if that is dropped. The future borrows
+/// nothing and is `Send`, so several can be begun in order and awaited later. Where the log is reached only behind a
+/// layer that hides it, such as `tracing_subscriber::reload`, the thread waits as with
+/// [`try_audit!`](crate::try_audit).
+///
+/// # Errors
+///
+/// The future gives what [`try_audit!`](crate::try_audit) would.
+#[macro_export]
+macro_rules! try_audit_async {
+    ($($all:tt)*) => {{
+        // A statement of its own: what the fields borrow for a moment ends before anything is awaited.
+        let __recording = $crate::__audit!(@ record_async [$crate::__private::Level::INFO]
+            [$crate::__private::Parent::Current] [$crate::__private::None] [] {} $($all)*);
+        __recording
+    }};
 }
 
 /// A span whose opening and closing are recorded: a `tracing::Span` with target `audit` and level INFO.
@@ -157,6 +191,8 @@ macro_rules! audit_span {
 }
 
 /// Takes one piece off the input at a time: `@ kind [level] [parent] [log] [type] { fields } input`.
+///
+/// The kind is `span`, or what records an event: `record` or `record_async`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __audit {
@@ -197,9 +233,6 @@ macro_rules! __audit {
     (@ $kind:ident $l:tt $p:tt $g:tt [] {} $type:literal $(, $($rest:tt)*)?) => {
         $crate::__audit!(@ $kind $l $p $g [$type] {} $($($rest)*)?)
     };
-    (@ event $l:tt $p:tt $g:tt [] {} $($rest:tt)*) => {
-        $crate::__audit!(@ typed $l $p $g { $($rest)* } $($rest)*)
-    };
     (@ span $l:tt $p:tt $g:tt [] {} $($rest:tt)*) => {
         $crate::__private::compile_error!(
             "an audit span needs its name first, as a literal, then a comma:\n\
@@ -207,17 +240,21 @@ macro_rules! __audit {
         )
     };
 
+    (@ $kind:ident $l:tt $p:tt $g:tt [] {} $($rest:tt)*) => {
+        $crate::__audit!(@ typed ($kind $l $p $g) { $($rest)* } $($rest)*)
+    };
+
     // The caller's own tokens go on, since those of a rule would not name the caller's variables.
-    (@ typed $l:tt $p:tt $g:tt { $($all:tt)* } event_type $($rest:tt)*) => {
-        $crate::__audit!(@ event $l $p $g [@] {} $($all)*)
+    (@ typed ($kind:ident $l:tt $p:tt $g:tt) { $($all:tt)* } event_type $($rest:tt)*) => {
+        $crate::__audit!(@ $kind $l $p $g [@] {} $($all)*)
     };
-    (@ typed $l:tt $p:tt $g:tt { $($all:tt)* } % event_type $($rest:tt)*) => {
-        $crate::__audit!(@ event $l $p $g [@] {} $($all)*)
+    (@ typed ($kind:ident $l:tt $p:tt $g:tt) { $($all:tt)* } % event_type $($rest:tt)*) => {
+        $crate::__audit!(@ $kind $l $p $g [@] {} $($all)*)
     };
-    (@ typed $l:tt $p:tt $g:tt { $($all:tt)* } ? event_type $($rest:tt)*) => {
-        $crate::__audit!(@ event $l $p $g [@] {} $($all)*)
+    (@ typed ($kind:ident $l:tt $p:tt $g:tt) { $($all:tt)* } ? event_type $($rest:tt)*) => {
+        $crate::__audit!(@ $kind $l $p $g [@] {} $($all)*)
     };
-    (@ typed $l:tt $p:tt $g:tt $all:tt $($rest:tt)*) => {
+    (@ typed $way:tt $all:tt $($rest:tt)*) => {
         $crate::__private::compile_error!(
             "an audit event needs its type first, as a literal or as `event_type = value`, then a comma:\n\
              \n    audit!(\"config_changed\", actor = \"alice\", key = \"quota\", value = 5);\n    \
@@ -311,7 +348,26 @@ macro_rules! __audit {
     };
 
     // Nothing is left.
-    (@ event [$level:expr] [$parent:expr] [$log:expr] [@] { $(($name:expr, $value:expr))* }) => {{
+    (@ span [$level:expr] [$parent:expr] [$log:expr] [$type:literal] { $(($name:expr, $value:expr))* }) => {{
+        static __CALLSITE: $crate::__private::DefaultCallsite = $crate::__private::DefaultCallsite::new(&__META);
+        static __META: $crate::__private::Metadata<'static> = $crate::__private::metadata! {
+            name: $type,
+            target: "audit",
+            level: $level,
+            fields: __NAMES,
+            callsite: &__CALLSITE,
+            kind: $crate::__private::Kind::SPAN,
+        };
+        static __SITE: $crate::__private::Site = $crate::__private::Site::new(&__CALLSITE, &__META, false);
+        const __NAMES: $crate::__private::Names = &[$($name),*];
+        $crate::__audit_once!(__NAMES);
+        const _: () = $crate::__private::assert!(!$type.is_empty(), "the span's name is empty");
+        $crate::__private::span(&__SITE, $parent, $log, &[
+            $crate::__private::None,
+            $($crate::__private::Some($value as &dyn $crate::__private::Value)),*
+        ])
+    }};
+    (@ $record:ident [$level:expr] [$parent:expr] [$log:expr] [@] { $(($name:expr, $value:expr))* }) => {{
         static __CALLSITE: $crate::__private::DefaultCallsite = $crate::__private::DefaultCallsite::new(&__META);
         static __META: $crate::__private::Metadata<'static> = $crate::__private::metadata! {
             name: $crate::__private::concat!(
@@ -326,12 +382,12 @@ macro_rules! __audit {
         static __SITE: $crate::__private::Site = $crate::__private::Site::new(&__CALLSITE, &__META, false);
         const __NAMES: $crate::__private::Names = &[$($name),*];
         $crate::__audit_once!(__NAMES);
-        $crate::__private::record(&__SITE, $parent, $log, &[
+        $crate::__private::$record(&__SITE, $parent, $log, &[
             $crate::__private::None,
             $($crate::__private::Some($value as &dyn $crate::__private::Value)),*
         ])
     }};
-    (@ event [$level:expr] [$parent:expr] [$log:expr] [$type:literal] { $(($name:expr, $value:expr))* }) => {{
+    (@ $record:ident [$level:expr] [$parent:expr] [$log:expr] [$type:literal] { $(($name:expr, $value:expr))* }) => {{
         static __CALLSITE: $crate::__private::DefaultCallsite = $crate::__private::DefaultCallsite::new(&__META);
         static __META: $crate::__private::Metadata<'static> = $crate::__private::metadata! {
             name: $type,
@@ -362,27 +418,8 @@ macro_rules! __audit {
                 "` is reserved: `audit_*`, `*.opened` and `*.closed` are the log's own entries"
             )
         );
-        $crate::__private::record(&__SITE, $parent, $log, &[
+        $crate::__private::$record(&__SITE, $parent, $log, &[
             $crate::__private::Some(&__META.name() as &dyn $crate::__private::Value),
-            $($crate::__private::Some($value as &dyn $crate::__private::Value)),*
-        ])
-    }};
-    (@ span [$level:expr] [$parent:expr] [$log:expr] [$type:literal] { $(($name:expr, $value:expr))* }) => {{
-        static __CALLSITE: $crate::__private::DefaultCallsite = $crate::__private::DefaultCallsite::new(&__META);
-        static __META: $crate::__private::Metadata<'static> = $crate::__private::metadata! {
-            name: $type,
-            target: "audit",
-            level: $level,
-            fields: __NAMES,
-            callsite: &__CALLSITE,
-            kind: $crate::__private::Kind::SPAN,
-        };
-        static __SITE: $crate::__private::Site = $crate::__private::Site::new(&__CALLSITE, &__META, false);
-        const __NAMES: $crate::__private::Names = &[$($name),*];
-        $crate::__audit_once!(__NAMES);
-        const _: () = $crate::__private::assert!(!$type.is_empty(), "the span's name is empty");
-        $crate::__private::span(&__SITE, $parent, $log, &[
-            $crate::__private::None,
             $($crate::__private::Some($value as &dyn $crate::__private::Value)),*
         ])
     }};

@@ -15,7 +15,7 @@ use tracing::{
 use tracing_subscriber::{Registry, registry::LookupSpan as _};
 
 use crate::{
-    NotRecorded, Receipt,
+    EventRecording, NotRecorded, Receipt,
     draft::{Draft, Origin},
     fields::{self, Message},
     global,
@@ -101,8 +101,28 @@ pub fn record(
     log: Option<&AuditLog>,
     values: &[Option<&dyn Value>],
 ) -> Result<Receipt, NotRecorded> {
+    hand_over(site, parent, log, values, layer::record)
+}
+
+/// As [`record`], without waiting for the disk: the event has its place in the trail when this returns.
+pub fn record_async(
+    site: &'static Site,
+    parent: Parent,
+    log: Option<&AuditLog>,
+    values: &[Option<&dyn Value>],
+) -> EventRecording {
+    hand_over(site, parent, log, values, layer::record_async)
+}
+
+fn hand_over<T: From<Result<Receipt, NotRecorded>>>(
+    site: &'static Site,
+    parent: Parent,
+    log: Option<&AuditLog>,
+    values: &[Option<&dyn Value>],
+    record: fn(&AuditLog, Draft) -> T,
+) -> T {
     if SinkGuard::is_active() {
-        return Err(NotRecorded::Reentered);
+        return Err(NotRecorded::Reentered).into();
     }
     let values = site.metadata.fields().value_set_all(site.values(values));
     let event = match parent {
@@ -113,19 +133,20 @@ pub fn record(
     let mut draft = Some(fields::of_event(&event, Origin::Macro, site.message));
     let interest = site.callsite.interest();
     dispatcher::get_default(|dispatch| match draft.take() {
-        Some(draft) => deliver(site, &interest, dispatch, &event, log, draft),
-        None => Err(NotRecorded::NoLog),
+        Some(draft) => deliver(site, &interest, dispatch, &event, log, draft, record),
+        None => Err(NotRecorded::NoLog).into(),
     })
 }
 
-fn deliver(
+fn deliver<T: From<Result<Receipt, NotRecorded>>>(
     site: &Site,
     interest: &Interest,
     dispatch: &Dispatch,
     event: &Event<'_>,
     log: Option<&AuditLog>,
     mut draft: Draft,
-) -> Result<Receipt, NotRecorded> {
+    record: fn(&AuditLog, Draft) -> T,
+) -> T {
     let reached = dispatch.downcast_ref::<AuditLayer>();
     let mut frame = Frame::new(address(event), site.message);
     let global;
@@ -145,7 +166,7 @@ fn deliver(
                 for_others = Some(draft.clone());
             }
             enclosing(dispatch, event, log).complete(&mut draft);
-            Some(layer::record(log, draft))
+            Some(record(log, draft))
         }
         None => {
             for_others = Some(draft);
@@ -161,7 +182,7 @@ fn deliver(
     }
     // Without a log so far, one may have been reached behind a wrapper that hides its layer.
     let behind = guard.answer();
-    recorded.or(behind).unwrap_or(Err(NotRecorded::NoLog))
+    recorded.unwrap_or_else(|| behind.unwrap_or(Err(NotRecorded::NoLog)).into())
 }
 
 /// The log that an event of a macro goes to first, where none is named.

@@ -4,11 +4,21 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 /// Microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Timestamp(i64);
+
+/// A day and its spelling: entries of one day have most of their time in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Day {
+    /// As [`Timestamp::day`] counts.
+    number: i64,
+    pub(crate) date: NaiveDate,
+    /// `YYYY-MM-DD`.
+    text: [u8; 10],
+}
 
 const DAY: i64 = 86_400_000_000;
 /// 0000-01-01T00:00:00.000000Z and 9999-12-31T23:59:59.999999Z.
@@ -45,18 +55,7 @@ impl Timestamp {
 
     /// Appends the 27 characters.
     pub(crate) fn write(self, out: &mut Vec<u8>) {
-        let time = self.to_utc().naive_utc();
-        let micros = self.0.rem_euclid(1_000_000).unsigned_abs();
-        let year = time.year().unsigned_abs();
-        let mut text = *b"0000-00-00T00:00:00.000000Z";
-        put(&mut text[0..4], u64::from(year));
-        put(&mut text[5..7], u64::from(time.month()));
-        put(&mut text[8..10], u64::from(time.day()));
-        put(&mut text[11..13], u64::from(time.hour()));
-        put(&mut text[14..16], u64::from(time.minute()));
-        put(&mut text[17..19], u64::from(time.second()));
-        put(&mut text[20..26], micros);
-        out.extend_from_slice(&text);
+        Day::of(self).write(self, out);
     }
 
     /// Reads exactly what [`write`](Self::write) writes: a real date, no leap second, no other spelling.
@@ -89,6 +88,34 @@ impl Timestamp {
             return Self::parse(text);
         }
         Self::parse(&[whole, b".000000Z"].concat())
+    }
+}
+
+impl Day {
+    pub(crate) fn of(time: Timestamp) -> Self {
+        let date = time.date();
+        let mut text = *b"0000-00-00";
+        put(&mut text[0..4], date.year().unsigned_abs());
+        put(&mut text[5..7], date.month());
+        put(&mut text[8..10], date.day());
+        Self { number: time.day(), date, text }
+    }
+
+    pub(crate) fn holds(&self, time: Timestamp) -> bool {
+        self.number == time.day()
+    }
+
+    /// Appends a time of this day.
+    pub(crate) fn write(&self, time: Timestamp, out: &mut Vec<u8>) {
+        let micros = time.0.rem_euclid(DAY).unsigned_abs();
+        let (seconds, micros) = ((micros / 1_000_000) as u32, (micros % 1_000_000) as u32);
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        text[..10].copy_from_slice(&self.text);
+        put(&mut text[11..13], seconds / 3600);
+        put(&mut text[14..16], seconds / 60 % 60);
+        put(&mut text[17..19], seconds % 60);
+        put(&mut text[20..26], micros);
+        out.extend_from_slice(&text);
     }
 }
 
@@ -146,7 +173,7 @@ fn number(digits: &[u8]) -> Option<u32> {
 }
 
 /// Fills `place` with `number`, zero-padded.
-fn put(place: &mut [u8], mut number: u64) {
+fn put(place: &mut [u8], mut number: u32) {
     for digit in place.iter_mut().rev() {
         *digit = b'0' + (number % 10) as u8;
         number /= 10;

@@ -17,11 +17,14 @@ use crate::{
     draft::{Draft, MAX_VALUE_LEVELS, Origin},
     ending::Ending,
     entry::Rules,
+    erasure::Erasure,
     error::Error,
     head::{Found, Head, Mark},
     line::{self, Line, MAX_LINE},
     lines::Piece,
     lock::Lock,
+    private_file,
+    pruned::Pruned,
     receipt::TrailId,
     settings::Settings,
     torn,
@@ -90,6 +93,7 @@ pub(crate) fn open_locked(mut settings: Settings, lock: Lock) -> Result<Committe
     let mut standing = look(&settings)?;
 
     // From here on the trail is changed.
+    private_file::sweep(&directory, standing.chain.next)?;
     for (file, ending) in &standing.torn {
         if !torn::set_aside(&directory, settings.access, file, ending)? {
             standing.live = None;
@@ -140,7 +144,16 @@ fn begin(settings: Settings, standing: Standing, mut writer: Writer) -> Result<C
     for found in &torn {
         linker.link_own(own_draft("audit_recovered", found))?;
     }
+    let erasure = Erasure::pending(&directory)?;
+    if let Some(erasure) = &erasure
+        && erasure.told(&directory, standing.trail_id)?.is_none()
+    {
+        linker.link_own(erasure.draft())?;
+    }
     linker.write_all(&mut writer)?;
+    if let Some(erasure) = erasure {
+        erasure.finish(&directory)?;
+    }
     if settings.adopted.is_some() {
         adopt::told(&directory)?;
     }
@@ -167,7 +180,7 @@ fn look(settings: &Settings) -> Result<Standing, Error> {
         standing.lost = check_head(directory, head, None)?;
         return Ok(standing);
     };
-    let identity = Identity::read(directory, first)?;
+    let identity = Identity::read(directory, &files, first)?;
     if let Some(asked) = settings.hash_length.filter(|asked| *asked != identity.length) {
         return Err(Error::HashLength { path: directory.clone(), found: identity.length, asked });
     }
@@ -255,10 +268,10 @@ struct Identity {
 }
 
 impl Identity {
-    fn read(directory: &Path, first: &TrailFile) -> Result<Self, Error> {
+    fn read(directory: &Path, files: &[TrailFile], first: &TrailFile) -> Result<Self, Error> {
         let mut lines = first.lines(MAX_LINE)?;
         let piece = lines.next().map_err(Error::io("read", &first.path))?;
-        let Some(Piece::Line(bytes)) = piece else {
+        let Some(Piece::Line { bytes, .. }) = piece else {
             return Err(refused(&first.path, "the first line is no entry"));
         };
         if let Some(start) = line::foreign_start(bytes) {
@@ -270,8 +283,7 @@ impl Identity {
             _ => return Err(refused(&first.path, "the first line does not verify")),
         };
         if line.seq != 0 {
-            let reason = format!("the trail begins with seq {}: files before this one are missing", line.seq);
-            return Err(refused(&first.path, &reason));
+            return Self::of_pruned(files, first, line.seq);
         }
         let id = match line.detail("trail_id") {
             Some(Value::String(text)) => text.to_str().and_then(|text| text.parse().ok()),
@@ -285,6 +297,24 @@ impl Identity {
             _ => 0,
         };
         Ok(Self { trail_id, length: line.stated.length(), min_retention_days })
+    }
+}
+
+impl Identity {
+    /// Of a trail whose beginning was pruned.
+    fn of_pruned(files: &[TrailFile], first: &TrailFile, seq: u64) -> Result<Self, Error> {
+        let Some(pruned) = Pruned::find(files, seq)? else {
+            let reason = format!(
+                "the trail begins with seq {seq}, and no entry tells that those before it were pruned: files before \
+                 this one are missing"
+            );
+            return Err(refused(&first.path, &reason));
+        };
+        Ok(Self {
+            trail_id: pruned.trail_id,
+            length: pruned.hash_length(),
+            min_retention_days: pruned.min_retention_days,
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What needs the processor's vector instructions, behind safe functions: the only `unsafe` of the crate.
+//! What needs the processor's vector instructions, behind safe functions.
 //!
 //! Each function has a way that needs none, gives the same result on every machine, and knows nothing of entries.
 

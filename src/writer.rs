@@ -19,6 +19,8 @@ use crate::{
     error::Error,
     head::{self, Head, Mark},
     lock::{Lock, same_file},
+    private_file::{self, PrivateFile},
+    process::Process,
     receipt::TrailId,
     regular::open_regular,
     segment::{Segment, Storage, Wrap},
@@ -46,7 +48,7 @@ pub(crate) struct Writer {
     bytes: u64,
     boot_id: Option<String>,
     /// The process that opened the files: a fork of it lets nobody in.
-    pid: u32,
+    process: Process,
     /// Held until the writer is dropped.
     lock: Lock,
 }
@@ -59,6 +61,38 @@ struct WrapDebug(Wrap);
 struct Live {
     segment: Segment,
     label: Label,
+    /// Opened when there is something for it.
+    private: Option<PrivateFile>,
+}
+
+impl Live {
+    fn new(segment: Segment, label: Label) -> Self {
+        Self { segment, label, private: None }
+    }
+
+    /// Keeps private records ahead of the lines that commit to them, whose first is `next`.
+    fn keep(&mut self, trail: &Path, records: &[u8], next: u64, wrap: &Wrap) -> Result<(), Error> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let file = match &mut self.private {
+            Some(file) => file,
+            none => none.insert(PrivateFile::open(trail, &self.label.name(), next, wrap)?),
+        };
+        let kept = file.append(records);
+        if kept.is_err() {
+            // Opening it anew takes out what is left over.
+            self.private = None;
+        }
+        kept
+    }
+
+    /// Takes out the last `bytes` that were kept: their lines were not written.
+    fn take_back(&mut self, bytes: usize) {
+        if self.private.as_mut().is_some_and(|file| file.take_back(bytes).is_err()) {
+            self.private = None;
+        }
+    }
 }
 
 /// How far a batch came.
@@ -92,6 +126,8 @@ pub(crate) enum Incident {
     Truncated { file: String, from: u64, to: u64 },
     /// The live file is as it was, but the head was deleted or replaced; it is written anew.
     Headless,
+    /// The values that the live file withholds were deleted or replaced; they stand where they stood again.
+    Valueless(PathBuf),
 }
 
 impl Writer {
@@ -107,7 +143,7 @@ impl Writer {
         let path = directory.join(head::NAME);
         let file = open_head(&path, access)?;
         let live = match live {
-            Some((path, label)) => Some(Live { segment: Segment::open(path, &wrap)?, label }),
+            Some((path, label)) => Some(Live::new(Segment::open(path, &wrap)?, label)),
             None => None,
         };
         let mut writer = Self {
@@ -123,7 +159,7 @@ impl Writer {
             head_written: Instant::now(),
             bytes: 0,
             boot_id: boot::id(),
-            pid: std::process::id(),
+            process: Process::this(),
             lock,
         };
         if writer.head.turn == 0 {
@@ -144,7 +180,7 @@ impl Writer {
         self.bytes
     }
 
-    /// Hands `batch` to the system.
+    /// Hands `batch`, gathered, to the system.
     pub(crate) fn write(&mut self, batch: &Batch) -> Written {
         let mut written = Written::default();
         for (turn, range, bytes) in batch.parts() {
@@ -160,11 +196,18 @@ impl Writer {
                 written.error = Some(self.nowhere());
                 break;
             };
+            let private = batch.private(range.clone());
+            let next = batch.beyond(range.start).first().map_or(0, |line| line.seq);
+            if let Err(error) = live.keep(&self.directory, &private, next, &self.wrap.0) {
+                written.error = Some(error);
+                break;
+            }
             if let Err(failed) = live
                 .segment
                 .append(bytes, |count| batch.whole(range.start + count).saturating_sub(range.start))
             {
                 written.bytes = range.start + failed.kept;
+                live.take_back(private.len() - batch.private(range.start..written.bytes).len());
                 written.error = Some(failed.error);
                 if failed.stuck > 0 {
                     written.stuck = Some(describe_stuck(&live.segment, failed.stuck));
@@ -184,6 +227,10 @@ impl Writer {
     /// Waits until everything written is on the device.
     pub(crate) fn sync(&mut self) -> Result<(), Error> {
         if let Some(live) = &mut self.live {
+            // Values first: no line is on the device whose values are not.
+            if let Some(private) = &mut live.private {
+                private.sync()?;
+            }
             live.segment.sync()?;
         }
         self.head.synced.clone_from(&self.head.written);
@@ -237,6 +284,9 @@ impl Writer {
     ///
     /// What can't be made good: the directory is another one, another writer has the lock, or wrote into the live file.
     pub(crate) fn look_after(&mut self) -> Result<Option<Incident>, Error> {
+        if !self.process.is_this_by_id() {
+            return Err(Error::Forked { path: self.directory.clone() });
+        }
         self.refuse_if_moved()?;
         self.lock.renew()?;
         let path = self.directory.join(head::NAME);
@@ -250,7 +300,11 @@ impl Writer {
             sync_directory(&self.directory)?;
             return Ok(Some(Incident::Headless));
         }
-        let Some(live) = &self.live else { return Ok(None) };
+        let Some(live) = &mut self.live else { return Ok(None) };
+        if let Some(private) = live.private.take_if(|private| !private.is_in_place().unwrap_or(false)) {
+            private.restore()?;
+            return Ok(Some(Incident::Valueless(private.path().to_owned())));
+        }
         let (length, now) = (live.segment.length(), live.segment.length_now()?);
         let file = live.label.name();
         if now < length {
@@ -310,6 +364,9 @@ impl Writer {
         copy.sync_all().map_err(Error::io("sync", &path))?;
         self.access.closed(&copy).map_err(Error::io("set the mode of", &path))?;
         sync_directory(&self.directory)?;
+        if label != live.label {
+            private_file::rename(&self.directory, &live.label.name(), &label.name())?;
+        }
         Ok(label.name())
     }
 
@@ -321,7 +378,10 @@ impl Writer {
     /// Goes on in a new file.
     fn turn(&mut self, label: Label) -> Result<(), Error> {
         // What is closed is closed whole: a crash then tears the newest file alone.
-        if let Some(live) = self.live.take() {
+        if let Some(mut live) = self.live.take() {
+            if let Some(private) = &mut live.private {
+                private.sync()?;
+            }
             live.segment.finish(self.access)?;
             self.head.synced.clone_from(&self.head.written);
         }
@@ -331,7 +391,7 @@ impl Writer {
             std::fs::remove_file(segment.path()).map_err(Error::io("remove", segment.path()))?;
             return Err(error);
         }
-        self.live = Some(Live { segment, label });
+        self.live = Some(Live::new(segment, label));
         Ok(())
     }
 
@@ -355,7 +415,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        if std::process::id() == self.pid {
+        if self.process.is_this_by_id() {
             if let Some(live) = &self.live {
                 live.segment.unlock();
             }

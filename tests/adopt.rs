@@ -234,6 +234,35 @@ fn a_trail_is_given_up_as_often_as_need_be() {
     }
 }
 
+#[test]
+fn trails_that_were_given_up_before_are_looked_after_too() {
+    let place = Place::new();
+    place.run(3);
+    let mut oldest = None;
+    for round in 0..3 {
+        place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+        oldest.get_or_insert_with(|| sealed(&place));
+        let verification = place.look();
+        assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
+        let told = verification.notices().iter().filter(|notice| matches!(notice, Notice::Adopted { .. }));
+        assert_eq!(told.count(), round + 1);
+    }
+    let oldest = oldest.expect("adopted");
+    for name in names(&oldest) {
+        let path = oldest.join(&name);
+        let bytes = fs::read(&path).expect("there");
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, [&bytes[..], b"x"].concat()).expect("written");
+
+        let verification = place.look();
+
+        assert_eq!(verification.verdict(), Verdict::Tampered, "{name}: {verification}");
+        let id = oldest.file_name().expect("a name").to_str().expect("Unicode");
+        assert_eq!(verification.findings()[0].file, format!("sealed/{id}/{name}"));
+        fs::write(&path, bytes).expect("written");
+    }
+}
+
 /// A damaged trail of several files with torn bytes beside.
 fn of_many_files(files: usize) -> Place {
     let place = Place::new();

@@ -6,28 +6,41 @@ use std::{
 };
 
 /// From the bottom up. A module may use those before it, and no others.
-const ORDER: [&[&str]; 19] = [
+const ORDER: [&[&str]; 20] = [
     &["vector", "blocks"],
-    &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot", "sha256"],
+    &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot", "process", "spare", "sha256"],
     &["canonical"],
-    &["members", "line"],
+    &["members", "line", "commitment"],
     // `Error` carries a whole verification, so it belongs to what verification is made of.
-    &["access", "error", "regular", "ending", "head", "directory", "verify"],
-    &["report"],
+    &[
+        "access",
+        "error",
+        "regular",
+        "ending",
+        "head",
+        "directory",
+        "lookup",
+        "private",
+        "checkpoint",
+        "pruned",
+        "verify",
+    ],
+    &["report", "show"],
     // From here on: the write side.
     &["draft"],
-    &["entry", "cut"],
+    &["entry", "cut", "withhold"],
     &["chain", "batch", "health", "sink"],
     &["lock"],
     &["segment", "settings"],
-    &["writer"],
-    &["torn", "adopt"],
+    &["writer", "private_file"],
+    &["signing"],
+    &["torn", "adopt", "erasure"],
     // Opening a trail gives what commits to it, and both speak of the log's settings and errors.
-    &["commit", "trail", "log", "builder"],
-    &["json", "not_recorded", "global"],
-    &["fields", "outcome"],
+    &["commit", "trail", "log", "builder", "erase", "prune"],
+    &["json", "erasable", "not_recorded", "global"],
+    &["fields", "outcome", "event_recording"],
     &["layer"],
-    &["site", "self_test", "macros", "audit_span", "try_audit"],
+    &["site", "self_test", "macros", "audit_span", "try_audit", "try_audit_async"],
     &["kling"],
 ];
 

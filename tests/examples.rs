@@ -135,13 +135,23 @@ fn kling_stand_in_serves_whoever_has_the_keys_that_it_prints() {
     };
 
     let unusable = example("kling_stand_in").args(["--port", "none"]).output().unwrap();
+    let unknown = example("kling_stand_in").args(["--lose-every", "0"]).output().unwrap();
     // Cargo would stand between us and the program that we have to end.
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/debug/examples/kling_stand_in");
     let built = std::env::current_exe()
         .ok()
         .and_then(|path| Some(path.parent()?.parent()?.join("examples/kling_stand_in")))
         .unwrap_or(built);
-    let mut server = Command::new(built).args(["--port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut server = Command::new(built)
+        .args(["--port=0", "--seconds", "1", "--lose-every", "2", "--throttle-every", "3", "--cash"])
+        .args([
+            "--callback-secret",
+            "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=",
+            "--callbacks-out-of-order",
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
     let printed: Vec<(String, String)> = (0..3)
         .map(|_| {
@@ -161,7 +171,7 @@ fn kling_stand_in_serves_whoever_has_the_keys_that_it_prints() {
     server.kill().unwrap();
     server.wait().unwrap();
 
-    assert_eq!(unusable.status.code(), Some(2));
+    assert_eq!((unusable.status.code(), unknown.status.code()), (Some(2), Some(2)));
     assert_eq!(made.status.code(), Some(0), "{}", String::from_utf8_lossy(&made.stderr));
     kling_audit::verify(&directory).unwrap();
 }

@@ -317,10 +317,10 @@ async fn another_server_is_recorded_before_it_is_used_and_so_is_one_that_was_ref
     let studio = Studio::new();
     let other = StandIn::start();
 
-    let plain = studio.client.change_base_url("http://kling.example:8080/");
-    studio.client.change_base_url(&other.base_url()).unwrap();
+    let plain = studio.client.change_base_url("http://kling.example:8080/").await;
+    studio.client.change_base_url(&other.base_url()).await.unwrap();
     studio.client.submit(TextToVideo::new("a fox")).await.unwrap();
-    studio.client.change_region(Region::Beijing).unwrap();
+    studio.client.change_region(Region::Beijing).await.unwrap();
 
     assert!(matches!(plain, Err(Error::Configuration { setting: "base_url", .. })));
     assert_eq!((studio.server.requests(), other.tasks()), (0, 1));
@@ -454,9 +454,90 @@ async fn a_download_is_hashed_and_recorded_before_it_has_its_name() {
     assert_eq!((&recorded["host"], &recorded["content_type"]), (&"127.0.0.1".into(), &"video/mp4".into()));
     assert!(!recorded.to_string().contains('?'), "{recorded}");
 
-    studio.client.delete_download(&done.task_id, &path).unwrap();
+    studio.client.delete_download(&done.task_id, &path).await.unwrap();
     assert!(!path.exists());
     assert_eq!(entry(&studio.entries(), "asset_deleted")["details"]["sha256"], file.sha256.as_str());
+}
+
+#[tokio::test]
+async fn what_a_task_was_expected_to_cost_stands_beside_what_it_did() {
+    use kling_audit::kling::{Price, Prices};
+
+    let mut studio = Studio::new();
+    let prices =
+        Prices::new().first(Price::per_second("kling-v1", "0.3")).first(Price::each("kling-v2", "8"));
+    studio.client = studio
+        .builder(Credentials::new(stand_in::ACCESS_KEY, stand_in::SECRET_KEY))
+        .prices(prices)
+        .build()
+        .unwrap();
+    studio.run(TextToVideo::new("a fox")).await.unwrap();
+    studio.server.fail_next_task("Failure to pass the risk control system");
+    studio.run(TextToVideo::new("a fox")).await.unwrap_err();
+    studio.run(TextToVideo::new("a fox").model_name(kling_audit::kling::Model::V3)).await.unwrap();
+
+    let entries = studio.entries();
+    let costs = |event: &str| -> Vec<(Value, Value)> {
+        let entries = entries.iter().filter(|entry| entry["event_type"] == event);
+        entries
+            .map(|entry| &entry["details"])
+            .map(|details| (details["estimated_credits"].clone(), details["credits"].clone()))
+            .collect()
+    };
+    let expected = |estimated: &str, credits: Value| (Value::from(estimated), credits);
+    assert_eq!(costs("task_submitted")[..2], [expected("1.5", Value::Null), expected("1.5", Value::Null)]);
+    assert_eq!(costs("task_completed"), [expected("1.5", "1".into()), (Value::Null, "1".into())]);
+    assert_eq!(costs("task_failed"), [expected("1.5", "0".into())]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_is_an_entry_however_the_server_says_so() {
+    let studio = Studio::new();
+    let done = studio.run(TextToVideo::new("a fox")).await.unwrap();
+    let url = &done.output.first().url;
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("fox.mp4");
+    let fetch = async || studio.client.download(&done.task_id, url).to(&path).await;
+
+    studio.server.replace_files();
+    let page = fetch().await.unwrap_err();
+    studio.server.keep_files();
+    studio.server.set_clock_ahead(31 * 86_400);
+    let old = fetch().await.unwrap_err();
+    studio.server.set_clock_ahead(0);
+    fetch().await.unwrap();
+
+    assert!(page.to_string().ends_with("a page in the place of the file"), "{page}");
+    assert!(old.to_string().ends_with("http 403"), "{old}");
+    let mut entries = studio.entries();
+    entries.retain(|entry| entry["event_type"] == "asset_expired");
+    let said: Vec<_> =
+        entries.iter().map(|entry| (&entry["details"]["http"], &entry["details"]["content_type"])).collect();
+    assert_eq!(said, [(&200.into(), &"text/html; charset=utf-8".into()), (&403.into(), &Value::Null)]);
+}
+
+#[tokio::test]
+async fn the_packs_can_be_asked_for_once_a_second_and_waiting_helps() {
+    let mut studio = Studio::new();
+    let period = Period::days(1);
+    let (access_key, secret_key) = (stand_in::ACCESS_KEY, stand_in::SECRET_KEY);
+
+    studio.client.costs(period).await.unwrap();
+    let hasty = studio.client.costs(period).await;
+    studio.client = studio
+        .builder(Credentials::new(access_key, secret_key))
+        .backoff(std::time::Duration::from_millis(1100))
+        .build()
+        .unwrap();
+    let patient = studio.client.costs(period).await;
+
+    assert!(matches!(hasty, Err(Error::Refused { code: Some(1302), .. })), "{hasty:?}");
+    assert_eq!(patient.unwrap().len(), 1);
+    let mut entries = studio.entries();
+    entries.retain(|entry| entry["event_type"] == "throttled");
+    let gave_up: Vec<_> = entries.iter().map(|entry| entry["details"]["gave_up"] == true).collect();
+    assert_eq!(gave_up[..3], [false, false, true]);
+    assert!(!gave_up.last().unwrap() && entries[0]["details"]["action"] == "account_costs");
 }
 
 #[tokio::test]
@@ -540,13 +621,17 @@ async fn a_parent_video_is_given_with_what_was_made_of_it() {
     assert_eq!(done.parent_video.unwrap().id, "parent");
 }
 
-#[test]
-fn what_is_done_with_data_of_people_is_recorded_under_a_pseudonym() {
+#[tokio::test]
+async fn what_is_done_with_data_of_people_is_recorded_under_a_pseudonym() {
     let studio = Studio::new();
 
-    studio.client.record_processing_activity("subject-7", "an avatar of the presenter", "consent").unwrap();
-    studio.client.record_deletion_request("subject-7", "voices").unwrap();
-    let blank = studio.client.record_deletion_request(" ", "voices");
+    studio
+        .client
+        .record_processing_activity("subject-7", "an avatar of the presenter", "consent")
+        .await
+        .unwrap();
+    studio.client.record_deletion_request("subject-7", "voices").await.unwrap();
+    let blank = studio.client.record_deletion_request(" ", "voices").await;
 
     assert!(matches!(blank, Err(Error::Request(error)) if error.field() == "subject"));
     let entries = studio.entries();
@@ -573,9 +658,9 @@ fn every_event_stands_in_the_table_of_the_documentation_with_its_members() {
     sources(&source.join("recorder"), &mut recorders);
 
     let mut events = 0;
-    for call in recorders.iter().flat_map(|text| text.split("try_audit!(").skip(1)) {
-        let call = call.split(".map(drop)").next().unwrap().split("),\n            Resource").next().unwrap();
-        let mut lines = call.lines().map(str::trim).filter(|line| !line.is_empty());
+    for call in recorders.iter().flat_map(|text| text.split("try_audit_async!(").skip(1)) {
+        let lines = call.lines().map(str::trim).filter(|line| !line.is_empty());
+        let mut lines = lines.take_while(|line| !line.starts_with(')'));
         let event = lines.find_map(|line| line.strip_prefix('"')?.strip_suffix("\",")).unwrap();
         let row = table
             .lines()

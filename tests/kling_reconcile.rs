@@ -125,6 +125,53 @@ async fn what_does_not_fit_is_named() {
 }
 
 #[tokio::test]
+async fn cash_is_compared_as_units_are() {
+    let mut studio = Studio::with_api_key();
+    studio.server.charge_cash();
+    let legacy = studio.run(TextToVideo::new("a fox")).await.unwrap();
+    let new = studio.run(standard::TextToVideo::new("kling-3.0", "a fox")).await.unwrap();
+    let clean = compare(&studio).await;
+    studio.server.book_otherwise(&legacy.task_id, "9");
+    studio.server.book_otherwise(&new.task_id, "0.5");
+    let found = compare(&studio).await;
+    studio.client =
+        studio.builder(Credentials::new(stand_in::ACCESS_KEY, stand_in::SECRET_KEY)).build().unwrap();
+    let of_the_books_alone = compare(&studio).await;
+
+    assert!(clean.is_clean(), "{clean}");
+    assert_eq!((clean.booked, clean.matched), (2, 2));
+    assert_eq!(
+        kinds(&found),
+        [("different_cash", legacy.task_id.as_str()), ("different_cash", new.task_id.as_str())]
+    );
+    let said: Vec<_> = found.findings.iter().map(|finding| finding.trail.as_deref().unwrap()).collect();
+    assert_eq!(said, ["1 in cash", "1 USD"]);
+    assert!(found.findings[1].vendor.as_deref().unwrap().contains("0.5 USD"), "{found}");
+    assert_eq!(kinds(&of_the_books_alone), kinds(&found));
+}
+
+#[tokio::test]
+async fn the_lists_of_what_never_occurred_are_not_read() {
+    let studio = Studio::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
+    studio.run(TextToAudio::new("rain", 5.0)).await.unwrap();
+
+    let clean = compare(&studio).await;
+    let asked: Vec<String> = studio.server.lists_asked().into_keys().collect();
+    studio.server.make_behind_the_back();
+    let found = compare(&studio).await;
+    let then: Vec<String> = studio.server.lists_asked().into_keys().collect();
+    studio.server.make_behind_the_back_at("/v1/images/generations");
+    let more = compare(&studio).await;
+
+    assert!(clean.is_clean(), "{clean}");
+    assert_eq!(asked, ["/v1/audio/text-to-audio"]);
+    assert_eq!((found.findings.len(), then.len()), (1, 2), "{then:?}");
+    assert_eq!(then[1], "/v1/videos/text2video");
+    // What the books call it names no action, so it may be on any list.
+    assert_eq!((more.findings.len(), studio.server.lists_asked().len()), (2, 21));
+}
+
+#[tokio::test]
 async fn a_task_that_the_vendor_does_not_know_is_named() {
     let studio = Studio::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
     let task = studio.client.submit(TextToVideo::new("a fox")).await.unwrap();

@@ -8,6 +8,7 @@ mod stand_in;
 mod studio;
 
 use std::{
+    collections::HashSet,
     env,
     path::Path,
     process::{Command, Output},
@@ -18,7 +19,8 @@ use futures_util::TryStreamExt;
 use kling_audit::{
     AuditLog,
     kling::{
-        Client, Credentials, Error, GenerateImage, Media, Period, Speech, Task, TextToVideo,
+        Client, Credentials, CustomElement, CustomVoice, DeleteElement, DeleteVoice, Error, GenerateImage,
+        Media, Period, Speech, Task, TextToVideo,
         callback::{Receiver, Secret},
         reconcile,
     },
@@ -156,6 +158,19 @@ fn nothing_that_is_written_anywhere_holds_a_secret() {
     }
     assert!(written[0].1.contains("task_submitted"), "the other layers were given the events too");
     assert!(written.iter().any(|(_, text)| text.contains("callback_rejected")));
+    // What was searched has every event that the documentation lists, and all of it went over the wire.
+    let there: HashSet<String> = entries(directory.path())
+        .iter()
+        .map(|entry| entry["event_type"].as_str().unwrap().to_owned())
+        .chain(
+            written
+                .iter()
+                .any(|(_, text)| text.contains("audit_reconciled"))
+                .then(|| "audit_reconciled".to_owned()),
+        )
+        .collect();
+    let missing: Vec<String> = documented().into_iter().filter(|event| !there.contains(event)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
     for (place, text) in &written {
         for secret in SECRETS {
             let at = text.find(secret);
@@ -163,6 +178,17 @@ fn nothing_that_is_written_anywhere_holds_a_secret() {
             assert!(at.is_none(), "{secret} in {place}: {around:?}");
         }
     }
+}
+
+/// The events of the table in the client's documentation.
+fn documented() -> Vec<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kling/mod.rs");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("//! | `")?.split('|').next());
+    let events: Vec<String> =
+        rows.flat_map(|events| events.split('`').step_by(2)).map(str::trim).map(str::to_owned).collect();
+    assert!(events.len() > 25, "{events:?}");
+    events
 }
 
 /// Everything the client does, well and badly, with each error and each value printed, under a subscriber that shows
@@ -203,6 +229,8 @@ async fn write_everywhere() {
         Fault::Code(401, 1000, "no"),
         Fault::Code(401, 1004, "expired"),
         Fault::Code(429, 1102, "Account balance not enough"),
+        Fault::Code(403, 1103, "not allowed: a fox"),
+        Fault::Code(429, 1302, "too fast for a fox"),
         Fault::Body(r#"{"code": 1201, "message": "Authorization: Bearer stand-in-secret-key-0123456789"}"#),
     ] {
         server.fail_submissions([fault]);
@@ -211,6 +239,25 @@ async fn write_everywhere() {
             Err(error) => println!("{error} {error:?}"),
         }
     }
+    let bold = || {
+        Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone())
+            .base_url(server.base_url())
+            .backoff(Duration::from_millis(2))
+            .resend_unknown_after(Duration::from_millis(20))
+            .build()
+            .unwrap()
+    };
+    server.fail_submissions([Fault::Drop]);
+    println!("{:?}", bold().submit(request().external_task_id("sent-again")).await);
+    println!("{:?}", bold().look_up::<TextToVideo>("sent-again").await);
+    let element =
+        CustomElement::of_images("a fox", "a clockwork heron", "https://a.example/i?signature=1", ["AAAA"]);
+    let element = client.submit(element).await.unwrap();
+    println!("{:?}", client.wait(&element).await);
+    let voice = client.submit(CustomVoice::of_url("a fox", "https://a.example/v?signature=1")).await.unwrap();
+    println!("{:?}", client.wait(&voice).await);
+    println!("{:?}", client.call(DeleteElement::new("163")).await);
+    println!("{:?}", client.call(DeleteVoice::new("voice-7")).await);
     server.fail_next_task("not allowed: A clockwork heron wades.");
     let failed = client.submit(request()).await.unwrap();
     println!("{:?}", client.wait(&failed).await);
@@ -226,21 +273,26 @@ async fn write_everywhere() {
     let url = &done.output.first().url;
     println!("{:?}", client.download(&done.task_id, url));
     println!("{:?}", client.download(&done.task_id, url).to(folder.path().join("1")).await);
+    println!("{:?}", client.delete_download(&done.task_id, folder.path().join("1")).await);
     server.forget_files();
     println!("{:?}", client.download(&done.task_id, url).to(folder.path().join("2")).await);
+    println!("{:?}", client.record_processing_activity("subject-7", "an avatar", "consent").await);
+    println!("{:?}", client.record_deletion_request("subject-7", "voices").await);
     println!(
         "{:?}",
-        client.change_base_url("http://user:stand-in-secret-key-0123456789@kling.example").map(drop)
+        client.change_base_url("http://user:stand-in-secret-key-0123456789@kling.example").await
     );
     println!("{:?}", client.change_credentials(Credentials::new(ACCESS_KEY, SECRET_KEY)).await);
     let secret = Secret::new("whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=").unwrap();
     println!("{secret:?} {:?}", Secret::new("whsec_testsecret"));
-    let receiver = Receiver::builder(log.clone()).secret(secret).build().unwrap();
+    let receiver = Receiver::builder(log.clone()).secret(secret).build().await.unwrap();
     let body = r#"{"task_id": "1", "task_status": "failed", "task_status_msg": "a refusal"}"#;
     let headers = sign(&[b"testsecrettestsecrettestsecret12".to_vec()], "delivery-1", body);
     let texts: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    println!("{receiver:?} {:?}", receiver.receive(texts.clone(), body.as_bytes()));
-    println!("{:?}", receiver.receive(texts, b"testsecret"));
+    println!("{receiver:?} {:?}", receiver.receive(texts.clone(), body.as_bytes()).await);
+    println!("{:?}", receiver.receive(texts, b"testsecret").await);
+    let other = Secret::new("whsec_YW5vdGhlcnNlY3JldGFub3RoZXJzZWNyZXQ=").unwrap();
+    println!("{:?}", receiver.change_secrets([other]).await);
     println!("{:?}", reconcile(&directory, &client, Period::days(1)).await);
     log.close().unwrap();
 }

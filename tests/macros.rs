@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use kling_audit::{AuditLog, NotRecorded, Receipt, audit, audit_span, json, try_audit};
+use kling_audit::{AuditLog, NotRecorded, Receipt, audit, audit_span, json, try_audit, try_audit_async};
 use serde_json::{Value, json as value};
 use stack::Trail;
 
@@ -333,7 +333,7 @@ mod hostile {
 /// What the macros expand to has to be clean for callers who are strict.
 #[deny(warnings, clippy::all, clippy::pedantic)]
 mod strict {
-    use kling_audit::{AuditLog, NotRecorded, audit, audit_span, try_audit};
+    use kling_audit::{AuditLog, NotRecorded, audit, audit_span, try_audit, try_audit_async};
 
     pub(super) fn uses(log: &AuditLog, user: &str, n: u64) -> Result<u64, NotRecorded> {
         let _span = audit_span!("span", user, n, later = tracing::field::Empty).entered();
@@ -342,6 +342,13 @@ mod strict {
         audit!(log: log, event_type = user);
         Ok(try_audit!(log: log, "three", level: ERROR, n)?.seq)
     }
+
+    pub(super) async fn awaits(log: &AuditLog, user: &str, n: u64) -> Result<u64, NotRecorded> {
+        let first = try_audit_async!(log: log, "four", actor = %user, n, "said {user}");
+        first.await?;
+        try_audit_async!(log: log, event_type = user).await?;
+        Ok(try_audit_async!(log: log, "five", level: ERROR, n).await?.seq)
+    }
 }
 
 #[test]
@@ -349,8 +356,140 @@ fn strict_callers() {
     let trail = Trail::new();
 
     let seq = strict::uses(&trail.log, "alice", 3).unwrap();
+    let awaited = block_on(strict::awaits(&trail.log, "alice", 3)).unwrap();
 
     assert_eq!(trail.entry("three")["seq"], seq);
+    assert_eq!(trail.entry("five")["seq"], awaited);
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+#[test]
+fn every_form_of_an_awaited_event() {
+    const NAME: &str = "constant";
+    let trail = Trail::new();
+    let (bare, debug, event_type) = (1, Some(2), "by_value");
+    let user = User { name: "alice".to_owned(), address: Address { city: "Kyoto" } };
+
+    let receipts = block_on(async {
+        [
+            try_audit_async!(log: trail.log, "fields", bare, ?debug, %user.address.city, a.b = 1.5, "quoted" = ?'x',
+                {NAME} = 3, none = None::<u8>, structure = json(&[1, 2]), actor = %user.name)
+            .await,
+            try_audit_async!("message", log: &trail.log, level: WARN, { bare, ?debug }, "{} and {bare}", user.name)
+                .await,
+            try_audit_async!(log: trail.log, event_type, parent: None, bare,).await,
+            try_audit_async!(log: trail.log, %event_type).await,
+        ]
+        .map(|result| result.unwrap())
+    });
+
+    let entries = trail.entries();
+    let seqs: Vec<u64> = receipts.iter().map(|receipt| receipt.seq).collect();
+    let (types, there): (Vec<_>, Vec<_>) = entries
+        .iter()
+        .map(|entry| (entry["event_type"].as_str().unwrap(), entry["seq"].as_u64().unwrap()))
+        .unzip();
+    assert_eq!((types, there), (vec!["fields", "message", "by_value", "by_value"], seqs));
+    let expected = value!({
+        "bare": 1, "debug": "Some(2)", "user.address.city": "Kyoto", "a.b": 1.5, "quoted": "'x'", "constant": 3,
+        "structure": [1, 2],
+    });
+    assert_eq!((&entries[0]["details"], &entries[0]["actor"]), (&expected, &value!("alice")));
+    assert_eq!(entries[1]["details"], value!({"bare": 1, "debug": "Some(2)", "message": "alice and 1"}));
+}
+
+#[test]
+fn what_fields_borrow_is_over_before_anything_is_awaited() {
+    /// Neither `Send` nor there for longer than the statement before the `await`.
+    async fn work(log: AuditLog, shared: Arc<std::sync::Mutex<Vec<u8>>>) -> Result<Receipt, NotRecorded> {
+        let length = async || shared.lock().unwrap().len();
+        try_audit_async!(
+            log: log,
+            "x",
+            awaited = length().await,
+            last = *shared.lock().unwrap().last().unwrap(),
+            text = String::from("owned").as_str(),
+            local = std::rc::Rc::new(1).as_ref()
+        )
+        .await
+    }
+    fn is_send_and_static<T: Send + 'static>(value: T) -> T {
+        value
+    }
+    let trail = Trail::new();
+    let shared = Arc::new(std::sync::Mutex::new(vec![1, 2]));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+
+    let receipt = runtime.block_on(async {
+        let text = String::from("gone before it is awaited");
+        let recording = is_send_and_static(try_audit_async!(log: trail.log, "y", text = text.as_str()));
+        drop(text);
+        recording.await.unwrap();
+        tokio::spawn(is_send_and_static(work(trail.log.clone(), shared))).await.unwrap().unwrap()
+    });
+
+    let expected = value!({"last": 2, "text": "owned", "local": 1, "awaited": 2});
+    assert_eq!(trail.entry("x")["details"], expected);
+    assert_eq!(trail.entry("x")["seq"], receipt.seq);
+    assert_eq!(trail.entry("y")["details"], value!({"text": "gone before it is awaited"}));
+}
+
+#[test]
+fn an_awaited_event_has_its_place_when_the_macro_is_through() {
+    let trail = Trail::new();
+
+    let first = try_audit_async!(log: trail.log, "first");
+    drop(try_audit_async!(log: trail.log, "dropped"));
+    audit!(log: trail.log, "last");
+    let receipt = block_on(first).unwrap();
+
+    assert_eq!(trail.types(), ["first", "dropped", "last"]);
+    assert_eq!(trail.entry("first")["seq"], receipt.seq);
+    assert_eq!(trail.log.counters().recorded, 3);
+}
+
+#[test]
+fn an_awaited_event_reaches_the_other_layers_and_the_spans_around_it_are_named() {
+    use tracing_subscriber::prelude::*;
+
+    #[derive(Clone, Default)]
+    struct Names(Arc<parking_lot::Mutex<Vec<String>>>);
+    impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Names {
+        fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+            self.0.lock().push(event.metadata().name().to_owned());
+        }
+    }
+    let (trail, names) = (Trail::new(), Names::default());
+    let subscriber = tracing_subscriber::registry().with(trail.log.layer()).with(names.clone());
+
+    let receipt = tracing::subscriber::with_default(subscriber, || {
+        let _span = audit_span!("job", actor = "cron").entered();
+        let recording = try_audit_async!("step", n = 1);
+        assert_eq!(*names.0.lock(), ["step"], "before it is awaited");
+        block_on(recording).unwrap()
+    });
+
+    let entry = trail.entry("step");
+    assert_eq!((&entry["seq"], &entry["actor"]), (&value!(receipt.seq), &value!("cron")));
+    assert_eq!(entry["context"]["span"], "job");
+    assert_eq!(trail.types(), ["job.opened", "step", "job.closed"], "recorded once");
+}
+
+#[test]
+fn an_awaited_event_says_why_it_was_not_recorded() {
+    let trail = Trail::new();
+
+    let no_log = block_on(try_audit_async!("x", n = 1)).unwrap_err();
+    trail.log.close().unwrap();
+    let closed = try_audit_async!(log: trail.log, "x");
+    drop(try_audit_async!(log: trail.log, "y"));
+
+    assert!(matches!(no_log, NotRecorded::NoLog), "{no_log:?}");
+    assert!(matches!(block_on(closed).unwrap_err(), NotRecorded::Closed(_)));
+    assert_eq!(trail.log.counters().not_recorded, 2, "the one that was dropped too");
 }
 
 #[test]

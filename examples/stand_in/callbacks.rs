@@ -1,4 +1,5 @@
-//! Tells callback URLs of each change of a task, signed where there is a secret, and each one twice.
+//! Tells callback URLs of each change of a task, signed where there is a secret, each one twice, and late where it is told
+//! to.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,24 +29,39 @@ pub(crate) fn sign(secrets: &[Vec<u8>], id: &str, body: &str) -> Vec<(&'static s
 pub(super) async fn follow(shared: Arc<Shared>, id: String, url: String) {
     let http = reqwest::Client::new();
     let mut told = String::new();
+    let mut late = None;
     loop {
-        let (data, secrets) = {
+        let (data, secrets, out_of_order) = {
             let world = shared.world();
             let Some(task) = world.tasks.iter().find(|task| task.id == id) else { return };
-            (task.describe(shared.pace, &shared.base_url), world.secrets.clone())
+            (task.describe(shared.pace, &shared.base_url), world.secrets.clone(), world.out_of_order)
         };
         let status =
             ["task_status", "status"].iter().find_map(|name| data[name].as_str()).unwrap_or_default();
+        let has_ended = matches!(status, "succeed" | "succeeded" | "failed");
         if status != told {
             told = status.to_owned();
-            for _ in 0..2 {
-                tell(&shared, &http, &url, &data, &secrets).await;
+            let before = match out_of_order && !has_ended {
+                true => late.replace(data),
+                false => {
+                    tell_twice(&shared, &http, &url, &data, &secrets).await;
+                    late.take()
+                }
+            };
+            if let Some(before) = before {
+                tell_twice(&shared, &http, &url, &before, &secrets).await;
             }
         }
-        if matches!(told.as_str(), "succeed" | "succeeded" | "failed") {
+        if has_ended {
             return;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn tell_twice(shared: &Shared, http: &reqwest::Client, url: &str, data: &Value, secrets: &[Vec<u8>]) {
+    for _ in 0..2 {
+        tell(shared, http, url, data, secrets).await;
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! It checks tokens as the vendor does, plays each task through its states, and can be told to fail. Where the vendor
 //! documents nothing it chooses: an `external_task_id` that is taken is refused (1201), a page past the last is empty, a
-//! token of a key pair is refused by the newer design (1002), each callback comes twice.
+//! token of a key pair is refused by the newer design (1002), each callback comes twice, the packs may be asked for once
+//! a second (1302).
 //! Examples and tests include this one source.
 #![allow(dead_code, reason = "nobody who includes this uses all of it")]
 
@@ -15,7 +16,7 @@ mod token;
 mod world;
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -35,7 +36,7 @@ use self::{
     endpoints::Endpoint,
     serve::refuse,
     socket::{Cut, Listener},
-    world::{Task, World},
+    world::{Gone, Task, World},
 };
 
 pub(crate) const ACCESS_KEY: &str = "stand-in-access-key";
@@ -204,13 +205,28 @@ impl StandIn {
 
     /// The files of tasks are gone, as after 30 days.
     pub(crate) fn forget_files(&self) {
-        self.shared.world().files_gone = true;
+        self.shared.world().files_gone = Some(Gone::Refused);
+    }
+
+    /// The same, and where they were there is a page.
+    pub(crate) fn replace_files(&self) {
+        self.shared.world().files_gone = Some(Gone::Page);
+    }
+
+    /// The files of tasks are there again, for 30 days after they were made.
+    pub(crate) fn keep_files(&self) {
+        self.shared.world().files_gone = None;
     }
 
     /// Makes a task as somebody does who has the keys and not this client. It has ended well.
     pub(crate) fn make_behind_the_back(&self) -> String {
-        let body = json!({"prompt": "made behind the back", "external_task_id": "behind-the-back"});
-        let endpoint = endpoints::find("/v1/videos/text2video").expect("an endpoint");
+        self.make_behind_the_back_at("/v1/videos/text2video")
+    }
+
+    /// The same at another endpoint.
+    pub(crate) fn make_behind_the_back_at(&self, path: &str) -> String {
+        let body = json!({"prompt": "made behind the back", "external_task_id": format!("behind {path}")});
+        let endpoint = endpoints::find(path).expect("an endpoint");
         let data = self.shared.accept(endpoint, endpoint.path, None, &body).expect("accepted");
         let mut world = self.shared.world();
         let task = world.tasks.last_mut().expect("a task");
@@ -221,6 +237,21 @@ impl StandIn {
     /// Forgets a task, as if it had never been made.
     pub(crate) fn forget_task(&self, id: &str) {
         self.shared.world().tasks.retain(|task| task.id != id);
+    }
+
+    /// Tasks that are made from now on cost cash.
+    pub(crate) fn charge_cash(&self) {
+        self.shared.world().in_cash = true;
+    }
+
+    /// The lists that were asked for, and how often.
+    pub(crate) fn lists_asked(&self) -> BTreeMap<String, usize> {
+        self.shared.world().lists_asked.clone()
+    }
+
+    /// A status is told to callback URLs after the one that follows it.
+    pub(crate) fn tell_out_of_order(&self) {
+        self.shared.world().out_of_order = true;
     }
 
     /// Books another amount for a task than it said.
@@ -317,14 +348,23 @@ impl Shared {
             model: model.or(body["model_name"].as_str()).unwrap_or("kling-v1").to_owned(),
             failure: world.failures.pop_front(),
             units: if duration == "5" { "1" } else { "2.0" },
+            in_cash: world.in_cash,
             duration,
             queries: 0,
             created: Instant::now(),
             created_at: world::now(),
             instant: false,
         };
-        let data = task.describe(self.pace, &self.base_url);
+        let mut data = task.describe(self.pace, &self.base_url);
         world.tasks.push(task);
+        // The vendor was seen to leave it out, empty or null in the answer to a submission.
+        if let (Some(members), None) = (data.as_object_mut(), model) {
+            match world.used % 3 {
+                0 => drop(members.remove("task_info")),
+                1 => drop(members.insert("task_info".to_owned(), json!({}))),
+                _ => drop(members.insert("task_info".to_owned(), Value::Null)),
+            }
+        }
         Ok(data)
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -18,7 +19,7 @@ use super::{
     Refused, Shared, callbacks,
     endpoints::{self, Endpoint, Makes},
     socket::Cut,
-    world::{Fault, Task},
+    world::{Fault, Gone, Task},
 };
 
 /// What the newer design's endpoints make.
@@ -159,7 +160,8 @@ pub(super) async fn list(
         Ok(page) => page,
         Err(refused) => return *refused,
     };
-    let world = shared.world();
+    let mut world = shared.world();
+    *world.lists_asked.entry(uri.path().to_owned()).or_default() += 1;
     let of_this = world.tasks.iter().rev().filter(|task| task.path == uri.path());
     success(of_this.skip(from).take(size).map(|task| task.describe(shared.pace, &shared.base_url)).collect())
 }
@@ -257,6 +259,15 @@ pub(super) async fn costs(
     if let Err(refused) = shared.admit(&headers, &cut, false) {
         return *refused;
     }
+    {
+        // Once a second, as the vendor asks.
+        let mut world = shared.world();
+        let now = Instant::now();
+        let before = world.costs_asked.replace(now);
+        if before.is_some_and(|before| now - before < Duration::from_secs(1)) {
+            return refuse(429, 1302, "api rate limit");
+        }
+    }
     if !["start_time", "end_time"].iter().all(|name| query.contains_key(*name)) {
         return success(json!({"code": 1201, "msg": "start_time and end_time are required"}));
     }
@@ -271,13 +282,9 @@ pub(super) async fn balance(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(cut): ConnectInfo<Cut>,
     headers: HeaderMap,
+    Json(body): Json<Value>,
 ) -> Response {
-    match shared.admit(&headers, &cut, false) {
-        Ok(()) => {
-            success(json!({"result": {"detail": [], "count": 0}, "next_cursor": "", "has_more": false}))
-        }
-        Err(refused) => *refused,
-    }
+    books(&shared, &cut, &headers, &body, true)
 }
 
 pub(super) async fn package(
@@ -286,7 +293,12 @@ pub(super) async fn package(
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response {
-    if let Err(refused) = shared.admit(&headers, &cut, false) {
+    books(&shared, &cut, &headers, &body, false)
+}
+
+/// What was taken for tasks that ended well: cash, or units.
+fn books(shared: &Shared, cut: &Cut, headers: &HeaderMap, body: &Value, cash: bool) -> Response {
+    if let Err(refused) = shared.admit(headers, cut, false) {
         return *refused;
     }
     if body["cursor"].as_str().is_none_or(str::is_empty)
@@ -298,23 +310,34 @@ pub(super) async fn package(
         (body["start_time"].as_i64().unwrap_or(0), body["end_time"].as_i64().unwrap_or(i64::MAX));
     let world = shared.world();
     let mut left = 10_000.0;
-    let within = |task: &&Task| (start..=end).contains(&task.created_at);
-    let booked =
-        world.tasks.iter().filter(|task| task.has_succeeded(shared.pace)).filter(within).map(|task| {
+    let taken = |task: &&Task| {
+        task.in_cash == cash && task.has_succeeded(shared.pace) && (start..=end).contains(&task.created_at)
+    };
+    let booked: Vec<Value> = world
+        .tasks
+        .iter()
+        .filter(taken)
+        .map(|task| {
             let deduction = task.deduction(left);
-            left = deduction["unit_after_deduction"].as_f64().unwrap_or(left);
+            left -= deduction["deduction_amount"].as_f64().unwrap_or_default();
             deduction
-        });
-    let booked: Vec<Value> = booked.collect();
-    // Ten at a time, so that there is a second page.
+        })
+        .collect();
+    // Fifty at a time at most, so that there is a second page.
     let mut body = body.clone();
     body["limit"] = json!(body["limit"].as_u64().unwrap_or(500).min(50));
     success(slice(&booked, &body, |page| json!({"detail": page, "count": page.len()})))
 }
 
 pub(super) async fn file(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Response {
-    if shared.world().files_gone {
-        return StatusCode::FORBIDDEN.into_response();
+    match shared.world().file_is_gone(&name) {
+        Gone::No => {}
+        Gone::Refused => return StatusCode::FORBIDDEN.into_response(),
+        // With the status of a page that is there, as some servers of files have it.
+        Gone::Page => {
+            return ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], "<html>expired</html>")
+                .into_response();
+        }
     }
     if name.starts_with("endless") {
         return ([(header::CONTENT_TYPE, "video/mp4")], vec![7; 1 << 20]).into_response();

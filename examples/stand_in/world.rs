@@ -1,7 +1,7 @@
 //! What the stand-in knows: its tasks, what is to go wrong, and what has come in.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -56,6 +56,19 @@ pub(crate) struct Weather {
     pub(crate) expired_every: Option<usize>,
 }
 
+/// How a file is not there any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gone {
+    No,
+    /// The server refuses (403).
+    Refused,
+    /// The server gives a page instead (200).
+    Page,
+}
+
+/// How long the vendor keeps files.
+const KEPT: i64 = 30 * 86_400;
+
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) tasks: Vec<Task>,
@@ -74,8 +87,26 @@ pub(crate) struct World {
     pub(crate) down_until: Option<Instant>,
     pub(crate) secrets: Vec<Vec<u8>>,
     pub(crate) deliveries: usize,
-    pub(crate) files_gone: bool,
+    pub(crate) files_gone: Option<Gone>,
+    /// How often each list was asked for.
+    pub(crate) lists_asked: BTreeMap<String, usize>,
+    /// When the packs were asked for last.
+    pub(crate) costs_asked: Option<Instant>,
+    /// A status that is not the last is told after the one that follows it.
+    pub(crate) out_of_order: bool,
     pub(crate) used: u64,
+    /// Tasks cost cash, as without a pack.
+    pub(crate) in_cash: bool,
+}
+
+impl World {
+    /// Whether a file is not there any more: it was told to go, or its task is older than 30 days.
+    pub(crate) fn file_is_gone(&self, name: &str) -> Gone {
+        let now = now() + self.skew * 1000;
+        let is_old =
+            self.tasks.iter().any(|task| name.starts_with(&task.id) && task.created_at + KEPT * 1000 < now);
+        self.files_gone.unwrap_or(if is_old { Gone::Refused } else { Gone::No })
+    }
 }
 
 pub(crate) struct Task {
@@ -90,7 +121,9 @@ pub(crate) struct Task {
     pub(crate) model: String,
     pub(crate) failure: Option<String>,
     pub(crate) duration: String,
+    /// What it costs: units, or cash.
     pub(crate) units: &'static str,
+    pub(crate) in_cash: bool,
     pub(crate) queries: u32,
     pub(crate) created: Instant,
     pub(crate) created_at: i64,
@@ -150,7 +183,12 @@ impl Task {
         }
         match status {
             "succeed" => {
-                data["final_unit_deduction"] = json!(self.units);
+                if self.in_cash {
+                    data["final_unit_deduction"] = json!("0");
+                    data["final_balance_deduction"] = json!({"quota": self.units, "list_price": self.units});
+                } else {
+                    data["final_unit_deduction"] = json!(self.units);
+                }
                 data["task_result"] =
                     endpoints::result(self.makes, &self.id, &self.duration, self.slots, base_url);
                 if self.path.ends_with("/effects") {
@@ -180,21 +218,44 @@ impl Task {
         if self.has_succeeded(pace) {
             data["outputs"] = json!([{"type": "video", "id": format!("{}-video", self.id), "duration": self.duration,
                 "url": format!("{base_url}/files/{}.mp4?x-kcdn-pid=stand-in-signature", self.id)}]);
-            data["billing"] = json!([{"charge_type": "unit", "amount": self.units, "package_type": "video"}]);
+            data["billing"] = if self.in_cash {
+                json!([{"charge_type": "cash", "cash_type": "balance", "amount": self.units, "currency": "USD",
+                    "list_price": self.units}])
+            } else {
+                json!([{"charge_type": "unit", "amount": self.units, "package_type": "video"}])
+            };
         }
         data
     }
 
-    /// The line of the vendor's books about a task that ended well.
+    /// The line of the vendor's books about a task that ended well. Of the names of what was made two are the vendor's.
     pub(crate) fn deduction(&self, before: f64) -> Value {
         let amount: f64 = self.units.parse().expect("a number");
-        json!({
-            "package_id": "stand-in-pack", "product_type": self.pack, "task_id": self.id,
-            "api_key_name": "stand-in", "product_function": "Text to Video", "model_name": self.model,
-            "resolution": "720p", "duration": self.duration, "refer_video_input": false, "video_sound": "off",
-            "voice_control": false, "deduction_time": self.created_at.to_string(),
-            "unit_before_deduction": before, "deduction_amount": amount, "unit_after_deduction": before - amount,
-        })
+        let mut line = json!({
+            "task_id": self.id, "api_key_name": "stand-in", "product_function": self.function(),
+            "model_name": self.model, "resolution": "720p", "duration": self.duration, "refer_video_input": false,
+            "video_sound": "off", "voice_control": false, "deduction_time": self.created_at.to_string(),
+            "deduction_amount": amount,
+        });
+        let more = if self.in_cash {
+            json!({"cash_type": "balance", "balance_before_deduction": before,
+                "balance_after_deduction": before - amount, "list_price": amount, "currency": "USD"})
+        } else {
+            json!({"package_id": "stand-in-pack", "product_type": self.pack, "unit_before_deduction": before,
+                "unit_after_deduction": before - amount})
+        };
+        if let (Value::Object(line), Value::Object(more)) = (&mut line, more) {
+            line.extend(more);
+        }
+        line
+    }
+
+    fn function(&self) -> &'static str {
+        match self.path.as_str() {
+            "/v1/videos/text2video" => "Text to Video",
+            "/v1/videos/image2video" => "Image to Video",
+            _ => "Other",
+        }
     }
 }
 

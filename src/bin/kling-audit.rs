@@ -11,13 +11,15 @@ use std::{
     num::NonZero,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use bar::Bar;
 use clap::{Parser, Subcommand, ValueEnum};
 use kling_audit::{
-    AuditLog, AuditLogBuilder, Digest, Draft, Durability, HashLength, Receipt, Reporter, Verdict,
-    Verification, Verifier,
+    AuditLog, AuditLogBuilder, Checkpoints, ConsistencyProof, Digest, Draft, Durability, EntryProof,
+    HashLength, Reader, Receipt, Reporter, Retention, SignedCheckpoint, SigningKey, Unproven, Verdict,
+    Verification, Verifier, VerifyingKey,
 };
 
 /// A hash-chained audit trail: append to it, verify it, report on it.
@@ -39,14 +41,46 @@ enum Command {
     ///
     /// Exit code 0: intact, 1: tampered, 2: could not look, 3: unverifiable. Of several paths the worst counts.
     Verify(Verify),
+    /// Make a key that signs the checkpoints of one trail, and print its public half.
+    ///
+    /// The private key goes to --out (mode 0600), which must not exist. Nothing is asked.
+    Keygen(Keygen),
+    /// Sign a checkpoint of a trail that nobody writes, as it stands, and print it.
+    ///
+    /// It is appended to audit.checkpoints in the trail, and to standard output. Keep it where the trail's owner can't
+    /// reach. The trail is verified first: what is not intact is not signed.
+    Checkpoint(Checkpoint),
+    /// Prove, to somebody without the trail, that an entry stands in it, or that the trail goes on from a checkpoint.
+    ///
+    /// The proof, one JSON object, goes to standard output. It rests on the newest checkpoint of the trail.
+    Prove(Prove),
+    /// Check a proof: nothing else is needed.
+    ///
+    /// Exit code 0: proven, 1: not proven, 2: could not look, 3: unverifiable, since another key signed.
+    CheckProof(CheckProof),
     /// Give up a trail that can't be gone on with: seal it, and begin a new one that tells of it.
     ///
     /// What is there is moved to DIR/sealed/TRAIL_ID/, unchanged.
     Adopt(Adopt),
+    /// Erase values that an entry withholds, and record that as `audit_erased`; prints "SEQ HASH" of that entry.
+    ///
+    /// The trail verifies before and after. Needs the trail's lock: a service that holds it erases by itself.
+    Erase(Erase),
     /// Report what trails say about the last days, and whether to believe it.
     ///
     /// Exit codes as those of verify: a report is worth what its trail is.
     Report(Report),
+    /// Take whole files whose entries are all older than a period out of a trail, and record that as `audit_pruned`.
+    ///
+    /// Only what a checkpoint covers is taken out, and nothing that the trail states to be kept for longer. Needs the
+    /// trail's lock. Without --key, sign a checkpoint afterwards: without one over the record, nobody can tell a pruned
+    /// trail from one whose beginning was cut off.
+    Prune(Prune),
+    /// Show entries of a trail, one a line, with the values that they withhold as far as they are at hand.
+    ///
+    /// It shows what stands there; whether the trail is whole is for verify to say. Exit code 0: every line that was
+    /// shown holds by itself, 1: one does not, 2: could not look.
+    Show(Show),
     /// Compare a trail with what Kling AI has on the account: tasks that only one of both knows, other credits.
     ///
     /// The credentials are those of KLING_API_KEY, or KLING_ACCESS_KEY and KLING_SECRET_KEY. KLING_BASE_URL names
@@ -131,11 +165,63 @@ struct Verify {
     #[arg(long, conflicts_with = "record")]
     no_head: bool,
     /// Verify only what came after an entry that is known from an earlier verification, or from a receipt. Of one path.
-    #[arg(long, value_name = "SEQ:HASH", value_parser = known_entry)]
+    #[arg(long, value_name = "SEQ:HASH", value_parser = known_entry, conflicts_with_all = ["key", "checkpoint", "max_age", "receipt"])]
     since: Option<(u64, Digest)>,
     /// How many threads look at lines; as many as the machine runs at once, unless given.
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
+    /// Check checkpoints with this key, as keygen printed it; may be given more than once.
+    #[arg(long, value_name = "VKEY")]
+    key: Vec<VerifyingKey>,
+    /// Hold the trail against the checkpoints in this file, which was kept elsewhere.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    checkpoint: Vec<PathBuf>,
+    /// Ask for a checkpoint whose last entry is not older, such as 90m, 26h or 7days.
+    #[arg(long, value_name = "T", requires = "key", value_parser = humantime::parse_duration)]
+    max_age: Option<Duration>,
+    /// Ask for the entries that the receipts in this file are for: a line each, as append prints them.
+    #[arg(long, value_name = "FILE")]
+    receipt: Vec<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Keygen {
+    /// Where the private key goes.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The trail's name in its checkpoints: a host and path that is nobody else's, such as example.com/audit.
+    #[arg(long, value_name = "NAME")]
+    origin: String,
+}
+
+#[derive(clap::Args)]
+struct Checkpoint {
+    /// The trail's directory.
+    dir: PathBuf,
+    /// The private key.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct Prove {
+    /// The trail's directory.
+    dir: PathBuf,
+    /// The entry's number.
+    #[arg(long, value_name = "N", required_unless_present = "since", conflicts_with = "since")]
+    seq: Option<u64>,
+    /// Prove that the trail goes on from the checkpoint in this file.
+    #[arg(long, value_name = "FILE")]
+    since: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct CheckProof {
+    /// The proof.
+    file: PathBuf,
+    /// The public key of who signs, as keygen printed it.
+    #[arg(long, value_name = "VKEY")]
+    key: VerifyingKey,
 }
 
 #[derive(clap::Args)]
@@ -146,6 +232,24 @@ struct Adopt {
     #[arg(long)]
     actor: String,
     /// Why.
+    #[arg(long)]
+    reason: String,
+}
+
+#[derive(clap::Args)]
+struct Erase {
+    /// The trail's directory.
+    dir: PathBuf,
+    /// The entry's number.
+    #[arg(long)]
+    seq: u64,
+    /// The value's name; without it, all values of the entry are erased.
+    #[arg(long)]
+    field: Option<String>,
+    /// Who erases it.
+    #[arg(long)]
+    actor: String,
+    /// Why. It stays in the trail: nothing personal.
     #[arg(long)]
     reason: String,
 }
@@ -167,6 +271,42 @@ struct Report {
     /// How many threads look at lines; as many as the machine runs at once, unless given.
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
+    /// Check checkpoints with this key, as keygen printed it; may be given more than once. All files are verified then.
+    #[arg(long, value_name = "VKEY")]
+    key: Vec<VerifyingKey>,
+}
+
+#[derive(clap::Args)]
+struct Prune {
+    /// The trail's directory.
+    dir: PathBuf,
+    /// Keep what is not older than so many days.
+    #[arg(long, value_name = "N")]
+    keep_days: u32,
+    /// Move files there instead of removing them.
+    #[arg(long, value_name = "DIR2")]
+    archive: Option<PathBuf>,
+    /// Sign with the private key in this file: before the record, after it, and at the end.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Show {
+    /// A directory, or a single file.
+    path: PathBuf,
+    /// Only entries of these numbers: N, N..M (both included), N.. or ..M.
+    #[arg(long, value_name = "N..M", value_parser = parse_range)]
+    seq: Option<(u64, u64)>,
+    /// Only entries of this actor.
+    #[arg(long)]
+    actor: Option<String>,
+    /// Only entries of this type.
+    #[arg(long)]
+    event_type: Option<String>,
+    /// Print JSON, an object a line.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Why a command could not be carried out.
@@ -189,8 +329,15 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Append(arguments) => append(arguments),
         Command::Verify(arguments) => verify(&arguments),
+        Command::Keygen(arguments) => keygen(&arguments),
+        Command::Checkpoint(arguments) => checkpoint(&arguments),
+        Command::Prove(arguments) => prove(&arguments),
+        Command::CheckProof(arguments) => check_proof(&arguments),
         Command::Adopt(arguments) => adopt(&arguments),
+        Command::Erase(arguments) => erase(&arguments),
         Command::Report(arguments) => report(&arguments),
+        Command::Prune(arguments) => prune(arguments),
+        Command::Show(arguments) => show(arguments),
         #[cfg(feature = "kling")]
         Command::Reconcile(arguments) => reconcile(&arguments),
         #[cfg(feature = "kling")]
@@ -285,16 +432,7 @@ fn verify(arguments: &Verify) -> Outcome {
     let mut verifications = Vec::new();
     let mut worst = 0;
     for path in &arguments.paths {
-        let mut verifier = Verifier::new(path);
-        if arguments.no_head {
-            verifier = verifier.without_head();
-        }
-        if let Some((seq, hash)) = arguments.since {
-            verifier = verifier.since(seq, hash);
-        }
-        if let Some(threads) = arguments.threads {
-            verifier = verifier.threads(threads);
-        }
+        let verifier = prepare(path, arguments);
         let mut bar = Bar::new("verify");
         let verified = verifier.run_with_progress(|progress| bar.show(progress));
         drop(bar);
@@ -322,6 +460,102 @@ fn verify(arguments: &Verify) -> Outcome {
         print_json(&verifications, arguments.paths.len())?;
     }
     Ok(ExitCode::from(worst))
+}
+
+fn prepare(path: &Path, arguments: &Verify) -> Verifier {
+    let mut verifier = Verifier::new(path);
+    if arguments.no_head {
+        verifier = verifier.without_head();
+    }
+    if let Some((seq, hash)) = arguments.since {
+        verifier = verifier.since(seq, hash);
+    }
+    if let Some(threads) = arguments.threads {
+        verifier = verifier.threads(threads);
+    }
+    if let Some(age) = arguments.max_age {
+        verifier = verifier.max_age(age);
+    }
+    verifier = arguments.key.iter().cloned().fold(verifier, Verifier::key);
+    verifier = arguments.checkpoint.iter().fold(verifier, Verifier::checkpoint);
+    arguments.receipt.iter().fold(verifier, Verifier::receipts)
+}
+
+fn keygen(arguments: &Keygen) -> Outcome {
+    let key = SigningKey::generate(&arguments.out, &arguments.origin)?;
+    print(&format!("{}\n", key.verifying_key()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn checkpoint(arguments: &Checkpoint) -> Outcome {
+    let key = SigningKey::open(&arguments.key)?;
+    match kling_audit::checkpoint(&arguments.dir, &key) {
+        Ok(checkpoint) => print(&checkpoint.to_string()).map(|()| ExitCode::SUCCESS),
+        // What is wrong with the trail is said as verify says it, and standard output is the checkpoint's alone.
+        Err(kling_audit::Error::NotIntact(verification)) => {
+            drop(write!(io::stderr(), "{verification}"));
+            Ok(ExitCode::from(verification.verdict().exit_code()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn prove(arguments: &Prove) -> Outcome {
+    let proof = match (&arguments.since, arguments.seq) {
+        (Some(path), _) => {
+            let text = read(path)?;
+            let earlier: SignedCheckpoint = text.parse().map_err(|error| unreadable(path, &error))?;
+            kling_audit::prove_consistency(&arguments.dir, &earlier)?.to_string()
+        }
+        (None, Some(seq)) => kling_audit::prove(&arguments.dir, seq)?.to_string(),
+        (None, None) => return Err(Failure::Usage("--seq or --since is needed".to_owned())),
+    };
+    print(&format!("{}\n", ascii(&proof)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_proof(arguments: &CheckProof) -> Outcome {
+    let text = read(&arguments.file)?;
+    let checked = match text.parse::<ConsistencyProof>() {
+        Ok(proof) => proof.check(&arguments.key).map(|()| {
+            let (old, new) = (proof.earlier().size(), proof.checkpoint().size());
+            format!(
+                "PROVEN  the trail of {} grew from {old} to {new} entries, and nothing before was changed\n",
+                arguments.key.name()
+            )
+        }),
+        Err(_) => {
+            let proof: EntryProof = text.parse().map_err(|error| unreadable(&arguments.file, &error))?;
+            proof.check(&arguments.key).map(|entry| {
+                format!("PROVEN  seq {} of the trail of {}\n{}\n", entry.seq, entry.origin, entry.line)
+            })
+        }
+    };
+    match checked {
+        Ok(proven) => print(&proven).map(|()| ExitCode::SUCCESS),
+        Err(unproven) => {
+            complain(&Failure::Usage(format!("check {:?}: {unproven}", arguments.file.to_string_lossy())));
+            let verdict = match unproven {
+                Unproven::OtherKey { .. } => Verdict::Unverifiable,
+                _ => Verdict::Tampered,
+            };
+            Ok(ExitCode::from(verdict.exit_code()))
+        }
+    }
+}
+
+/// Reads a small file.
+fn read(path: &Path) -> Result<String, Failure> {
+    const LIMIT: u64 = 1 << 20;
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| io::Read::read_to_string(&mut io::Read::take(file, LIMIT), &mut text))
+        .map_err(|error| unreadable(path, &error))?;
+    Ok(text)
+}
+
+fn unreadable(path: &Path, error: &dyn fmt::Display) -> Failure {
+    Failure::Usage(format!("read {:?}: {error}", path.to_string_lossy()))
 }
 
 /// Records a verification in the trail that was verified.
@@ -358,11 +592,33 @@ fn adopt(arguments: &Adopt) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+fn erase(arguments: &Erase) -> Outcome {
+    let log = existing(&arguments.dir, "erase from")?.open()?;
+    let erased = log.erase(arguments.seq, arguments.field.as_deref(), &arguments.actor, &arguments.reason);
+    let closed = log.close();
+    let receipt = erased?;
+    closed?;
+    print_receipt(&receipt)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prepares to open a trail that is there; `action` names what for.
+fn existing(directory: &Path, action: &str) -> Result<AuditLogBuilder, Failure> {
+    if !directory.join("audit.head").is_file() {
+        let shown = directory.to_string_lossy();
+        return Err(Failure::Usage(format!("{action} {shown:?}: there is no trail in it")));
+    }
+    Ok(AuditLog::builder(directory))
+}
+
 fn report(arguments: &Report) -> Outcome {
     let mut reports = Vec::new();
     let mut worst = 0;
     for directory in &arguments.dirs {
         let mut reporter = Reporter::new(directory).days(arguments.days);
+        for key in &arguments.key {
+            reporter = reporter.key(key.clone());
+        }
         if arguments.no_head {
             reporter = reporter.without_head();
         }
@@ -390,6 +646,68 @@ fn report(arguments: &Report) -> Outcome {
         print_json(&reports, arguments.dirs.len())?;
     }
     Ok(ExitCode::from(worst))
+}
+
+fn prune(arguments: Prune) -> Outcome {
+    let mut builder = existing(&arguments.dir, "prune")?;
+    if let Some(key) = arguments.key {
+        builder = builder.checkpoints(Checkpoints::new(SigningKey::open(key)?));
+    }
+    let log = builder.open()?;
+    let mut retention = Retention::days(arguments.keep_days).actor(user());
+    if let Some(archive) = arguments.archive {
+        retention = retention.archive(archive);
+    }
+    let pruned = log.prune(&retention);
+    let closed = log.close();
+    let pruning = pruned?;
+    closed?;
+    print(&format!("{pruning}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(arguments: Show) -> Outcome {
+    let mut reader = Reader::new(&arguments.path);
+    if let Some((from, to)) = arguments.seq {
+        reader = reader.seq(from..=to);
+    }
+    if let Some(actor) = arguments.actor {
+        reader = reader.actor(actor);
+    }
+    if let Some(event_type) = arguments.event_type {
+        reader = reader.event_type(event_type);
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let write = |error| Failure::Stream("write to standard output", error);
+    let mut all_hold = true;
+    for shown in reader.entries()? {
+        let shown = shown?;
+        all_hold &= shown.holds();
+        let written = match arguments.json {
+            true => writeln!(out, "{}", shown.to_json()),
+            false => writeln!(out, "{shown}"),
+        };
+        written.map_err(write)?;
+    }
+    out.flush().map_err(write)?;
+    Ok(ExitCode::from(u8::from(!all_hold)))
+}
+
+/// Reads N, N..M, N.. or ..M.
+fn parse_range(text: &str) -> Result<(u64, u64), String> {
+    let number = |text: &str, missing: u64| match text {
+        "" => Ok(missing),
+        digits => digits.parse::<u64>().map_err(|error| format!("{digits:?}: {error}")),
+    };
+    let (from, to) = match text.split_once("..") {
+        Some(("", "")) => return Err("neither end is given".to_owned()),
+        Some((from, to)) => (number(from, 0)?, number(to, u64::MAX)?),
+        None => {
+            let only = text.parse().map_err(|error| format!("{text:?}: {error}"))?;
+            (only, only)
+        }
+    };
+    if from > to { Err(format!("{from} is more than {to}")) } else { Ok((from, to)) }
 }
 
 /// What is unexplained between a trail and the vendor.

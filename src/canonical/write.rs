@@ -59,7 +59,7 @@ pub(crate) fn quoted(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(bytes.len() + 2);
     out.push(b'"');
     let mut rest = bytes;
-    loop {
+    while !rest.is_empty() {
         let (plain, after) = rest.split_at(plain_run(rest));
         out.extend_from_slice(plain);
         let mut points = CodePoints::new(after);

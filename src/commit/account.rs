@@ -5,7 +5,9 @@ use std::time::Instant;
 use parking_lot::MutexGuard;
 
 use super::{
-    Committer, Remark, keeper, say_remarks,
+    Committer, Remark,
+    failure::Failure,
+    keeper, say_remarks,
     state::{Condition, State},
 };
 use crate::{
@@ -23,7 +25,7 @@ impl Committer {
         &self,
         state: &mut MutexGuard<'_, State>,
         writer: &mut Writer,
-        batch: Batch,
+        batch: &mut Batch,
         up_to: u64,
         work: Work,
     ) -> Option<Error> {
@@ -31,12 +33,18 @@ impl Committer {
         let Work { written, synced, head, incident } = work;
         let Written { bytes, turns, error, stuck } = written;
         state.linker.wrote(batch.last_within(bytes));
+        if let Some(leaves) = &mut state.leaves {
+            leaves.wrote(batch, bytes, turns);
+            if leaves.are_due() {
+                self.notary.notify_one();
+            }
+        }
         let beyond = batch.beyond(bytes);
         let through = beyond.first().map_or(up_to, |line| line.seq);
         state.written = state.written.max(through);
         let mut failed = None;
         if let Some(error) = error {
-            failed = Some(self.unwritten(state, writer, batch, bytes, turns, error));
+            failed = Some(self.unwritten(state, writer, std::mem::take(batch), bytes, turns, error));
         }
         state.said();
         if failed.is_none() && bytes > 0 && self.durability == Durability::Buffered {
@@ -98,6 +106,8 @@ impl Committer {
             state.lines_since = Some(Instant::now());
             state.not_before = Some(Instant::now() + keeper::RETRY_AFTER);
             state.degrade(&error, 0);
+            state.refusals += 1;
+            state.refusal = Some(Failure::new(state.written, &error));
             return error;
         }
         let lost = batch
@@ -164,6 +174,12 @@ impl Committer {
                 );
                 (file, false, reason)
             }
+            Incident::Valueless(path) => {
+                let reason = "it was deleted or replaced while the trail was written, and is copied back";
+                let reason = reason.to_owned();
+                state.untold.push(Error::State { action: "keep values in", path, reason });
+                return;
+            }
             Incident::Headless => {
                 let reason =
                     "the head was deleted or replaced while the trail was written, and is written anew";
@@ -210,7 +226,8 @@ pub(super) struct Work {
 }
 
 impl Work {
-    pub(super) fn of(writer: &mut Writer, batch: &Batch, sync: bool) -> Self {
+    pub(super) fn of(writer: &mut Writer, batch: &mut Batch, sync: bool) -> Self {
+        batch.gather();
         let written = writer.write(batch);
         let whole = written.error.is_none();
         let synced = (sync && whole).then(|| writer.sync());

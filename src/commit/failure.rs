@@ -37,7 +37,7 @@ impl Fate {
 }
 
 impl Failure {
-    fn new(through: u64, error: &Error) -> Self {
+    pub(super) fn new(through: u64, error: &Error) -> Self {
         let kind = match error {
             Error::Io { action, path, source } => Kind::Io {
                 action,

@@ -82,7 +82,7 @@ fn due(state: &State) -> Option<Instant> {
     let lines = state.lines_since.map(|since| since + FLUSH_EVERY);
     let again = if state.head_failed { RETRY_AFTER } else { Duration::ZERO };
     let head = state.head_due.then(|| writer.head_due_at() + again);
-    let now = state.urgent.then(Instant::now);
+    let now = (state.urgent || state.filled).then(Instant::now);
     let due = [lines, head, now].into_iter().flatten().min()?;
     Some(state.not_before.map_or(due, |not_before| due.max(not_before)))
 }

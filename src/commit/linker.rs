@@ -24,6 +24,8 @@ const STEP: i64 = 1_000_000;
 pub(crate) struct Linker {
     pub(crate) chain: Chain,
     pub(crate) batch: Batch,
+    /// Memory for the next batch.
+    spare: Batch,
     pub(crate) trail_id: TrailId,
     pub(crate) rules: Rules,
     pub(crate) clock: Clock,
@@ -49,6 +51,7 @@ impl Linker {
             whole: chain,
             chain,
             batch: Batch::default(),
+            spare: Batch::default(),
             trail_id,
             rules,
             clock,
@@ -73,6 +76,7 @@ impl Linker {
 
     /// Writes what is linked, and puts it and a new head on the device.
     pub(crate) fn write_all(&mut self, writer: &mut Writer) -> Result<(), Error> {
+        self.batch.gather();
         let written = writer.write(&self.batch);
         if let Some(error) = written.error {
             return Err(error);
@@ -82,6 +86,16 @@ impl Linker {
         self.whole = self.chain;
         self.batch.clear();
         Ok(())
+    }
+
+    /// Takes out the lines that are linked and not written.
+    pub(crate) fn take_batch(&mut self) -> Batch {
+        std::mem::replace(&mut self.batch, std::mem::take(&mut self.spare))
+    }
+
+    /// Uses the memory of a batch that is done with again.
+    pub(crate) fn keep_memory(&mut self, batch: Batch) {
+        self.spare = batch.emptied();
     }
 
     /// The lines up to `last` are written. The files are at `file`.
@@ -148,7 +162,7 @@ impl Linker {
     fn place(&mut self, prefix: Prefix, time: Timestamp, asked_for: bool) -> Result<Receipt, Error> {
         let before = self.chain;
         let entry = self.chain.link(prefix, time);
-        let (day, length) = (entry.time.date(), entry.line.len() as u64);
+        let (day, length) = (entry.date, entry.line.len() as u64);
         match &mut self.file {
             Some((label, planned)) if label.day == day && !is_full(self.max_file_size, *planned, length) => {
                 *planned += length;
@@ -170,8 +184,9 @@ impl Linker {
                 self.batch.turn(label);
             }
         }
-        self.batch.push(&entry, asked_for);
-        Ok(Receipt { trail_id: self.trail_id, seq: entry.seq, hash: entry.hash })
+        let receipt = Receipt { trail_id: self.trail_id, seq: entry.seq, hash: entry.hash };
+        self.batch.push(entry, asked_for);
+        Ok(receipt)
     }
 }
 

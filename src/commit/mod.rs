@@ -6,7 +6,9 @@
 mod account;
 mod failure;
 mod keeper;
+mod leaves;
 mod linker;
+mod notary;
 mod recording;
 mod state;
 #[cfg(test)]
@@ -31,13 +33,14 @@ use self::{
     recording::Orphan,
     state::{Condition, Remark, State},
 };
-pub(crate) use self::{keeper::Keeper, linker::Linker};
+pub(crate) use self::{keeper::Keeper, linker::Linker, notary::Notary};
 use crate::{
     draft::{Draft, Origin},
     entry::{Prefix, Rules},
     error::Error,
     health::Health,
     log,
+    process::Process,
     receipt::{Receipt, TrailId},
     settings::Durability,
     sink::SinkGuard,
@@ -45,8 +48,11 @@ use crate::{
     writer::Writer,
 };
 
-/// Lines that nobody waits for gather up to this many bytes.
+/// Lines that nobody waits for are written when there are this many bytes of them.
 const BUFFER: usize = 256 * 1024;
+
+/// With this many bytes the buffer is full, and who has more waits.
+const FULL: usize = 4 * BUFFER;
 
 /// What a caller waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +69,8 @@ pub(crate) struct Committer {
     done: Condvar,
     /// The keeper has something to do.
     keeper: Condvar,
+    /// A checkpoint is due, or the log is closed.
+    notary: Condvar,
     directory: PathBuf,
     durability: Durability,
     rules: Rules,
@@ -70,7 +78,7 @@ pub(crate) struct Committer {
     /// Futures that wait.
     recordings: AtomicU64,
     /// The process that opened the log: a fork of it must take no lock, which a thread may hold that is not there.
-    pid: u32,
+    process: Process,
     /// Told of failures that no caller is there to be told.
     hook: Option<crate::settings::Hook>,
 }
@@ -100,9 +108,10 @@ impl Committer {
             durability,
             hook,
             recordings: AtomicU64::new(0),
-            pid: std::process::id(),
+            process: Process::this(),
             done: Condvar::new(),
             keeper: Condvar::new(),
+            notary: Condvar::new(),
             state: Mutex::new(State {
                 linker,
                 bytes: writer.bytes(),
@@ -111,11 +120,14 @@ impl Committer {
                 synced: through,
                 sync_to: 0,
                 fate: Arc::default(),
+                leaves: None,
                 waiting: 0,
                 wakers: Vec::new(),
                 orphans: Vec::new(),
                 untold: Vec::new(),
                 degraded: None,
+                refusals: 0,
+                refusal: None,
                 announced: Vec::new(),
                 remarks: Vec::new(),
                 condition: Condition::Open,
@@ -125,6 +137,7 @@ impl Committer {
                 not_before: None,
                 ring: false,
                 urgent: false,
+                filled: false,
                 first,
             }),
         }
@@ -150,6 +163,12 @@ impl Committer {
             Durability::Written => Need::Written,
             Durability::Buffered => Need::Linked,
         }
+    }
+
+    /// Whether lines that could not be written stay in line.
+    #[cfg(feature = "kling")]
+    pub(crate) fn keeps_lines(&self) -> bool {
+        self.durability == Durability::Buffered
     }
 
     /// Links an entry, and waits until it is as durable as it needs to be.
@@ -178,7 +197,8 @@ impl Committer {
         if matches!(state.condition, Condition::Closing | Condition::Closed) {
             return Ok(());
         }
-        let closed = self.stop(&mut state, not_recorded);
+        let stopped = self.stop(&mut state, not_recorded);
+        let closed = stopped.and_then(|()| self.last_checkpoint(&mut state));
         if !matches!(state.condition, Condition::Poisoned(_)) {
             state.condition = Condition::Closing;
         }
@@ -189,6 +209,7 @@ impl Committer {
         state.writer = None;
         self.done.notify_all();
         self.keeper.notify_all();
+        self.notary.notify_all();
         self.tell_others(&mut state);
         closed
     }
@@ -217,6 +238,16 @@ impl Committer {
         }
     }
 
+    /// The time by the log's clock.
+    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        (self.state.lock().linker.clock)()
+    }
+
+    /// The number that the next entry will have.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.state.lock().linker.chain.next
+    }
+
     /// Bytes handed to the system since the log was opened.
     pub(crate) fn bytes(&self) -> u64 {
         self.state.lock().bytes
@@ -229,7 +260,7 @@ impl Committer {
 
     /// Whether this is a fork of the process that opened the log.
     fn is_fork(&self) -> bool {
-        std::process::id() != self.pid
+        !self.process.is_this()
     }
 
     pub(crate) fn health(&self) -> Health {
@@ -391,6 +422,9 @@ impl Committer {
         if state.lines_since.is_none() {
             state.lines_since = Some(Instant::now());
             self.keeper.notify_one();
+        } else if !state.filled && state.linker.batch.length() >= BUFFER {
+            state.filled = true;
+            self.keeper.notify_one();
         }
     }
 
@@ -402,14 +436,16 @@ impl Committer {
         if sync {
             gather(state);
         }
-        let batch = std::mem::take(&mut state.linker.batch);
+        let mut batch = state.linker.take_batch();
         let up_to = state.linker.chain.next;
         state.lines_since = None;
         state.urgent = false;
+        state.filled = false;
 
-        let work = MutexGuard::unlocked(state, || Work::of(&mut writer, &batch, sync));
+        let work = MutexGuard::unlocked(state, || Work::of(&mut writer, &mut batch, sync));
 
-        let failed = self.account(state, &mut writer, batch, up_to, work);
+        let failed = self.account(state, &mut writer, &mut batch, up_to, work);
+        state.linker.keep_memory(batch);
         state.bytes = writer.bytes();
         state.writer = Some(writer);
         if failed.is_none() {

@@ -36,7 +36,8 @@ type Settle = Box<dyn FnOnce(&Result<Receipt, Error>) + Send + Sync>;
 enum Step {
     /// The buffer was full.
     Unlinked(Prefix, Need),
-    Linked(Linked),
+    /// With the number of times that a buffered log had failed by then.
+    Linked(Linked, u64),
     Failed(Error),
     Done,
 }
@@ -79,6 +80,31 @@ impl Recording {
         Self { committer: Arc::clone(committer), step, settle: Some(Box::new(settle)) }
     }
 
+    /// Leaves the entry to the log, which gives it its place now, and says which.
+    pub(crate) fn leave(mut self) -> Result<Receipt, Error> {
+        let step = match std::mem::replace(&mut self.step, Step::Done) {
+            Step::Unlinked(prefix, need) if !self.committer.is_fork() => {
+                self.committer.place_anyway(prefix, need, &mut self.committer.state.lock())
+            }
+            step => step,
+        };
+        match step {
+            Step::Failed(error) => {
+                let outcome = Err(error);
+                if let Some(settle) = self.settle.take() {
+                    settle(&outcome);
+                }
+                outcome
+            }
+            Step::Linked(linked, refusals) => {
+                let receipt = linked.receipt;
+                self.step = Step::Linked(linked, refusals);
+                Ok(receipt)
+            }
+            Step::Unlinked(..) | Step::Done => Err(Error::Forked { path: self.committer.directory.clone() }),
+        }
+    }
+
     fn outcome(&mut self, context: &Context<'_>) -> Option<Result<Receipt, Error>> {
         let committer = &*self.committer;
         let step = match std::mem::replace(&mut self.step, Step::Done) {
@@ -97,11 +123,15 @@ impl Recording {
         };
         match step {
             Step::Failed(error) => return Some(Err(error)),
-            Step::Linked(linked) => {
+            Step::Linked(linked, refusals) => {
                 if let Some(outcome) = state.outcome(&linked, &committer.directory) {
                     return Some(outcome.map(|()| linked.receipt));
                 }
-                self.step = Step::Linked(linked);
+                // A buffered log keeps its lines; on a failing disk that is an error and not a wait.
+                if let Some(refusal) = state.refusal.as_ref().filter(|_| state.refusals > refusals) {
+                    return Some(Err(refusal.error()));
+                }
+                self.step = Step::Linked(linked, refusals);
             }
             step => self.step = step,
         }
@@ -143,7 +173,7 @@ impl Committer {
                     state.urgent = true;
                     self.keeper.notify_one();
                 }
-                Step::Linked(linked)
+                Step::Linked(linked, state.refusals)
             }
             Err(error) => Step::Failed(error),
         }
@@ -182,7 +212,7 @@ impl Drop for Recording {
         };
         let outcome = match step {
             Step::Failed(error) => Err(error),
-            Step::Linked(linked) => {
+            Step::Linked(linked, _) => {
                 let mut state = committer.state.lock();
                 match state.outcome(&linked, &committer.directory) {
                     Some(outcome) => outcome.map(|()| linked.receipt),

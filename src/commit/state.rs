@@ -2,7 +2,13 @@
 
 use std::{path::Path, sync::Arc, task::Waker, time::Instant};
 
-use super::{BUFFER, Linked, Need, failure::Fate, linker::Linker, recording::Orphan};
+use super::{
+    FULL, Linked, Need,
+    failure::{Failure, Fate},
+    leaves::Leaves,
+    linker::Linker,
+    recording::Orphan,
+};
 use crate::{draft::Draft, entry::Prefix, error::Error, timestamp::Timestamp, writer::Writer};
 
 /// Everything under the lock.
@@ -18,6 +24,8 @@ pub(super) struct State {
     pub(super) sync_to: u64,
     /// That of the entries which are linked now.
     pub(super) fate: Arc<Fate>,
+    /// What is written and not signed, where somebody signs.
+    pub(super) leaves: Option<Leaves>,
     /// Threads that wait.
     pub(super) waiting: u64,
     pub(super) wakers: Vec<Waker>,
@@ -25,6 +33,9 @@ pub(super) struct State {
     pub(super) orphans: Vec<Orphan>,
     /// Errors that no caller is there to be told.
     pub(super) untold: Vec<Error>,
+    /// How often a buffered log could not write its lines, and how that failed the last time.
+    pub(super) refusals: u64,
+    pub(super) refusal: Option<Failure>,
     /// Recording has failed, and how often since.
     pub(super) degraded: Option<Degraded>,
     /// The same, with the entry that says so, which is not written yet.
@@ -44,6 +55,8 @@ pub(super) struct State {
     pub(super) ring: bool,
     /// Somebody waits who can't write by himself.
     pub(super) urgent: bool,
+    /// There is enough to write that nobody waits for.
+    pub(super) filled: bool,
     /// The first entry of this run.
     pub(super) first: u64,
     /// Bytes handed to the system in this run.
@@ -90,7 +103,7 @@ impl State {
     /// Whether one more line fits into the buffer; an empty one takes any.
     pub(super) fn has_room(&self, prefix: &Prefix) -> bool {
         let batch = &self.linker.batch;
-        batch.is_empty() || batch.length() + prefix.longest_line() <= BUFFER
+        batch.is_empty() || batch.length() + prefix.longest_line() <= FULL
     }
 
     /// Entries from `through` on are given up.

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{
-    client::Client, credentials::Credentials, error::Error, exchange::Exchange, prompt_key::PromptKey,
-    recorder::Recorder, region::Region, request::Pack, slots::Slots,
+    client::Client, credentials::Credentials, error::Error, exchange::Exchange, prices::Prices,
+    prompt_key::PromptKey, recorder::Recorder, region::Region, request::Pack, slots::Slots,
 };
 use crate::AuditLog;
 
@@ -22,6 +22,7 @@ use crate::AuditLog;
 /// | `resend_unknown_after` | never |
 /// | `concurrency` | no limit |
 /// | `prompt_key` | `KLING_AUDIT_PROMPT_KEY`, where that is set |
+/// | `prices` | none |
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Builder {
@@ -44,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) retries: u32,
     pub(crate) resend_unknown_after: Option<Duration>,
     pub(crate) prompt_key: Option<PromptKey>,
+    pub(crate) prices: Prices,
 }
 
 impl Builder {
@@ -63,6 +65,7 @@ impl Builder {
                 retries: 5,
                 resend_unknown_after: None,
                 prompt_key: None,
+                prices: Prices::new(),
             },
         }
     }
@@ -106,6 +109,12 @@ impl Builder {
     /// set either, prompts are hashed without a key, which hides little: see [`PromptKey`].
     pub fn prompt_key(mut self, key: PromptKey) -> Builder {
         self.settings.prompt_key = Some(key);
+        self
+    }
+
+    /// By which prices it is estimated what a task will cost. Without them nothing is estimated.
+    pub fn prices(mut self, prices: Prices) -> Builder {
+        self.settings.prices = prices;
         self
     }
 
@@ -156,8 +165,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] names the setting that can't be used: a blank key or actor, a URL that is not one, no
-    /// time to answer in, or TLS that does not start.
+    /// [`Error::Configuration`] names the setting that can't be used: a blank key or actor, a URL that is not one, a
+    /// price that is no number, no time to answer in, or TLS that does not start.
     pub fn build(self) -> Result<Client, Error> {
         let blank = self.credentials.blank().or_else(|| self.actor.trim().is_empty().then_some("actor"));
         if let Some(setting) = blank {
@@ -166,6 +175,7 @@ impl Builder {
         if self.timeout.is_zero() {
             return Err(Error::Configuration { setting: "timeout", rule: "must not be zero".to_owned() });
         }
+        self.settings.prices.check()?;
         let mut settings = self.settings;
         if settings.prompt_key.is_none() {
             settings.prompt_key = PromptKey::from_env()?;

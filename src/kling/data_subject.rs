@@ -12,7 +12,7 @@ impl Client {
     /// # Errors
     ///
     /// [`Error::Request`] for what is blank, [`Error::NotRecorded`].
-    pub fn record_processing_activity(
+    pub async fn record_processing_activity(
         &self,
         subject: &str,
         purpose: &str,
@@ -25,7 +25,9 @@ impl Client {
         ])?;
         self.recorder()
             .processing_activity(subject, purpose, legal_basis)
-            .map_err(not_recorded("data_subject", "processing_activity"))
+            .await
+            .map_err(not_recorded("data_subject", "processing_activity"))?;
+        Ok(())
     }
 
     /// Records that a person asks for data to be deleted, as `deletion_request`, and of what.
@@ -33,10 +35,12 @@ impl Client {
     /// # Errors
     ///
     /// As [`record_processing_activity`](Client::record_processing_activity).
-    pub fn record_deletion_request(&self, subject: &str, scope: &str) -> Result<(), Error> {
+    pub async fn record_deletion_request(&self, subject: &str, scope: &str) -> Result<(), Error> {
         rules::words([("subject", Some(subject)), ("scope", Some(scope))])?;
         self.recorder()
             .deletion_request(subject, scope)
-            .map_err(not_recorded("data_subject", "deletion_request"))
+            .await
+            .map_err(not_recorded("data_subject", "deletion_request"))?;
+        Ok(())
     }
 }

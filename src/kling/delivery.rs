@@ -12,19 +12,18 @@ use super::{
     envelope::{TaskData, text},
     error::Error,
     exchange::{Answer, Call},
-    output::Counts,
-    recorder::{Recorder, Reply, Subject},
+    output::{Counts, Resource},
+    recorder::{Cost, Recorder, Reply, Subject},
     request::Standard,
     screen::Screen,
     submission::Submission,
 };
-use crate::NotRecorded;
+use crate::EventRecording;
 
 /// How often a lost answer is looked up at least. The vendor may still be at it when it is asked first.
 const LOOKUPS: u32 = 4;
 
 /// A submission on its way.
-#[derive(Debug)]
 pub(crate) struct Delivery<'a> {
     pub(crate) client: &'a Client,
     pub(crate) subject: Subject<'a>,
@@ -32,6 +31,15 @@ pub(crate) struct Delivery<'a> {
     pub(crate) submission: &'a Submission,
     pub(crate) screen: &'a Screen,
     pub(crate) kind: Kind,
+    /// What an answer at once did to the account.
+    pub(crate) effects: &'a (dyn Fn(&Value) -> Vec<Effect> + Sync),
+}
+
+/// What changed in the account.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    Made(Resource, String),
+    Removed(Resource, String),
 }
 
 /// What a submission leads to.
@@ -82,10 +90,17 @@ impl Delivery<'_> {
         let (recorder, settings) = (self.client.recorder(), self.client.settings());
         // Before the intent, so that nothing but the request comes after it.
         self.client.token(self.subject.action).await?;
-        recorder
-            .task_submitted(self.subject, self.path, self.submission, settings.prompt_key.as_ref())
-            .map_err(not_recorded(self.subject.action, "task_submitted"))?;
+        let intent =
+            recorder.task_submitted(self.subject, self.path, self.submission, settings.prompt_key.as_ref());
+        // It has its place in the trail: dropped from here on, there is an outcome.
         let mut open = Open { recorder, subject: self.subject, stage: Stage::Safe };
+        if let Err(error) = intent.await {
+            // Where it is in no trail, nor will be, it needs no outcome.
+            if !recorder.may_come_later(&error) {
+                open.stage = Stage::Closed;
+            }
+            return Err(not_recorded(self.subject.action, "task_submitted")(error));
+        }
         let started = Instant::now();
         let call = Call::submit(self.path, &self.submission.body, self.screen);
         let mut backoff = Backoff::doubling(settings.backoff);
@@ -99,11 +114,11 @@ impl Delivery<'_> {
             })?;
             match self.meaning(&answer) {
                 Meaning::Accepted(Accepted::Data(data)) => match self.hidden_refusal(&data) {
-                    Some(reason) => return Err(self.refused_at_once(open, &answer, reason)),
-                    None => return self.answered(open, data),
+                    Some(reason) => return Err(self.refused_at_once(open, &answer, reason).await),
+                    None => return self.answered(open, data).await,
                 },
                 Meaning::Accepted(Accepted::Task(data)) => {
-                    return self.accepted(open, data, answer.reply(), started, None);
+                    return self.accepted(open, data, answer.reply(), started, None).await;
                 }
                 Meaning::Busy => {
                     if !resent {
@@ -112,28 +127,30 @@ impl Delivery<'_> {
                     let delay = (attempt <= settings.retries).then(|| backoff.delay());
                     recorder
                         .throttled(self.subject, answer.reply(), attempt, delay)
+                        .await
                         .map_err(not_recorded(self.subject.action, "throttled"))?;
                     match delay {
                         Some(delay) => tokio::time::sleep(delay).await,
                         None if resent => return self.resolve_again(open, answer, started).await,
-                        None => return Err(self.refused(open, answer)),
+                        None => return Err(self.refused(open, answer).await),
                     }
                     attempt += 1;
                 }
                 // The id may be taken by the first of the two.
                 Meaning::Refused if resent => return self.resolve_again(open, answer, started).await,
-                Meaning::Refused => return Err(self.refused(open, answer)),
+                Meaning::Refused => return Err(self.refused(open, answer).await),
                 Meaning::Unknown => match self.look_up(resent).await? {
                     Found::Task(data, found) => {
-                        return self.accepted(open, data, found.reply(), started, Some("lookup"));
+                        return self.accepted(open, data, found.reply(), started, Some("lookup")).await;
                     }
                     Found::Nothing { lookups, unknown_for } => {
                         recorder
                             .task_resubmitted(self.subject, lookups, unknown_for, &answer.describe())
+                            .await
                             .map_err(not_recorded(self.subject.action, "task_resubmitted"))?;
                         resent = true;
                     }
-                    Found::Doubt(found) => return Err(self.ambiguous(open, &answer, &found)),
+                    Found::Doubt(found) => return Err(self.ambiguous(open, &answer, &found).await),
                 },
             }
         }
@@ -211,18 +228,20 @@ impl Delivery<'_> {
         started: Instant,
     ) -> Result<Accepted, Error> {
         match self.look_up(true).await? {
-            Found::Task(data, found) => self.accepted(open, data, found.reply(), started, Some("lookup")),
-            Found::Nothing { .. } => Err(self.ambiguous(open, &answer, "not known")),
-            Found::Doubt(found) => Err(self.ambiguous(open, &answer, &found)),
+            Found::Task(data, found) => {
+                self.accepted(open, data, found.reply(), started, Some("lookup")).await
+            }
+            Found::Nothing { .. } => Err(self.ambiguous(open, &answer, "not known").await),
+            Found::Doubt(found) => Err(self.ambiguous(open, &answer, &found).await),
         }
     }
 
-    fn ambiguous(&self, open: Open<'_>, lost: &Answer, found: &str) -> Error {
+    async fn ambiguous(&self, open: Open<'_>, lost: &Answer, found: &str) -> Error {
         let cause = format!("{}; looked up: {found}", lost.describe());
         let closed = open.close(None, "task_ambiguous", |recorder, subject| {
             recorder.task_ambiguous(subject, "submit", &cause)
         });
-        match closed {
+        match closed.await {
             Ok(()) => Error::Ambiguous {
                 action: self.subject.action,
                 external_task_id: self.subject.external_task_id.map(str::to_owned),
@@ -232,7 +251,7 @@ impl Delivery<'_> {
         }
     }
 
-    fn accepted(
+    async fn accepted(
         &self,
         open: Open<'_>,
         data: Box<TaskData>,
@@ -242,17 +261,32 @@ impl Delivery<'_> {
     ) -> Result<Accepted, Error> {
         open.close(Some(&data.task_id), "task_accepted", |recorder, subject| {
             recorder.task_accepted(subject, &data.status, reply, started.elapsed(), resolved_by)
-        })?;
+        })
+        .await?;
         Ok(Accepted::Task(data))
     }
 
-    /// What is answered at once is completed at once.
-    fn answered(&self, open: Open<'_>, data: Value) -> Result<Accepted, Error> {
+    /// What is answered at once is completed at once. All that there is to say has its place before any of it is waited
+    /// for.
+    async fn answered(&self, mut open: Open<'_>, data: Value) -> Result<Accepted, Error> {
         let task_id = text(&data, "task_id");
         let credits = text(&data, "final_unit_deduction").map(|credits| self.screen.pass(&credits));
-        open.close(task_id.as_deref(), "task_completed", |recorder, subject| {
-            recorder.task_completed(subject, Counts::default(), credits.as_deref(), &[])
-        })?;
+        let estimated = self.submission.estimate.as_deref();
+        let cost = Cost { credits: credits.as_deref(), estimated, ..Cost::default() };
+        let (recorder, subject) = (open.recorder, Subject { task_id: task_id.as_deref(), ..self.subject });
+        let mut recordings =
+            vec![("task_completed", open.link(|| recorder.task_completed(subject, Counts::default(), cost)))];
+        recordings.extend((self.effects)(&data).iter().map(|effect| match effect {
+            Effect::Made(resource, id) => {
+                (resource.created(), recorder.resource_created(subject, *resource, id))
+            }
+            Effect::Removed(resource, id) => {
+                (resource.deleted(), recorder.resource_deleted(subject, *resource, id))
+            }
+        }));
+        for (event, recording) in recordings {
+            recording.await.map_err(outcome_not_recorded(subject, event))?;
+        }
         Ok(Accepted::Data(data))
     }
 
@@ -263,11 +297,11 @@ impl Delivery<'_> {
         }
     }
 
-    fn refused_at_once(&self, open: Open<'_>, answer: &Answer, reason: String) -> Error {
+    async fn refused_at_once(&self, open: Open<'_>, answer: &Answer, reason: String) -> Error {
         let reply = answer.reply();
         let closed = open
             .close(None, "task_refused", |recorder, subject| recorder.task_refused(subject, reply, &reason));
-        match closed {
+        match closed.await {
             Ok(()) => Error::Refused {
                 action: self.subject.action,
                 http: reply.http.unwrap_or_default(),
@@ -279,7 +313,7 @@ impl Delivery<'_> {
         }
     }
 
-    fn refused(&self, open: Open<'_>, answer: Answer) -> Error {
+    async fn refused(&self, open: Open<'_>, answer: Answer) -> Error {
         let reason = match &answer {
             Answer::NotSent(fault) => format!("not sent: {}", fault.cause),
             Answer::Envelope(_, envelope) if !envelope.message.is_empty() => envelope.message.clone(),
@@ -288,6 +322,7 @@ impl Delivery<'_> {
         let reply = answer.reply();
         match open
             .close(None, "task_refused", |recorder, subject| recorder.task_refused(subject, reply, &reason))
+            .await
         {
             Ok(()) => refusal(self.subject.action, answer),
             Err(error) => error,
@@ -313,23 +348,31 @@ enum Stage {
 }
 
 impl Open<'_> {
-    /// Records the outcome. Where that fails the caller hears of it, and there is no second try.
-    fn close(
+    /// Gives the outcome its place: from here on there is one.
+    fn link(&mut self, record: impl FnOnce() -> EventRecording) -> EventRecording {
+        self.stage = Stage::Closed;
+        record()
+    }
+
+    /// Records the outcome. Where that fails the caller hears of it, and there is no second try. It has its place when it
+    /// is first awaited: dropped from then on, it is the only one all the same.
+    async fn close(
         mut self,
         task_id: Option<&str>,
         event: &'static str,
-        record: impl FnOnce(&Recorder, Subject<'_>) -> Result<(), NotRecorded>,
+        record: impl FnOnce(&Recorder, Subject<'_>) -> EventRecording,
     ) -> Result<(), Error> {
-        self.stage = Stage::Closed;
         let subject = Subject { task_id, ..self.subject };
-        record(self.recorder, subject).map_err(outcome_not_recorded(subject, event))
+        let recorder = self.recorder;
+        self.link(|| record(recorder, subject)).await.map_err(outcome_not_recorded(subject, event))?;
+        Ok(())
     }
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         let recorded = match self.stage {
-            Stage::Closed => Ok(()),
+            Stage::Closed => return,
             Stage::Safe => self.recorder.task_refused(
                 self.subject,
                 Reply::default(),
@@ -339,7 +382,7 @@ impl Drop for Open<'_> {
                 self.recorder.task_ambiguous(self.subject, "submit", "given up before the vendor answered")
             }
         };
-        // Nobody is left to tell. The log counts what it could not record.
+        // It has its place, and nobody is left to tell. The log counts what it could not record.
         drop(recorded);
     }
 }

@@ -2,12 +2,15 @@
 //! its name, and what stands behind the question mark of its URL is nowhere.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::Write,
+    io::Read,
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
+use tokio::{
+    fs::{self, File, OpenOptions},
+    io::AsyncWriteExt,
+};
 
 use super::{
     client::{Client, not_recorded},
@@ -76,35 +79,45 @@ impl Client {
     /// # Errors
     ///
     /// [`Error::Download`] where it can't be read or removed, [`Error::NotRecorded`]: it stays.
-    pub fn delete_download(&self, task_id: &str, path: impl AsRef<Path>) -> Result<(), Error> {
+    pub async fn delete_download(&self, task_id: &str, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         let failed = |error: std::io::Error| Error::Download {
             host: "this machine".to_owned(),
             cause: format!("{}: {error}", path.display()),
         };
-        let mut file = File::open(path).map_err(failed)?;
-        let mut sha256 = Sha256::new();
-        let bytes = std::io::copy(&mut file, &mut Writing(&mut sha256)).map_err(failed)?;
+        let file = path.to_owned();
+        let (sha256, bytes) = off_the_runtime(move || digest_of(&file)).await.map_err(failed)?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         self.recorder()
-            .asset_deleted(task_id, &name, &hex(&sha256.finalize()), bytes)
+            .asset_deleted(task_id, &name, &sha256, bytes)
+            .await
             .map_err(not_recorded("download", "asset_deleted"))?;
-        fs::remove_file(path).map_err(failed)
+        fs::remove_file(path).await.map_err(failed)
     }
 }
 
-/// Hashes what is written.
-struct Writing<'a>(&'a mut Sha256);
-
-impl Write for Writing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
+/// The SHA-256 of a file, and its size.
+fn digest_of(path: &Path) -> std::io::Result<(String, u64)> {
+    let mut file = std::fs::File::open(path)?;
+    let mut sha256 = Sha256::new();
+    let mut buffer = vec![0; 64 << 10];
+    let mut bytes = 0;
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((hex(&sha256.finalize()), bytes)),
+            read => {
+                sha256.update(&buffer[..read]);
+                bytes += read as u64;
+            }
+        }
     }
+}
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// Runs what waits for a disk where no worker of the runtime waits with it.
+async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
 }
 
 impl<'a> Download<'a> {
@@ -123,7 +136,7 @@ impl<'a> Download<'a> {
     /// Fetches the file to `path`, which must not be there yet.
     ///
     /// Meanwhile it is beside it, as `NAME.part`; when it is whole, `asset_downloaded` is recorded, and only then it
-    /// gets its name. This waits for the disk where the future runs.
+    /// gets its name.
     ///
     /// # Errors
     ///
@@ -134,12 +147,13 @@ impl<'a> Download<'a> {
             return Err(RequestError::new("url", "must be an http or https URL").into());
         };
         let failed = |cause: String| Error::Download { host: host.clone(), cause };
-        if path.exists() {
+        if fs::try_exists(path).await.unwrap_or(true) {
             return Err(failed(format!("{}: is there already", path.display())));
         }
-        let mut part = Part::create(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+        let mut part =
+            Part::create(path).await.map_err(|error| failed(format!("{}: {error}", path.display())))?;
         let downloaded = self.fetch(&host, path, &mut part).await?;
-        part.keep(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+        part.keep(path).await.map_err(|error| failed(format!("{}: {error}", path.display())))?;
         Ok(downloaded)
     }
 
@@ -149,11 +163,18 @@ impl<'a> Download<'a> {
         let sent = self.client.exchange().downloads().get(self.url).send().await;
         let mut response = sent.map_err(|error| failed(fault(error).cause))?;
         let http = response.status().as_u16();
-        if matches!(http, 403 | 404 | 410) {
+        let content_type = response.headers().get(reqwest::header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        let is_page = http == 200 && content_type.as_deref().is_some_and(is_page);
+        if is_page || matches!(http, 403 | 404 | 410) {
             self.client
                 .recorder()
-                .asset_expired(asset, http)
+                .asset_expired(asset, http, content_type.as_deref())
+                .await
                 .map_err(not_recorded("download", "asset_expired"))?;
+        }
+        if is_page {
+            return Err(failed("a page in the place of the file".to_owned()));
         }
         if http != 200 {
             return Err(failed(format!("http {http}")));
@@ -163,8 +184,6 @@ impl<'a> Download<'a> {
         if whole.is_some_and(|whole| whole > self.limit) {
             return Err(too_long());
         }
-        let content_type = response.headers().get(reqwest::header::CONTENT_TYPE);
-        let content_type = content_type.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
         let mut sha256 = Sha256::new();
         let mut bytes = 0;
         loop {
@@ -177,6 +196,7 @@ impl<'a> Download<'a> {
             sha256.update(&chunk);
             part.file
                 .write_all(&chunk)
+                .await
                 .map_err(|error| failed(format!("{}: {error}", part.path.display())))?;
             if let Some(progress) = &mut self.progress {
                 progress(bytes, whole);
@@ -185,11 +205,12 @@ impl<'a> Download<'a> {
         if whole.is_some_and(|whole| whole != bytes) {
             return Err(failed(format!("ended after {bytes} bytes")));
         }
-        part.file.sync_all().map_err(|error| failed(format!("{}: {error}", part.path.display())))?;
+        part.file.sync_all().await.map_err(|error| failed(format!("{}: {error}", part.path.display())))?;
         let sha256 = hex(&sha256.finalize());
         self.client
             .recorder()
             .asset_downloaded(asset, &sha256, bytes, content_type.as_deref())
+            .await
             .map_err(not_recorded("download", "asset_downloaded"))?;
         Ok(Downloaded { path: path.to_owned(), sha256, bytes, content_type })
     }
@@ -205,6 +226,15 @@ impl std::fmt::Debug for Download<'_> {
     }
 }
 
+/// Whether what came is a text that tells of a file, and not one that a task made.
+fn is_page(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    matches!(
+        kind.as_str(),
+        "text/html" | "text/xml" | "application/xml" | "application/xhtml+xml" | "application/json"
+    )
+}
+
 /// The path of a URL, without its query.
 fn path_of(url: &str) -> String {
     reqwest::Url::parse(url).map(|url| url.path().to_owned()).unwrap_or_default()
@@ -218,16 +248,16 @@ struct Part {
 }
 
 impl Part {
-    fn create(target: &Path) -> std::io::Result<Part> {
+    async fn create(target: &Path) -> std::io::Result<Part> {
         let mut path = target.as_os_str().to_owned();
         path.push(".part");
         let path = PathBuf::from(path);
-        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        let file = OpenOptions::new().write(true).create_new(true).open(&path).await?;
         Ok(Part { file, path, kept: false })
     }
 
-    fn keep(mut self, target: &Path) -> std::io::Result<()> {
-        fs::rename(&self.path, target)?;
+    async fn keep(mut self, target: &Path) -> std::io::Result<()> {
+        fs::rename(&self.path, target).await?;
         self.kept = true;
         Ok(())
     }
@@ -237,7 +267,7 @@ impl Drop for Part {
     fn drop(&mut self) {
         if !self.kept {
             // What can't be removed stays, under a name that says what it is.
-            drop(fs::remove_file(&self.path));
+            drop(std::fs::remove_file(&self.path));
         }
     }
 }

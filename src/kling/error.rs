@@ -1,10 +1,10 @@
 //! Why a call of the client gave nothing. Its promise: a text says what was done, to what, and the cause, and never holds
-//! a prompt, a key, a token or the query string of a URL.
+//! a prompt, a key, a token or the query string of a URL. What others wrote is shown so that it can't steer a terminal.
 
 use std::time::Duration;
 
 use super::{credentials::CredentialsError, request::RequestError};
-use crate::NotRecorded;
+use crate::{NotRecorded, escape::Escaped};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -29,7 +29,7 @@ pub enum Error {
     Credentials(#[from] CredentialsError),
 
     /// A setting of the builder can't be used.
-    #[error("build the Kling client: {setting} {rule}")]
+    #[error("build the Kling client: {setting} {}", Escaped(rule.as_str()))]
     #[non_exhaustive]
     Configuration {
         /// The setting at fault.
@@ -57,8 +57,8 @@ pub enum Error {
     /// The vendor has answered, and that could not be recorded. The ids are what the trail lacks.
     #[error(
         "{action}: {event} could not be recorded (task id {}, external task id {})",
-        task_id.as_deref().unwrap_or("unknown"),
-        external_task_id.as_deref().unwrap_or("unknown")
+        Escaped(task_id.as_deref().unwrap_or("unknown")),
+        Escaped(external_task_id.as_deref().unwrap_or("unknown"))
     )]
     #[non_exhaustive]
     OutcomeNotRecorded {
@@ -76,9 +76,10 @@ pub enum Error {
 
     /// The vendor refused.
     #[error(
-        "{action}: refused: {message} (http {http}, code {}, request {})",
+        "{action}: refused: {} (http {http}, code {}, request {})",
+        Escaped(message.as_str()),
         code.map_or_else(|| "none".to_owned(), |code| code.to_string()),
-        request_id.as_deref().unwrap_or("unknown")
+        Escaped(request_id.as_deref().unwrap_or("unknown"))
     )]
     #[non_exhaustive]
     Refused {
@@ -96,10 +97,11 @@ pub enum Error {
 
     /// A request was sent and nobody knows whether the vendor made a task of it.
     #[error(
-        "{action}: sent, and nobody knows whether it was accepted: {cause}; {} before sending it again",
+        "{action}: sent, and nobody knows whether it was accepted: {}; {} before sending it again",
+        Escaped(cause.as_str()),
         external_task_id.as_ref().map_or_else(
             || "compare with the vendor's console".to_owned(),
-            |id| format!("look up external task id {id}")
+            |id| format!("look up external task id {}", Escaped(id.as_str()))
         )
     )]
     #[non_exhaustive]
@@ -128,7 +130,7 @@ pub enum Error {
     },
 
     /// A download was given up; nothing is left of it on disk.
-    #[error("download from {host}: {cause}")]
+    #[error("download from {}: {}", Escaped(host.as_str()), Escaped(cause.as_str()))]
     #[non_exhaustive]
     Download {
         /// Where from.
@@ -146,7 +148,7 @@ pub enum Error {
     },
 
     /// The task failed at the vendor.
-    #[error("{action}: task {task_id} failed: {reason}")]
+    #[error("{action}: task {} failed: {}", Escaped(task_id.as_str()), Escaped(reason.as_str()))]
     #[non_exhaustive]
     Failed {
         /// The action.
@@ -161,8 +163,10 @@ pub enum Error {
 
     /// The task had not ended by the deadline; it goes on.
     #[error(
-        "{action}: task {task_id} had not ended after {:.1} s ({last}); wait for it again by its id",
-        waited.as_secs_f64()
+        "{action}: task {} had not ended after {:.1} s ({}); wait for it again by its id",
+        Escaped(task_id.as_str()),
+        waited.as_secs_f64(),
+        Escaped(last.as_str())
     )]
     #[non_exhaustive]
     Deadline {
@@ -177,7 +181,7 @@ pub enum Error {
     },
 
     /// There was no answer. From `submit`: the request certainly was not delivered.
-    #[error("{action}: no answer from the vendor: {cause}")]
+    #[error("{action}: no answer from the vendor: {}", Escaped(cause.as_str()))]
     #[non_exhaustive]
     Transport {
         /// The action.
@@ -189,7 +193,7 @@ pub enum Error {
     },
 
     /// The answer to a query makes no sense.
-    #[error("{action}: an answer that can't be read (http {http}): {cause}")]
+    #[error("{action}: an answer that can't be read (http {http}): {}", Escaped(cause.as_str()))]
     #[non_exhaustive]
     Unreadable {
         /// The action.
@@ -199,4 +203,37 @@ pub enum Error {
         /// What is wrong with it.
         cause: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_does_not_steer_a_terminal() {
+        let text = || "a\u{1b}[2J\r\nb\u{202e}".to_owned();
+        let errors = [
+            Error::Configuration { setting: "base_url", rule: text() },
+            Error::OutcomeNotRecorded {
+                action: "a",
+                event: "e",
+                task_id: Some(text()),
+                external_task_id: Some(text()),
+                source: Box::new(NotRecorded::NoLog),
+            },
+            Error::Refused { action: "a", http: 400, code: None, message: text(), request_id: Some(text()) },
+            Error::Ambiguous { action: "a", external_task_id: Some(text()), cause: text() },
+            Error::Download { host: text(), cause: text() },
+            Error::Failed { action: "a", task_id: text(), reason: text(), credits: None },
+            Error::Deadline { action: "a", task_id: text(), waited: Duration::ZERO, last: text() },
+            Error::Transport { action: "a", cause: text(), source: "b".into() },
+            Error::Unreadable { action: "a", http: 200, cause: text() },
+        ];
+
+        for error in errors {
+            let shown = error.to_string();
+            assert!(shown.contains("a\\u{1b}[2J\\r\\nb\\u{202e}"), "{shown}");
+            assert!(!shown.contains(|c: char| c.is_control() || c == '\u{202e}'), "{shown:?}");
+        }
+    }
 }

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::{
     backoff::Backoff,
-    client::{Client, refusal},
+    client::{Client, outcome_not_recorded, refusal},
     element::{Element, Voice},
-    envelope::{TaskData, text},
+    envelope::{Envelope, TaskData, text},
     error::Error,
     exchange::{Answer, Call},
     output::{Made, Output, items},
@@ -317,10 +317,15 @@ impl Client {
                 Answer::Nonsense(http, _) => *http >= 500,
                 Answer::Lost(_) | Answer::NotSent(_) => true,
             };
-            if !passing || attempt > settings.retries {
-                return Err(refusal(subject.action, answer));
+            let delay = (passing && attempt <= settings.retries).then(|| backoff.delay());
+            if let Answer::Envelope(_, Envelope { code: 1302 | 1303, .. }) = &answer {
+                self.recorder()
+                    .throttled(subject, answer.reply(), attempt, delay)
+                    .await
+                    .map_err(outcome_not_recorded(subject, "throttled"))?;
             }
-            tokio::time::sleep(backoff.delay()).await;
+            let Some(delay) = delay else { return Err(refusal(subject.action, answer)) };
+            tokio::time::sleep(delay).await;
             attempt += 1;
         }
     }

@@ -89,6 +89,24 @@ pub enum Resource {
     Voice,
 }
 
+impl Resource {
+    /// The event of one that is there from now on.
+    pub(crate) fn created(self) -> &'static str {
+        match self {
+            Resource::Element => "element_created",
+            Resource::Voice => "voice_created",
+        }
+    }
+
+    /// The event of one that is not there any more.
+    pub(crate) fn deleted(self) -> &'static str {
+        match self {
+            Resource::Element => "element_deleted",
+            Resource::Voice => "voice_deleted",
+        }
+    }
+}
+
 /// A URL without what stands behind its path.
 pub(crate) fn without_query(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or_default()

@@ -1,6 +1,7 @@
 //! What must not come back through the vendor's mouth. Refusals may quote the prompt, so each text of the vendor
 //! passes a screen before it reaches an entry or an error. Its promise: a text that holds a screened one, or a long
-//! piece of it, is withheld whole. It does not know what is done with the texts.
+//! piece of it, is withheld whole, and of a URL in one what is behind its question mark. It does not know what is done
+//! with the texts.
 
 use std::{fmt, sync::Arc};
 
@@ -49,7 +50,7 @@ impl Screen {
         self.pass(text)
     }
 
-    /// `text`, cut to 500 characters, or [`WITHHELD`].
+    /// `text`, cut to 500 characters and without the queries of URLs, or [`WITHHELD`].
     pub(crate) fn pass(&self, text: &str) -> String {
         // Cut first: what is cut away can't leak, and the comparison has an upper bound.
         let text: String = text.chars().take(KEPT).collect();
@@ -57,9 +58,28 @@ impl Screen {
         if self.texts.iter().any(|screened| repeats(&text, &bare, screened)) {
             WITHHELD.to_owned()
         } else {
-            text
+            without_queries(&text)
         }
     }
+}
+
+/// A signed URL opens a file to whoever reads it.
+fn without_queries(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for word in text.split_inclusive(char::is_whitespace) {
+        match word
+            .split_once("://")
+            .and_then(|(_, rest)| rest.find(['?', '#']).map(|at| word.len() - rest.len() + at))
+        {
+            Some(end) => {
+                kept.push_str(&word[..end]);
+                kept.push_str("?[withheld]");
+                kept.extend(word.chars().next_back().filter(|last| last.is_whitespace()));
+            }
+            None => kept.push_str(word),
+        }
+    }
+    kept
 }
 
 impl fmt::Debug for Screen {
@@ -96,6 +116,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn the_query_of_a_url_is_withheld() {
+        for (text, shown) in [
+            (
+                "can't read https://a.example/b.png?sign=1&x=2 today",
+                "can't read https://a.example/b.png?[withheld] today",
+            ),
+            ("(\"https://a.example/b#c\")", "(\"https://a.example/b?[withheld]"),
+            ("https://a.example/b, really?", "https://a.example/b, really?"),
+            ("why? ://", "why? ://"),
+            ("é://ü?ö\n?", "é://ü?[withheld]\n?"),
+        ] {
+            assert_eq!(Screen::default().pass(text), shown);
+        }
+    }
 
     #[test]
     fn a_text_that_repeats_the_prompt_is_withheld() {

@@ -28,6 +28,8 @@ pub(crate) struct Submission {
     pub(crate) body: Vec<u8>,
     pub(crate) screen: Screen,
     pub(crate) warnings: Vec<String>,
+    /// What it will cost in units, where there is a price.
+    pub(crate) estimate: Option<String>,
     prompt: Option<String>,
     negative_prompt: Option<String>,
     pub(crate) model: Option<String>,
@@ -174,6 +176,21 @@ impl Submission {
     /// The same of the negative prompt.
     pub(crate) fn negative_prompt(&self, key: Option<&PromptKey>) -> Option<PromptTrace> {
         self.negative_prompt.as_deref().map(|prompt| PromptTrace::of(prompt, key))
+    }
+
+    /// A setting of the newer design that has no member of its own.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+        self.parameters.get(&format!("settings.{name}"))?.as_str()
+    }
+
+    /// Whether the video is to have sound.
+    pub(crate) fn has_sound(&self) -> bool {
+        self.sound.as_deref().or_else(|| self.setting("audio")).is_some_and(|sound| sound != "off")
+    }
+
+    /// How many are asked for.
+    pub(crate) fn count(&self) -> u64 {
+        self.parameters.get("n").and_then(Value::as_u64).unwrap_or(1)
     }
 
     /// The hash of the whole body, made as those of prompts are, since a short prompt could be guessed from it too.

@@ -28,13 +28,15 @@ struct Inner {
     id: String,
     external_task_id: Option<String>,
     screen: Screen,
+    /// The units that it was expected to cost.
+    estimate: Option<String>,
     seen: Mutex<Seen>,
     /// The slots that it holds until it ends.
     held: parking_lot::Mutex<Option<Held>>,
 }
 
 /// What was observed and recorded of a task.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) status: Option<TaskStatus>,
     /// Whether its end was recorded.
@@ -64,7 +66,7 @@ impl<R: Request> Task<R> {
     pub fn resume(id: impl Into<String>) -> Result<Task<R>, RequestError> {
         let id = id.into();
         match is_segment(&id) {
-            true => Ok(Task::new(id, None, Screen::blind(), None)),
+            true => Ok(Task::new(id, None, Screen::blind(), None, None)),
             false => Err(RequestError::new("task_id", "must be an id that the vendor gave")),
         }
     }
@@ -74,7 +76,13 @@ impl<R: Request> Task<R> {
     /// What was seen of the task so far is forgotten: say it before anything is asked.
     pub fn with_prompt(self, prompt: impl Into<String>) -> Task<R> {
         let screen = Screen::new([prompt.into()]);
-        let task = Task::new(self.inner.id.clone(), self.inner.external_task_id.clone(), screen, None);
+        let task = Task::new(
+            self.inner.id.clone(),
+            self.inner.external_task_id.clone(),
+            screen,
+            self.inner.estimate.clone(),
+            None,
+        );
         task.hold(self.inner.held.lock().take());
         task
     }
@@ -84,11 +92,15 @@ impl<R: Request> Task<R> {
         id: String,
         external_task_id: Option<String>,
         screen: Screen,
+        estimate: Option<String>,
         status: Option<TaskStatus>,
     ) -> Task<R> {
         let seen = Mutex::new(Seen { status, ended: false });
         let held = parking_lot::Mutex::new(None);
-        Task { inner: Arc::new(Inner { id, external_task_id, screen, seen, held }), request: PhantomData }
+        Task {
+            inner: Arc::new(Inner { id, external_task_id, screen, estimate, seen, held }),
+            request: PhantomData,
+        }
     }
 
     /// The vendor's id of the task.
@@ -109,6 +121,10 @@ impl<R: Request> Task<R> {
     /// Gives its slots back.
     pub(crate) fn release(&self) {
         self.hold(None);
+    }
+
+    pub(crate) fn estimate(&self) -> Option<&str> {
+        self.inner.estimate.as_deref()
     }
 
     pub(crate) fn screen(&self) -> &Screen {

@@ -111,11 +111,14 @@ impl TokenCache {
     /// whose minting could not be recorded is not used. An API key is the token, and nothing is minted.
     ///
     /// The lock is held meanwhile: whoever asks at the same time waits and gets the same token.
-    pub(crate) async fn token<E>(
+    pub(crate) async fn token<F, T, E>(
         &self,
         now: i64,
-        record: impl FnOnce(&Token, Reason) -> Result<(), E>,
-    ) -> Result<Token, E> {
+        record: impl FnOnce(&Token, Reason) -> F,
+    ) -> Result<Token, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
         let mut slot = self.slot.lock().await;
         let now = now.saturating_add(slot.skew);
         if let Some(token) = &slot.token
@@ -132,7 +135,13 @@ impl TokenCache {
             Some((access_key, secret_key)) => {
                 let text = mint(access_key, secret_key, now).into();
                 let token = Token { text, expires: now + LIFETIME, generation, prefix };
-                record(&token, slot.reason)?;
+                let recording = record(&token, slot.reason);
+                // In use from here on, also where this future is dropped: the entry has its place.
+                slot.token = Some(token.clone());
+                if let Err(error) = recording.await {
+                    slot.token = None;
+                    return Err(error);
+                }
                 token
             }
             None => {
@@ -191,7 +200,7 @@ fn sign(key: &[u8], header: &str, claims: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
+    use std::{convert::Infallible, future::ready};
 
     use super::*;
 
@@ -233,7 +242,7 @@ mod tests {
             cache
                 .token(now, |token, reason| {
                     minted.push((token.expires(), reason));
-                    Ok::<(), Infallible>(())
+                    ready(Ok::<(), Infallible>(()))
                 })
                 .await
                 .expect("recorded");
@@ -245,7 +254,7 @@ mod tests {
     #[tokio::test]
     async fn a_token_that_was_called_expired_is_minted_anew_once() {
         let cache = TokenCache::new(Credentials::new("access", "secret"));
-        let first = cache.token(1000, |_, _| Ok::<(), Infallible>(())).await.expect("recorded");
+        let first = cache.token(1000, |_, _| ready(Ok::<(), Infallible>(()))).await.expect("recorded");
         let mut reasons = Vec::new();
 
         for _ in 0..3 {
@@ -253,7 +262,7 @@ mod tests {
             cache
                 .token(1001, |_, reason| {
                     reasons.push(reason);
-                    Ok::<(), Infallible>(())
+                    ready(Ok::<(), Infallible>(()))
                 })
                 .await
                 .expect("recorded");
@@ -265,10 +274,10 @@ mod tests {
     #[tokio::test]
     async fn a_token_that_came_too_early_is_minted_by_the_vendors_clock() {
         let cache = TokenCache::new(Credentials::new("access", "secret"));
-        let first = cache.token(1000, |_, _| Ok::<(), Infallible>(())).await.expect("recorded");
+        let first = cache.token(1000, |_, _| ready(Ok::<(), Infallible>(()))).await.expect("recorded");
 
         assert!(cache.early(&first, -60).await);
-        let second = cache.token(1000, |_, _| Ok::<(), Infallible>(())).await.expect("recorded");
+        let second = cache.token(1000, |_, _| ready(Ok::<(), Infallible>(()))).await.expect("recorded");
 
         assert_eq!((first.expires(), second.expires()), (2800, 2740));
     }
@@ -277,7 +286,7 @@ mod tests {
     async fn an_api_key_is_its_own_token_and_never_renewed() {
         let cache = TokenCache::new(Credentials::api_key("the-api-key"));
 
-        let token = cache.token(1000, |_, _| Err("minted")).await.expect("not minted");
+        let token = cache.token(1000, |_, _| ready(Err::<(), _>("minted"))).await.expect("not minted");
 
         assert_eq!(token.text(), "the-api-key");
         assert!(!cache.expired(&token).await);
@@ -287,9 +296,10 @@ mod tests {
     async fn a_token_whose_minting_was_not_recorded_is_not_used() {
         let cache = TokenCache::new(Credentials::new("access", "secret"));
 
-        let refused = cache.token(1000, |_, _| Err("disk full")).await.map(|_| ());
-        let reason =
-            cache.token(1000, |_, reason| if reason == Reason::First { Ok(()) } else { Err("") }).await;
+        let refused = cache.token(1000, |_, _| ready(Err::<(), _>("disk full"))).await.map(|_| ());
+        let reason = cache
+            .token(1000, |_, reason| ready(if reason == Reason::First { Ok(()) } else { Err("") }))
+            .await;
 
         assert_eq!(refused, Err("disk full"));
         assert!(reason.is_ok());

@@ -10,7 +10,7 @@ use super::{
     error::Error,
     exchange::{Answer, Call},
     output::Output,
-    recorder::Recorder,
+    recorder::{Cost, Recorder},
     request::Request,
     screen::Screen,
     status::TaskStatus,
@@ -50,12 +50,12 @@ impl<'a, R: Request> Watch<'a, R> {
             tokio::time::sleep(backoff.delay().min(left)).await;
             let left = settings.deadline.saturating_sub(started.elapsed());
             if left.is_zero() {
-                return Err(self.out_of_time(started, last)?);
+                return Err(self.out_of_time(started, last).await?);
             }
             let answer = self.ask(Some(left)).await?;
             let Some(data) = self.data(&answer) else {
                 if is_definite(&answer) {
-                    return Err(self.given_up(answer)?);
+                    return Err(self.given_up(answer).await?);
                 }
                 last = answer.describe();
                 continue;
@@ -103,21 +103,23 @@ impl<'a, R: Request> Watch<'a, R> {
     }
 
     /// The vendor will not say what became of the task.
-    fn given_up(&self, answer: Answer) -> Result<Error, Error> {
+    async fn given_up(&self, answer: Answer) -> Result<Error, Error> {
         let reason = format!("the query was refused: {}", answer.describe());
         self.client
             .recorder()
             .task_ambiguous(subject(self.task), "wait", &reason)
+            .await
             .map_err(not_recorded(R::ACTION, "task_ambiguous"))?;
         Ok(refusal(R::ACTION, answer))
     }
 
-    fn out_of_time(&self, started: Instant, last: String) -> Result<Error, Error> {
+    async fn out_of_time(&self, started: Instant, last: String) -> Result<Error, Error> {
         let waited = started.elapsed();
         let reason = format!("no end after {:.1} s: {last}", waited.as_secs_f64());
         self.client
             .recorder()
             .task_ambiguous(subject(self.task), "wait", &reason)
+            .await
             .map_err(outcome_not_recorded(subject(self.task), "task_ambiguous"))?;
         Ok(Error::Deadline { action: R::ACTION, task_id: self.task.id().to_owned(), waited, last })
     }
@@ -131,7 +133,7 @@ pub(crate) async fn observe<R: Request>(
     source: &'static str,
 ) -> Result<Progress<R::Output>, Error> {
     let subject = subject(task);
-    let credits = data.credits.as_deref();
+    let cost = Cost { credits: data.credits.as_deref(), billing: &data.billing, estimated: task.estimate() };
     let output = match data.status {
         TaskStatus::Succeed => R::Output::decode(&data.result),
         _ => None,
@@ -139,36 +141,40 @@ pub(crate) async fn observe<R: Request>(
     let mut seen = task.seen().lock().await;
     // After an end nothing is new: an answer that says otherwise is an older one.
     if !seen.ended {
+        let before = seen.clone();
+        let mut recordings = Vec::new();
         if seen.status.as_ref() != Some(&data.status) {
-            recorder
-                .task_status_changed(subject, seen.status.as_ref(), &data.status, source)
-                .map_err(outcome_not_recorded(subject, "task_status_changed"))?;
+            let changed = recorder.task_status_changed(subject, seen.status.as_ref(), &data.status, source);
+            recordings.push(("task_status_changed", changed));
             seen.status = Some(data.status.clone());
         }
         if let Some(output) = &output {
-            recorder
-                .task_completed(subject, output.counts(), credits, &data.billing)
-                .map_err(outcome_not_recorded(subject, "task_completed"))?;
             for (resource, id) in output.resources() {
-                recorder
-                    .resource_created(subject, resource, &id)
-                    .map_err(outcome_not_recorded(subject, "element_created"))?;
+                let created = recorder.resource_created(subject, resource, &id);
+                recordings.push((resource.created(), created));
             }
+            // The last of them, since what follows one that fails fails too: that it is there says that all are.
+            let completed = recorder.task_completed(subject, output.counts(), cost);
+            recordings.push(("task_completed", completed));
             seen.ended = true;
         } else if data.status == TaskStatus::Failed {
             let reason = reason(data.status_message.clone());
             if is_moderation(&reason) {
-                recorder
-                    .content_blocked(subject, "result", None, &reason)
-                    .map_err(outcome_not_recorded(subject, "content_blocked"))?;
+                recordings
+                    .push(("content_blocked", recorder.content_blocked(subject, "result", None, &reason)));
             }
-            recorder
-                .task_failed(subject, &reason, credits, &data.billing)
-                .map_err(outcome_not_recorded(subject, "task_failed"))?;
+            recordings.push(("task_failed", recorder.task_failed(subject, &reason, cost)));
             seen.ended = true;
         }
         if seen.ended {
             task.release();
+        }
+        // All have their places by now: where this future is dropped, nothing of it is new any more.
+        for (event, recording) in recordings {
+            if let Err(error) = recording.await {
+                *seen = before;
+                return Err(outcome_not_recorded(subject, event)(error));
+            }
         }
     }
     drop(seen);

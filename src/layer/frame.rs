@@ -19,6 +19,7 @@ const LOGS: usize = 8;
 
 thread_local! {
     static FRAME: Cell<Option<Frame>> = const { Cell::new(None) };
+    static UNHURRIED: Cell<bool> = const { Cell::new(false) };
     static PARKED: RefCell<Parked> = const { RefCell::new(Parked { draft: None, failure: None }) };
 }
 
@@ -50,6 +51,25 @@ pub(crate) struct FrameGuard {
 /// The address of an event, or of a span's values: what a frame goes by.
 pub(crate) fn address<T>(subject: &T) -> usize {
     std::ptr::from_ref(subject).addr()
+}
+
+/// Opens audit spans whose entries nobody waits for: they have their places in the trail, and are durable at the latest
+/// when a later entry is. For code that runs on a runtime's workers.
+#[cfg(feature = "kling")]
+pub(crate) fn unhurried<T>(open: impl FnOnce() -> T) -> T {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            UNHURRIED.set(self.0);
+        }
+    }
+    let _before = Before(UNHURRIED.replace(true));
+    open()
+}
+
+/// Whether the spans that this thread opens just now are such.
+pub(super) fn is_unhurried() -> bool {
+    UNHURRIED.get()
 }
 
 impl Frame {

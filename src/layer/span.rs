@@ -10,12 +10,14 @@ use std::{
 
 use tracing_subscriber::registry::{ExtensionsMut, LookupSpan, SpanRef};
 
+use super::frame;
 use crate::{
     canonical,
     draft::{Draft, MAX_VALUE_LEVELS, Origin},
     log::AuditLog,
     members::Members,
     receipt::TrailId,
+    spare,
 };
 
 /// In `context.fields` a value stands one level below where it stands in `details`.
@@ -25,6 +27,8 @@ const MAX_INHERITED_LEVELS: usize = MAX_VALUE_LEVELS - 1;
 pub(crate) struct SpanState {
     trail: TrailId,
     name: &'static str,
+    /// Whether nobody waits until its entries are durable.
+    pub(crate) unhurried: bool,
     /// The `seq` of its `.opened`, if that was recorded.
     opened: Option<u64>,
     actor: Option<Cow<'static, str>>,
@@ -51,6 +55,7 @@ impl SpanState {
         Self {
             trail,
             name,
+            unhurried: frame::is_unhurried(),
             opened: None,
             actor: draft.actor.clone(),
             fields: draft.details.clone(),
@@ -90,8 +95,8 @@ impl SpanState {
         }
         // Built anew, since a value that is replaced in place leaves its bytes behind.
         let mut fields = Members::default();
-        for (name, value) in self.fields.iter().chain(given.details.iter()) {
-            fields.put_bytes(name, |out| out.extend_from_slice(value));
+        for (name, value, erasable) in self.fields.marked().chain(given.details.marked()) {
+            fields.put_marked(name, erasable, |out| out.extend_from_slice(value));
         }
         self.fields = fields;
     }
@@ -109,8 +114,8 @@ impl SpanState {
         let (busy, idle) = self.clock.stop();
         let mut draft = Draft::from_origin(format!("{}.closed", self.name), Origin::Span);
         draft.actor = self.actor.take();
-        draft.details = self.fields;
-        draft.context.duplicate_fields = self.duplicates;
+        draft.details = std::mem::take(&mut self.fields);
+        draft.context.duplicate_fields = std::mem::take(&mut self.duplicates);
         draft.context.span = Some((Cow::Borrowed(self.name), self.opened));
         for (name, time) in [("busy_us", busy), ("idle_us", idle)] {
             let again = draft.details.put(name, |out| canonical::integer(out, time.as_micros()));
@@ -135,13 +140,14 @@ impl Enclosing {
             let Some(state) = states.iter().find(|state| state.trail == trail) else { continue };
             found.span.get_or_insert((state.name, state.opened));
             if found.actor.is_none() {
-                found.actor.clone_from(&state.actor);
+                found.actor = state.actor.as_deref().map(|actor| Cow::Owned(spare::string(actor)));
             }
             for name in inherited {
-                if let Some(value) = state.fields.get(name.as_bytes())
-                    && found.fields.get(name.as_bytes()).is_none()
+                let given = state.fields.marked().find(|(known, ..)| *known == name.as_bytes());
+                if let Some((name, value, erasable)) = given
+                    && found.fields.get(name).is_none()
                 {
-                    found.fields.put(name, |out| inherit(value, out));
+                    found.fields.put_marked(name, erasable, |out| inherit(value, out));
                     missing -= 1;
                 }
             }

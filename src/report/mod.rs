@@ -30,13 +30,15 @@ pub use self::{
     tasks::{Durations, OpenTask, Reason, TaskCounts},
 };
 use crate::{
+    VerifyingKey,
     canonical::{self, Value},
     directory::{self, MAX_TOOL_LINE, TrailFile},
     ending::Ending,
     error::Error,
     lines::Piece,
+    pruned::first_seq,
     timestamp::Timestamp,
-    verify::{self, Extent, HeadPolicy, Progress, Verdict, Verification, Watch},
+    verify::{self, Asked, Evidence, Extent, HeadPolicy, Progress, Verdict, Verification, Watch},
 };
 
 /// Reports what the trail at `path` says about the last `days` days.
@@ -63,6 +65,7 @@ pub fn report(path: impl AsRef<Path>, days: u32) -> Result<Report, Error> {
 /// | setting | default |
 /// |---|---|
 /// | [`days`](Self::days) | 30 |
+/// | [`key`](Self::key) | none: checkpoints are not looked at |
 /// | [`now`](Self::now) | the system's time when it runs |
 /// | [`threads`](Self::threads) | as many as the machine runs at once |
 #[derive(Clone, Debug)]
@@ -72,6 +75,7 @@ pub struct Reporter {
     days: u32,
     now: Option<DateTime<Utc>>,
     head: HeadPolicy,
+    asked: Asked,
     threads: NonZero<usize>,
 }
 
@@ -83,6 +87,7 @@ impl Reporter {
             days: 30,
             now: None,
             head: HeadPolicy::default(),
+            asked: Asked::default(),
             threads: verify::default_threads(),
         }
     }
@@ -111,6 +116,14 @@ impl Reporter {
         self
     }
 
+    /// Checks the trail's checkpoints with `key`, as [`Verifier::key`](crate::Verifier::key) does. They cover a trail from
+    /// its beginning, so all of its files are verified then, and not those of the period alone; what is counted stays
+    /// the same.
+    pub fn key(mut self, key: VerifyingKey) -> Self {
+        self.asked.keys.push(key);
+        self
+    }
+
     /// Reads the period's files, verifying them, and counts.
     ///
     /// # Errors
@@ -133,19 +146,33 @@ impl Reporter {
             .map_or(Timestamp::from(DateTime::<Utc>::MIN_UTC), Timestamp::from);
         let directory = std::fs::metadata(&self.path).map_err(Error::io("open", &self.path))?.is_dir();
         let head = if directory { self.head.read(&self.path)? } else { None };
+        let evidence = Evidence::gather(&self.asked, directory.then_some(&*self.path))?;
         let files =
             if directory { directory::list(&self.path)? } else { vec![TrailFile::alone(&self.path)?] };
         let before = ended_before(&files, from)?;
-        let extent = match (directory, before) {
+        // Where all files are verified, those before the period are not counted.
+        let (verified, counted) = match self.asked.keys.is_empty() {
+            true => (before, None),
+            false => (0, first_seq(&files[before..])?),
+        };
+        let extent = match (directory, verified) {
             (false, _) => Extent::File,
             (true, 0) => Extent::Whole,
             (true, _) => Extent::Newest,
         };
 
         let mut tally = Tally::new(from);
-        let mut watch =
-            Watch { threads: self.threads, said: &mut |said| tally.take(&said), progress: &mut progress };
-        let verification = verify::verify_files(&self.path, &files[before..], extent, head, &mut watch)?;
+        let mut watch = Watch {
+            threads: self.threads,
+            said: &mut |said| {
+                if said.seq >= counted {
+                    tally.take(&said);
+                }
+            },
+            progress: &mut progress,
+        };
+        let verification =
+            verify::verify_files(&self.path, &files[verified..], extent, (head, evidence), &mut watch)?;
         Ok(Report {
             verdict: verification.verdict(),
             period_days: self.days,
@@ -225,14 +252,14 @@ fn ended_before(files: &[TrailFile], from: Timestamp) -> Result<usize, Error> {
 }
 
 /// Whether a file's first and last entry are before `from`: where the clock stepped back, either can be the later one.
-fn is_before(file: &TrailFile, from: Timestamp) -> Result<bool, Error> {
+pub(crate) fn is_before(file: &TrailFile, from: Timestamp) -> Result<bool, Error> {
     let mut opened = file.open()?;
     let ending =
         Ending::read(&mut opened, file.length, MAX_TOOL_LINE).map_err(Error::io("read", &file.path))?;
     let last = ending.last_line.and_then(|(_, line)| time_of(&line));
     let mut lines = file.lines(MAX_TOOL_LINE)?;
     let first = match lines.next().map_err(Error::io("read", &file.path))? {
-        Some(Piece::Line(bytes)) => time_of(bytes),
+        Some(Piece::Line { bytes, .. }) => time_of(bytes),
         _ => None,
     };
     Ok(first.is_some_and(|first| first < from) && last.is_some_and(|last| last < from))

@@ -46,10 +46,20 @@ pub enum FindingKind {
     ClockWentBack,
     /// What should come before this file is not there.
     MissingFile,
-    /// The trail ends before the entry that its head names.
+    /// The trail ends before the entry that its head or a checkpoint names.
     Truncated,
     /// The trail has no head that can be read, so that nobody can tell whether its end is there.
     HeadMissing,
+    /// A checkpoint that a given key signed is one of other entries: the trail was rewritten or forked.
+    CheckpointMismatch,
+    /// What stands in place of a checkpoint has the name of a given key, and no given key signed it.
+    CheckpointForged,
+    /// The newest checkpoint that holds is older than was asked for.
+    CheckpointStale,
+    /// An entry for which there is a receipt is not in the trail.
+    ReceiptMissing,
+    /// A value that an entry withholds is not the one that it commits to.
+    ValueChanged,
 }
 
 impl FindingKind {
@@ -66,6 +76,11 @@ impl FindingKind {
             Self::MissingFile => "missing_file",
             Self::Truncated => "truncated",
             Self::HeadMissing => "head_missing",
+            Self::CheckpointMismatch => "checkpoint_mismatch",
+            Self::CheckpointForged => "checkpoint_forged",
+            Self::CheckpointStale => "checkpoint_stale",
+            Self::ReceiptMissing => "receipt_missing",
+            Self::ValueChanged => "value_changed",
         }
     }
 }

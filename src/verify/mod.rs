@@ -6,6 +6,7 @@
 mod crew;
 mod cursor;
 mod ending;
+mod evidence;
 mod finding;
 mod native;
 mod notice;
@@ -15,18 +16,27 @@ mod tool;
 mod verification;
 mod walk;
 mod watch;
+mod withheld;
 
 use std::{
     num::NonZero,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-pub(crate) use self::{crew::default_threads, verification::count, walk::Said, watch::Watch};
+pub(crate) use self::{
+    crew::default_threads,
+    evidence::{Asked, Evidence},
+    verification::count,
+    walk::Said,
+    watch::Watch,
+};
 pub use self::{
     finding::{Finding, FindingKind},
     notice::Notice,
     verification::{Place, Verdict, Verification, Verified},
     watch::Progress,
+    withheld::Withheld,
 };
 use self::{
     native::Native,
@@ -36,10 +46,13 @@ use self::{
 };
 use crate::{
     access,
+    checkpoint::VerifyingKey,
     digest::Digest,
     directory::{self, TrailFile, Writer},
     error::Error,
     head::Found,
+    pruned::Pruned,
+    receipt::Receipt,
 };
 
 /// Verifies the trail at `path`: a directory, or one file of a trail. `Ok` only if it is intact.
@@ -68,12 +81,31 @@ pub fn verify(path: impl AsRef<Path>) -> Result<Verified, Error> {
 /// Logs of the Python tool are read too; which of both it is, the first line of the first file decides.
 ///
 /// The directory is not trusted, but a chain alone can't convict an owner who rewrote all of it, or cut its end:
-/// [`Verification::basis`] says what a verdict stands on.
+/// [`Verification::basis`] says what a verdict stands on. Checkpoints under a [`key`](Self::key), one that was
+/// [kept elsewhere](Self::checkpoint) before all, and [receipts](Self::receipt) can.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use kling_audit::Verifier;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = "example.com/audit+290e76d8+ARl/ayPhbIUyxqvIOPrNXqeJvgx2spIDNAOb+os9No1h".parse()?;
+/// let verification = Verifier::new("audit")
+///     .key(key)
+///     .checkpoint("/mnt/elsewhere/checkpoints")
+///     .max_age(Duration::from_secs(3_600))
+///     .run()?;
+/// println!("{verification}");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "nothing is verified before `run`"]
 pub struct Verifier {
     path: PathBuf,
     head: HeadPolicy,
+    asked: Asked,
     threads: NonZero<usize>,
     since: Option<Since>,
 }
@@ -93,6 +125,7 @@ impl Verifier {
         Self {
             path: path.as_ref().to_owned(),
             head: HeadPolicy::default(),
+            asked: Asked::default(),
             threads: default_threads(),
             since: None,
         }
@@ -102,6 +135,8 @@ impl Verifier {
     /// receipt. The time it takes grows with the new part and not with the trail.
     ///
     /// That entry is looked for and must have this hash; what came before it is taken on trust, and the verdict says so.
+    /// Values that entries withhold are not looked at. Checkpoints and receipts need a whole verification: where they are
+    /// asked for too, the verdict is [`Verdict::Unverifiable`].
     pub fn since(mut self, seq: u64, hash: Digest) -> Self {
         self.since = Some(Since { seq, hash });
         self
@@ -111,6 +146,49 @@ impl Verifier {
     /// otherwise. What is found does not depend on it. A short trail is read by one.
     pub fn threads(mut self, threads: NonZero<usize>) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// Checks checkpoints with `key`: those in the trail's `audit.checkpoints`, and those given with
+    /// [`checkpoint`](Self::checkpoint). Of several keys each may have signed some.
+    ///
+    /// The key must come from whoever signs, and not from the trail. Without a checkpoint under a given key the verdict
+    /// is [`Verdict::Unverifiable`].
+    pub fn key(mut self, key: VerifyingKey) -> Self {
+        self.asked.keys.push(key);
+        self
+    }
+
+    /// Holds the trail against the checkpoints in a file that was kept where the trail's owner can't reach: one
+    /// checkpoint, or several with an empty line between them. They are checked with the given keys.
+    ///
+    /// This finds what an older copy of the whole directory hides. A head is not needed then.
+    pub fn checkpoint(mut self, path: impl Into<PathBuf>) -> Self {
+        self.asked.kept.push(path.into());
+        self
+    }
+
+    /// Asks for a checkpoint whose last entry is not older than `age` by this machine's clock.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.asked.max_age = Some(age);
+        self
+    }
+
+    /// Asks for the entry that `receipt` is for.
+    pub fn receipt(mut self, receipt: Receipt) -> Self {
+        self.asked.receipts.push(receipt);
+        self
+    }
+
+    /// Asks for the entries that a file's receipts are for: a line each, `SEQ HASH` or `TRAIL_ID SEQ HASH`.
+    pub fn receipts(mut self, path: impl Into<PathBuf>) -> Self {
+        self.asked.receipt_files.push(path.into());
+        self
+    }
+
+    /// Lets a pruned beginning be, though no checkpoint covers the entry that tells of it: for who is about to sign one.
+    pub(crate) fn accept_pruned(mut self) -> Self {
+        self.asked.accept_pruned = true;
         self
     }
 
@@ -148,11 +226,14 @@ impl Verifier {
         if directory {
             // What is acknowledged when the head is read stands in the files when they are listed.
             let head = self.head.read(&self.path)?;
+            let head = head.filter(|found| *found != Found::Missing || !self.asked.has_kept());
+            let evidence = Evidence::gather(&self.asked, Some(&self.path))?;
             let files = directory::list(&self.path)?;
-            self.verify(&files, Extent::Whole, head, watch)
+            self.verify(&files, Extent::Whole, (head, evidence), watch)
         } else {
             let file = TrailFile::alone(&self.path)?;
-            self.verify(&[file], Extent::File, None, watch)
+            let evidence = Evidence::gather(&self.asked, None)?;
+            self.verify(&[file], Extent::File, (None, evidence), watch)
         }
     }
 
@@ -160,12 +241,15 @@ impl Verifier {
         &self,
         files: &[TrailFile],
         extent: Extent,
-        head: Option<Found>,
+        (head, evidence): (Option<Found>, Evidence),
         watch: &mut Watch<'_>,
     ) -> Result<Verification, Error> {
         match &self.since {
-            None => verify_files(&self.path, files, extent, head, watch),
-            Some(since) => verify_since(&self.path, files, extent, since, head, watch),
+            None => verify_files(&self.path, files, extent, (head, evidence), watch),
+            Some(since) => {
+                let more = !self.asked.is_nothing();
+                verify_since(&self.path, files, extent, (since, more), head, watch)
+            }
         }
     }
 }
@@ -198,7 +282,7 @@ pub(crate) fn verify_files(
     path: &Path,
     files: &[TrailFile],
     extent: Extent,
-    head: Option<Found>,
+    (head, evidence): (Option<Found>, Evidence),
     watch: &mut Watch<'_>,
 ) -> Result<Verification, Error> {
     let mut seen = Seen::default();
@@ -212,25 +296,30 @@ pub(crate) fn verify_files(
                 Extent::Newest | Extent::Since(_) => Native::part(),
                 Extent::File => Native::file(),
             };
-            let mut rule = rule.until(head);
+            let pruned = if extent == Extent::Whole { Pruned::look(files)? } else { None };
+            let mut rule = rule.until(head).against(evidence).after(pruned);
             walk::walk(files, 0, &mut rule, &mut seen, watch)?;
             let last_file = files.last().map_or(crate::head::NAME, |file| &file.name);
             rule.conclude(last_file, &mut seen);
+            if extent != Extent::File {
+                withheld::look(path, files, &mut seen)?;
+            }
         }
         Writer::Tool => {
             let mut rule = if extent == Extent::Whole { Tool::whole() } else { Tool::part() };
             walk::walk(files, 0, &mut rule, &mut seen, watch)?;
+            seen.standing = evidence.of_tool();
         }
     }
     Ok(conclude(path, files, (extent, has_head), writer, seen))
 }
 
-/// Verifies what stands in `files` from the entry on that is known.
+/// Verifies what stands in `files` from the entry on that is known; `more` if it should be held against other things too.
 fn verify_since(
     path: &Path,
     files: &[TrailFile],
     extent: Extent,
-    since: &Since,
+    (since, more): (&Since, bool),
     head: Option<Found>,
     watch: &mut Watch<'_>,
 ) -> Result<Verification, Error> {
@@ -254,6 +343,10 @@ fn verify_since(
                 let last_file = files.last().map_or(crate::head::NAME, |file| &file.name);
                 rule.conclude(last_file, &mut seen);
                 walk::count_from_the_start(&read[0], offset, &mut seen)?;
+                if more {
+                    let needed = "checkpoints and receipts were asked for too, which need the whole trail";
+                    seen.standing.missing = Some(needed.to_owned());
+                }
             }
             Sought::Gone(finding) => seen.finding(finding),
             Sought::Before(first) => {
@@ -292,6 +385,7 @@ fn conclude(
         path: path.to_owned(),
         verdict,
         basis,
+        signed_through: seen.standing.signed_through,
         entries: seen.entries,
         files: files.iter().map(|file| file.name.clone()).collect(),
         first: seen.first,
@@ -300,6 +394,7 @@ fn conclude(
         findings_total: seen.findings_total,
         notices: seen.notices,
         notices_total: seen.notices_total,
+        withheld: seen.withheld,
     }
 }
 
@@ -313,7 +408,11 @@ fn judge((extent, has_head): (Extent, bool), writer: Writer, seen: &Seen) -> (Ve
     if seen.entries == 0 {
         return (Verdict::Unverifiable, "there are no entries".to_owned());
     }
+    if let Some(missing) = &seen.standing.missing {
+        return (Verdict::Unverifiable, missing.clone());
+    }
     let by = match writer {
+        Writer::Native if seen.standing.basis.is_some() => seen.standing.basis.as_deref().unwrap_or_default(),
         Writer::Native if has_head => "by the chain and its head: the directory's owner could rewrite both",
         Writer::Native => "by the chain alone: the directory's owner could rewrite it or cut its end",
         Writer::Tool => {

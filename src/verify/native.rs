@@ -7,18 +7,20 @@ use super::{
     crew::LineFacts,
     cursor::{Break, Course, Step},
     ending::End,
+    evidence::Evidence,
     sealed,
     walk::{At, NoEntry, Rule, Said, Seen},
 };
 use crate::{
     canonical::{Malformed, Marks, Recogniser, Value},
-    digest::HashLength,
+    digest::{HashLength, Link},
     directory::TrailFile,
     ending::hash_from,
     error::Error,
     head::Found,
     line::{self, Line, MAX_LINE, Parts},
     lines::Piece,
+    pruned::Pruned,
     sha256::Message,
 };
 
@@ -35,6 +37,10 @@ pub(super) struct Native {
     labelled: bool,
     /// What the end is held against.
     end: End,
+    /// What the whole is held against.
+    evidence: Evidence,
+    /// What the trail tells of its beginning, which is not there.
+    pruned: Option<Pruned>,
     /// Lines at the end that are no entries.
     malformed: u64,
 }
@@ -49,6 +55,8 @@ impl Native {
             today: (0, NaiveDate::default()),
             labelled: true,
             end: End::Unasked,
+            evidence: Evidence::default(),
+            pruned: None,
             malformed: 0,
         }
     }
@@ -58,12 +66,37 @@ impl Native {
         Self { end: End::of(head), ..self }
     }
 
+    /// Holds the whole against what nobody but others can make up.
+    pub(super) fn against(self, evidence: Evidence) -> Self {
+        Self { evidence, ..self }
+    }
+
+    /// Begins where what was pruned ends.
+    pub(super) fn after(self, pruned: Option<Pruned>) -> Self {
+        let Some(pruned) = pruned else { return self };
+        let evidence = self.evidence.after(&pruned);
+        Self { course: Course::from_trust(), evidence, pruned: Some(pruned), ..self }
+    }
+
+    /// Whether `line` is the first that was not pruned, and does not follow what was.
+    fn breaks_off(&self, line: &Line<'_>) -> Option<Break> {
+        let pruned = self.pruned.as_ref().filter(|pruned| pruned.size() == line.seq)?;
+        let expected = Link::Hash(pruned.through);
+        (line.previous != expected).then(|| Break {
+            kind: FindingKind::ChainBroken,
+            expected: expected.to_string(),
+            found: line.previous.to_string(),
+        })
+    }
+
     /// The walk is over.
     pub(super) fn conclude(self, last_file: &str, seen: &mut Seen) {
         if seen.stopped.is_none() {
             // A line that is no entry may have been one, or two that were joined.
             let slack = if self.malformed > 0 { self.malformed + 1 } else { 0 };
             self.end.conclude(self.course.next().saturating_add(slack), last_file, seen);
+            let last = seen.last.and_then(|spot| spot.seq);
+            seen.standing = self.evidence.conclude(last_file, last, seen);
         }
     }
 
@@ -225,16 +258,24 @@ impl Rule for Native {
             details: line.details,
         });
         if !line.holds() {
+            match line.stated.full() {
+                Some(leaf) => self.evidence.see(line.seq, leaf, &line.stated, line.time),
+                None => self.evidence.lose(),
+            }
             self.course.follow_damaged(&line);
             let (expected, found) = (line.computed().to_string(), line.stated.to_string());
             seen.finding(at.finding(FindingKind::HashMismatch, Some(line.seq), &expected, &found));
             return Ok(Ok(()));
         }
         self.end.see(line.seq, &line.stated);
+        self.evidence.see(line.seq, &line.sha256, &line.stated, line.time);
         if line.event_type.starts_with(b"audit_") {
             self.heed(at, &line, seen)?;
         }
-        let step = self.course.follow(&line);
+        let step = match (self.course.follow(&line), self.breaks_off(&line)) {
+            (Step::InPlace, Some(broken)) => Step::Broken(broken),
+            (step, _) => step,
+        };
         // Lines that were moved are named where they are missing, not once more where they are.
         let day = self.date(&line);
         let in_wrong_file = self.stands_in_wrong_file(at, day);
@@ -270,7 +311,7 @@ impl Rule for Native {
                 if looked_at > LOOKED_AT && offset > 0 {
                     return Ok(false);
                 }
-                let Piece::Line(bytes) = piece else { continue };
+                let Piece::Line { bytes, .. } = piece else { continue };
                 // The type is looked for before the line is read, since most are others.
                 if memchr::memmem::find(bytes, b"\"audit_recovered\"").is_none() {
                     continue;
@@ -287,6 +328,7 @@ impl Rule for Native {
 
     fn pass_malformed(&mut self) {
         self.malformed += 1;
+        self.evidence.lose();
         self.course.trust_next();
     }
 }

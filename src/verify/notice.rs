@@ -56,6 +56,19 @@ pub enum Notice {
         /// How many.
         days: u64,
     },
+    /// The beginning of the trail is not there: it was pruned, and the trail tells of it.
+    Pruned {
+        /// The last entry that is not there; the first is 0.
+        last: u64,
+        /// The `audit_pruned` that tells of it.
+        told_at: u64,
+    },
+    /// Values that entries withhold are not at hand, though nothing tells that they were erased: a power cut can take
+    /// them, where they were not put on the device, and so can somebody.
+    ValuesMissing {
+        /// How many.
+        values: u64,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -79,6 +92,16 @@ impl fmt::Display for Notice {
                 Escaped(verdict.as_str()),
                 Escaped(actor.as_str()),
                 Escaped(reason.as_str())
+            ),
+            Self::Pruned { last, told_at } => {
+                write!(f, "pruned: entries 0 to {last} are not there any more, as seq {told_at} tells")
+            }
+            Self::ValuesMissing { values: 1 } => f.write_str(
+                "values_missing: 1 erasable value is not there, and nothing tells that it was erased",
+            ),
+            Self::ValuesMissing { values } => write!(
+                f,
+                "values_missing: {values} erasable values are not there, and nothing tells that they were erased"
             ),
             Self::LoosePermissions { file, mode } => {
                 write!(f, "loose_permissions: {} has mode {mode}", Escaped(file.as_str()))

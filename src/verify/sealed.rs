@@ -1,6 +1,10 @@
 //! Trails that were given up: whether they are still what they were when the present trail told of them.
 
-use std::{fs::OpenOptions, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+};
 
 use super::{
     FindingKind, Notice,
@@ -8,9 +12,10 @@ use super::{
 };
 use crate::{
     canonical::{Text, Value},
+    directory,
     ending::hash_from,
     error::Error,
-    line::MAX_LINE,
+    line::{Line, MAX_LINE},
     lines::{Lines, Piece},
     regular::open_regular,
 };
@@ -18,9 +23,41 @@ use crate::{
 /// The hashes of a sealed trail's files.
 const MANIFEST: &str = "SHA256SUMS";
 
-/// Looks after what `adopted`, of an `audit_started`, tells of. The files are read only where they are to be there.
+/// So many trails are looked after that were given up one after the other.
+const GENERATIONS: usize = 1_000;
+
+/// Looks after what `adopted`, of an `audit_started`, tells of, and what the trail that was given up told of in its
+/// turn. The files are read only where they are to be there.
 pub(super) fn look(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -> Result<(), Error> {
-    let Value::Object(members) = adopted else { return Ok(()) };
+    let mut known = BTreeSet::new();
+    let mut next = look_at_one(adopted, at, rehash, seen)?;
+    while let Some(sealed) = next.filter(|sealed| known.insert(sealed.clone()) && known.len() < GENERATIONS) {
+        next = match earlier(&sealed)? {
+            Some(adopted) => look_at_one(&adopted, at, rehash, seen)?,
+            None => None,
+        };
+    }
+    Ok(())
+}
+
+/// What the trail in `sealed` tells of one that was given up before it.
+fn earlier(sealed: &Path) -> Result<Option<Value>, Error> {
+    if !sealed.is_dir() {
+        return Ok(None);
+    }
+    let files = directory::list(sealed)?;
+    let Some(first) = files.first() else { return Ok(None) };
+    let mut lines = first.lines(MAX_LINE)?;
+    let Some(Piece::Line { bytes, .. }) = lines.next().map_err(Error::io("read", &first.path))? else {
+        return Ok(None);
+    };
+    let line = Line::recognise(bytes).ok().filter(|line| line.is("audit_started"));
+    Ok(line.and_then(|line| line.detail("adopted")))
+}
+
+/// Gives the directory that the files are to be in, where they were read.
+fn look_at_one(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -> Result<Option<PathBuf>, Error> {
+    let Value::Object(members) = adopted else { return Ok(None) };
     let text = |name: &str| match member(members, name) {
         Some(Value::String(text)) => text.to_string_lossy(),
         _ => String::new(),
@@ -33,7 +70,7 @@ pub(super) fn look(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -
         reason: text("reason"),
     });
     let Some(directory) = at.file.path.parent().filter(|_| rehash && is_plain(&trail_id)) else {
-        return Ok(());
+        return Ok(None);
     };
     let sealed = directory.join("sealed").join(&trail_id);
     let manifest_holds = check(&sealed, &trail_id, MANIFEST, &text("manifest_sha256"), at, seen)?;
@@ -51,14 +88,14 @@ pub(super) fn look(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -
         let (file, length) = open_regular(&path, OpenOptions::new().read(true))?;
         let mut lines = Lines::new(file, length, MAX_LINE);
         while let Some(piece) = lines.next().map_err(Error::io("read", &path))? {
-            let Piece::Line(bytes) = piece else { continue };
+            let Piece::Line { bytes, .. } = piece else { continue };
             let text = String::from_utf8_lossy(bytes);
             if let Some((sha256, name)) = text.split_once("  ") {
                 check(&sealed, &trail_id, name, sha256, at, seen)?;
             }
         }
     }
-    Ok(())
+    Ok(Some(sealed))
 }
 
 /// Whether a sealed file is what it was.

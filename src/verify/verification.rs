@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::{Finding, Notice};
+use super::{Finding, Notice, Withheld};
 use crate::{digest::Digest, error::Error, escape::Escaped, timestamp::Timestamp};
 
 /// Whether a trail can be believed.
@@ -22,7 +22,7 @@ pub enum Verdict {
     Intact,
     /// There is at least one finding.
     Tampered,
-    /// It can't be told: an unknown format, or no entries at all.
+    /// It can't be told: an unknown format, no entries at all, or a key or checkpoint that was asked for is not there.
     Unverifiable,
 }
 
@@ -80,8 +80,9 @@ impl Serialize for Place {
 
 /// What a verification did and found.
 ///
-/// Its JSON is `{"path", "verdict", "basis", "entries", "files", "first", "last", "findings", "findings_total",
-/// "notices", "notices_total"}`; `first` and `last` are `{"seq", "hash", "timestamp"}` or null.
+/// Its JSON is `{"path", "verdict", "basis", "signed_through", "entries", "files", "first", "last", "findings",
+/// "findings_total", "notices", "notices_total", "withheld"}`; `first` and `last` are `{"seq", "hash", "timestamp"}` or
+/// null, `withheld` is `{"values", "at_hand", "erased", "missing"}` or not there.
 #[derive(Clone, Debug, Serialize)]
 #[must_use = "a verification that nobody looks at verifies nothing"]
 pub struct Verification {
@@ -89,6 +90,7 @@ pub struct Verification {
     pub(super) path: PathBuf,
     pub(super) verdict: Verdict,
     pub(super) basis: String,
+    pub(super) signed_through: Option<u64>,
     pub(super) entries: u64,
     pub(super) files: Vec<String>,
     pub(super) first: Option<Place>,
@@ -97,6 +99,8 @@ pub struct Verification {
     pub(super) findings_total: u64,
     pub(super) notices: Vec<Notice>,
     pub(super) notices_total: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) withheld: Option<Withheld>,
 }
 
 impl Verification {
@@ -116,6 +120,12 @@ impl Verification {
     #[must_use]
     pub fn basis(&self) -> &str {
         &self.basis
+    }
+
+    /// The `seq` of the last entry that a checkpoint covers which holds under a given key; `None` without one.
+    #[must_use]
+    pub fn signed_through(&self) -> Option<u64> {
+        self.signed_through
     }
 
     /// How many lines are entries.
@@ -158,6 +168,12 @@ impl Verification {
     #[must_use]
     pub fn notices(&self) -> &[Notice] {
         &self.notices
+    }
+
+    /// What is known of the values that entries withhold; `None` where no private values are kept beside the trail.
+    #[must_use]
+    pub fn withheld(&self) -> Option<&Withheld> {
+        self.withheld.as_ref()
     }
 
     /// How many findings and how many notices are listed at most; the totals count on.
@@ -216,6 +232,10 @@ impl fmt::Display for Verification {
             count(self.entries, "entry", "entries"),
             count(files as u64, "file", "files")
         )?;
+        if let Some(Withheld { values: 1.., at_hand, erased, missing, .. }) = &self.withheld {
+            let missing = if *missing > 0 { format!(", {missing} missing") } else { String::new() };
+            writeln!(f, "  erasable values: {at_hand} at hand, {erased} erased{missing}")?;
+        }
         for (name, place) in [("first", &self.first), ("last ", &self.last)] {
             if let Some(place) = place {
                 let seq = place.seq.map(|seq| format!("seq {seq}  ")).unwrap_or_default();

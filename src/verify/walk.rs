@@ -8,6 +8,8 @@ use super::{
     Finding, FindingKind, Notice, Progress, Verification, Watch,
     crew::{self, LineFacts},
     cursor::Break,
+    evidence::Standing,
+    withheld::Withheld,
 };
 use crate::{
     blocks::{self, Block, Blocks, Bytes},
@@ -33,8 +35,11 @@ pub(crate) struct Seen {
     pub(super) findings_total: u64,
     pub(super) notices: Vec<Notice>,
     pub(super) notices_total: u64,
+    pub(super) withheld: Option<Withheld>,
     /// Why nothing more can be told.
     pub(super) stopped: Option<String>,
+    /// What the trail was held against beside its chain and head.
+    pub(super) standing: Standing,
     latest_day: Option<NaiveDate>,
     /// The line before was malformed and did not end like an entry; whether it began like one.
     open_damage: Option<bool>,

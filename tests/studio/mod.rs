@@ -69,7 +69,7 @@ impl Studio {
 }
 
 /// What the suite's trails must not hold anywhere: keys, tokens, prompts, signed queries.
-pub(crate) const SECRETS: [&str; 12] = [
+pub(crate) const SECRETS: [&str; 14] = [
     ACCESS_KEY,
     SECRET_KEY,
     API_KEY,
@@ -82,6 +82,8 @@ pub(crate) const SECRETS: [&str; 12] = [
     "clockwork heron",
     "a spoken secret",
     "testsecret",
+    "whsec_YW5v",
+    "anothersecret",
 ];
 
 /// Whoever uses a studio has its trail searched at the end.

@@ -4,6 +4,7 @@ mod failures;
 mod power;
 mod storage;
 mod storm;
+mod withheld;
 
 use std::{
     future::Future,

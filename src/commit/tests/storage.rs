@@ -34,6 +34,8 @@ pub(super) struct Asked {
     pub(super) what: What,
     /// Whether it is about the head.
     pub(super) head: bool,
+    /// Whether it is about values that entries withhold.
+    pub(super) private: bool,
     /// The bytes to be written.
     pub(super) length: usize,
 }
@@ -132,7 +134,8 @@ struct Faulty {
 impl Faulty {
     fn ask(&self, what: What, length: usize) -> Answer {
         let head = self.path.file_name().is_some_and(|name| name == crate::head::NAME);
-        self.faults.ask(Asked { what, head, length })
+        let private = self.path.parent().is_some_and(|directory| directory.ends_with(crate::private::NAME));
+        self.faults.ask(Asked { what, head, private, length })
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {

@@ -121,6 +121,18 @@ mod tests {
         assert_eq!((made.audios.len(), made.voices.len(), made.elements[0].id.as_str()), (1, 1, "163"));
     }
 
+    /// As the vendor's console sends it to try a URL.
+    #[test]
+    fn a_test_callback_is_read() {
+        let body = r#"{"id":"913827032734642185","status":"submitted","outputs":[],"message":"",
+            "create_time":1785901861504,"update_time":1785901861504}"#;
+
+        let callback = Callback::read(body.as_bytes(), true).expect("a callback");
+
+        assert_eq!((callback.task_id(), callback.status()), ("913827032734642185", &TaskStatus::Submitted));
+        assert_eq!((callback.external_task_id(), callback.billing().len()), (None, 0));
+    }
+
     #[test]
     fn anything_else_is_none() {
         for body in

@@ -5,14 +5,17 @@ use std::fmt;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
-use crate::kling::error::Error;
+use crate::kling::{error::Error, media::hex};
 
 /// Seconds that a signature may be older or newer than our clock.
 const TOLERANCE: i64 = 300;
 /// How many signatures of one callback are looked at.
 const SIGNATURES: usize = 16;
+
+/// What entries call such secrets.
+pub(super) const KIND: &str = "webhook_secret";
 
 /// A secret that callbacks are signed with, as the vendor's console shows it: `whsec_` and Base64.
 #[derive(Clone)]
@@ -34,6 +37,15 @@ impl Secret {
             _ => Ok(Secret(bytes)),
         }
     }
+}
+
+/// How entries name these secrets: by the first 8 hexadecimal digits of their SHA-256, which tell them apart and nothing
+/// else; `none` where there is none.
+pub(super) fn names(secrets: &[Secret]) -> String {
+    let mut names: Vec<String> =
+        secrets.iter().map(|Secret(bytes)| format!("whsec:{}", hex(&Sha256::digest(bytes)[..4]))).collect();
+    names.sort();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 impl fmt::Debug for Secret {

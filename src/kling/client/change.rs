@@ -18,6 +18,7 @@ impl Client {
         let from = self.inner.tokens.credentials().access_key_prefix();
         self.recorder
             .credential_changed(&from, &credentials.access_key_prefix(), credentials.kind())
+            .await
             .map_err(not_recorded("change_credentials", "auth_event"))?;
         self.inner.tokens.change(credentials).await;
         Ok(())
@@ -28,8 +29,8 @@ impl Client {
     /// # Errors
     ///
     /// As [`change_base_url`](Client::change_base_url).
-    pub fn change_region(&self, region: Region) -> Result<(), Error> {
-        self.change_base_url(region.base_url())
+    pub async fn change_region(&self, region: Region) -> Result<(), Error> {
+        self.change_base_url(region.base_url()).await
     }
 
     /// Sends later requests to another server. Clones do so too.
@@ -40,12 +41,12 @@ impl Client {
     ///
     /// [`Error::Configuration`] for a URL that can't be used, such as one of `http` that is not of this machine;
     /// [`Error::NotRecorded`]. The old server stays.
-    pub fn change_base_url(&self, base_url: &str) -> Result<(), Error> {
+    pub async fn change_base_url(&self, base_url: &str) -> Result<(), Error> {
         let from = self.inner.exchange.base();
         let missing = || not_recorded("change_base_url", "config_changed");
         match self.inner.exchange.check_base(base_url) {
             Ok(base) => {
-                self.recorder.config_changed("base_url", &from, &base, None).map_err(missing())?;
+                self.recorder.config_changed("base_url", &from, &base, None).await.map_err(missing())?;
                 self.inner.exchange.set_base(base);
                 Ok(())
             }
@@ -53,7 +54,10 @@ impl Client {
                 // What was refused may hold a password: its host is enough.
                 let host = rules::host(base_url).unwrap_or_default();
                 let reason = error.to_string();
-                self.recorder.config_changed("base_url", &from, &host, Some(&reason)).map_err(missing())?;
+                self.recorder
+                    .config_changed("base_url", &from, &host, Some(&reason))
+                    .await
+                    .map_err(missing())?;
                 Err(error)
             }
         }

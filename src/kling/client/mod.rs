@@ -12,7 +12,7 @@ use super::{
     builder::{Builder, Settings},
     callback::Callback,
     credentials::Credentials,
-    delivery::{Accepted, Delivery, Kind},
+    delivery::{Accepted, Delivery, Effect, Kind},
     envelope::{TaskData, is_segment, text},
     error::Error,
     exchange::{Answer, Call, Exchange, segment},
@@ -31,7 +31,10 @@ use crate::{AuditLog, NotRecorded};
 ///
 /// A clone is a few pointers; clones share connections and tokens. Its futures are `Send` and run on a Tokio runtime.
 ///
-/// Entries are recorded where the future runs, so a call waits for the disk as the log's durability says.
+/// A call waits for its entries to be as durable as the log promises, and no thread of the runtime waits for the disk:
+/// the log's own thread writes. Before anything is sent that the vendor may charge for, its `task_submitted` is at least
+/// handed to the system, also where the log is [`Buffered`](crate::Durability::Buffered). The entries of spans
+/// (`kling.submit.opened` and so on) stand in their places in the trail, but nobody waits for them.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -87,7 +90,8 @@ impl Client {
             None => external_task_id()?,
         };
         let (slots, path) = (request.slots(), request.path());
-        let submission = submission(request, &external_task_id);
+        let mut submission = submission(request, &external_task_id);
+        submission.estimate = self.settings().prices.estimate(&submission);
         let subject = Subject { action: R::ACTION, task_id: None, external_task_id: Some(&external_task_id) };
         let span = self.recorder.submit_span(subject);
         let screen = self.screened(&submission.screen);
@@ -101,11 +105,17 @@ impl Client {
             submission: &submission,
             screen: &screen,
             kind: Kind::Task(R::STANDARD, R::PATH),
+            effects: &|_| Vec::new(),
         };
         match delivery.run().instrument(span).await? {
             Accepted::Task(data) => {
-                let task =
-                    Task::new(data.task_id, Some(external_task_id), submission.screen, Some(data.status));
+                let task = Task::new(
+                    data.task_id,
+                    Some(external_task_id),
+                    submission.screen,
+                    submission.estimate,
+                    Some(data.status),
+                );
                 task.hold(held);
                 Ok(task)
             }
@@ -124,10 +134,17 @@ impl Client {
     /// As [`Client::submit`].
     pub async fn call<I: Immediate>(&self, request: I) -> Result<Answered<I::Output>, Error> {
         request.check()?;
-        let submission = Submission::of(&request, Defaults::default());
+        let mut submission = Submission::of(&request, Defaults::default());
+        submission.estimate = self.settings().prices.estimate(&submission);
         let subject = Subject { action: I::ACTION, task_id: None, external_task_id: None };
         let span = self.recorder.submit_span(subject);
         let screen = self.screened(&submission.screen);
+        let effects = |data: &serde_json::Value| {
+            let made = I::decode(data).map(|output| I::made(&output)).unwrap_or_default();
+            let made = made.into_iter().map(|(resource, id)| Effect::Made(resource, id));
+            let removed = request.removed().map(|(resource, id)| Effect::Removed(resource, id.to_owned()));
+            made.chain(removed).collect()
+        };
         let delivery = Delivery {
             client: self,
             subject,
@@ -135,23 +152,13 @@ impl Client {
             submission: &submission,
             screen: &screen,
             kind: Kind::Immediate { is_readable: |data| I::decode(data).is_some(), refusal: I::refusal },
+            effects: &effects,
         };
         let Accepted::Data(data) = delivery.run().instrument(span).await? else {
             return Err(unreadable(I::ACTION));
         };
         let output = I::decode(&data).ok_or_else(|| unreadable(I::ACTION))?;
         let task_id = text(&data, "task_id");
-        let subject = Subject { task_id: task_id.as_deref(), ..subject };
-        for (resource, id) in I::made(&output) {
-            self.recorder
-                .resource_created(subject, resource, &id)
-                .map_err(outcome_not_recorded(subject, "element_created"))?;
-        }
-        if let Some((resource, id)) = request.removed() {
-            self.recorder
-                .resource_deleted(subject, resource, id)
-                .map_err(outcome_not_recorded(subject, "element_deleted"))?;
-        }
         let credits = text(&data, "final_unit_deduction");
         Ok(Answered { task_id, credits, output })
     }
@@ -244,9 +251,10 @@ impl Client {
         let subject = Subject { task_id: Some(&data.task_id), ..subject };
         self.recorder
             .task_resolved(subject, &data.status, answer.reply())
+            .await
             .map_err(outcome_not_recorded(subject, "task_resolved"))?;
         let id = Some(external_task_id.to_owned());
-        Ok(Some(Task::new(data.task_id, id, Screen::blind(), None)))
+        Ok(Some(Task::new(data.task_id, id, Screen::blind(), None, None)))
     }
 
     /// Whether endpoints of the new design can be used.

@@ -3,11 +3,14 @@
 use std::time::Instant;
 
 use super::{Client, not_recorded, now, outcome_not_recorded};
-use crate::kling::{
-    error::Error,
-    exchange::{Answer, Call},
-    recorder::Subject,
-    token::Token,
+use crate::{
+    EventRecording,
+    kling::{
+        error::Error,
+        exchange::{Answer, Call},
+        recorder::Subject,
+        token::Token,
+    },
 };
 
 impl Client {
@@ -22,26 +25,28 @@ impl Client {
             let token = self.token(subject.action).await?;
             let started = Instant::now();
             let answer = self.inner.exchange.send(call, token.text()).await;
-            if let Some(purpose) = call.purpose {
+            let took = started.elapsed();
+            let sent = call.purpose.map(|purpose| {
                 let reason = match &answer {
                     Answer::Envelope(..) => None,
                     other => Some(other.describe()),
                 };
-                let took = started.elapsed();
-                self.recorder
-                    .api_call(
-                        subject,
-                        purpose,
-                        (call.method(), &call.shown),
-                        answer.reply(),
-                        took,
-                        reason.as_deref(),
-                    )
-                    .map_err(outcome_not_recorded(subject, "api_call"))?;
+                let place = (call.method(), &*call.shown);
+                self.recorder.api_call(subject, purpose, place, answer.reply(), took, reason.as_deref())
+            });
+            let skew = match &answer {
+                Answer::Envelope(_, envelope) => envelope.date.map(|date| date - now()),
+                _ => None,
+            };
+            // Both have their places before either is waited for.
+            let refused = self.note_refusal(subject, call, &token, &answer, skew);
+            if let Some(sent) = sent {
+                sent.await.map_err(outcome_not_recorded(subject, "api_call"))?;
+            }
+            if let Some((event, refused)) = refused {
+                refused.await.map_err(not_recorded(subject.action, event))?;
             }
             let Answer::Envelope(_, envelope) = &answer else { return Ok(answer) };
-            let skew = envelope.date.map(|date| date - now());
-            self.note_refusal(subject, call, &token, &answer, skew)?;
             match (envelope.code, skew) {
                 (1004, _) if !renewed && self.inner.tokens.expired(&token).await => renewed = true,
                 // A clock that is not behind ours would call the next token early too.
@@ -61,22 +66,21 @@ impl Client {
         token: &Token,
         answer: &Answer,
         skew: Option<i64>,
-    ) -> Result<(), Error> {
-        let Answer::Envelope(_, envelope) = answer else { return Ok(()) };
+    ) -> Option<(&'static str, EventRecording)> {
+        let Answer::Envelope(_, envelope) = answer else { return None };
         let (reply, reason) = (answer.reply(), envelope.message.as_str());
         let (recorder, endpoint) = (&self.recorder, &call.shown);
-        let (event, recorded) = match envelope.code {
-            1003 => ("auth_event", recorder.token_rejected(token.prefix(), reply, endpoint, skew, reason)),
+        Some(match envelope.code {
             1000..=1004 => {
-                ("auth_event", recorder.token_rejected(token.prefix(), reply, endpoint, None, reason))
+                let skew = skew.filter(|_| envelope.code == 1003);
+                ("auth_event", recorder.token_rejected(token.prefix(), reply, endpoint, skew, reason))
             }
             1103 | 1304 => ("access_denied", recorder.access_denied(subject, reply, endpoint, reason)),
             1100..=1102 => ("account_blocked", recorder.account_blocked(subject, reply, reason)),
             1300 | 1301 => {
                 ("content_blocked", recorder.content_blocked(subject, "submit", Some(envelope.code), reason))
             }
-            _ => return Ok(()),
-        };
-        recorded.map_err(not_recorded(subject.action, event))
+            _ => return None,
+        })
     }
 }

@@ -2,7 +2,6 @@
 //! and the trail does not is a finding, and so is what the trail names and they do not. It trusts neither side; that the
 //! trail is intact it says too.
 
-mod amount;
 mod said;
 mod vendor;
 
@@ -11,11 +10,12 @@ use std::{fmt, path::Path};
 use serde::Serialize;
 
 use self::{
-    said::{Known, TrailTasks},
+    said::{Glance, Known, TrailTasks},
     vendor::{VendorTask, VendorTasks},
 };
 use super::{
     account::Period,
+    amount::{self, Cash},
     client::{Client, not_recorded},
     error::Error,
 };
@@ -36,8 +36,13 @@ const CLOCKS: i64 = 5 * 60 * 1000;
 /// are made meanwhile are no findings. What was found is recorded in the client's log as `audit_reconciled`; the requests
 /// to the vendor are entries too.
 ///
-/// What the vendor has not booked yet is not missed: its books are behind. Tasks of the newer design are compared where
-/// the client has an API key. What is answered at once and has no id at the vendor can't be compared.
+/// Of the lists those are read whose action the trail has submissions of, or the books name; all of them where the books
+/// have a task that the trail does not know, in words that name no action. So a task of an action that the trail never
+/// had is found when the vendor has booked it, and one that cost nothing is not looked for.
+///
+/// Units and cash are compared, as far as both sides say them. What the vendor has not booked yet is not missed: its
+/// books are behind. Tasks of the newer design are compared where the client has an API key. What is answered at once
+/// and has no id at the vendor can't be compared.
 ///
 /// # Errors
 ///
@@ -61,12 +66,12 @@ pub async fn reconcile(
     period: Period,
 ) -> Result<Reconciliation, Error> {
     let began = chrono::Utc::now().timestamp_millis();
-    let vendor = VendorTasks::read(client, period).await?;
-    // What this process has recorded so far has to be in the files.
-    client.recorder().log().flush().map_err(|error| Error::Trail { source: Box::new(error) })?;
-    let trail = TrailTasks::read(trail.as_ref()).map_err(|error| Error::Trail { source: Box::new(error) })?;
+    let path = trail.as_ref();
+    let glance = read(client, path, move |trail| Glance::of(trail, period.start)).await?;
+    let vendor = VendorTasks::read(client, period, &glance).await?;
+    let trail = read(client, path, TrailTasks::read).await?;
     let reconciliation = compare(&trail, &vendor, period, began);
-    record(client, &reconciliation).map_err(not_recorded("reconcile", "audit_reconciled"))?;
+    record(client, &reconciliation).await.map_err(not_recorded("reconcile", "audit_reconciled"))?;
     Ok(reconciliation)
 }
 
@@ -119,8 +124,10 @@ pub enum DiscrepancyKind {
     OutcomeMissing,
     /// The trail has a task that the vendor does not know.
     MissingAtVendor,
-    /// They say that a task cost different amounts.
+    /// They say that a task cost different numbers of units.
     DifferentCredits,
+    /// They say that a task cost different amounts of money.
+    DifferentCash,
 }
 
 impl DiscrepancyKind {
@@ -131,6 +138,7 @@ impl DiscrepancyKind {
             DiscrepancyKind::OutcomeMissing => "outcome_missing",
             DiscrepancyKind::MissingAtVendor => "missing_at_vendor",
             DiscrepancyKind::DifferentCredits => "different_credits",
+            DiscrepancyKind::DifferentCash => "different_cash",
         }
     }
 }
@@ -184,10 +192,14 @@ fn compare(trail: &TrailTasks, vendor: &VendorTasks, period: Period, began: i64)
             trail,
         };
         match trail.tasks.get(task_id) {
-            Some(known) => match different_credits(known, task) {
-                Some(said) => findings.push(finding(DiscrepancyKind::DifferentCredits, Some(said))),
-                None => matched += 1,
-            },
+            Some(known) => {
+                let credits =
+                    different_credits(known, task).map(|said| (DiscrepancyKind::DifferentCredits, said));
+                let cash = different_cash(known, task).map(|said| (DiscrepancyKind::DifferentCash, said));
+                matched += u64::from(credits.is_none() && cash.is_none());
+                findings
+                    .extend(credits.into_iter().chain(cash).map(|(kind, said)| finding(kind, Some(said))));
+            }
             None => {
                 let submitted = task.external_task_id.as_ref().and_then(|id| trail.submissions.get(id));
                 findings.push(match submitted {
@@ -222,7 +234,11 @@ fn compare(trail: &TrailTasks, vendor: &VendorTasks, period: Period, began: i64)
     Reconciliation {
         verdict: trail.verdict,
         at_vendor: vendor.tasks.len() as u64,
-        booked: vendor.tasks.values().filter(|task| task.booked.is_some()).count() as u64,
+        booked: vendor
+            .tasks
+            .values()
+            .filter(|task| task.booked.is_some() || task.booked_cash.is_some())
+            .count() as u64,
         in_trail: of_period.len() as u64,
         matched,
         ambiguous: ambiguous as u64,
@@ -238,7 +254,30 @@ fn different_credits(known: &Known, task: &VendorTask) -> Option<String> {
     (differs(&task.booked) || differs(&task.credits)).then(|| format!("{said} credits"))
 }
 
-fn record(client: &Client, found: &Reconciliation) -> Result<(), NotRecorded> {
+/// The same of cash.
+fn different_cash(known: &Known, task: &VendorTask) -> Option<String> {
+    let said = known.cash.as_ref()?;
+    let differs = |vendor: &Option<Cash>| vendor.as_ref().is_some_and(|vendor| !vendor.is_same(said));
+    (differs(&task.booked_cash) || differs(&task.cash)).then(|| said.to_string())
+}
+
+/// Reads a trail where no worker of the runtime waits for the disk.
+async fn read<T: Send + 'static>(
+    client: &Client,
+    trail: &Path,
+    read: impl FnOnce(&Path) -> Result<T, crate::Error> + Send + 'static,
+) -> Result<T, Error> {
+    let (log, trail) = (client.recorder().log().clone(), trail.to_owned());
+    let path = trail.clone();
+    // What this process has recorded so far has to be in the files.
+    tokio::task::spawn_blocking(move || log.flush().and_then(|()| read(&trail)))
+        .await
+        .map_err(|error| crate::Error::io("read", path)(std::io::Error::other(error)))
+        .flatten()
+        .map_err(|error| Error::Trail { source: Box::new(error) })
+}
+
+async fn record(client: &Client, found: &Reconciliation) -> Result<(), NotRecorded> {
     let recorder = client.recorder();
     let listed: Vec<&Discrepancy> = found.findings.iter().take(LISTED).collect();
     let draft = Draft::from_origin("audit_reconciled", Origin::Log)
@@ -251,6 +290,6 @@ fn record(client: &Client, found: &Reconciliation) -> Result<(), NotRecorded> {
         .detail("ambiguous", found.ambiguous)
         .detail("findings", found.findings.len())
         .detail("unexplained", listed);
-    recorder.log().record(draft)?;
+    recorder.log().append_async(draft).await?;
     Ok(())
 }

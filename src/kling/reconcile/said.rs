@@ -1,13 +1,23 @@
 //! What a trail says about tasks. Its promise: it looks at every entry of an intact trail, and of a damaged one at those
 //! that are whole; its memory grows with the tasks.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    path::Path,
+};
 
-use chrono::DateTime;
+use chrono::{DateTime, Days, Utc};
+use memchr::memmem;
 use serde_json::Value;
 
-use super::super::envelope::text;
-use crate::{Error, Verdict, Verifier, verify::Said};
+use super::super::{amount::Cash, envelope::text};
+use crate::{
+    Error, Verdict, Verifier,
+    directory::{self, TrailFile},
+    line::{Line, MAX_LINE},
+    lines::Piece,
+    verify::Said,
+};
 
 /// What is said of a submission that nobody knows the end of.
 pub(super) const AMBIGUOUS: &str = "ambiguous";
@@ -28,6 +38,7 @@ pub(super) struct Known {
     pub(super) action: String,
     pub(super) external_task_id: Option<String>,
     pub(super) credits: Option<String>,
+    pub(super) cash: Option<Cash>,
     pub(super) state: &'static str,
     /// In milliseconds since 1970.
     pub(super) accepted_at: i64,
@@ -74,10 +85,53 @@ fn note(
         action: text(&details, "action").unwrap_or_default(),
         external_task_id: external_task_id.clone(),
         credits: None,
+        cash: None,
         state,
         accepted_at: DateTime::parse_from_rfc3339(&said.time.to_string())
             .map_or(0, |time| time.timestamp_millis()),
     });
     known.state = state;
     known.credits = text(&details, "credits").or_else(|| known.credits.take());
+    known.cash = cash(&details).or_else(|| known.cash.take());
+}
+
+fn cash(details: &Value) -> Option<Cash> {
+    let charges = details["billing"].as_array()?;
+    let cash = charges.iter().filter(|charge| charge["charge_type"] == "cash");
+    Cash::sum(cash.filter_map(|charge| Some((charge["amount"].as_str()?, charge["currency"].as_str()))))
+}
+
+/// What a trail names since about a day, by its lines alone: whether they are intact is not asked.
+#[derive(Debug, Default)]
+pub(super) struct Glance {
+    /// The actions of submissions.
+    pub(super) actions: BTreeSet<String>,
+    /// The vendor's ids of tasks.
+    pub(super) tasks: HashSet<String>,
+}
+
+impl Glance {
+    pub(super) fn of(trail: &Path, start: DateTime<Utc>) -> Result<Glance, Error> {
+        let first = start.date_naive();
+        let first = first.checked_sub_days(Days::new(1)).unwrap_or(first);
+        let about_tasks = memmem::Finder::new(b"\"event_type\": \"task_");
+        let files = if trail.is_dir() { directory::list(trail)? } else { vec![TrailFile::alone(trail)?] };
+        let mut glance = Glance::default();
+        for file in files.iter().filter(|file| file.label.is_none_or(|label| label.day >= first)) {
+            let mut lines = file.lines(MAX_LINE)?;
+            while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
+                if let Piece::Line { bytes, .. } = piece
+                    && about_tasks.find(bytes).is_some()
+                    && let Ok(line) = Line::recognise(bytes)
+                    && let Ok(details) = serde_json::from_slice::<Value>(line.details)
+                {
+                    if line.is("task_submitted") {
+                        glance.actions.extend(text(&details, "action"));
+                    }
+                    glance.tasks.extend(text(&details, "task_id"));
+                }
+            }
+        }
+        Ok(glance)
+    }
 }

@@ -1,13 +1,14 @@
-//! What the vendor has on the account: its lists of tasks and its books, brought together. Its promise: each list is read
-//! as far back as the period reaches.
+//! What the vendor has on the account: its books and its lists of tasks, brought together. Its promise: the books are read
+//! whole, and each list that has to do with the trail or the books as far back as the period reaches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, pin_mut};
 
 use super::{
     super::{
         account::{Deduction, LedgerQuery, Period},
+        amount::{self, Cash},
         client::Client,
         error::Error,
         listing::{Listed, TaskQuery},
@@ -19,7 +20,7 @@ use super::{
             MultiShot, OmniImage, OmniVideo, TextToAudio, TextToVideo, TryOn, VideoExtend, VideoToAudio,
         },
     },
-    amount,
+    said::Glance,
 };
 
 /// The most tasks that a page of a list has.
@@ -59,6 +60,8 @@ const fn list<R: Request>() -> (&'static str, &'static str) {
 pub(super) struct VendorTasks {
     /// By the vendor's ids.
     pub(super) tasks: BTreeMap<String, VendorTask>,
+    /// The actions whose lists were read.
+    read: BTreeSet<&'static str>,
     /// Whether tasks of the newer design are among them.
     has_new: bool,
 }
@@ -69,8 +72,14 @@ pub(super) struct VendorTask {
     pub(super) external_task_id: Option<String>,
     /// What the task itself says that it cost.
     pub(super) credits: Option<String>,
+    /// The same of cash.
+    pub(super) cash: Option<Cash>,
     /// What the books say, where that is units.
     pub(super) booked: Option<String>,
+    /// The same of cash.
+    pub(super) booked_cash: Option<Cash>,
+    /// What was made, in the words of the books.
+    function: Option<String>,
     /// With which key and what for, where the books say it.
     note: Option<String>,
     /// What the list says.
@@ -80,18 +89,37 @@ pub(super) struct VendorTask {
 impl VendorTask {
     pub(super) fn describe(&self) -> String {
         let mut parts: Vec<String> = self.status.iter().chain(&self.note).cloned().collect();
+        parts.extend(self.booked_cash.as_ref().or(self.cash.as_ref()).map(Cash::to_string));
         parts.extend(
             self.booked.as_ref().or(self.credits.as_ref()).map(|credits| format!("{credits} credits")),
         );
         parts.join(", ")
     }
+
+    /// The action that the books mean: `Text to Video` is `text_to_video`.
+    fn action(&self) -> Option<&'static str> {
+        let named = self.function.as_ref()?.trim().to_ascii_lowercase().replace(' ', "_");
+        LISTS.iter().map(|(action, _)| *action).find(|action| *action == named)
+    }
 }
 
 impl VendorTasks {
-    pub(super) async fn read(client: &Client, period: Period) -> Result<VendorTasks, Error> {
+    /// Reads the books, then the lists of what the trail has or the books name. Of something in the books that neither
+    /// tells, any list may be the one.
+    pub(super) async fn read(client: &Client, period: Period, trail: &Glance) -> Result<VendorTasks, Error> {
         let mut tasks = BTreeMap::new();
-        for (action, path) in LISTS {
+        read_books(client, period, &mut tasks).await?;
+        let strange = tasks.iter().filter(|(id, _)| !trail.tasks.contains(*id));
+        let booked: Vec<Option<&'static str>> = strange.map(|(_, task)| task.action()).collect();
+        let is_wanted = |action: &str| {
+            trail.actions.contains(action)
+                || booked.iter().any(|booked| booked.is_none_or(|booked| booked == action))
+        };
+        let wanted: Vec<_> = LISTS.into_iter().filter(|(action, _)| is_wanted(action)).collect();
+        let mut read = BTreeSet::new();
+        for (action, path) in wanted {
             read_list(client, action, path, period, &mut tasks).await?;
+            read.insert(action);
         }
         let has_new = client.has_api_key();
         if has_new {
@@ -102,13 +130,12 @@ impl VendorTasks {
                 note(task?, period, &mut tasks);
             }
         }
-        read_books(client, period, &mut tasks).await?;
-        Ok(VendorTasks { tasks, has_new })
+        Ok(VendorTasks { tasks, read, has_new })
     }
 
     /// Whether a task of this action would be here.
     pub(super) fn covers(&self, action: &str) -> bool {
-        LISTS.iter().any(|(known, _)| *known == action) || (self.has_new && action.starts_with("standard_"))
+        self.read.contains(action) || (self.has_new && action.starts_with("standard_"))
     }
 }
 
@@ -139,6 +166,8 @@ fn note(task: Listed<Made>, period: Period, tasks: &mut BTreeMap<String, VendorT
         let known = tasks.entry(task.task_id).or_default();
         known.external_task_id = task.external_task_id;
         known.credits = task.progress.credits;
+        let cash = task.progress.billing.iter().filter(|charge| charge.charge_type == "cash");
+        known.cash = Cash::sum(cash.map(|charge| (charge.amount.as_str(), charge.currency.as_deref())));
         known.status = Some(task.progress.status.as_str().to_owned());
     }
 }
@@ -164,6 +193,11 @@ async fn read_books(
         let units = deductions.iter().filter(|deduction| deduction.currency.is_none());
         let units: Vec<&str> = units.filter_map(|deduction| deduction.amount.as_deref()).collect();
         known.booked = if units.is_empty() { None } else { amount::sum(units) };
+        let cash = deductions.iter().filter(|deduction| deduction.currency.is_some());
+        known.booked_cash = Cash::sum(
+            cash.filter_map(|deduction| Some((deduction.amount.as_deref()?, deduction.currency.as_deref()))),
+        );
+        known.function = deductions.iter().find_map(|deduction| deduction.product_function.clone());
         known.note = deductions.first().map(|deduction| {
             let words = [&deduction.api_key_name, &deduction.product_function, &deduction.model_name];
             words.into_iter().flatten().cloned().collect::<Vec<_>>().join(", ")

@@ -2,16 +2,16 @@
 
 use super::{Recorder, Reply, Subject};
 use crate::{
-    NotRecorded, json,
+    EventRecording, json,
     kling::token::{Reason, Token},
-    try_audit,
+    try_audit_async,
 };
 
 impl Recorder {
     /// A token was minted and will be used.
-    pub(crate) fn token_minted(&self, token: &Token, reason: Reason) -> Result<(), NotRecorded> {
-        try_audit!(
-            log: &self.log,
+    pub(crate) fn token_minted(&self, token: &Token, reason: Reason) -> EventRecording {
+        try_audit_async!(
+            log: &self.firm,
             "auth_event",
             actor = %self.actor,
             event = "token_minted",
@@ -20,7 +20,6 @@ impl Recorder {
             reason = reason.as_str(),
             expires = token.expires()
         )
-        .map(drop)
     }
 
     /// The vendor refused the token.
@@ -31,9 +30,9 @@ impl Recorder {
         endpoint: &str,
         skew: Option<i64>,
         reason: &str,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
-            log: &self.log,
+    ) -> EventRecording {
+        try_audit_async!(
+            log: &self.firm,
             "auth_event",
             actor = %self.actor,
             event = "token_rejected",
@@ -46,13 +45,12 @@ impl Recorder {
             code = json(&reply.code),
             request_id = json(&reply.request_id)
         )
-        .map(drop)
     }
 
     /// The client uses other credentials from now on.
-    pub(crate) fn credential_changed(&self, from: &str, to: &str, kind: &str) -> Result<(), NotRecorded> {
-        try_audit!(
-            log: &self.log,
+    pub(crate) fn credential_changed(&self, from: &str, to: &str, kind: &str) -> EventRecording {
+        try_audit_async!(
+            log: &self.firm,
             "auth_event",
             actor = %self.actor,
             event = "credential_changed",
@@ -61,7 +59,6 @@ impl Recorder {
             from_access_key_prefix = from,
             credential_kind = kind
         )
-        .map(drop)
     }
 
     /// A setting of the client is another from now on, or was refused.
@@ -71,9 +68,9 @@ impl Recorder {
         from: &str,
         to: &str,
         reason: Option<&str>,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
-            log: &self.log,
+    ) -> EventRecording {
+        try_audit_async!(
+            log: &self.firm,
             "config_changed",
             actor = %self.actor,
             setting = setting,
@@ -82,7 +79,6 @@ impl Recorder {
             success = reason.is_none(),
             reason = reason
         )
-        .map(drop)
     }
 
     /// The vendor does not let the account do something.
@@ -92,8 +88,8 @@ impl Recorder {
         reply: Reply<'_>,
         endpoint: &str,
         reason: &str,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "access_denied",
             actor = %self.actor,
@@ -105,7 +101,6 @@ impl Recorder {
             request_id = json(&reply.request_id),
             reason = reason
         )
-        .map(drop)
     }
 
     /// The account can't do anything for now.
@@ -114,8 +109,8 @@ impl Recorder {
         subject: Subject<'_>,
         reply: Reply<'_>,
         reason: &str,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "account_blocked",
             actor = %self.actor,
@@ -125,6 +120,5 @@ impl Recorder {
             request_id = json(&reply.request_id),
             reason = reason
         )
-        .map(drop)
     }
 }

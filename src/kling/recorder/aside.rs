@@ -2,9 +2,9 @@
 
 use super::{Asset, Recorder};
 use crate::{
-    NotRecorded, json,
+    EventRecording, json,
     kling::callback::{Callback, Notice},
-    try_audit,
+    try_audit_async,
 };
 
 impl Recorder {
@@ -15,9 +15,9 @@ impl Recorder {
         sha256: &str,
         bytes: u64,
         content_type: Option<&str>,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
-            log: &self.log,
+    ) -> EventRecording {
+        try_audit_async!(
+            log: &self.firm,
             "asset_downloaded",
             actor = %self.actor,
             task_id = asset.task_id,
@@ -27,21 +27,25 @@ impl Recorder {
             bytes = bytes,
             content_type = json(&content_type)
         )
-        .map(drop)
     }
 
     /// The vendor does not have a file any more, or not for this URL.
-    pub(crate) fn asset_expired(&self, asset: Asset<'_>, http: u16) -> Result<(), NotRecorded> {
-        try_audit!(
+    pub(crate) fn asset_expired(
+        &self,
+        asset: Asset<'_>,
+        http: u16,
+        content_type: Option<&str>,
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "asset_expired",
             actor = %self.actor,
             task_id = asset.task_id,
             host = asset.host,
             path = asset.path,
-            http = http
+            http = http,
+            content_type = json(&content_type)
         )
-        .map(drop)
     }
 
     /// A file that was fetched is about to be removed.
@@ -51,9 +55,9 @@ impl Recorder {
         name: &str,
         sha256: &str,
         bytes: u64,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
-            log: &self.log,
+    ) -> EventRecording {
+        try_audit_async!(
+            log: &self.firm,
             "asset_deleted",
             actor = %self.actor,
             task_id = task_id,
@@ -61,17 +65,12 @@ impl Recorder {
             sha256 = sha256,
             bytes = bytes
         )
-        .map(drop)
     }
 
     /// A callback was accepted.
-    pub(crate) fn callback_received(
-        &self,
-        notice: Notice<'_>,
-        callback: &Callback,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
-            log: &self.log,
+    pub(crate) fn callback_received(&self, notice: Notice<'_>, callback: &Callback) -> EventRecording {
+        try_audit_async!(
+            log: &self.firm,
             "callback_received",
             actor = %self.actor,
             result = if callback.is_new() { "ok" } else { "replayed" },
@@ -84,12 +83,11 @@ impl Recorder {
             status = callback.status().as_str(),
             credits = json(&callback.credits())
         )
-        .map(drop)
     }
 
     /// A callback was refused.
-    pub(crate) fn callback_rejected(&self, notice: Notice<'_>, reason: &str) -> Result<(), NotRecorded> {
-        try_audit!(
+    pub(crate) fn callback_rejected(&self, notice: Notice<'_>, reason: &str) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "callback_rejected",
             actor = %self.actor,
@@ -98,7 +96,6 @@ impl Recorder {
             webhook_timestamp = json(&notice.timestamp),
             bytes = notice.bytes
         )
-        .map(drop)
     }
 
     /// Data of a person is processed.
@@ -107,27 +104,25 @@ impl Recorder {
         subject: &str,
         purpose: &str,
         legal_basis: &str,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
-            log: &self.log,
+    ) -> EventRecording {
+        try_audit_async!(
+            log: &self.firm,
             "processing_activity",
             actor = %self.actor,
             subject = subject,
             purpose = purpose,
             legal_basis = legal_basis
         )
-        .map(drop)
     }
 
     /// A person asks for data to be deleted.
-    pub(crate) fn deletion_request(&self, subject: &str, scope: &str) -> Result<(), NotRecorded> {
-        try_audit!(
-            log: &self.log,
+    pub(crate) fn deletion_request(&self, subject: &str, scope: &str) -> EventRecording {
+        try_audit_async!(
+            log: &self.firm,
             "deletion_request",
             actor = %self.actor,
             subject = subject,
             scope = scope
         )
-        .map(drop)
     }
 }

@@ -1,6 +1,7 @@
 //! Every entry that the client makes: one function for each type of event. Its promise: each goes to the log that the
-//! client was given, names its actor, and holds no prompt, key or token. A call waits for the disk as the log's
-//! durability says. It does not know when to record what.
+//! client was given, names its actor, and holds no prompt, key or token. It has its place in the trail when the function
+//! returns, and is as durable as the log promises when the future is through; an intent is at least written, whatever
+//! the log promises. It does not know when to record what.
 
 mod account;
 mod aside;
@@ -11,12 +12,14 @@ use std::{sync::Arc, time::Duration};
 
 use tracing::Span;
 
-use crate::{AuditLog, audit_span};
+use crate::{AuditLog, NotRecorded, audit_span, kling::charge::Charge, layer};
 
 /// Records what the client does, on behalf of one actor.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
     log: AuditLog,
+    /// The same log, for what must not be in memory only when it takes effect.
+    firm: AuditLog,
     actor: Arc<str>,
 }
 
@@ -36,6 +39,16 @@ pub(crate) struct Reply<'a> {
     pub(crate) request_id: Option<&'a str>,
 }
 
+/// What a task cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cost<'a> {
+    /// Units, in the vendor's words.
+    pub(crate) credits: Option<&'a str>,
+    pub(crate) billing: &'a [Charge],
+    /// The units that were expected.
+    pub(crate) estimated: Option<&'a str>,
+}
+
 /// A file that a task made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asset<'a> {
@@ -47,12 +60,12 @@ pub(crate) struct Asset<'a> {
 
 impl Recorder {
     pub(crate) fn new(log: AuditLog, actor: &str) -> Recorder {
-        Recorder { log, actor: actor.into() }
+        Recorder { firm: log.at_least_written(), log, actor: actor.into() }
     }
 
     /// The same log for another actor.
     pub(crate) fn acting_as(&self, actor: &str) -> Recorder {
-        Recorder { log: self.log.clone(), actor: actor.into() }
+        Recorder { actor: actor.into(), ..self.clone() }
     }
 
     pub(crate) fn log(&self) -> &AuditLog {
@@ -63,39 +76,50 @@ impl Recorder {
         &self.actor
     }
 
-    /// The span of a submission.
+    /// Whether an entry that was refused with `error` may still be written.
+    pub(crate) fn may_come_later(&self, error: &NotRecorded) -> bool {
+        self.log.keeps_lines() && matches!(error, NotRecorded::WriteFailed(_))
+    }
+
+    /// The span of a submission. Nobody waits for its entries; those inside of it are awaited.
     pub(crate) fn submit_span(&self, subject: Subject<'_>) -> Span {
-        audit_span!(
-            "kling.submit",
-            log: &self.log,
-            actor = %self.actor,
-            action = subject.action,
-            external_task_id = subject.external_task_id
-        )
+        layer::unhurried(|| {
+            audit_span!(
+                "kling.submit",
+                log: &self.log,
+                actor = %self.actor,
+                action = subject.action,
+                external_task_id = subject.external_task_id
+            )
+        })
     }
 
     /// The span of one query.
     pub(crate) fn query_span(&self, subject: Subject<'_>) -> Span {
-        audit_span!(
-            "kling.query",
-            log: &self.log,
-            actor = %self.actor,
-            action = subject.action,
-            task_id = subject.task_id,
-            external_task_id = subject.external_task_id
-        )
+        layer::unhurried(|| {
+            audit_span!(
+                "kling.query",
+                log: &self.log,
+                actor = %self.actor,
+                action = subject.action,
+                task_id = subject.task_id,
+                external_task_id = subject.external_task_id
+            )
+        })
     }
 
     /// The span of waiting for a task.
     pub(crate) fn wait_span(&self, subject: Subject<'_>) -> Span {
-        audit_span!(
-            "kling.wait",
-            log: &self.log,
-            actor = %self.actor,
-            action = subject.action,
-            task_id = subject.task_id,
-            external_task_id = subject.external_task_id
-        )
+        layer::unhurried(|| {
+            audit_span!(
+                "kling.wait",
+                log: &self.log,
+                actor = %self.actor,
+                action = subject.action,
+                task_id = subject.task_id,
+                external_task_id = subject.external_task_id
+            )
+        })
     }
 }
 

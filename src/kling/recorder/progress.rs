@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Recorder, Reply, Subject, milliseconds};
+use super::{Cost, Recorder, Reply, Subject, milliseconds};
 use crate::{
-    NotRecorded, json,
+    EventRecording, json,
     kling::{
-        charge::Charge,
         output::{Counts, Resource},
         status::TaskStatus,
     },
-    try_audit,
+    try_audit_async,
 };
 
 impl Recorder {
@@ -23,8 +22,8 @@ impl Recorder {
         reply: Reply<'_>,
         took: Duration,
         reason: Option<&str>,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "api_call",
             actor = %self.actor,
@@ -40,7 +39,6 @@ impl Recorder {
             duration_ms = milliseconds(took),
             reason = reason
         )
-        .map(drop)
     }
 
     /// The task's status is another than when it was last seen.
@@ -50,8 +48,8 @@ impl Recorder {
         from: Option<&TaskStatus>,
         to: &TaskStatus,
         source: &'static str,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "task_status_changed",
             actor = %self.actor,
@@ -62,7 +60,6 @@ impl Recorder {
             to = to.as_str(),
             source = source
         )
-        .map(drop)
     }
 
     /// The task succeeded.
@@ -70,10 +67,9 @@ impl Recorder {
         &self,
         subject: Subject<'_>,
         counts: Counts,
-        credits: Option<&str>,
-        billing: &[Charge],
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+        cost: Cost<'_>,
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "task_completed",
             actor = %self.actor,
@@ -86,21 +82,15 @@ impl Recorder {
             audio_count = counts.audios,
             element_count = counts.elements,
             voice_count = counts.voices,
-            credits = json(&credits),
-            billing = (!billing.is_empty()).then(|| json(billing))
+            credits = json(&cost.credits),
+            billing = (!cost.billing.is_empty()).then(|| json(cost.billing)),
+            estimated_credits = cost.estimated
         )
-        .map(drop)
     }
 
     /// The task failed.
-    pub(crate) fn task_failed(
-        &self,
-        subject: Subject<'_>,
-        reason: &str,
-        credits: Option<&str>,
-        billing: &[Charge],
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+    pub(crate) fn task_failed(&self, subject: Subject<'_>, reason: &str, cost: Cost<'_>) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "task_failed",
             actor = %self.actor,
@@ -109,10 +99,10 @@ impl Recorder {
             external_task_id = json(&subject.external_task_id),
             status = TaskStatus::Failed.as_str(),
             reason = reason,
-            credits = json(&credits),
-            billing = (!billing.is_empty()).then(|| json(billing))
+            credits = json(&cost.credits),
+            billing = (!cost.billing.is_empty()).then(|| json(cost.billing)),
+            estimated_credits = cost.estimated
         )
-        .map(drop)
     }
 
     /// An element or a voice is in the account from now on.
@@ -121,9 +111,9 @@ impl Recorder {
         subject: Subject<'_>,
         resource: Resource,
         id: &str,
-    ) -> Result<(), NotRecorded> {
+    ) -> EventRecording {
         match resource {
-            Resource::Element => try_audit!(
+            Resource::Element => try_audit_async!(
                 log: &self.log,
                 "element_created",
                 actor = %self.actor,
@@ -131,7 +121,7 @@ impl Recorder {
                 task_id = json(&subject.task_id),
                 element_id = id
             ),
-            Resource::Voice => try_audit!(
+            Resource::Voice => try_audit_async!(
                 log: &self.log,
                 "voice_created",
                 actor = %self.actor,
@@ -140,7 +130,6 @@ impl Recorder {
                 voice_id = id
             ),
         }
-        .map(drop)
     }
 
     /// An element or a voice is not in the account any more.
@@ -149,16 +138,16 @@ impl Recorder {
         subject: Subject<'_>,
         resource: Resource,
         id: &str,
-    ) -> Result<(), NotRecorded> {
+    ) -> EventRecording {
         match resource {
-            Resource::Element => try_audit!(
+            Resource::Element => try_audit_async!(
                 log: &self.log,
                 "element_deleted",
                 actor = %self.actor,
                 action = subject.action,
                 element_id = id
             ),
-            Resource::Voice => try_audit!(
+            Resource::Voice => try_audit_async!(
                 log: &self.log,
                 "voice_deleted",
                 actor = %self.actor,
@@ -166,6 +155,5 @@ impl Recorder {
                 voice_id = id
             ),
         }
-        .map(drop)
     }
 }

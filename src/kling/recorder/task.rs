@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{Recorder, Reply, Subject, milliseconds};
 use crate::{
-    NotRecorded, json,
+    EventRecording, json,
     kling::{prompt_key::PromptKey, status::TaskStatus, submission::Submission},
-    try_audit,
+    try_audit_async,
 };
 
 impl Recorder {
@@ -17,8 +17,8 @@ impl Recorder {
         stage: &'static str,
         code: Option<i64>,
         reason: &str,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "content_blocked",
             actor = %self.actor,
@@ -29,7 +29,6 @@ impl Recorder {
             code = json(&code),
             reason = reason
         )
-        .map(drop)
     }
 
     /// A submission is about to be sent. Without this entry it must not be.
@@ -39,12 +38,12 @@ impl Recorder {
         path: &str,
         submission: &Submission,
         key: Option<&PromptKey>,
-    ) -> Result<(), NotRecorded> {
+    ) -> EventRecording {
         let (prompt, negative) = (submission.prompt(key), submission.negative_prompt(key));
         let (prompt, negative) = (prompt.as_ref(), negative.as_ref());
         let some = |filled: bool| filled.then_some(());
-        try_audit!(
-            log: &self.log,
+        try_audit_async!(
+            log: &self.firm,
             "task_submitted",
             actor = %self.actor,
             action = subject.action,
@@ -69,9 +68,9 @@ impl Recorder {
             body_hash = submission.body_hash(key),
             media = some(!submission.media.is_empty()).map(|()| json(&submission.media)),
             parameters = some(!submission.parameters.is_empty()).map(|()| json(&submission.parameters)),
+            estimated_credits = submission.estimate.as_deref(),
             warnings = some(!submission.warnings.is_empty()).map(|()| json(&submission.warnings))
         )
-        .map(drop)
     }
 
     /// The vendor was too busy; `delay` is until it is asked again, `None` where it is not.
@@ -81,8 +80,8 @@ impl Recorder {
         reply: Reply<'_>,
         attempt: u32,
         delay: Option<Duration>,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "throttled",
             actor = %self.actor,
@@ -95,7 +94,6 @@ impl Recorder {
             delay_ms = json(&delay.map(milliseconds)),
             gave_up = delay.is_none()
         )
-        .map(drop)
     }
 
     /// A submission is sent once more, since the vendor has not known its id for so long.
@@ -105,9 +103,9 @@ impl Recorder {
         lookups: u32,
         unknown_for: Duration,
         reason: &str,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
-            log: &self.log,
+    ) -> EventRecording {
+        try_audit_async!(
+            log: &self.firm,
             "task_resubmitted",
             actor = %self.actor,
             action = subject.action,
@@ -116,7 +114,6 @@ impl Recorder {
             unknown_for_ms = milliseconds(unknown_for),
             reason = reason
         )
-        .map(drop)
     }
 
     /// The vendor made a task; `resolved_by` says how that is known, where it was not by the answer itself.
@@ -127,8 +124,8 @@ impl Recorder {
         reply: Reply<'_>,
         latency: Duration,
         resolved_by: Option<&'static str>,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "task_accepted",
             actor = %self.actor,
@@ -141,7 +138,6 @@ impl Recorder {
             latency_ms = milliseconds(latency),
             resolved_by = resolved_by
         )
-        .map(drop)
     }
 
     /// The vendor certainly made no task.
@@ -150,8 +146,8 @@ impl Recorder {
         subject: Subject<'_>,
         reply: Reply<'_>,
         reason: &str,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "task_refused",
             actor = %self.actor,
@@ -162,7 +158,6 @@ impl Recorder {
             request_id = json(&reply.request_id),
             reason = reason
         )
-        .map(drop)
     }
 
     /// Nobody knows what became of the task. `stage` is `submit` or `wait`.
@@ -171,8 +166,8 @@ impl Recorder {
         subject: Subject<'_>,
         stage: &'static str,
         reason: &str,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "task_ambiguous",
             actor = %self.actor,
@@ -182,7 +177,6 @@ impl Recorder {
             stage = stage,
             reason = reason
         )
-        .map(drop)
     }
 
     /// A look-up found the task of a submission.
@@ -191,8 +185,8 @@ impl Recorder {
         subject: Subject<'_>,
         status: &TaskStatus,
         reply: Reply<'_>,
-    ) -> Result<(), NotRecorded> {
-        try_audit!(
+    ) -> EventRecording {
+        try_audit_async!(
             log: &self.log,
             "task_resolved",
             actor = %self.actor,
@@ -203,6 +197,5 @@ impl Recorder {
             http = json(&reply.http),
             request_id = json(&reply.request_id)
         )
-        .map(drop)
     }
 }

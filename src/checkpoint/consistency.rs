@@ -1,0 +1,69 @@
+//! The proof that a trail only grew between two checkpoints.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    SignedCheckpoint, TreeHash, Unproven, VerifyingKey, inclusion::check_signature, proof::is_consistent,
+};
+
+/// Proof that a checkpoint goes on from an earlier one: nothing that the earlier one covers was changed. It shows no
+/// entry. Made by [`prove_consistency`](crate::prove_consistency).
+///
+/// Its text is one JSON object: `{"checkpoint": "..", "consistency": ["..", ..], "earlier": ".."}` with both
+/// checkpoints as signed notes and the RFC 6962 consistency proof in base64.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsistencyProof {
+    pub(super) checkpoint: SignedCheckpoint,
+    pub(super) consistency: Vec<TreeHash>,
+    pub(super) earlier: SignedCheckpoint,
+}
+
+impl ConsistencyProof {
+    /// The later checkpoint.
+    #[must_use]
+    pub fn checkpoint(&self) -> &SignedCheckpoint {
+        &self.checkpoint
+    }
+
+    /// The earlier checkpoint.
+    #[must_use]
+    pub fn earlier(&self) -> &SignedCheckpoint {
+        &self.earlier
+    }
+
+    /// Checks it.
+    ///
+    /// # Errors
+    ///
+    /// [`Unproven::OtherKey`] if another key signed one of the checkpoints, [`Unproven::Wrong`] for all else.
+    pub fn check(&self, key: &VerifyingKey) -> Result<(), Unproven> {
+        check_signature(&self.earlier, key)?;
+        check_signature(&self.checkpoint, key)?;
+        let (old, new) = (&self.earlier, &self.checkpoint);
+        if is_consistent((old.size(), &old.root()), (new.size(), &new.root()), &self.consistency) {
+            return Ok(());
+        }
+        Err(Unproven::wrong(format!(
+            "the checkpoint over {} entries does not go on from the one over {}",
+            new.size(),
+            old.size()
+        )))
+    }
+}
+
+impl FromStr for ConsistencyProof {
+    type Err = serde_json::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        serde_json::from_str(text)
+    }
+}
+
+impl fmt::Display for ConsistencyProof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}

@@ -1,0 +1,135 @@
+//! Signed notes, by <https://c2sp.org/signed-note>: a text, an empty line, and one line a signature.
+//!
+//! Pure. What a text says, and whether a signature is good, is known elsewhere.
+
+use std::fmt;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+
+/// The most signatures that a note may have.
+const MAX_SIGNATURES: usize = 100;
+
+/// How a signature line begins: an em dash and a space.
+const DASH: &str = "\u{2014} ";
+
+/// A text with signatures, none of them checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// With the newline at its end.
+    pub(crate) text: String,
+    pub(crate) signatures: Vec<Signature>,
+}
+
+/// A signature line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Signature {
+    /// The key's name.
+    pub(crate) name: String,
+    /// The first four bytes of a hash of the key.
+    pub(crate) key_id: u32,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Note {
+    /// Reads a whole note, its last newline included. `Err` says what is missing.
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.chars().any(|c| c.is_control() && c != '\n') {
+            return Err("a text without control characters");
+        }
+        let Some(at) = text.rfind("\n\n") else {
+            return Err("an empty line between text and signatures");
+        };
+        let (text, signatures) = (&text[..=at], &text[at + 2..]);
+        let Some(lines) = signatures.strip_suffix('\n') else {
+            return Err("a signature line that ends with a newline");
+        };
+        let signatures = lines.split('\n').take(MAX_SIGNATURES + 1).map(Signature::parse);
+        let signatures = signatures.collect::<Option<Vec<_>>>().ok_or("signature lines")?;
+        if signatures.len() > MAX_SIGNATURES {
+            return Err("at most 100 signatures");
+        }
+        Ok(Self { text: text.to_owned(), signatures })
+    }
+}
+
+impl Signature {
+    fn parse(line: &str) -> Option<Self> {
+        let (name, encoded) = line.strip_prefix(DASH)?.split_once(' ')?;
+        let bytes = BASE64_STANDARD.decode(encoded).ok()?;
+        let (key_id, bytes) = bytes.split_first_chunk()?;
+        if !is_key_name(name) || bytes.is_empty() {
+            return None;
+        }
+        Some(Self { name: name.to_owned(), key_id: u32::from_be_bytes(*key_id), bytes: bytes.to_vec() })
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.text)?;
+        for Signature { name, key_id, bytes } in &self.signatures {
+            let encoded = BASE64_STANDARD.encode([&key_id.to_be_bytes()[..], bytes].concat());
+            writeln!(f, "{DASH}{name} {encoded}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a key may be called so: no space of any kind, and no `+`, which parts a key's text.
+pub(crate) fn is_key_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note() -> Note {
+        let signature = |name: &str, key_id| Signature { name: name.to_owned(), key_id, bytes: vec![7; 64] };
+        Note {
+            text: "example.com/audit\n12\nx\n".to_owned(),
+            signatures: vec![signature("example.com/audit", 0x0102_0304), signature("witness", u32::MAX)],
+        }
+    }
+
+    #[test]
+    fn a_note_is_read_back_as_written() {
+        let note = note();
+
+        let text = note.to_string();
+
+        assert_eq!(Note::parse(&text).as_ref(), Ok(&note));
+        let theirs = signed_note::Note::from_bytes(text.as_bytes()).expect("a note to others");
+        assert_eq!(theirs.text(), note.text.as_bytes());
+        assert_eq!(theirs.to_bytes(), text.as_bytes());
+    }
+
+    #[test]
+    fn a_text_may_have_empty_lines_of_its_own() {
+        let text = "one\n\ntwo\n";
+        let note = Note { text: text.to_owned(), ..note() };
+
+        assert_eq!(Note::parse(&note.to_string()).map(|note| note.text).as_deref(), Ok(text));
+    }
+
+    #[test]
+    fn what_is_no_note_is_refused() {
+        let good = note().to_string();
+
+        for wrong in [
+            String::new(),
+            good.replace("\n\n", "\n"),
+            good.trim_end().to_owned(),
+            format!("{good}\n"),
+            good.replace('\u{2014}', "-"),
+            good.replace("x\n", "x\u{7}\n"),
+            good.replace("witness ", "wit+ness "),
+            good.replace("witness ", "witness  "),
+            good.replace("witness /////w", "witness !////w"),
+            format!("text\n\n{DASH}name AAAAAA==\n"),
+            format!("text\n\n{}", format!("{DASH}name AAAAAAAA\n").repeat(101)),
+        ] {
+            assert!(Note::parse(&wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! What a checkpoint states, by <https://c2sp.org/tlog-checkpoint>: of which trail, how many entries, which root.
+//!
+//! Pure. A statement is worth as much as its signature, which only a key can judge.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::{
+    VerifyingKey,
+    note::{Note, Signature, is_key_name},
+    tree::TreeHash,
+};
+
+/// A trail's entries as far as number `size` - 1, in one hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Statement {
+    pub(crate) origin: String,
+    pub(crate) size: u64,
+    pub(crate) root: TreeHash,
+}
+
+/// A checkpoint: a statement about a trail's first entries, with signatures.
+///
+/// Its text is a signed note of three lines (origin, number of entries, root of their RFC 6962 tree in base64), an
+/// empty line and a line for each signature. Parsing checks the form; only [`is_signed_by`](Self::is_signed_by) tells
+/// whether it can be believed.
+///
+/// The leaves of the tree are the full SHA-256 of each entry's bytes, also in trails with short hashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedCheckpoint {
+    statement: Statement,
+    note: Note,
+}
+
+/// The text is no checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a checkpoint: expected {what}")]
+pub struct ParseCheckpointError {
+    what: &'static str,
+}
+
+impl Statement {
+    fn parse(text: &str) -> Result<Self, ParseCheckpointError> {
+        let expected = |what| ParseCheckpointError { what };
+        let mut lines = text.split_terminator('\n');
+        let (Some(origin), Some(digits), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
+            return Err(expected("origin, size and root, a line each"));
+        };
+        if !is_key_name(origin) {
+            return Err(expected("an origin without spaces and `+`"));
+        }
+        let size: u64 = digits.parse().map_err(|_| expected("a number of entries"))?;
+        if size.to_string() != digits {
+            return Err(expected("a number of entries in plain digits"));
+        }
+        let root = TreeHash::parse(root).ok_or(expected("a root of 32 bytes in base64"))?;
+        // Extension lines are signed, and say nothing that is known here.
+        if lines.any(str::is_empty) {
+            return Err(expected("extension lines that are not empty"));
+        }
+        Ok(Self { origin: origin.to_owned(), size, root })
+    }
+
+    /// With what `sign` gives for the text that is signed.
+    pub(crate) fn signed<E>(
+        self,
+        key: &VerifyingKey,
+        sign: impl FnOnce(&[u8]) -> Result<[u8; 64], E>,
+    ) -> Result<SignedCheckpoint, E> {
+        let text = self.to_string();
+        let bytes = sign(text.as_bytes())?.to_vec();
+        let signature = Signature { name: key.name().to_owned(), key_id: key.id(), bytes };
+        Ok(SignedCheckpoint { statement: self, note: Note { text, signatures: vec![signature] } })
+    }
+}
+
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n{}\n{}\n", self.origin, self.size, self.root)
+    }
+}
+
+impl SignedCheckpoint {
+    /// Of which trail it speaks: the name of the key that signs it.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.statement.origin
+    }
+
+    /// How many entries it covers: those with `seq` 0 to this - 1.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.statement.size
+    }
+
+    /// The root of the tree over these entries.
+    #[must_use]
+    pub fn root(&self) -> TreeHash {
+        self.statement.root
+    }
+
+    /// Whether `key` signed it, as a checkpoint of its own origin.
+    #[must_use]
+    pub fn is_signed_by(&self, key: &VerifyingKey) -> bool {
+        self.statement.origin == key.name() && key.signed(&self.note)
+    }
+
+    /// The keys that it says it is signed by, as `NAME+ID`.
+    pub(crate) fn claims(&self) -> String {
+        let claims = self.note.signatures.iter().map(|one| format!("{}+{:08x}", one.name, one.key_id));
+        claims.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl FromStr for SignedCheckpoint {
+    type Err = ParseCheckpointError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let note = Note::parse(text).map_err(|what| ParseCheckpointError { what })?;
+        Ok(Self { statement: Statement::parse(&note.text)?, note })
+    }
+}
+
+impl fmt::Display for SignedCheckpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.note.fmt(f)
+    }
+}
+
+impl Serialize for SignedCheckpoint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SignedCheckpoint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    use ed25519_dalek::{Signer as _, SigningKey};
+    use signed_note::{StandardVerifier, VerifierList};
+
+    use super::*;
+
+    fn key() -> (SigningKey, VerifyingKey) {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let public = VerifyingKey::new("example.com/audit", key.verifying_key().as_bytes()).expect("a key");
+        (key, public)
+    }
+
+    fn signed() -> SignedCheckpoint {
+        let (key, public) = key();
+        let statement =
+            Statement { origin: public.name().to_owned(), size: 1_234, root: TreeHash::of_leaf(b"x") };
+        let signed = statement.signed(&public, |text| Ok::<_, ()>(key.sign(text).to_bytes()));
+        signed.expect("signs")
+    }
+
+    #[test]
+    fn others_read_our_checkpoints_and_accept_their_signatures() {
+        let (_, public) = key();
+        let ours = signed();
+
+        let text = ours.to_string();
+
+        assert_eq!(text.parse().as_ref(), Ok(&ours));
+        let note = signed_note::Note::from_bytes(text.as_bytes()).expect("a note to others");
+        let verifier = StandardVerifier::new(&public.to_string()).expect("a key to others");
+        let (good, unknown) =
+            note.verify(&VerifierList::new(vec![Box::new(verifier)])).expect("verified by others");
+        assert_eq!((good.len(), unknown.len()), (1, 0));
+        let theirs = tlog_tiles::Checkpoint::from_bytes(note.text()).expect("a checkpoint to others");
+        assert_eq!(theirs.origin(), ours.origin());
+        assert_eq!(theirs.size(), ours.size());
+        assert_eq!(theirs.hash().0, *ours.root().as_bytes());
+    }
+
+    #[test]
+    fn we_accept_checkpoints_that_others_made() {
+        let (key, public) = key();
+        let root = tlog_tiles::Hash([9; 32]);
+        let theirs =
+            tlog_tiles::Checkpoint::new(public.name(), 77, root, "extended\n").expect("made by others");
+        let secret = BASE64_STANDARD.encode([&[1], &key.to_bytes()[..]].concat());
+        let secret = format!("PRIVATE+KEY+{}+{:08x}+{secret}", public.name(), public.id());
+        let signer = signed_note::StandardSigner::new(&secret).expect("a key to others");
+        let mut note = signed_note::Note::new(&theirs.to_bytes(), &[]).expect("a note of others");
+        note.add_sigs(&[&signer]).expect("signed by others");
+
+        let text = String::from_utf8(note.to_bytes()).expect("text");
+        let read: SignedCheckpoint = text.parse().expect("a checkpoint");
+
+        assert!(read.is_signed_by(&public));
+        assert_eq!((read.size(), read.root()), (77, TreeHash::new([9; 32])));
+        assert_eq!(read.to_string(), text);
+    }
+
+    #[test]
+    fn a_changed_checkpoint_is_not_signed() {
+        let (_, public) = key();
+        let good = signed().to_string();
+        assert!(signed().is_signed_by(&public));
+
+        for changed in [good.replace("1234", "1235"), good.replace("audit\n1", "Audit\n1")] {
+            let changed: SignedCheckpoint = changed.parse().expect("a checkpoint");
+
+            assert!(!changed.is_signed_by(&public));
+        }
+    }
+
+    #[test]
+    fn what_is_no_checkpoint_is_refused() {
+        let good = signed().to_string();
+
+        for wrong in [
+            good.replace("1234", "01234"),
+            good.replace("1234", "+1234"),
+            good.replace("1234", "18446744073709551616"),
+            good.replace("1234\n", ""),
+            good.replace("1234", "1234\n"),
+            good.replace("audit\n1234", "aud it\n1234"),
+            good.replacen("=\n", "\n", 1),
+        ] {
+            assert!(wrong.parse::<SignedCheckpoint>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What was written and is not in the tree of checkpoints yet: 32 bytes an entry, and who asks for a checkpoint.
+
+use std::sync::mpsc::Sender;
+
+use crate::{batch::Batch, checkpoint::SignedCheckpoint, error::Error};
+
+/// The most leaves that wait; of more, all are forgotten, and the trail's files tell them.
+const HELD: usize = 1 << 20;
+
+/// Between who writes and who signs; under the committer's lock.
+#[derive(Debug)]
+pub(super) struct Leaves {
+    pub(super) waiting: Vec<[u8; 32]>,
+    /// Forgotten since they were taken the last time; those that wait come after them.
+    pub(super) forgotten: u64,
+    /// Entries of callers since the last checkpoint.
+    pub(super) entries: u64,
+    /// After how many of them the next one is due.
+    every: u64,
+    /// The trail went on in a new file.
+    pub(super) turned: bool,
+    pub(super) requests: Vec<Request>,
+}
+
+/// Somebody asks for a checkpoint.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// The log is being closed: nothing is recorded any more.
+    pub(super) last: bool,
+    pub(super) answer: Sender<Result<SignedCheckpoint, Error>>,
+}
+
+impl Leaves {
+    pub(super) fn new(every: u64) -> Self {
+        Self { waiting: Vec::new(), forgotten: 0, entries: 0, every, turned: false, requests: Vec::new() }
+    }
+
+    /// The first `bytes` of a batch were written, with so many turns to new files.
+    pub(super) fn wrote(&mut self, batch: &Batch, bytes: usize, turns: usize) {
+        if self.waiting.len() >= HELD {
+            self.forgotten += self.waiting.len() as u64;
+            self.waiting.clear();
+        }
+        for line in batch.within(bytes) {
+            self.waiting.push(line.leaf);
+            self.entries += u64::from(line.asked_for);
+        }
+        self.turned |= turns > 0;
+    }
+
+    /// Whether a checkpoint is due.
+    pub(super) fn are_due(&self) -> bool {
+        self.turned || self.entries >= self.every || !self.requests.is_empty()
+    }
+}

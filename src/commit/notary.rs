@@ -1,0 +1,289 @@
+//! The notary: one thread of a log that signs checkpoints of what was written. It ends with the log.
+//!
+//! It holds the tree's frontier and takes 32 bytes for each entry that was written: nothing that records waits for it.
+//! Where the tree stands when a log is opened, it reads from the trail itself; what does not follow from the last
+//! checkpoint is not signed.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+    time::Instant,
+};
+
+use parking_lot::MutexGuard;
+
+use super::{
+    Committer,
+    leaves::{Leaves, Request},
+    state::{Condition, State},
+};
+use crate::{
+    access::Access,
+    checkpoint::{Frontier, SignedCheckpoint},
+    draft::{Draft, Origin},
+    error::Error,
+    signing::{self, Book, Checkpoints},
+    sink::SinkGuard,
+};
+
+/// The running thread.
+#[derive(Debug)]
+pub(crate) struct Notary(JoinHandle<()>);
+
+/// What it knows.
+struct Desk {
+    committer: Arc<Committer>,
+    checkpoints: Checkpoints,
+    access: Access,
+    book: Option<Book>,
+    /// Once it was read from the trail.
+    tree: Option<Frontier>,
+    /// How many entries the tree has, or is to have once it is read.
+    size: u64,
+    signed_at: Instant,
+}
+
+/// What there is to do.
+struct Task {
+    leaves: Vec<[u8; 32]>,
+    forgotten: u64,
+    requests: Vec<Request>,
+}
+
+impl Notary {
+    /// Starts it, before anything is recorded.
+    pub(crate) fn start(
+        committer: &Arc<Committer>,
+        checkpoints: Checkpoints,
+        access: Access,
+    ) -> Result<Self, Error> {
+        let size = {
+            let mut state = committer.state.lock();
+            state.leaves = Some(Leaves::new(checkpoints.every_entries));
+            state.linker.chain.next
+        };
+        let directory = committer.directory.clone();
+        let desk = Desk {
+            committer: Arc::clone(committer),
+            checkpoints,
+            access,
+            book: None,
+            tree: None,
+            size,
+            signed_at: Instant::now(),
+        };
+        std::thread::Builder::new()
+            .name("kling-audit notary".to_owned())
+            .spawn(move || {
+                let _guard = SinkGuard::enter();
+                let _end = End(Arc::clone(&desk.committer));
+                desk.run();
+            })
+            .map(Self)
+            .map_err(Error::io("start the notary of", directory))
+    }
+
+    /// Waits for its end, which closing the log brings about.
+    pub(crate) fn join(self) {
+        // The last handle may be dropped by a sink, in the notary itself.
+        if self.0.thread().id() != std::thread::current().id() {
+            drop(self.0.join());
+        }
+    }
+}
+
+/// However the thread ends: nobody waits for it any more.
+struct End(Arc<Committer>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let leaves = self.0.state.lock().leaves.take();
+        drop(leaves);
+    }
+}
+
+impl Desk {
+    fn run(mut self) {
+        // What is wrong with the trail's checkpoints is better told when the log is opened than when the first is due.
+        if let Err(error) = self.attempt(Self::open) {
+            self.committer.tell(&error);
+        }
+        while let Some(task) = self.await_task() {
+            let Task { leaves, forgotten, requests } = task;
+            let last = requests.iter().any(|request| request.last);
+            let signed = self.attempt(|desk| {
+                desk.take(&leaves, forgotten);
+                desk.open()?;
+                desk.sign(last)
+            });
+            self.signed_at = Instant::now();
+            self.answer(requests, signed);
+        }
+    }
+
+    /// A signer or a sink that panics fails, and ends nothing else.
+    fn attempt<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        match catch_unwind(AssertUnwindSafe(|| step(self))) {
+            Ok(done) => done,
+            Err(_) => Err(self.refused("who signs, or who takes checkpoints, panicked".to_owned())),
+        }
+    }
+
+    fn await_task(&self) -> Option<Task> {
+        let committer = &*self.committer;
+        // A time beyond all reckoning is never.
+        let deadline = self.signed_at.checked_add(self.checkpoints.every);
+        let mut state = committer.state.lock();
+        loop {
+            if matches!(state.condition, Condition::Closed) {
+                return None;
+            }
+            let past = deadline.is_some_and(|at| at <= Instant::now());
+            let closing = matches!(state.condition, Condition::Closing);
+            let leaves = state.leaves.as_mut()?;
+            // Who closes asks for the last one himself.
+            let closing = closing && leaves.requests.is_empty();
+            if (past || leaves.are_due()) && !closing {
+                leaves.entries = 0;
+                leaves.turned = false;
+                return Some(Task {
+                    leaves: std::mem::take(&mut leaves.waiting),
+                    forgotten: std::mem::take(&mut leaves.forgotten),
+                    requests: std::mem::take(&mut leaves.requests),
+                });
+            }
+            match deadline {
+                Some(at) if !past => drop(committer.notary.wait_until(&mut state, at)),
+                _ => committer.notary.wait(&mut state),
+            }
+        }
+    }
+
+    /// Adds what was written.
+    fn take(&mut self, leaves: &[[u8; 32]], forgotten: u64) {
+        self.size += forgotten + leaves.len() as u64;
+        match &mut self.tree {
+            Some(tree) if forgotten == 0 => leaves.iter().for_each(|leaf| tree.push(leaf)),
+            // It is read from the files.
+            tree => *tree = None,
+        }
+    }
+
+    /// Reads where the trail and its checkpoints stand, unless that is known.
+    fn open(&mut self) -> Result<(), Error> {
+        let directory = &self.committer.directory;
+        let signer = &*self.checkpoints.signer;
+        let book = match &mut self.book {
+            Some(book) => book,
+            None => self.book.insert(Book::open(directory, self.access, signer.verifying_key())?),
+        };
+        if self.tree.is_none() {
+            let claimed = signer.claim(self.committer.trail_id)?;
+            self.tree =
+                Some(signing::resume(directory, signer.verifying_key(), book, claimed, Some(self.size))?);
+        }
+        Ok(())
+    }
+
+    /// Signs what is in the tree, and hands it on. With the `last` one nothing is recorded any more.
+    fn sign(&mut self, last: bool) -> Result<SignedCheckpoint, Error> {
+        let committer = &*self.committer;
+        let (Some(tree), Some(book)) = (&self.tree, &mut self.book) else {
+            return Err(self.refused("the trail was not read".to_owned()));
+        };
+        let signer = &*self.checkpoints.signer;
+        // What a power cut could take must not be signed.
+        if !last {
+            committer.flush()?;
+        }
+        let signed = signing::sign(signer, &committer.directory, tree)?;
+        book.append(&signed)?;
+        signer.signed()?;
+        for sink in &self.checkpoints.sinks {
+            if let Err(error) = sink.send(&signed) {
+                committer.tell(&error);
+            }
+        }
+        if !last {
+            let nodes: Vec<_> = tree.nodes().iter().map(ToString::to_string).collect();
+            let draft = Draft::from_origin("audit_checkpoint", Origin::Log)
+                .detail("size", signed.size())
+                .detail("root", signed.root().to_string())
+                .detail("key", signer.verifying_key().label())
+                .detail("frontier", nodes);
+            match committer.append_own(draft) {
+                // It is being closed, and the last checkpoint follows.
+                Err(Error::Closed { .. }) => {}
+                noted => noted?,
+            }
+        }
+        Ok(signed)
+    }
+
+    /// Tells those who asked, or whoever is told of errors.
+    fn answer(&self, mut requests: Vec<Request>, signed: Result<SignedCheckpoint, Error>) {
+        // Who does not wait any more is not told.
+        let send = |request: Request, signed| drop(request.answer.send(signed));
+        match signed {
+            Ok(signed) => requests.into_iter().for_each(|request| send(request, Ok(signed.clone()))),
+            Err(error) => match requests.pop() {
+                // The last checkpoint follows.
+                None if matches!(error, Error::Closed { .. }) => {}
+                None => self.committer.tell(&error),
+                Some(one) => {
+                    let reason = error.to_string();
+                    send(one, Err(error));
+                    for request in requests {
+                        send(request, Err(self.refused(reason.clone())));
+                    }
+                }
+            },
+        }
+    }
+
+    fn refused(&self, reason: String) -> Error {
+        refused(&self.committer, reason)
+    }
+}
+
+impl Committer {
+    /// Has a checkpoint signed of everything that is written, and waits for it. `None` if nobody signs here.
+    pub(crate) fn checkpoint(&self) -> Option<Result<SignedCheckpoint, Error>> {
+        self.request(&mut self.state.lock(), false)
+    }
+
+    /// The checkpoint that covers the log's end.
+    pub(super) fn last_checkpoint(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
+        self.request(state, true).map_or(Ok(()), |signed| signed.map(drop))
+    }
+
+    fn request(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        last: bool,
+    ) -> Option<Result<SignedCheckpoint, Error>> {
+        let leaves = state.leaves.as_mut()?;
+        let (answer, answered) = mpsc::channel();
+        leaves.requests.push(Request { last, answer });
+        self.notary.notify_one();
+        let answered = MutexGuard::unlocked(state, || answered.recv());
+        Some(answered.unwrap_or_else(|_| Err(refused(self, "the log was closed meanwhile".to_owned()))))
+    }
+
+    /// Records an entry of the log's own.
+    fn append_own(&self, draft: Draft) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        let need = self.need(false);
+        let linked = self.link_own(&mut state, draft, need)?;
+        if need == super::Need::Linked {
+            self.note_lines(&mut state);
+            return Ok(());
+        }
+        self.wait(&mut state, &linked)
+    }
+}
+
+fn refused(committer: &Committer, reason: String) -> Error {
+    Error::State { action: "sign a checkpoint of", path: committer.directory.clone(), reason }
+}

@@ -1,0 +1,243 @@
+//! The tree of a trail that goes on: from the last frontier that the trail tells and the key signed, over the entries
+//! since.
+//!
+//! Nothing before that frontier is read, however long the trail is. What is read must follow: each line holds, its number
+//! and its link go on, and each checkpoint since has the root that the tree has there.
+
+use std::{
+    fs::File,
+    io::{Read as _, Seek as _, SeekFrom},
+    path::Path,
+};
+
+use super::{Book, refused};
+use crate::{
+    canonical::Value,
+    checkpoint::{Frontier, TreeHash, VerifyingKey, stored},
+    digest::Link,
+    directory::{self, TrailFile},
+    error::Error,
+    line::{Line, MAX_LINE},
+    lines::{Lines, Piece},
+    pruned::{Pruned, first_seq},
+};
+
+/// How much is read at once on the way back.
+const BLOCK: u64 = 1 << 20;
+
+/// The tree over the entries below number `end`, or all. `claimed`: the key has signed checkpoints of this trail.
+pub(crate) fn resume(
+    directory: &Path,
+    key: &VerifyingKey,
+    book: &Book,
+    claimed: bool,
+    end: Option<u64>,
+) -> Result<Frontier, Error> {
+    let files = directory::list(directory)?;
+    let (frontier, place) = find_start(directory, key, book, &files)?;
+    if claimed && book.is_empty() {
+        return Err(refused(
+            directory,
+            format!(
+                "the key {} has signed checkpoints of this trail, and there is none in {}: what was signed must be \
+                 put back before more is",
+                key.label(),
+                stored::NAME
+            ),
+        ));
+    }
+    let tree = follow(directory, book, &files, frontier, place, end)?;
+    if let Some(size) = book.last_size().filter(|size| *size > tree.size()) {
+        return Err(refused(
+            directory,
+            format!("a checkpoint covers {size} entries, and the trail ends after {}", tree.size()),
+        ));
+    }
+    Ok(tree)
+}
+
+/// Where a line stands: which file, and at which byte.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spot {
+    file: usize,
+    offset: u64,
+}
+
+/// The last frontier, and the first entry that is not in it.
+fn find_start(
+    directory: &Path,
+    key: &VerifyingKey,
+    book: &Book,
+    files: &[TrailFile],
+) -> Result<(Frontier, Spot), Error> {
+    let mut frontier: Option<Frontier> = None;
+    let mut start = None;
+    walk_back(files, |spot, bytes| {
+        if let Some(frontier) = &frontier {
+            let seq = Line::recognise(bytes).ok().map(|line| line.seq);
+            if seq == Some(frontier.size()) {
+                start = Some(spot);
+            }
+            return Ok(start.is_none() && seq.is_none_or(|seq| seq > frontier.size()));
+        }
+        // The type is looked for before the line is read, since most are others.
+        if memchr::memmem::find(bytes, b"\"audit_checkpoint\"").is_none() {
+            return Ok(true);
+        }
+        let Ok(line) = Line::recognise(bytes) else { return Ok(true) };
+        let Some(told) = told(&line, key) else { return Ok(true) };
+        if book.root(told.size()) != Some(told.root()) {
+            return Err(refused(
+                directory,
+                format!(
+                    "seq {} tells of a checkpoint of the first {} entries, which is not in {}: what was signed must \
+                     be put back before more is",
+                    line.seq,
+                    told.size(),
+                    stored::NAME
+                ),
+            ));
+        }
+        // The entry that tells of it may be the first that it does not cover.
+        start = (line.seq == told.size()).then_some(spot);
+        frontier = Some(told);
+        Ok(start.is_none())
+    })?;
+    match (frontier, start) {
+        (Some(frontier), Some(start)) => Ok((frontier, start)),
+        // Nothing was noted since the beginning was pruned.
+        _ => after_pruned(files),
+    }
+}
+
+/// Where the entries begin that were not pruned. That the tree there is the right one is for the checkpoints over it to
+/// show.
+fn after_pruned(files: &[TrailFile]) -> Result<(Frontier, Spot), Error> {
+    let Some(pruned) = Pruned::look(files)? else { return Ok((Frontier::default(), Spot::default())) };
+    for (number, file) in files.iter().enumerate() {
+        if first_seq(std::slice::from_ref(file))? == Some(pruned.size()) {
+            return Ok((pruned.frontier, Spot { file: number, offset: 0 }));
+        }
+    }
+    Ok((Frontier::default(), Spot::default()))
+}
+
+/// The frontier that an `audit_checkpoint` under that key tells.
+fn told(line: &Line<'_>, key: &VerifyingKey) -> Option<Frontier> {
+    if !line.is("audit_checkpoint") || !line.holds() {
+        return None;
+    }
+    match line.detail("key")? {
+        Value::String(label) if label.to_str() == Some(key.label().as_str()) => {}
+        _ => return None,
+    }
+    let (Value::Number(size), Value::Array(nodes)) = (line.detail("size")?, line.detail("frontier")?) else {
+        return None;
+    };
+    let node = |value: &Value| match value {
+        Value::String(text) => TreeHash::parse(text.to_str()?),
+        _ => None,
+    };
+    Frontier::of(size.parse().ok()?, nodes.iter().map(node).collect::<Option<_>>()?)
+}
+
+/// Shows whole lines, the last first, as long as `show` wants more.
+fn walk_back(
+    files: &[TrailFile],
+    mut show: impl FnMut(Spot, &[u8]) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    for (number, file) in files.iter().enumerate().rev() {
+        let io = |error| Error::io("read", &file.path)(error);
+        let mut opened = file.open()?;
+        let mut end = file.length;
+        // The beginning of a line whose end was read already; an overlong one is no entry.
+        let mut open = Vec::new();
+        let mut torn = true;
+        while end > 0 {
+            let from = end.saturating_sub(BLOCK);
+            let mut block = read(&mut opened, from, end).map_err(io)?;
+            block.append(&mut open);
+            let first =
+                if from == 0 { 0 } else { memchr::memchr(b'\n', &block).map_or(block.len(), |at| at + 1) };
+            let mut rest = &block[first..];
+            while !rest.is_empty() {
+                let line_end = rest.len();
+                let body = rest.strip_suffix(b"\n").unwrap_or(rest);
+                let start = memchr::memrchr(b'\n', body).map_or(0, |at| at + 1);
+                let whole = body.len() < line_end || !std::mem::take(&mut torn);
+                let offset = from + (first + start) as u64;
+                if whole && !show(Spot { file: number, offset }, &body[start..])? {
+                    return Ok(());
+                }
+                torn = false;
+                rest = &rest[..start];
+            }
+            block.truncate(first);
+            if block.len() <= 2 * MAX_LINE {
+                open = block;
+            }
+            end = from;
+        }
+    }
+    Ok(())
+}
+
+fn read(file: &mut File, from: u64, end: u64) -> std::io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(from))?;
+    let mut block = vec![0; usize::try_from(end - from).unwrap_or(0)];
+    file.read_exact(&mut block)?;
+    Ok(block)
+}
+
+/// Adds the entries from `start` on.
+fn follow(
+    directory: &Path,
+    book: &Book,
+    files: &[TrailFile],
+    mut tree: Frontier,
+    start: Spot,
+    end: Option<u64>,
+) -> Result<Frontier, Error> {
+    let mut link = (tree.size() == 0).then_some(Link::Genesis);
+    for (number, file) in files.iter().enumerate().skip(start.file) {
+        let from = if number == start.file { start.offset } else { 0 };
+        let io = |error| Error::io("read", &file.path)(error);
+        let mut opened = file.open()?;
+        opened.seek(SeekFrom::Start(from)).map_err(io)?;
+        let mut lines = Lines::new(opened, file.length.saturating_sub(from), MAX_LINE);
+        while let Some(piece) = lines.next().map_err(io)? {
+            if end.is_some_and(|end| tree.size() >= end) {
+                return Ok(tree);
+            }
+            let (offset, bytes) = match piece {
+                Piece::Line { offset, bytes } => (offset, bytes),
+                Piece::Long { offset, .. } => (offset, &b""[..]),
+                // What a crash or a failed write leaves; the next entry must follow all the same.
+                Piece::Rest => continue,
+            };
+            let refuse = |reason: &str| {
+                Err(refused(directory, format!("{}, byte {}: {reason}", file.name, from + offset)))
+            };
+            let Some(line) = Line::recognise(bytes).ok().filter(Line::holds) else {
+                return refuse("the line is no entry that verifies");
+            };
+            if line.seq != tree.size() || link.is_some_and(|link| link != line.previous) {
+                return refuse("the entry does not follow the one before it");
+            }
+            link = Some(Link::Hash(line.stated));
+            tree.push(&line.sha256);
+            if book.root(tree.size()).is_some_and(|root| root != tree.root()) {
+                let size = tree.size();
+                return refuse(&format!(
+                    "the first {size} entries are not those of the checkpoint over them"
+                ));
+            }
+        }
+    }
+    match end {
+        Some(end) if tree.size() < end => {
+            Err(refused(directory, format!("the trail ends after {} of {end} entries", tree.size())))
+        }
+        _ => Ok(tree),
+    }
+}

@@ -1,0 +1,557 @@
+//! Retention: what leaves a trail and what must stay, and what verification says before, in between and after.
+#![cfg(unix)]
+
+mod place;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use kling_audit::{
+    AuditLog, Checkpoints, Draft, Error, Notice, Receipt, Reporter, Retention, SigningKey, Verdict,
+    Verification, Verifier,
+};
+use place::{DAY, NOON, Place, names};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+fn key(place: &Place) -> SigningKey {
+    let path = place.root().join("key");
+    if path.exists() {
+        SigningKey::open(path).expect("a key")
+    } else {
+        SigningKey::generate(path, "example.com/audit").expect("a key")
+    }
+}
+
+fn signing(place: &Place) -> AuditLog {
+    let checkpoints = Checkpoints::new(key(place)).every_entries(1_000_000);
+    place.builder().checkpoints(checkpoints).open().expect("opens")
+}
+
+fn verify(place: &Place) -> Verification {
+    Verifier::new(place.trail()).key(key(place).verifying_key().clone()).run().expect("readable")
+}
+
+fn assert_intact(place: &Place) {
+    let verification = verify(place);
+    assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
+}
+
+/// A file a day, for six days; the clock is on the seventh.
+fn record_days(place: &Place, log: &AuditLog) -> Vec<Receipt> {
+    let mut receipts = Vec::new();
+    for day in 0..6 {
+        for number in 0..5 {
+            let draft = Draft::new("worked").detail("day", day).erasable("who", format!("person {number}"));
+            receipts.push(log.append(draft).expect("recorded"));
+        }
+        place.pass(DAY);
+    }
+    receipts
+}
+
+/// A signed trail of six days that is closed.
+fn six_days() -> (Place, Vec<Receipt>) {
+    let place = Place::new();
+    let log = signing(&place);
+    let receipts = record_days(&place, &log);
+    log.close().expect("closes");
+    (place, receipts)
+}
+
+fn first_seq(place: &Place) -> u64 {
+    verify(place).first().and_then(|first| first.seq).expect("an entry")
+}
+
+fn lines(place: &Place) -> Vec<Value> {
+    place.lines(&place.look())
+}
+
+fn told(place: &Place) -> Vec<Value> {
+    let mut told = lines(place);
+    told.retain(|entry| entry["event_type"] == "audit_pruned");
+    told
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("created");
+    for name in names(from) {
+        if from.join(&name).is_dir() {
+            copy(&from.join(&name), &to.join(&name));
+        } else {
+            fs::copy(from.join(&name), to.join(&name)).expect("copied");
+        }
+    }
+}
+
+#[test]
+fn prune_archive_restore_and_erase_leave_the_trail_intact() {
+    let place = Place::new();
+    let archive = place.root().join("archive");
+    let log = signing(&place);
+    let receipts = record_days(&place, &log);
+    let files = place.files();
+    log.erase(receipts[0].seq, "who", "office", "r").expect("erased");
+
+    let pruning = log.prune(&Retention::days(4).archive(&archive).actor("ops")).expect("pruned");
+
+    assert_eq!(pruning.files, files[..2]);
+    assert_intact(&place);
+    let first = first_seq(&place);
+    assert_eq!(pruning.through, Some(first - 1));
+    let verification = verify(&place);
+    let notice = Notice::Pruned { last: first - 1, told_at: pruning.told_at.expect("told") };
+    assert!(verification.notices().contains(&notice), "{verification}");
+    let told_of = told(&place);
+    assert_eq!(told_of.len(), 1);
+    assert_eq!(told_of[0]["actor"], "ops");
+    assert_eq!(told_of[0]["details"]["files"], serde_json::json!(files[..2]));
+    assert_eq!(told_of[0]["details"]["archived"], true);
+    assert_eq!(names(&archive.join("audit.private")), files[..2], "values go along");
+
+    log.append(Draft::new("later")).expect("recorded");
+    log.erase(receipts[25].seq, "who", "office", "r").expect("erased");
+    log.close().expect("closes");
+    assert_intact(&place);
+    place.pass(DAY);
+    let log = signing(&place);
+    assert_eq!(log.trail_id(), receipts[0].trail_id);
+    log.append(Draft::new("after opening")).expect("recorded");
+    assert_intact(&place);
+    let again = log.prune(&Retention::days(4).archive(&archive)).expect("pruned");
+    assert_eq!(again.files, files[2..3]);
+    assert_intact(&place);
+    log.close().expect("closes");
+    assert_intact(&place);
+
+    // One is put back, then all.
+    for name in [&files[2], &files[1], &files[0]] {
+        fs::rename(archive.join(name), place.path(name)).expect("moved");
+        let values = Path::new("audit.private").join(name);
+        fs::rename(archive.join(&values), place.trail().join(&values)).expect("moved");
+        assert_intact(&place);
+    }
+    assert_eq!(first_seq(&place), 0);
+    let verification = verify(&place);
+    let withheld = verification.withheld().expect("values");
+    assert_eq!((withheld.values, withheld.at_hand, withheld.erased, withheld.missing), (30, 28, 2, 0));
+    assert!(!verification.notices().iter().any(|notice| matches!(notice, Notice::Pruned { .. })));
+    assert_eq!(told(&place).len(), 2);
+
+    // What was put back goes again, and is told already.
+    let log = signing(&place);
+    let third = log.prune(&Retention::days(4)).expect("pruned");
+    assert_eq!(third.files, files[..3]);
+    assert_eq!(third.told_at, again.told_at);
+    log.close().expect("closes");
+    assert_intact(&place);
+    assert_eq!(told(&place).len(), 2);
+    assert!(!place.path("audit.private").join(&files[0]).exists(), "values go along");
+}
+
+#[test]
+fn with_nothing_to_prune_nothing_is_recorded() {
+    let (place, _) = six_days();
+    let log = signing(&place);
+    let before = log.counters().bytes;
+
+    let pruning = log.prune(&Retention::days(30)).expect("nothing to do");
+
+    assert!(pruning.files.is_empty() && pruning.told_at.is_none());
+    assert_eq!(log.counters().bytes, before);
+    assert!(told(&place).is_empty());
+}
+
+#[test]
+fn a_clock_that_is_wrong_prunes_nothing_before_its_time() {
+    let (place, _) = six_days();
+    place.pass(-DAY);
+    // Years ahead; the last entry of the trail is of its seventh day.
+    let log = signing(&place);
+    place.pass(3_000 * DAY);
+
+    let pruning = log.prune(&Retention::days(365)).expect("nothing to do");
+
+    assert!(pruning.files.is_empty(), "{pruning}");
+}
+
+#[test]
+fn what_the_trail_ever_stated_to_be_kept_is_kept() {
+    let place = Place::new();
+    let days = |days| {
+        let checkpoints = Checkpoints::new(key(&place));
+        place.builder().checkpoints(checkpoints).min_retention_days(days).open().expect("opens")
+    };
+    days(0).close().expect("closes");
+    days(4).close().expect("closes");
+    let log = days(0);
+    record_days(&place, &log);
+
+    let refused = log.prune(&Retention::days(3)).expect_err("four days are stated").to_string();
+
+    assert!(refused.contains("kept for 4 days, and 3 were asked for"), "{refused}");
+    assert_eq!(place.files().len(), 6);
+    // The last entry is of the sixth day.
+    assert_eq!(log.prune(&Retention::days(4)).expect("pruned").files.len(), 1);
+    log.close().expect("closes");
+    place.pass(DAY);
+    // What said so is gone, and what is left remembers.
+    let log = days(0);
+    log.prune(&Retention::days(3)).expect_err("four days are stated");
+    log.close().expect("closes");
+    assert_intact(&place);
+}
+
+#[test]
+fn what_no_checkpoint_covers_stays() {
+    let place = Place::new();
+    let log = place.open();
+    record_days(&place, &log);
+    log.close().expect("closes");
+    let log = place.open();
+    let refused = log.prune(&Retention::days(4)).expect_err("nothing is signed").to_string();
+    assert!(refused.contains("no checkpoint covers the entries through seq"), "{refused}");
+    log.close().expect("closes");
+    assert_eq!(place.look().verdict(), Verdict::Intact);
+    assert!(told(&place).is_empty());
+
+    kling_audit::checkpoint(place.trail(), &key(&place)).expect("signed");
+    let log = place.open();
+    let pruning = log.prune(&Retention::days(4)).expect("pruned");
+    log.close().expect("closes");
+
+    assert_eq!(pruning.files.len(), 2);
+    // The record is not signed yet: it can't be told from a forged one.
+    for verification in [place.look(), verify(&place)] {
+        assert_eq!(verification.verdict(), Verdict::Unverifiable, "{verification}");
+        let says = format!("seq {} says that they were pruned", pruning.told_at.expect("told"));
+        assert!(verification.basis().contains(&says), "{verification}");
+    }
+    kling_audit::checkpoint(place.trail(), &key(&place)).expect("signed");
+    assert_intact(&place);
+    assert_eq!(place.look().verdict(), Verdict::Unverifiable, "without the key it can't be told");
+    // The next one goes on from the tree that was pruned.
+    place.run(2);
+    kling_audit::checkpoint(place.trail(), &key(&place)).expect("signed");
+    assert_intact(&place);
+}
+
+#[test]
+fn an_interrupted_prune_is_harmless_and_completed_by_the_next() {
+    let (place, _) = six_days();
+    let before = place.root().join("before");
+    copy(&place.trail(), &before);
+    let log = signing(&place);
+    let pruning = log.prune(&Retention::days(3)).expect("pruned");
+    log.close().expect("closes");
+    assert_eq!(pruning.files.len(), 3);
+    // Files go from the oldest on: the last of them are still there, as if it had ended earlier.
+    for name in pruning.files.iter().rev() {
+        fs::copy(before.join(name), place.path(name)).expect("copied");
+        let values = Path::new("audit.private").join(name);
+        fs::copy(before.join(&values), place.trail().join(&values)).expect("copied");
+        assert_intact(&place);
+    }
+    fs::remove_file(place.path(&pruning.files[0])).expect("removed");
+
+    let log = signing(&place);
+    let again = log.prune(&Retention::days(3)).expect("pruned");
+    log.close().expect("closes");
+
+    assert_eq!(again.files, pruning.files[1..]);
+    assert_eq!(again.told_at, pruning.told_at, "told once");
+    assert_intact(&place);
+    assert_eq!(told(&place).len(), 1);
+}
+
+#[test]
+fn an_interrupted_copy_to_the_archive_is_gone_on_with() {
+    let (place, _) = six_days();
+    let archive = place.root().join("archive");
+    let files = place.files();
+    fs::create_dir(&archive).expect("created");
+    fs::copy(place.path(&files[0]), archive.join(&files[0])).expect("copied");
+    fs::write(archive.join(&files[1]), "of somebody else").expect("written");
+    let log = signing(&place);
+
+    let refused = log.prune(&Retention::days(4).archive(&archive)).expect_err("in the way").to_string();
+
+    assert!(refused.contains("is there and is another file"), "{refused}");
+    assert_intact(&place);
+    fs::remove_file(archive.join(&files[1])).expect("removed");
+    log.prune(&Retention::days(4).archive(&archive)).expect("pruned");
+    assert_intact(&place);
+    assert_eq!(told(&place).len(), 1);
+    let mut archived = names(&archive);
+    archived.retain(|name| name.ends_with(".jsonl"));
+    assert_eq!(archived, files[..2]);
+}
+
+#[test]
+fn a_prune_that_was_not_recorded_is_a_missing_file() {
+    let (place, _) = six_days();
+    let files = place.files();
+    fs::remove_file(place.path(&files[0])).expect("removed");
+    let verification = verify(&place);
+    assert_eq!(verification.verdict(), Verdict::Tampered);
+    assert_eq!(place.findings(), ["missing_file"]);
+    fs::remove_file(place.path(&files[1])).expect("removed");
+    assert_eq!(place.findings(), ["missing_file"]);
+    let refused = place.builder().open().expect_err("refused").to_string();
+    assert!(refused.contains("no entry tells that those before it were pruned"), "{refused}");
+
+    // Nor does a record excuse more than it tells of.
+    let (place, _) = six_days();
+    let log = signing(&place);
+    log.prune(&Retention::days(4)).expect("pruned");
+    log.close().expect("closes");
+    fs::remove_file(place.path(&files[2])).expect("removed");
+    assert_eq!(place.findings(), ["missing_file"]);
+    // And not one in the middle.
+    let (place, _) = six_days();
+    let log = signing(&place);
+    log.prune(&Retention::days(4)).expect("pruned");
+    log.close().expect("closes");
+    fs::remove_file(place.path(&files[3])).expect("removed");
+    assert_eq!(place.findings(), ["missing_file"]);
+}
+
+/// Appends an entry with hashes that fit to the trail's newest file, as anybody can who can write there.
+fn forge(place: &Place, event_type: &str, details: &str) {
+    let name = place.files().pop().expect("files");
+    place.edit(&name, |bytes| {
+        let text = String::from_utf8(std::mem::take(bytes)).expect("text");
+        let last: Value = serde_json::from_str(text.lines().last().expect("a line")).expect("JSON");
+        let previous = last["hash"].as_str().expect("a hash");
+        let (seq, time) = (last["seq"].as_u64().expect("a number") + 1, &last["timestamp"]);
+        let unhashed = format!(
+            r#"{{"actor": "system", "context": {{"source": {{"via": "log"}}}}, "details": {details}, "event_type": "{event_type}", "prev_hash": "{previous}", "seq": {seq}, "timestamp": {time}"#
+        );
+        let hash: String =
+            Sha256::digest(format!("{unhashed}}}{previous}")).iter().map(|byte| format!("{byte:02x}")).collect();
+        *bytes = format!("{text}{unhashed}, \"hash\": \"{hash}\"}}\n").into_bytes();
+    });
+}
+
+/// The details that a real prune of a copy of the trail records, and the names of what it removes.
+fn details_of_a_prune(place: &Place) -> (String, Vec<String>) {
+    let copied = place.root().join("copied");
+    copy(&place.trail(), &copied);
+    let clock = verify(place).last().expect("an entry").timestamp;
+    let log = AuditLog::builder(&copied).clock(move || clock).open().expect("opens");
+    let pruning = log.prune(&Retention::days(4)).expect("pruned");
+    log.close().expect("closes");
+    let lines = pruned_lines(&copied);
+    let line = lines.first().expect("told");
+    let (_, rest) = line.split_once("\"details\": ").expect("details");
+    let (details, _) = rest.split_once(", \"event_type\"").expect("an end");
+    (details.to_owned(), pruning.files)
+}
+
+fn pruned_lines(trail: &Path) -> Vec<String> {
+    let files: Vec<PathBuf> = names(trail).iter().map(|name| trail.join(name)).collect();
+    let text = |path: &PathBuf| fs::read_to_string(path).unwrap_or_default();
+    files
+        .iter()
+        .flat_map(|path| text(path).lines().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|line| line.contains("\"event_type\": \"audit_pruned\""))
+        .collect()
+}
+
+#[test]
+fn a_forged_record_makes_no_trail_intact() {
+    let (place, _) = six_days();
+    let (details, files) = details_of_a_prune(&place);
+    let good: Value = serde_json::from_str(&details).expect("JSON");
+    let node = good["frontier"][0].as_str().expect("a hash");
+    let through = good["through_hash"].as_str().expect("a hash");
+    let seq = good["through_seq"].as_u64().expect("a number");
+    let before = place.root().join("before");
+    copy(&place.trail(), &before);
+
+    for (details, verdict, finding) in [
+        // True in every word, and nobody signed it.
+        (details.clone(), Verdict::Unverifiable, None),
+        // Another tree: the checkpoints over what is left are not over this.
+        (details.replace(node, &node.chars().rev().collect::<String>()), Verdict::Tampered, None),
+        (details.replace(node, &format!("A{}", &node[1..])), Verdict::Tampered, Some("checkpoint_mismatch")),
+        (details.replace(through, &"0".repeat(64)), Verdict::Tampered, Some("missing_file")),
+        // More than is gone may be told, but not less.
+        (
+            details.replace(&format!("\"through_seq\": {seq}"), &format!("\"through_seq\": {}", seq - 1)),
+            Verdict::Tampered,
+            Some("missing_file"),
+        ),
+        ("{}".to_owned(), Verdict::Tampered, Some("missing_file")),
+    ] {
+        fs::remove_dir_all(place.trail()).expect("removed");
+        copy(&before, &place.trail());
+        forge(&place, "audit_pruned", &details);
+        for name in &files {
+            fs::remove_file(place.path(name)).expect("removed");
+        }
+
+        let verification = verify(&place);
+
+        assert_eq!(verification.verdict(), verdict, "{details}\n{verification}");
+        if let Some(finding) = finding {
+            assert_eq!(verification.findings()[0].kind.name(), finding, "{verification}");
+        }
+        assert_ne!(place.look().verdict(), Verdict::Intact);
+    }
+}
+
+#[test]
+fn what_does_not_verify_is_not_pruned() {
+    let (place, _) = six_days();
+    let files = place.files();
+    let log = signing(&place);
+    place.edit(&files[0], |bytes| {
+        let at = bytes.len() / 2;
+        bytes[at] ^= 1;
+    });
+
+    let refused = log.prune(&Retention::days(4)).expect_err("it would be hidden");
+
+    assert!(matches!(refused, Error::NotIntact(_)), "{refused}");
+    assert!(place.path(&files[0]).exists());
+    assert!(told(&place).is_empty());
+}
+
+#[test]
+fn what_was_asked_of_pruned_entries_can_not_be_told() {
+    let place = Place::new();
+    let log = signing(&place);
+    let early = log.checkpoint().expect("signed");
+    let kept = place.root().join("early");
+    fs::write(&kept, early.to_string()).expect("written");
+    let receipts = record_days(&place, &log);
+    let late = place.root().join("late");
+    fs::write(&late, log.checkpoint().expect("signed").to_string()).expect("written");
+    let verifier = || Verifier::new(place.trail()).key(key(&place).verifying_key().clone());
+    let verdict = |verifier: Verifier| verifier.run().expect("readable").verdict();
+    assert_eq!(verdict(verifier().checkpoint(&kept).receipt(receipts[0])), Verdict::Intact);
+
+    log.prune(&Retention::days(4)).expect("pruned");
+    log.close().expect("closes");
+
+    assert_eq!(verdict(verifier().checkpoint(&late).receipt(receipts[29])), Verdict::Intact);
+    let verification = verifier().checkpoint(&kept).run().expect("readable");
+    assert_eq!(verification.verdict(), Verdict::Unverifiable, "{verification}");
+    assert!(verification.basis().contains("some were pruned"), "{verification}");
+    let verification = verifier().receipt(receipts[0]).run().expect("readable");
+    assert_eq!(verification.verdict(), Verdict::Unverifiable, "{verification}");
+    assert!(verification.basis().contains("a receipt for seq"), "{verification}");
+    let forged = Receipt::clone(&receipts[29]);
+    let verification = verifier().receipt(receipts[28]).receipt(forged).run().expect("readable");
+    assert_eq!(verification.verdict(), Verdict::Intact);
+}
+
+#[test]
+fn a_report_that_reaches_beyond_what_was_pruned_needs_the_key() {
+    let (place, _) = six_days();
+    let now = verify(&place).last().expect("an entry").timestamp;
+    let reporter = |days| Reporter::new(place.trail()).days(days).now(now);
+    let with_key = |reporter: Reporter| reporter.key(key(&place).verifying_key().clone());
+    let whole = reporter(100).run().expect("readable");
+    let part = reporter(3).run().expect("readable");
+    let keyed = with_key(reporter(3)).run().expect("readable");
+    assert_eq!(keyed.verification.first().and_then(|first| first.seq), Some(0), "all is verified");
+    assert!(keyed.verification.signed_through().is_some());
+    assert_eq!(
+        (keyed.total_events, keyed.days.len()),
+        (part.total_events, part.days.len()),
+        "as much is counted"
+    );
+    assert!(part.total_events < whole.total_events);
+
+    let log = signing(&place);
+    log.prune(&Retention::days(4)).expect("pruned");
+    log.close().expect("closes");
+
+    assert_eq!(reporter(3).run().expect("readable").verdict, Verdict::Intact, "the period is there");
+    assert_eq!(reporter(100).run().expect("readable").verdict, Verdict::Unverifiable);
+    let verified = with_key(reporter(100)).run().expect("readable");
+    assert_eq!(verified.verdict, Verdict::Intact);
+    assert!(verified.total_events < whole.total_events);
+}
+
+#[test]
+fn what_is_left_can_be_proven() {
+    let (place, receipts) = six_days();
+    let earlier = kling_audit::checkpoint(place.trail(), &key(&place)).expect("signed");
+    let log = signing(&place);
+    let pruning = log.prune(&Retention::days(4)).expect("pruned");
+    log.append(Draft::new("later")).expect("recorded");
+    log.close().expect("closes");
+    let first = pruning.through.expect("pruned") + 1;
+    let key = key(&place);
+    let last = verify(&place).last().and_then(|last| last.seq).expect("an entry");
+    assert!(first.count_ones() > 1, "{first} entries make more than one subtree");
+
+    for seq in first..=last {
+        let proof = kling_audit::prove(place.trail(), seq).expect("proven");
+        let entry = proof.check(key.verifying_key()).expect("holds");
+        assert_eq!(entry.seq, seq);
+    }
+    let grown = kling_audit::prove_consistency(place.trail(), &earlier).expect("proven");
+    grown.check(key.verifying_key()).expect("holds");
+    let gone = kling_audit::prove(place.trail(), receipts[0].seq).expect_err("pruned").to_string();
+    assert!(gone.contains(&format!("entries before seq {first} were pruned")), "{gone}");
+}
+
+#[test]
+fn what_was_torn_from_a_file_leaves_with_it() {
+    let (place, _) = six_days();
+    let files = place.files();
+    let torn = format!("{}.123.torn", files[0]);
+    fs::write(place.path(&torn), "{\"actor\": \"al").expect("written");
+    fs::write(place.path(&format!("{}.9.torn", files[4])), "{").expect("written");
+
+    let log = signing(&place);
+    log.prune(&Retention::days(4)).expect("pruned");
+    log.close().expect("closes");
+
+    let left: Vec<_> = place.names().into_iter().filter(|name| name.ends_with(".torn")).collect();
+    assert_eq!(left, [format!("{}.9.torn", files[4])]);
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_command_prunes_signs_and_says_what_went() {
+    use std::process::Command;
+
+    let place = Place::new();
+    // The command has the machine's clock.
+    place.set_clock(NOON - 400 * DAY);
+    let long_ago = place.builder().open().expect("opens");
+    record_days(&place, &long_ago);
+    long_ago.close().expect("closes");
+    key(&place);
+    let files = place.files();
+    let archive = place.root().join("archive");
+    let prune = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kling-audit"));
+        command.arg("prune").arg(place.trail()).args(arguments).env("USER", "ops").output().expect("runs")
+    };
+    assert_eq!(prune(&[]).status.code(), Some(2), "how long is to be said");
+    let nowhere = Command::new(env!("CARGO_BIN_EXE_kling-audit"))
+        .args(["prune", "/nowhere/at/all", "--keep-days", "1"])
+        .output()
+        .expect("runs");
+    assert_eq!(nowhere.status.code(), Some(2));
+
+    let key_file = place.root().join("key");
+    let arguments = ["--keep-days", "4", "--key", key_file.to_str().expect("Unicode"), "--archive"];
+    let output = prune(&[&arguments[..], &[archive.to_str().expect("Unicode")]].concat());
+
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8(output.stdout).expect("text");
+    assert!(printed.starts_with(&files[0]), "{printed}");
+    assert!(printed.contains("entries through seq"), "{printed}");
+    assert_intact(&place);
+    assert_eq!(told(&place)[0]["actor"], "ops");
+    assert!(archive.join(&files[0]).exists());
+}

@@ -1,0 +1,557 @@
+//! Checkpoints that a running log signs.
+
+#![allow(clippy::panic, reason = "a signer that panics")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use kling_audit::{
+    AuditLog, AuditLogBuilder, CheckpointSink, Checkpoints, Draft, Durability, Error, FindingKind,
+    HashLength, SignedCheckpoint, Signer, SigningKey, TrailId, Verdict, Verification, Verifier, VerifyingKey,
+};
+use serde_json::Value;
+
+struct Place {
+    root: tempfile::TempDir,
+    told: Arc<Mutex<Vec<String>>>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let root = tempfile::tempdir().expect("a directory");
+        SigningKey::generate(root.path().join("key"), "example.com/audit").expect("a key");
+        Self { root, told: Arc::default() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn key(&self) -> SigningKey {
+        SigningKey::open(self.path("key")).expect("a key")
+    }
+
+    /// Signs when it is asked to, and at the end.
+    fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::new(self.key()).every_entries(1_000_000)
+    }
+
+    fn builder(&self, checkpoints: Checkpoints) -> AuditLogBuilder {
+        let told = Arc::clone(&self.told);
+        AuditLog::builder(self.path("audit"))
+            .on_error(move |error| told.lock().expect("no panic").push(error.to_string()))
+            .checkpoints(checkpoints)
+    }
+
+    fn open(&self) -> AuditLog {
+        self.builder(self.checkpoints()).open().expect("opens")
+    }
+
+    fn verify(&self) -> Verification {
+        let key = self.key().verifying_key().clone();
+        Verifier::new(self.path("audit")).key(key).run().expect("readable")
+    }
+
+    /// The whole trail is signed.
+    fn assert_signed(&self) {
+        let verification = self.verify();
+        assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
+        assert_eq!(
+            verification.signed_through(),
+            verification.last().and_then(|last| last.seq),
+            "{verification}"
+        );
+    }
+
+    fn told(&self) -> Vec<String> {
+        self.told.lock().expect("no panic").clone()
+    }
+
+    fn entries(&self) -> Vec<Value> {
+        let mut files: Vec<_> = fs::read_dir(self.path("audit"))
+            .expect("there")
+            .map(|entry| entry.expect("readable").path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+            .collect();
+        files.sort();
+        let text: String = files.iter().map(|path| fs::read_to_string(path).expect("text")).collect();
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    fn notes(&self) -> Vec<Value> {
+        self.entries().into_iter().filter(|entry| entry["event_type"] == "audit_checkpoint").collect()
+    }
+
+    fn stored(&self) -> Vec<SignedCheckpoint> {
+        checkpoints(&self.path("audit/audit.checkpoints"))
+    }
+}
+
+fn checkpoints(path: &Path) -> Vec<SignedCheckpoint> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let parts: Vec<_> = text.split("\n\n").collect();
+    parts
+        .chunks(2)
+        .filter(|part| part.len() == 2)
+        .map(|part| format!("{}\n\n{}\n", part[0], part[1].trim_end()).parse().expect("a checkpoint"))
+        .collect()
+}
+
+fn append(log: &AuditLog, count: u64) {
+    for number in 0..count {
+        log.append(Draft::new("a").detail("number", number)).expect("recorded");
+    }
+}
+
+/// Waits for what another thread does.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn the_last_checkpoint_covers_the_end_and_is_told_by_no_entry() {
+    let place = Place::new();
+    let log = place.open();
+    append(&log, 5);
+
+    log.close().expect("closes");
+
+    place.assert_signed();
+    assert_eq!(place.entries().last().expect("entries")["event_type"], "audit_stopped");
+    assert_eq!(place.stored().len(), 1);
+    assert!(place.notes().is_empty());
+    assert!(place.told().is_empty(), "{:?}", place.told());
+}
+
+#[test]
+fn a_checkpoint_that_is_asked_for_is_told_by_an_entry() {
+    let place = Place::new();
+    let log = place.open();
+    append(&log, 5);
+
+    let checkpoint = log.checkpoint().expect("signed");
+
+    assert_eq!(checkpoint.size(), 6);
+    let notes = place.notes();
+    assert_eq!(notes.len(), 1);
+    assert_eq!(notes[0]["seq"], 6);
+    let details = &notes[0]["details"];
+    assert_eq!(details["size"], 6);
+    assert_eq!(details["root"], checkpoint.root().to_string());
+    assert_eq!(details["frontier"].as_array().expect("hashes").len(), 2);
+    let key = place.key().verifying_key().to_string();
+    assert!(key.starts_with(details["key"].as_str().expect("a name")), "{key}");
+    let verification = place.verify();
+    assert_eq!((verification.verdict(), verification.signed_through()), (Verdict::Intact, Some(5)));
+    log.close().expect("closes");
+    place.assert_signed();
+}
+
+#[test]
+fn a_log_without_checkpoints_says_so() {
+    let place = Place::new();
+    let log = AuditLog::open(place.path("audit")).expect("opens");
+
+    let error = log.checkpoint().expect_err("nobody signs").to_string();
+
+    assert!(error.contains("AuditLogBuilder::checkpoints"), "{error}");
+    log.close().expect("closes");
+}
+
+#[test]
+fn every_so_many_entries_one_is_signed_in_every_durability() {
+    for durability in [Durability::Buffered, Durability::Written, Durability::Synced] {
+        let place = Place::new();
+        let checkpoints = place.checkpoints().every_entries(20);
+        let log = place.builder(checkpoints).durability(durability).open().expect("opens");
+
+        for round in 1..=3 {
+            append(&log, 20);
+            eventually("signed", || place.notes().len() >= round);
+        }
+        log.close().expect("closes");
+
+        place.assert_signed();
+        assert_eq!(place.stored().len(), place.notes().len() + 1);
+        assert!(place.told().is_empty(), "{:?}", place.told());
+    }
+}
+
+#[test]
+fn one_checkpoint_is_not_the_reason_for_another() {
+    let place = Place::new();
+    let log = place.builder(place.checkpoints().every_entries(1)).open().expect("opens");
+    append(&log, 1);
+    eventually("signed", || place.notes().len() == 1);
+
+    // As long as several would take, if each brought the next.
+    thread::sleep(Duration::from_millis(100));
+
+    assert_eq!(place.notes().len(), 1);
+    log.close().expect("closes");
+}
+
+#[test]
+fn a_silent_log_signs_its_silence() {
+    let place = Place::new();
+    let log = place.builder(place.checkpoints().every(Duration::from_millis(20))).open().expect("opens");
+
+    eventually("signed", || place.stored().len() >= 4);
+
+    log.close().expect("closes");
+    place.assert_signed();
+}
+
+#[test]
+fn a_new_file_is_reason_for_a_checkpoint() {
+    let place = Place::new();
+    let log = place.builder(place.checkpoints()).max_file_size(2_000).open().expect("opens");
+    append(&log, 20);
+
+    eventually("signed", || !place.stored().is_empty());
+
+    log.close().expect("closes");
+    place.assert_signed();
+}
+
+#[test]
+fn a_log_goes_on_from_the_last_checkpoint_and_reads_nothing_before() {
+    let place = Place::new();
+    for _ in 0..4 {
+        let log = place.open();
+        append(&log, 7);
+        log.checkpoint().expect("signed");
+        append(&log, 3);
+        log.close().expect("closes");
+        place.assert_signed();
+    }
+    let file = fs::read_dir(place.path("audit"))
+        .expect("there")
+        .map(|entry| entry.expect("readable").path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .expect("a file");
+    let text = fs::read_to_string(&file).expect("text");
+    fs::write(&file, text.replacen("\"number\": 3", "\"number\": 4", 1)).expect("written");
+
+    let log = place.open();
+    log.checkpoint().expect("signed, since the beginning is not read");
+    log.close().expect("closes");
+
+    let verification = place.verify();
+    assert_eq!(verification.verdict(), Verdict::Tampered, "{verification}");
+    assert_eq!(verification.findings().len(), 1, "{verification}");
+    assert_eq!(verification.findings()[0].kind, FindingKind::HashMismatch);
+}
+
+#[test]
+fn an_old_trail_can_be_signed_from_now_on() {
+    let place = Place::new();
+    let log = AuditLog::open(place.path("audit")).expect("opens");
+    append(&log, 30);
+    log.close().expect("closes");
+
+    let log = place.open();
+    append(&log, 1);
+    log.close().expect("closes");
+
+    place.assert_signed();
+}
+
+#[test]
+fn short_hashes_are_signed_in_full() {
+    let place = Place::new();
+    let log = place.builder(place.checkpoints()).hash_length(HashLength::Short).open().expect("opens");
+    append(&log, 3);
+    log.checkpoint().expect("signed");
+    log.close().expect("closes");
+    place.assert_signed();
+
+    place.open().close().expect("closes");
+
+    place.assert_signed();
+}
+
+#[test]
+fn threads_and_checkpoints_do_not_meet() {
+    for durability in [Durability::Buffered, Durability::Written] {
+        let place = Place::new();
+        let checkpoints = place.checkpoints().every_entries(30);
+        let log =
+            place.builder(checkpoints).durability(durability).max_file_size(20_000).open().expect("opens");
+
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| append(&log, 200));
+            }
+            scope.spawn(|| (0..10).for_each(|_| drop(log.checkpoint().expect("signed"))));
+        });
+        log.close().expect("closes");
+
+        place.assert_signed();
+        assert_eq!(place.stored().len(), place.notes().len() + 1);
+    }
+}
+
+#[test]
+fn each_sink_gets_each_checkpoint() {
+    let place = Place::new();
+    let seen: Arc<Mutex<Vec<SignedCheckpoint>>> = Arc::default();
+    let by_callback = Arc::clone(&seen);
+    let mut all = place.checkpoints().sink(CheckpointSink::file(place.path("file"))).sink(
+        CheckpointSink::callback(move |checkpoint| {
+            by_callback.lock().map_err(|_| "poisoned")?.push(checkpoint.clone());
+            Ok(())
+        }),
+    );
+    if cfg!(unix) {
+        let script = format!("cat >> '{0}'; echo >> '{0}'", place.path("command").display());
+        all = all.sink(CheckpointSink::command("sh", ["-c", &script]));
+    }
+    let log = place.builder(all).open().expect("opens");
+    append(&log, 2);
+    log.checkpoint().expect("signed");
+    log.close().expect("closes");
+
+    let stored = place.stored();
+    assert_eq!(stored.len(), 2);
+    assert_eq!(checkpoints(&place.path("file")), stored);
+    assert_eq!(*seen.lock().expect("no panic"), stored);
+    if cfg!(unix) {
+        assert_eq!(checkpoints(&place.path("command")), stored);
+    }
+    let verifier = Verifier::new(place.path("audit")).key(place.key().verifying_key().clone());
+    let verification = verifier.checkpoint(place.path("file")).run().expect("readable");
+    assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
+}
+
+#[test]
+fn a_sink_that_fails_is_told_and_nothing_else_happens() {
+    let place = Place::new();
+    let all = place
+        .checkpoints()
+        .sink(CheckpointSink::file(place.path("no/such/directory")))
+        .sink(CheckpointSink::command(place.path("no-such-program"), ["x"]))
+        .sink(CheckpointSink::command("false", [""; 0]))
+        .sink(CheckpointSink::callback(|_| Err("not today".into())));
+    let log = place.builder(all).open().expect("opens");
+
+    log.checkpoint().expect("signed");
+
+    let told = place.told();
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert!(told[0].starts_with("append a checkpoint to"), "{told:?}");
+    assert!(told[3].ends_with("not today"), "{told:?}");
+    log.close().expect("closes");
+    place.assert_signed();
+}
+
+/// A signer elsewhere, which may fail.
+struct Remote {
+    key: SigningKey,
+    fails: Arc<AtomicBool>,
+    panics: bool,
+}
+
+impl Signer for Remote {
+    fn verifying_key(&self) -> &VerifyingKey {
+        self.key.verifying_key()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], Box<dyn std::error::Error + Send + Sync>> {
+        match self.fails.load(Ordering::Relaxed) {
+            true if self.panics => panic!("out of order"),
+            true => Err("out of order".into()),
+            false => self.key.sign(message),
+        }
+    }
+}
+
+#[test]
+fn a_signer_that_fails_delays_the_signature_and_nothing_else() {
+    for panics in [false, true] {
+        let place = Place::new();
+        let fails = Arc::new(AtomicBool::new(true));
+        let signer = Remote { key: place.key(), fails: Arc::clone(&fails), panics };
+        let log = place.builder(Checkpoints::new(signer)).open().expect("opens");
+        append(&log, 3);
+
+        let error = log.checkpoint().expect_err("it is out of order").to_string();
+        assert!(error.contains("out of order") || panics && error.contains("panicked"), "{error}");
+        append(&log, 3);
+        assert!(place.stored().is_empty());
+        fails.store(false, Ordering::Relaxed);
+
+        assert_eq!(log.checkpoint().expect("signed").size(), 7);
+        log.close().expect("closes");
+        place.assert_signed();
+    }
+}
+
+#[test]
+fn a_signature_of_another_key_is_not_taken() {
+    struct Wrong(SigningKey, SigningKey);
+    impl Signer for Wrong {
+        fn verifying_key(&self) -> &VerifyingKey {
+            self.0.verifying_key()
+        }
+        fn sign(&self, message: &[u8]) -> Result<[u8; 64], Box<dyn std::error::Error + Send + Sync>> {
+            self.1.sign(message)
+        }
+    }
+    let place = Place::new();
+    let other = SigningKey::generate(place.path("other"), "example.com/audit").expect("a key");
+    let log = place.builder(Checkpoints::new(Wrong(place.key(), other))).open().expect("opens");
+
+    let error = log.checkpoint().expect_err("refused").to_string();
+
+    assert!(error.contains("not under the key"), "{error}");
+    log.close().expect_err("the last one is refused too");
+    assert!(place.stored().is_empty());
+}
+
+#[test]
+fn a_key_of_another_trail_signs_nothing_and_the_log_goes_on() {
+    let place = Place::new();
+    place.key().claim("0".repeat(32).parse::<TrailId>().expect("an id")).expect("taken");
+    let log = place.open();
+    append(&log, 3);
+
+    let error = log.checkpoint().expect_err("refused").to_string();
+
+    assert!(error.contains("one key, one trail"), "{error}");
+    let error = log.close().expect_err("the last one is refused too").to_string();
+    assert!(error.contains("one key, one trail"), "{error}");
+    assert!(place.stored().is_empty());
+    assert!(place.told().iter().all(|told| told.contains("one key, one trail")), "{:?}", place.told());
+    kling_audit::verify(place.path("audit")).expect("intact");
+}
+
+#[test]
+fn what_does_not_follow_from_the_last_checkpoint_is_not_signed() {
+    type Disturb = fn(&Path);
+    fn live(audit: &Path) -> PathBuf {
+        let mut names = fs::read_dir(audit).expect("there").map(|entry| entry.expect("readable").path());
+        names.find(|path| path.extension().is_some_and(|extension| extension == "jsonl")).expect("a file")
+    }
+    let ways: [(&str, Disturb, &str); 4] = [
+        (
+            "an entry was changed",
+            |audit| {
+                let text = fs::read_to_string(live(audit)).expect("text");
+                fs::write(live(audit), text.replacen("\"number\": 8", "\"number\": 9", 1)).expect("written");
+            },
+            "no entry that verifies",
+        ),
+        (
+            "the checkpoints were deleted",
+            |audit| fs::remove_file(audit.join("audit.checkpoints")).expect("removed"),
+            "must be put back",
+        ),
+        (
+            "the last checkpoint was replaced by one of another key",
+            |audit| {
+                let key = SigningKey::generate(audit.join("../forger"), "example.com/audit").expect("a key");
+                let path = audit.join("audit.checkpoints");
+                let good = fs::read_to_string(&path).expect("text");
+                let copy = audit.join("../copy");
+                AuditLog::builder(&copy)
+                    .checkpoints(Checkpoints::new(key))
+                    .open()
+                    .expect("opens")
+                    .close()
+                    .expect("closes");
+                let forged = fs::read_to_string(copy.join("audit.checkpoints")).expect("text");
+                fs::write(&path, format!("{good}\n{forged}")).expect("written");
+            },
+            "is not signed by",
+        ),
+        (
+            "junk stands among the checkpoints",
+            |audit| {
+                let path = audit.join("audit.checkpoints");
+                let good = fs::read_to_string(&path).expect("text");
+                fs::write(&path, format!("{good}\n\u{2014} junk\n")).expect("written");
+            },
+            "not a checkpoint",
+        ),
+    ];
+    for (what, disturb, expected) in ways {
+        let place = Place::new();
+        let log = place.open();
+        append(&log, 5);
+        log.checkpoint().expect("signed");
+        append(&log, 10);
+        log.close().expect("closes");
+        let before = place.stored();
+
+        disturb(&place.path("audit"));
+        let log = place.open();
+        append(&log, 1);
+        let error = log.checkpoint().expect_err(what).to_string();
+
+        assert!(error.contains(expected), "{what}: {error}");
+        assert!(matches!(log.close(), Err(Error::State { .. })), "{what}");
+        let after = fs::read_to_string(place.path("audit/audit.checkpoints")).unwrap_or_default();
+        assert!(after.matches("example.com/audit\n").count() <= before.len() + 1, "{what}: {after}");
+        let told = place.told();
+        assert!(!told.is_empty() && told.iter().all(|told| told.contains(expected)), "{what}: {told:?}");
+    }
+}
+
+#[test]
+fn a_log_that_was_not_closed_goes_on_signing() {
+    let place = Place::new();
+    let log = place.open();
+    append(&log, 5);
+    log.checkpoint().expect("signed");
+    append(&log, 5);
+    log.flush().expect("flushed");
+    let copy = place.path("copy");
+    fs::create_dir(&copy).expect("created");
+    for name in fs::read_dir(place.path("audit")).expect("there") {
+        let path = name.expect("readable").path();
+        fs::copy(&path, copy.join(path.file_name().expect("a name"))).expect("copied");
+    }
+    log.close().expect("closes");
+    fs::remove_dir_all(place.path("audit")).expect("removed");
+    fs::rename(copy, place.path("audit")).expect("renamed");
+    // A note that was being written when the process died.
+    let path = place.path("audit/audit.checkpoints");
+    let good = fs::read_to_string(&path).expect("text");
+    fs::write(&path, format!("{good}\nexample.com/audit\n12\nAAAA")).expect("written");
+
+    let log = place.open();
+    append(&log, 1);
+    log.close().expect("closes");
+
+    place.assert_signed();
+    assert_eq!(place.stored().len(), 2);
+}
+
+#[test]
+fn a_trail_that_was_given_up_takes_its_checkpoints_along() {
+    let place = Place::new();
+    place.open().close().expect("closes");
+    SigningKey::generate(place.path("key2"), "example.com/audit-2").expect("a key");
+    let key = SigningKey::open(place.path("key2")).expect("a key");
+    let public = key.verifying_key().clone();
+
+    let log = place.builder(Checkpoints::new(key)).adopt("alice", "a test").expect("adopted");
+    log.close().expect("closes");
+
+    let verification = Verifier::new(place.path("audit")).key(public).run().expect("readable");
+    assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
+    assert_eq!(verification.signed_through(), Some(1), "{verification}");
+}

@@ -41,6 +41,17 @@ pub(crate) const SHOWN: usize = 64;
 /// How much is read at a time, if no line is longer.
 const READ: usize = 1 << 17;
 
+impl Block {
+    /// Where it ends in the file.
+    pub(crate) fn end(&self) -> u64 {
+        match self {
+            Self::Lines { offset, bytes } => offset + bytes.length as u64,
+            Self::Long { offset, length, .. } => offset + length + 1,
+            Self::Rest { offset, length, .. } => offset + length,
+        }
+    }
+}
+
 impl Bytes {
     pub(crate) fn get(&self) -> &[u8] {
         &self.buffer[..self.length]

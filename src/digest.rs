@@ -2,7 +2,7 @@
 //!
 //! Pure. Equality is equality of the stated text, never of digits that were not stated.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// How many hex digits of its SHA-256 each entry of a trail states.
 ///
@@ -45,6 +45,8 @@ pub struct Digest {
 }
 
 impl Digest {
+    pub(crate) const ZERO: Self = Self { bytes: [0; 32], length: HashLength::Full };
+
     pub(crate) fn new(sha256: [u8; 32], length: HashLength) -> Self {
         let mut bytes = sha256;
         for byte in bytes.iter_mut().skip(length.digits() / 2) {
@@ -95,6 +97,19 @@ impl Digest {
         out.extend_from_slice(&digits.as_flattened()[..self.length.digits()]);
     }
 }
+
+impl FromStr for Digest {
+    type Err = ParseDigestError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text.as_bytes()).ok_or(ParseDigestError)
+    }
+}
+
+/// The text is not 64 or 16 lower-case hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a hash is 64 or 16 lower-case hex digits")]
+pub struct ParseDigestError;
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

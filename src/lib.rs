@@ -109,7 +109,7 @@ pub use self::{
         TreeHash, Unproven, VerifyingKey, prove, prove_consistency,
     },
     commit::Recording,
-    digest::{Digest, HashLength},
+    digest::{Digest, HashLength, ParseDigestError},
     draft::Draft,
     erasable::erasable,
     error::{DraftError, Error},
@@ -131,7 +131,8 @@ pub use self::{
     show::{DamagedLine, Entries, Reader, Shown, ShownEntry, WithheldValue},
     signing::{CheckpointSink, Checkpoints, Signer, SigningKey, checkpoint},
     verify::{
-        Finding, FindingKind, Notice, Place, Verdict, Verification, Verified, Verifier, Withheld, verify,
+        Finding, FindingKind, Notice, Place, Progress, Verdict, Verification, Verified, Verifier, Withheld,
+        verify,
     },
 };
 

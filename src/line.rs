@@ -55,6 +55,7 @@ pub(crate) struct Parts {
     hashed: Part,
     /// What is hashed at last.
     previous_text: Part,
+    stated_text: Part,
     /// That of the message, once it is reckoned; zeros until then.
     pub(crate) sha256: [u8; 32],
 }
@@ -69,11 +70,10 @@ struct Part {
 impl Part {
     const NONE: Self = Self { from: 0, to: 0 };
 
-    /// What the recogniser consumed since `from`, without `quotes` bytes at both ends.
-    fn since(from: usize, text: &Recogniser<'_>, quotes: usize) -> Self {
+    fn new(from: usize, to: usize) -> Self {
         // Nobody reads 4 GiB at once; if somebody does, there is nothing in this part.
         let at = |at: usize| u32::try_from(at).unwrap_or_default();
-        Self { from: at(from + quotes), to: at(text.position() - quotes) }
+        Self { from: at(from), to: at(to) }
     }
 
     fn of(self, bytes: &[u8]) -> &[u8] {
@@ -82,71 +82,100 @@ impl Part {
 }
 
 impl Parts {
-    /// Recognises what `text` has left, a line without its newline, as an entry in canonical text.
-    pub(crate) fn recognise(bytes: &[u8], mut text: Recogniser<'_>) -> Result<Self, Malformed> {
-        let start = text.position();
-        text.expect("{\"actor\": ")?;
-        let at = text.position();
-        text.string()?;
-        let actor = Part::since(at, &text, 1);
-        let mut context = Part::NONE;
-        if text.accept(b", \"context\": ") {
-            context = object(&mut text, "`context` as an object")?;
-            if context.of(bytes) == b"{}" {
-                return Err(Malformed { at: text.position(), what: "a `context` with something in it" });
+    /// Those of no line, to be filled in.
+    pub(crate) const BLANK: Self = Self {
+        actor: Part::NONE,
+        context: Part::NONE,
+        details: Part::NONE,
+        event_type: Part::NONE,
+        previous: Link::Genesis,
+        seq: 0,
+        time: Timestamp::EPOCH,
+        stated: Digest::ZERO,
+        hashed: Part::NONE,
+        previous_text: Part::NONE,
+        stated_text: Part::NONE,
+        sha256: [0; 32],
+    };
+
+    /// Recognises what `text` has left of `bytes`, a line without its newline, as an entry in canonical text. `before` is
+    /// the entry before it in the same bytes, if there is one: mostly that is what this one names as its predecessor.
+    ///
+    /// `None` if it is none, and what is in these parts then means nothing: it is filled in place, being large.
+    pub(crate) fn recognise(
+        &mut self,
+        bytes: &[u8],
+        text: &mut Recogniser<'_>,
+        before: Option<&Self>,
+    ) -> Option<()> {
+        let start = text.start();
+        let at = text.literal(start, "{\"actor\": ")?;
+        let end = text.quoted(at)?.at;
+        self.actor = Part::new(at + 1, end);
+        let mut at = end + 1;
+        self.context = Part::NONE;
+        const CONTEXT: &[u8] = b", \"context\": ";
+        if bytes.get(at..).is_some_and(|rest| rest.starts_with(CONTEXT)) {
+            at += CONTEXT.len();
+            let end = object(bytes, text, at, "`context` as an object")?;
+            self.context = Part::new(at, end);
+            at = end;
+            if self.context.of(bytes) == b"{}" {
+                return text.fail(at, "a `context` with something in it");
             }
         }
-        text.expect(", \"details\": ")?;
-        let details = object(&mut text, "`details` as an object")?;
-        text.expect(", \"event_type\": ")?;
-        let at = text.position();
-        if text.string()?.is_empty() {
-            return Err(Malformed { at: text.position(), what: "an `event_type` that is not empty" });
+        let at = text.literal(at, ", \"details\": ")?;
+        let end = object(bytes, text, at, "`details` as an object")?;
+        self.details = Part::new(at, end);
+        let at = text.literal(end, ", \"event_type\": ")?;
+        let end = text.quoted(at)?.at;
+        if end == at + 1 {
+            return text.fail(end + 1, "an `event_type` that is not empty");
         }
-        let event_type = Part::since(at, &text, 1);
-        text.expect(", \"prev_hash\": ")?;
-        let at = text.position();
-        let previous = Link::parse(text.string()?)
-            .ok_or(Malformed { at, what: "`prev_hash` as 64 or 16 hex digits, or `genesis`" })?;
-        let previous_text = Part::since(at, &text, 1);
-        text.expect(", \"seq\": ")?;
-        let at = text.position();
-        text.value(2)?;
-        let seq = bytes.get(at..text.position()).and_then(canonical::unsigned);
-        let seq = seq.ok_or(Malformed { at, what: "`seq` as a number from 0 to 18446744073709551615" })?;
-        text.expect(", \"timestamp\": ")?;
-        let at = text.position();
-        let time = Timestamp::parse(text.string()?).ok_or(Malformed {
-            at,
-            what: "`timestamp` as RFC 3339 in UTC with six fractional digits and `Z`",
-        })?;
-        let hashed = Part::since(start, &text, 0);
-        text.expect(", \"hash\": ")?;
-        let at = text.position();
-        let stated =
-            Digest::parse(text.string()?).ok_or(Malformed { at, what: "`hash` as 64 or 16 hex digits" })?;
-        text.expect("}")?;
-        if !text.rest().is_empty() {
-            return Err(Malformed { at: text.position(), what: "the end of the line" });
+        self.event_type = Part::new(at + 1, end);
+        let at = text.literal(end + 1, ", \"prev_hash\": ")?;
+        let end = text.quoted(at)?.at;
+        self.previous_text = Part::new(at + 1, end);
+        let stated_previous = self.previous_text.of(bytes);
+        self.previous = match before {
+            Some(before) if before.stated_text.of(bytes) == stated_previous => Link::Hash(before.stated),
+            _ => match Link::parse(stated_previous) {
+                Some(previous) => previous,
+                None => return text.fail(at, "`prev_hash` as 64 or 16 hex digits, or `genesis`"),
+            },
+        };
+        let at = text.literal(end + 1, ", \"seq\": ")?;
+        let end = text.value_from(at, 2)?;
+        self.seq = match bytes.get(at..end).and_then(canonical::unsigned) {
+            Some(seq) => seq,
+            None => return text.fail(at, "`seq` as a number from 0 to 18446744073709551615"),
+        };
+        let at = text.literal(end, ", \"timestamp\": ")?;
+        let end = text.quoted(at)?.at;
+        self.time = match bytes.get(at + 1..end).and_then(Timestamp::parse) {
+            Some(time) => time,
+            None => {
+                return text.fail(at, "`timestamp` as RFC 3339 in UTC with six fractional digits and `Z`");
+            }
+        };
+        self.hashed = Part::new(start, end + 1);
+        let at = text.literal(end + 1, ", \"hash\": ")?;
+        let end = text.quoted(at)?.at;
+        self.stated_text = Part::new(at + 1, end);
+        self.stated = match Digest::parse(self.stated_text.of(bytes)) {
+            Some(stated) => stated,
+            None => return text.fail(at, "`hash` as 64 or 16 hex digits"),
+        };
+        let at = text.literal(end + 1, "}")?;
+        if !text.ends(at) {
+            return text.fail(at, "the end of the line");
         }
-        Ok(Self {
-            actor,
-            context,
-            details,
-            event_type,
-            previous,
-            seq,
-            time,
-            stated,
-            hashed,
-            previous_text,
-            sha256: [0; 32],
-        })
+        Some(())
     }
 
     /// What the hash is of.
     pub(crate) fn message<'a>(&self, bytes: &'a [u8]) -> Message<'a> {
-        Message::new(self.hashed.of(bytes), [b"}", self.previous_text.of(bytes)])
+        Message::new(self.hashed.of(bytes), self.previous_text.of(bytes))
     }
 
     /// The line, whose bytes are those that were recognised.
@@ -171,7 +200,9 @@ impl<'a> Line<'a> {
     /// Whether the stated hash is the line's own is for the caller to ask.
     pub(crate) fn recognise(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let marks = Marks::of(bytes);
-        let parts = Parts::recognise(bytes, Recogniser::new(bytes, &marks))?;
+        let mut text = Recogniser::new(bytes, &marks);
+        let mut parts = Parts::BLANK;
+        parts.recognise(bytes, &mut text, None).ok_or_else(|| text.failed())?;
         Ok(Self { sha256: parts.message(bytes).sha256(), ..parts.line(bytes) })
     }
 
@@ -199,13 +230,13 @@ impl<'a> Line<'a> {
 pub(crate) fn begins_like_an_entry(bytes: &[u8]) -> bool {
     let Some(actor) = bytes.strip_prefix(START) else { return false };
     let marks = Marks::of(actor);
-    let mut text = Recogniser::new(actor, &marks);
-    match text.string() {
-        Ok(_) => {
+    match Recogniser::new(actor, &marks).quoted(0) {
+        Some(end) => {
+            let rest = actor.get(end.at + 1..).unwrap_or_default();
             let goes_on = [&b", \"context\": {"[..], b", \"details\": {"];
-            text.rest().is_empty() || goes_on.iter().any(|next| text.rest().starts_with(next))
+            rest.is_empty() || goes_on.iter().any(|next| rest.starts_with(next))
         }
-        Err(_) => actor.starts_with(b"\""),
+        None => actor.starts_with(b"\""),
     }
 }
 
@@ -281,12 +312,10 @@ pub(crate) fn member(object: &[u8], name: &str) -> Option<Value> {
     members.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
-/// One canonical object at level 2.
-fn object(text: &mut Recogniser<'_>, what: &'static str) -> Result<Part, Malformed> {
-    let at = text.position();
-    if text.rest().first() != Some(&b'{') {
-        return Err(Malformed { at, what });
+/// The end of the canonical object at level 2 that begins at `at`.
+fn object(bytes: &[u8], text: &mut Recogniser<'_>, at: usize, what: &'static str) -> Option<usize> {
+    if bytes.get(at) != Some(&b'{') {
+        return text.fail(at, what);
     }
-    text.value(2)?;
-    Ok(Part::since(at, text, 0))
+    text.value_from(at, 2)
 }

@@ -28,6 +28,8 @@ const LATEST: i64 = 253_402_300_799_999_999;
 impl Timestamp {
     pub(crate) const LENGTH: usize = 27;
 
+    pub(crate) const EPOCH: Self = Self(0);
+
     pub(crate) fn micros(self) -> i64 {
         self.0
     }

@@ -2,19 +2,24 @@
 //!
 //! Exit codes: 0 intact or done, 1 tampered, 2 could not do it, 3 unverifiable.
 
+#[path = "kling-audit/bar.rs"]
+mod bar;
+
 use std::{
     fmt,
     io::{self, BufRead, BufReader, Write},
+    num::NonZero,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
 
+use bar::Bar;
 use clap::{Parser, Subcommand, ValueEnum};
 use kling_audit::{
-    AuditLog, AuditLogBuilder, Checkpoints, ConsistencyProof, Draft, Durability, EntryProof, HashLength,
-    Reader, Receipt, Reporter, Retention, SignedCheckpoint, SigningKey, Unproven, Verdict, Verification,
-    Verifier, VerifyingKey,
+    AuditLog, AuditLogBuilder, Checkpoints, ConsistencyProof, Digest, Draft, Durability, EntryProof,
+    HashLength, Reader, Receipt, Reporter, Retention, SignedCheckpoint, SigningKey, Unproven, Verdict,
+    Verification, Verifier, VerifyingKey,
 };
 
 /// A hash-chained audit trail: append to it, verify it, report on it.
@@ -171,6 +176,12 @@ struct Verify {
     /// Ask for the entries that the receipts in this file are for: a line each, as append prints them.
     #[arg(long, value_name = "FILE")]
     receipt: Vec<PathBuf>,
+    /// Verify only what came after an entry that is known from an earlier verification, or from a receipt. Of one path.
+    #[arg(long, value_name = "SEQ:HASH", value_parser = known_entry, conflicts_with_all = ["key", "checkpoint", "max_age", "receipt"])]
+    since: Option<(u64, Digest)>,
+    /// How many threads look at lines; as many as the machine runs at once, unless given.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<usize>>,
 }
 
 #[derive(clap::Args)]
@@ -260,6 +271,9 @@ struct Report {
     /// Check checkpoints with this key, as keygen printed it; may be given more than once. All files are verified then.
     #[arg(long, value_name = "VKEY")]
     key: Vec<VerifyingKey>,
+    /// How many threads look at lines; as many as the machine runs at once, unless given.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<usize>>,
 }
 
 #[derive(clap::Args)]
@@ -367,6 +381,7 @@ fn append(arguments: Append) -> Outcome {
 fn append_lines(log: &AuditLog) -> Result<(), Failure> {
     let mut input = BufReader::new(io::stdin().lock());
     let mut line = Vec::new();
+    let mut bar = Bar::beside_output("append");
     for number in 1.. {
         line.clear();
         if !read_line(&mut input, &mut line).map_err(|error| Failure::Stream("read standard input", error))? {
@@ -377,6 +392,7 @@ fn append_lines(log: &AuditLog) -> Result<(), Failure> {
         let draft = Draft::from_json(text).map_err(|error| input(error.to_string()))?;
         let receipt = log.append(draft).map_err(|error| input(error.to_string()))?;
         print_receipt(&receipt)?;
+        bar.count(number);
     }
     Ok(())
 }
@@ -399,12 +415,28 @@ fn print_receipt(receipt: &Receipt) -> Result<(), Failure> {
     print(&format!("{} {}\n", receipt.seq, receipt.hash))
 }
 
+/// Reads `SEQ:HASH`.
+fn known_entry(text: &str) -> Result<(u64, Digest), String> {
+    let (seq, hash) = text.split_once(':').ok_or("the form is SEQ:HASH")?;
+    let seq = seq.parse().map_err(|error| format!("SEQ: {error}"))?;
+    let hash = hash.parse().map_err(|error| format!("HASH: {error}"))?;
+    Ok((seq, hash))
+}
+
 fn verify(arguments: &Verify) -> Outcome {
+    if arguments.since.is_some() && arguments.paths.len() > 1 {
+        return Err(Failure::Usage(
+            "--since names an entry of one trail, and several paths are given".to_owned(),
+        ));
+    }
     let mut verifications = Vec::new();
     let mut worst = 0;
     for path in &arguments.paths {
         let verifier = prepare(path, arguments);
-        let verification = match verifier.run() {
+        let mut bar = Bar::new("verify");
+        let verified = verifier.run_with_progress(|progress| bar.show(progress));
+        drop(bar);
+        let verification = match verified {
             Ok(verification) => verification,
             Err(error) => {
                 complain(&error.into());
@@ -435,8 +467,20 @@ fn prepare(path: &Path, arguments: &Verify) -> Verifier {
     if arguments.no_head {
         verifier = verifier.without_head();
     }
+    if let Some((seq, hash)) = arguments.since {
+        verifier = verifier.since(seq, hash);
+    }
+    if let Some(threads) = arguments.threads {
+        verifier = verifier.threads(threads);
+    }
     if let Some(age) = arguments.max_age {
         verifier = verifier.max_age(age);
+    }
+    if let Some((seq, hash)) = arguments.since {
+        verifier = verifier.since(seq, hash);
+    }
+    if let Some(threads) = arguments.threads {
+        verifier = verifier.threads(threads);
     }
     verifier = arguments.key.iter().cloned().fold(verifier, Verifier::key);
     verifier = arguments.checkpoint.iter().fold(verifier, Verifier::checkpoint);
@@ -584,7 +628,13 @@ fn report(arguments: &Report) -> Outcome {
         if arguments.no_head {
             reporter = reporter.without_head();
         }
-        match reporter.run() {
+        if let Some(threads) = arguments.threads {
+            reporter = reporter.threads(threads);
+        }
+        let mut bar = Bar::new("report");
+        let reported = reporter.run_with_progress(|progress| bar.show(progress));
+        drop(bar);
+        match reported {
             Ok(report) => {
                 if !arguments.json {
                     print(&report.to_string())?;

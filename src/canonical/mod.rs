@@ -45,7 +45,7 @@ mod tests {
     fn is_recognised(bytes: &[u8]) -> bool {
         let marks = Marks::of(bytes);
         let mut recogniser = Recogniser::new(bytes, &marks);
-        recogniser.value(1).is_ok() && recogniser.rest().is_empty()
+        recogniser.value_from(0, 1).is_some_and(|end| recogniser.ends(end))
     }
 
     fn samples(seed: u64, count: usize) -> Vec<Value> {

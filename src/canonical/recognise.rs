@@ -35,12 +35,13 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// Reads canonical text from the front; where it fails, its position is undefined but within the bytes.
+/// Reads canonical text step by step: each step is given where it begins and says where it ends, so that no position
+/// waits for memory. `None` is a failure, which [`failed`](Self::failed) tells.
 #[derive(Clone, Debug)]
 pub(crate) struct Recogniser<'a> {
     bytes: &'a [u8],
     marks: &'a Marks,
-    at: usize,
+    start: usize,
     /// Why the last step failed, where one did.
     failed: Malformed,
 }
@@ -51,20 +52,14 @@ impl<'a> Recogniser<'a> {
         Self::from(bytes, marks, 0)
     }
 
-    /// Reads `bytes` from `at` on. `marks` are those of `bytes`, or of more that begins so and goes on with a newline.
-    pub(crate) fn from(bytes: &'a [u8], marks: &'a Marks, at: usize) -> Self {
-        Self { bytes, marks, at, failed: Malformed { at, what: "" } }
+    /// Reads `bytes` from `start` on. `marks` are those of `bytes`, or of more that begins so and goes on with a newline.
+    pub(crate) fn from(bytes: &'a [u8], marks: &'a Marks, start: usize) -> Self {
+        Self { bytes, marks, start, failed: Malformed { at: start, what: "" } }
     }
 
-    /// How many bytes are consumed.
-    pub(crate) fn position(&self) -> usize {
-        self.at
-    }
-
-    /// The bytes that are not consumed yet.
-    #[inline]
-    pub(crate) fn rest(&self) -> &'a [u8] {
-        self.rest_from(self.at)
+    /// Where reading begins.
+    pub(crate) fn start(&self) -> usize {
+        self.start
     }
 
     #[inline]
@@ -72,62 +67,18 @@ impl<'a> Recogniser<'a> {
         self.bytes.get(at..).unwrap_or_default()
     }
 
-    /// Consumes `literal` if it comes next.
-    #[inline(always)]
-    pub(crate) fn accept(&mut self, literal: &[u8]) -> bool {
-        let found = self.rest().starts_with(literal);
-        if found {
-            self.at += literal.len();
-        }
-        found
+    /// Whether the bytes end at `at`.
+    pub(crate) fn ends(&self, at: usize) -> bool {
+        at == self.bytes.len()
     }
 
-    /// Consumes `literal`.
-    ///
-    /// # Errors
-    ///
-    /// `literal` does not come next.
-    #[inline(always)]
-    pub(crate) fn expect(&mut self, literal: &'static str) -> Result<(), Malformed> {
-        if self.accept(literal.as_bytes()) { Ok(()) } else { Err(Malformed { at: self.at, what: literal }) }
+    /// Why the last step failed.
+    pub(crate) fn failed(&self) -> Malformed {
+        self.failed
     }
 
-    /// Consumes a string and returns the bytes between its quotes, for [`decode`].
-    ///
-    /// # Errors
-    ///
-    /// No string comes next, or one in another spelling.
-    #[inline]
-    pub(crate) fn string(&mut self) -> Result<&'a [u8], Malformed> {
-        let start = self.at + 1;
-        match self.quoted(self.at) {
-            Some(end) => {
-                self.at = end.at + 1;
-                Ok(self.bytes.get(start..end.at).unwrap_or_default())
-            }
-            None => Err(self.failed),
-        }
-    }
-
-    /// Consumes a value; if it is a container, `level` is its nesting level.
-    ///
-    /// # Errors
-    ///
-    /// No value comes next, or one in another spelling, or one that is nested too deep.
-    pub(crate) fn value(&mut self, level: usize) -> Result<(), Malformed> {
-        match self.value_from(self.at, level) {
-            Some(end) => {
-                self.at = end;
-                Ok(())
-            }
-            None => Err(self.failed),
-        }
-    }
-
-    // From here on a position goes in and the next one comes out, so that it never waits for memory. `None` is a
-    // failure, which `failed` tells.
-
-    fn value_from(&mut self, at: usize, level: usize) -> Option<usize> {
+    /// The end of the value that begins at `at`; if it is a container, `level` is its nesting level.
+    pub(crate) fn value_from(&mut self, at: usize, level: usize) -> Option<usize> {
         let rest = self.rest_from(at);
         match rest.first() {
             Some(b'"') => self.quoted(at).map(|end| end.at + 1),
@@ -181,8 +132,9 @@ impl<'a> Recogniser<'a> {
         }
     }
 
+    /// The end of `literal`, which begins at `at`.
     #[inline(always)]
-    fn literal(&mut self, at: usize, literal: &'static str) -> Option<usize> {
+    pub(crate) fn literal(&mut self, at: usize, literal: &'static str) -> Option<usize> {
         match self.rest_from(at).starts_with(literal.as_bytes()) {
             true => Some(at + literal.len()),
             false => self.fail(at, literal),
@@ -191,7 +143,7 @@ impl<'a> Recogniser<'a> {
 
     /// The end of the string that begins at `at`.
     #[inline(always)]
-    fn quoted(&mut self, at: usize) -> Option<End> {
+    pub(crate) fn quoted(&mut self, at: usize) -> Option<End> {
         if self.bytes.get(at) != Some(&b'"') {
             return self.fail(at, "\"");
         }
@@ -249,18 +201,19 @@ impl<'a> Recogniser<'a> {
         }
     }
 
+    /// Fails at `at`, where `what` is expected.
     #[cold]
     #[inline(never)]
-    fn fail<T>(&mut self, at: usize, what: &'static str) -> Option<T> {
+    pub(crate) fn fail<T>(&mut self, at: usize, what: &'static str) -> Option<T> {
         self.failed = Malformed { at, what };
         None
     }
 }
 
 /// Where a string's closing quote stands, and whether there are escapes before it.
-#[derive(Clone, Copy)]
-struct End {
-    at: usize,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    pub(crate) at: usize,
     escaped: bool,
 }
 
@@ -426,10 +379,10 @@ mod tests {
     fn recognise(text: &str) -> Result<(), String> {
         let marks = Marks::of(text.as_bytes());
         let mut recogniser = Recogniser::new(text.as_bytes(), &marks);
-        recogniser.value(1).map_err(|malformed| malformed.to_string())?;
-        match recogniser.rest() {
-            [] => Ok(()),
-            _ => Err(format!("stopped (byte {})", recogniser.position())),
+        match recogniser.value_from(0, 1) {
+            Some(end) if recogniser.ends(end) => Ok(()),
+            Some(end) => Err(format!("stopped (byte {end})")),
+            None => Err(recogniser.failed().to_string()),
         }
     }
 
@@ -629,25 +582,35 @@ mod tests {
         assert_eq!(recognise(&nested(129)), Err("expected at most 128 levels (byte 128)".to_owned()));
         assert!(recognise(&"[".repeat(100_000)).is_err());
         assert!(recognise(&r#"{"a": "#.repeat(100_000)).is_err());
-        assert_eq!(Recogniser::new(b"{}", &Marks::of(b"{}")).value(128), Ok(()));
-        assert!(Recogniser::new(b"{}", &Marks::of(b"{}")).value(129).is_err());
-        assert_eq!(Recogniser::new(b"1", &Marks::of(b"1")).value(129), Ok(()));
-        assert!(Recogniser::new(b"[]", &Marks::of(b"[]")).value(usize::MAX).is_err());
+        for (text, level, fits) in
+            [("{}", 128, true), ("{}", 129, false), ("1", 129, true), ("[]", usize::MAX, false)]
+        {
+            let marks = Marks::of(text.as_bytes());
+
+            assert_eq!(
+                Recogniser::new(text.as_bytes(), &marks).value_from(0, level).is_some(),
+                fits,
+                "{text}"
+            );
+        }
     }
 
     #[test]
     fn an_entry_can_be_read_step_by_step() {
         let line = br#"{"actor": "al\u00e9", "details": {"a": [1]}, "seq": 7}"#;
-        let marks = Marks::of(line);
-        let mut recogniser = Recogniser::new(line, &marks);
+        let longer = [&line[..], b"\n\"\"\"\n"].concat();
+        let marks = Marks::of(&longer);
+        let mut text = Recogniser::new(line, &marks);
 
-        assert_eq!(recogniser.expect(r#"{"actor": "#), Ok(()));
-        assert_eq!(recogniser.string().map(decode), Ok(Text::from("alé")));
-        assert!(!recogniser.accept(br#", "context": "#));
-        assert_eq!(recogniser.expect(r#", "details": "#), Ok(()));
-        assert_eq!(recogniser.value(2), Ok(()));
-        assert_eq!(recogniser.rest(), br#", "seq": 7}"#);
-        assert_eq!(recogniser.expect("}"), Err(Malformed { at: recogniser.position(), what: "}" }));
+        let actor = text.literal(0, r#"{"actor": "#).expect("it begins so");
+        let end = text.quoted(actor).expect("a string");
+        assert_eq!(decode(&line[actor + 1..end.at]), Text::from("alé"));
+        let details = text.literal(end.at + 1, r#", "details": "#).expect("it goes on so");
+        let end = text.value_from(details, 2).expect("a value");
+        assert_eq!(&line[end..], br#", "seq": 7}"#);
+        assert_eq!(text.literal(end, "}"), None);
+        assert_eq!(text.failed(), Malformed { at: end, what: "}" });
+        assert!(text.ends(line.len()) && !text.ends(end));
     }
 
     #[test]
@@ -660,9 +623,9 @@ mod tests {
             write::text(&mut line, &text);
 
             let marks = Marks::of(&line);
-            let raw = Recogniser::new(&line, &marks).string().expect("a canonical string");
+            let end = Recogniser::new(&line, &marks).quoted(0).expect("a canonical string");
 
-            assert_eq!(decode(raw), text);
+            assert_eq!(decode(&line[1..end.at]), text);
         }
     }
 

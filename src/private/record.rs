@@ -42,8 +42,8 @@ impl<'a> Record<'a> {
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let marks = Marks::of(bytes);
         let mut text = Recogniser::new(bytes, &marks);
-        text.value(1).ok()?;
-        if !text.rest().is_empty() {
+        let end = text.value_from(0, 1)?;
+        if !text.ends(end) {
             return None;
         }
         let mut members = MemberTexts::of(bytes).peekable();

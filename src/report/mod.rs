@@ -38,7 +38,7 @@ use crate::{
     lines::Piece,
     pruned::first_seq,
     timestamp::Timestamp,
-    verify::{self, Asked, Evidence, Extent, HeadPolicy, Verdict, Verification},
+    verify::{self, Asked, Evidence, Extent, HeadPolicy, Progress, Verdict, Verification, Watch},
 };
 
 /// Reports what the trail at `path` says about the last `days` days.
@@ -131,6 +131,15 @@ impl Reporter {
     /// [`Error::Io`] and [`Error::Unreadable`] for what can't be read. A trail that is not intact is no error: the
     /// report says so first.
     pub fn run(&self) -> Result<Report, Error> {
+        self.run_with_progress(|_| {})
+    }
+
+    /// As [`run`](Self::run), and tells `progress` some times a second how far it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Self::run).
+    pub fn run_with_progress(&self, mut progress: impl FnMut(Progress)) -> Result<Report, Error> {
         let now = self.now.unwrap_or_else(Utc::now);
         let from = now
             .checked_sub_signed(TimeDelta::days(i64::from(self.days)))
@@ -153,18 +162,17 @@ impl Reporter {
         };
 
         let mut tally = Tally::new(from);
-        let verification = verify::verify_files(
-            &self.path,
-            &files[verified..],
-            extent,
-            (head, evidence),
-            self.threads,
-            &mut |said| {
+        let mut watch = Watch {
+            threads: self.threads,
+            said: &mut |said| {
                 if said.seq >= counted {
                     tally.take(&said);
                 }
             },
-        )?;
+            progress: &mut progress,
+        };
+        let verification =
+            verify::verify_files(&self.path, &files[verified..], extent, (head, evidence), &mut watch)?;
         Ok(Report {
             verdict: verification.verdict(),
             period_days: self.days,

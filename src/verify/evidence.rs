@@ -44,6 +44,11 @@ impl Asked {
         !self.kept.is_empty()
     }
 
+    /// Whether nothing is asked for.
+    pub(crate) fn is_nothing(&self) -> bool {
+        !self.asks_for_checkpoints() && self.receipts.is_empty() && self.receipt_files.is_empty()
+    }
+
     fn asks_for_checkpoints(&self) -> bool {
         !self.keys.is_empty() || !self.kept.is_empty() || self.max_age.is_some()
     }

@@ -11,9 +11,11 @@ mod finding;
 mod native;
 mod notice;
 mod sealed;
+mod since;
 mod tool;
 mod verification;
 mod walk;
+mod watch;
 mod withheld;
 
 use std::{
@@ -27,17 +29,25 @@ pub(crate) use self::{
     evidence::{Asked, Evidence},
     verification::count,
     walk::Said,
+    watch::Watch,
 };
 pub use self::{
     finding::{Finding, FindingKind},
     notice::Notice,
     verification::{Place, Verdict, Verification, Verified},
+    watch::Progress,
     withheld::Withheld,
 };
-use self::{native::Native, tool::Tool, walk::Seen};
+use self::{
+    native::Native,
+    since::{Since, Sought},
+    tool::Tool,
+    walk::Seen,
+};
 use crate::{
     access,
     checkpoint::VerifyingKey,
+    digest::Digest,
     directory::{self, TrailFile, Writer},
     error::Error,
     head::Found,
@@ -97,6 +107,7 @@ pub struct Verifier {
     head: HeadPolicy,
     asked: Asked,
     threads: NonZero<usize>,
+    since: Option<Since>,
 }
 
 /// Whether a trail must have a head.
@@ -116,7 +127,19 @@ impl Verifier {
             head: HeadPolicy::default(),
             asked: Asked::default(),
             threads: default_threads(),
+            since: None,
         }
+    }
+
+    /// Verifies only what came after the entry `seq`, whose hash is known to be `hash`: of the last verification, or of a
+    /// receipt. The time it takes grows with the new part and not with the trail.
+    ///
+    /// That entry is looked for and must have this hash; what came before it is taken on trust, and the verdict says so.
+    /// Values that entries withhold are not looked at. Checkpoints and receipts need a whole verification: where they are
+    /// asked for too, the verdict is [`Verdict::Unverifiable`].
+    pub fn since(mut self, seq: u64, hash: Digest) -> Self {
+        self.since = Some(Since { seq, hash });
+        self
     }
 
     /// How many threads look at lines, this one among them: as many as the machine runs at once, unless this says
@@ -184,8 +207,21 @@ impl Verifier {
         self.run_observing(&mut |_| {})
     }
 
+    /// As [`run`](Self::run), and tells `progress` some times a second how far it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Self::run).
+    pub fn run_with_progress(&self, mut progress: impl FnMut(Progress)) -> Result<Verification, Error> {
+        self.run_watched(&mut Watch { threads: self.threads, said: &mut |_| {}, progress: &mut progress })
+    }
+
     /// As [`run`](Self::run), and shows every entry to `observe` on the way.
     pub(crate) fn run_observing(&self, observe: &mut dyn FnMut(Said<'_>)) -> Result<Verification, Error> {
+        self.run_watched(&mut Watch { threads: self.threads, said: observe, progress: &mut |_| {} })
+    }
+
+    fn run_watched(&self, watch: &mut Watch<'_>) -> Result<Verification, Error> {
         let directory = std::fs::metadata(&self.path).map_err(Error::io("open", &self.path))?.is_dir();
         if directory {
             // What is acknowledged when the head is read stands in the files when they are listed.
@@ -193,11 +229,27 @@ impl Verifier {
             let head = head.filter(|found| *found != Found::Missing || !self.asked.has_kept());
             let evidence = Evidence::gather(&self.asked, Some(&self.path))?;
             let files = directory::list(&self.path)?;
-            verify_files(&self.path, &files, Extent::Whole, (head, evidence), self.threads, observe)
+            self.verify(&files, Extent::Whole, (head, evidence), watch)
         } else {
             let file = TrailFile::alone(&self.path)?;
             let evidence = Evidence::gather(&self.asked, None)?;
-            verify_files(&self.path, &[file], Extent::File, (None, evidence), self.threads, observe)
+            self.verify(&[file], Extent::File, (None, evidence), watch)
+        }
+    }
+
+    fn verify(
+        &self,
+        files: &[TrailFile],
+        extent: Extent,
+        (head, evidence): (Option<Found>, Evidence),
+        watch: &mut Watch<'_>,
+    ) -> Result<Verification, Error> {
+        match &self.since {
+            None => verify_files(&self.path, files, extent, (head, evidence), watch),
+            Some(since) => {
+                let more = !self.asked.is_nothing();
+                verify_since(&self.path, files, extent, (since, more), head, watch)
+            }
         }
     }
 }
@@ -221,16 +273,17 @@ pub(crate) enum Extent {
     Newest,
     /// One file by itself.
     File,
+    /// From an entry on that is known.
+    Since(Since),
 }
 
-/// Verifies `files`, and shows every entry to `observe` on the way.
+/// Verifies `files`, while `watch` looks on.
 pub(crate) fn verify_files(
     path: &Path,
     files: &[TrailFile],
     extent: Extent,
     (head, evidence): (Option<Found>, Evidence),
-    threads: NonZero<usize>,
-    observe: &mut dyn FnMut(Said<'_>),
+    watch: &mut Watch<'_>,
 ) -> Result<Verification, Error> {
     let mut seen = Seen::default();
     let has_head = matches!(head, Some(Found::Head(_)));
@@ -240,12 +293,12 @@ pub(crate) fn verify_files(
             note_permissions(path, files, extent, &mut seen)?;
             let rule = match extent {
                 Extent::Whole => Native::whole(),
-                Extent::Newest => Native::part(),
+                Extent::Newest | Extent::Since(_) => Native::part(),
                 Extent::File => Native::file(),
             };
             let pruned = if extent == Extent::Whole { Pruned::look(files)? } else { None };
             let mut rule = rule.until(head).against(evidence).after(pruned);
-            walk::walk(files, threads, &mut rule, &mut seen, observe)?;
+            walk::walk(files, 0, &mut rule, &mut seen, watch)?;
             let last_file = files.last().map_or(crate::head::NAME, |file| &file.name);
             rule.conclude(last_file, &mut seen);
             if extent != Extent::File {
@@ -254,11 +307,56 @@ pub(crate) fn verify_files(
         }
         Writer::Tool => {
             let mut rule = if extent == Extent::Whole { Tool::whole() } else { Tool::part() };
-            walk::walk(files, threads, &mut rule, &mut seen, observe)?;
+            walk::walk(files, 0, &mut rule, &mut seen, watch)?;
             seen.standing = evidence.of_tool();
         }
     }
     Ok(conclude(path, files, (extent, has_head), writer, seen))
+}
+
+/// Verifies what stands in `files` from the entry on that is known; `more` if it should be held against other things too.
+fn verify_since(
+    path: &Path,
+    files: &[TrailFile],
+    extent: Extent,
+    (since, more): (&Since, bool),
+    head: Option<Found>,
+    watch: &mut Watch<'_>,
+) -> Result<Verification, Error> {
+    let mut seen = Seen::default();
+    let has_head = matches!(head, Some(Found::Head(_)));
+    let writer = directory::writer(files)?;
+    let mut read = files;
+    if writer == Writer::Tool {
+        seen.stopped = Some("entries of the Python tool have no numbers to begin at".to_owned());
+        read = &[];
+    } else {
+        match since.seek(files)? {
+            Sought::There { file, offset, finding } => {
+                read = files.get(file..).unwrap_or_default();
+                note_permissions(path, read, extent, &mut seen)?;
+                seen.findings_total += u64::from(finding.is_some());
+                seen.findings.extend(finding);
+                let rule = if extent == Extent::File { Native::file() } else { Native::part() };
+                let mut rule = rule.until(head);
+                walk::walk(read, offset, &mut rule, &mut seen, watch)?;
+                let last_file = files.last().map_or(crate::head::NAME, |file| &file.name);
+                rule.conclude(last_file, &mut seen);
+                walk::count_from_the_start(&read[0], offset, &mut seen)?;
+                if more {
+                    let needed = "checkpoints and receipts were asked for too, which need the whole trail";
+                    seen.standing.missing = Some(needed.to_owned());
+                }
+            }
+            Sought::Gone(finding) => seen.finding(finding),
+            Sought::Before(first) => {
+                seen.stopped =
+                    Some(format!("entry {} is not there: what is there begins with seq {first}", since.seq));
+            }
+            Sought::Nothing => {}
+        }
+    }
+    Ok(conclude(path, read, (Extent::Since(*since), has_head), writer, seen))
 }
 
 fn note_permissions(path: &Path, files: &[TrailFile], extent: Extent, seen: &mut Seen) -> Result<(), Error> {
@@ -323,9 +421,14 @@ fn judge((extent, has_head): (Extent, bool), writer: Writer, seen: &Seen) -> (Ve
         }
     };
     let where_from = match extent {
-        Extent::Whole => "",
-        Extent::Newest => "; of the period: what came before its first entry is taken on trust",
-        Extent::File => "; one file: what came before its first entry is taken on trust",
+        Extent::Whole => String::new(),
+        Extent::Newest => "; of the period: what came before its first entry is taken on trust".to_owned(),
+        Extent::File => "; one file: what came before its first entry is taken on trust".to_owned(),
+        Extent::Since(Since { seq, hash }) => {
+            format!(
+                "; from seq {seq} on, which has the hash that was given, {hash}: what came before is taken on trust"
+            )
+        }
     };
     (Verdict::Intact, format!("{by}{where_from}"))
 }

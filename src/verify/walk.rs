@@ -2,23 +2,22 @@
 //!
 //! It goes on after a finding, and reads each file once. Whoever walks may look at every entry on the way.
 
-use std::num::NonZero;
-
 use chrono::{Days, NaiveDate};
 
 use super::{
-    Finding, FindingKind, Notice, Verification,
+    Finding, FindingKind, Notice, Progress, Verification, Watch,
     crew::{self, LineFacts},
     cursor::Break,
     evidence::Standing,
     withheld::Withheld,
 };
 use crate::{
-    blocks::{self, Block},
+    blocks::{self, Block, Blocks, Bytes},
     digest::Digest,
     directory::TrailFile,
     ending::Ending,
     error::Error,
+    line::MAX_LINE,
     timestamp::Timestamp,
     verify::Place,
 };
@@ -117,23 +116,32 @@ pub(super) trait Rule {
     /// Whether the files `later` tell of the unfinished line in `file`.
     fn tells_of(later: &[TrailFile], file: &TrailFile, offset: u64) -> Result<bool, Error>;
 
+    /// Whether what stands in `file` from `offset` on, `length` bytes, is how the next line in `later` begins: its write
+    /// failed there, and it was written anew.
+    fn begins_next(later: &[TrailFile], file: &TrailFile, offset: u64, length: u64) -> Result<bool, Error>;
+
     /// Learns that a line was no entry: what follows can't be held against it.
     fn pass_malformed(&mut self);
 }
 
-/// Walks over `files` with `rule`, on `threads` threads. The last of them is the trail's newest file.
+/// Walks over `files` with `rule`, the first from the byte `from` on, while `watch` looks on. The last of them is the
+/// trail's newest file.
 pub(super) fn walk<R: Rule>(
     files: &[TrailFile],
-    threads: NonZero<usize>,
+    from: u64,
     rule: &mut R,
     seen: &mut Seen,
-    observe: &mut dyn FnMut(Said<'_>),
+    watch: &mut Watch<'_>,
 ) -> Result<(), Error> {
+    let of = files.iter().map(|file| file.length).sum::<u64>().saturating_sub(from);
+    // Bytes of the files before the current one.
+    let mut before = 0;
     let mut current = 0;
     let mut line = 0;
-    crew::read(files, 0, R::LIMIT, threads, R::look, |batch| {
-        if batch.file != current {
-            current = batch.file;
+    crew::read(files, from, R::LIMIT, watch.threads, R::look, |batch| {
+        while current < batch.file {
+            before += files[current].length;
+            current += 1;
             line = 0;
         }
         let file = &files[current];
@@ -156,7 +164,7 @@ pub(super) fn walk<R: Rule>(
                         pass_long(at, length as u64, &bytes[..blocks::SHOWN.min(length)], rule, seen);
                         continue;
                     }
-                    match rule.check(at, bytes, entry.map(|entry| (&entry.facts, block)), seen, observe)? {
+                    match rule.check(at, bytes, entry.map(|entry| (&entry.facts, block)), seen, watch.said)? {
                         Ok(()) => seen.open_damage = None,
                         Err(why) => {
                             rule.pass_malformed();
@@ -179,8 +187,41 @@ pub(super) fn walk<R: Rule>(
                 pass_rest(files, current, at, *length, start, rule, seen)?;
             }
         }
+        let bytes = (before + batch.block.end()).saturating_sub(from);
+        (watch.progress)(Progress { bytes, of, entries: seen.entries });
         Ok(true)
     })
+}
+
+/// Makes findings in `file`, which was read from the byte `from` on, count lines from its start. Where there are none,
+/// what came before is not read.
+pub(super) fn count_from_the_start(file: &TrailFile, from: u64, seen: &mut Seen) -> Result<(), Error> {
+    let lines = || {
+        let mut blocks = Blocks::new(file.open()?, 0, from, MAX_LINE);
+        let mut spare = Bytes::default();
+        let mut lines = 0;
+        while let Some(block) =
+            blocks.next(std::mem::take(&mut spare)).map_err(Error::io("read", &file.path))?
+        {
+            match block {
+                Block::Lines { bytes, .. } => {
+                    lines += memchr::memchr_iter(b'\n', bytes.get()).count() as u64;
+                    spare = bytes;
+                }
+                Block::Long { .. } => lines += 1,
+                Block::Rest { .. } => {}
+            }
+        }
+        Ok::<_, Error>(lines)
+    };
+    let mut findings =
+        seen.findings.iter_mut().filter(|finding| finding.file == file.name && finding.line.is_some());
+    let Some(first) = findings.next() else { return Ok(()) };
+    let before = lines()?;
+    for finding in [first].into_iter().chain(findings) {
+        finding.line = finding.line.map(|line| line + before);
+    }
+    Ok(())
 }
 
 /// Passes over a line that is longer than any entry.
@@ -208,6 +249,7 @@ fn pass_rest<R: Rule>(
     // says what that is, it may stand anywhere.
     let is_torn = later.is_empty()
         || nothing_follows(later)?
+        || R::begins_next(later, at.file, at.offset, length)?
         || R::tells_of(if at.offset > 0 { later } else { files }, at.file, at.offset)?;
     if is_torn {
         seen.notice(Notice::TornTail { file: at.file.name.clone(), offset: at.offset, length });

@@ -1,0 +1,26 @@
+//! Who looks on while a trail is read.
+
+use std::num::NonZero;
+
+use super::Said;
+
+/// How far a verification or a report has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Bytes that were read and checked.
+    pub bytes: u64,
+    /// Bytes to read in all.
+    pub of: u64,
+    /// Entries among what was read.
+    pub entries: u64,
+}
+
+/// What is shown of a walk while it goes on, and how many threads it may take.
+pub(crate) struct Watch<'w> {
+    pub(crate) threads: NonZero<usize>,
+    /// Is shown every entry, in order.
+    pub(crate) said: &'w mut dyn FnMut(Said<'_>),
+    /// Is told now and then how far it is.
+    pub(crate) progress: &'w mut dyn FnMut(Progress),
+}

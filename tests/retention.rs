@@ -47,6 +47,10 @@ fn record_days(place: &Place, log: &AuditLog) -> Vec<Receipt> {
             let draft = Draft::new("worked").detail("day", day).erasable("who", format!("person {number}"));
             receipts.push(log.append(draft).expect("recorded"));
         }
+        // A log that signs does so at a new day; what it records of that is of the same day.
+        if let Err(error) = log.checkpoint() {
+            assert!(error.to_string().contains("AuditLogBuilder::checkpoints"), "{error}");
+        }
         place.pass(DAY);
     }
     log.append(Draft::new("today")).expect("recorded");

@@ -2,10 +2,10 @@
 
 use std::{sync::mpsc::Sender, thread::ThreadId};
 
-use crate::{batch::Batch, checkpoint::SignedCheckpoint, error::Error};
+use crate::{batch::Batch, checkpoint::SignedCheckpoint, directory::Label, error::Error};
 
-/// The most leaves that wait; of more, all are forgotten, and the trail's files tell them.
-const HELD: usize = 1 << 20;
+/// The most leaves that wait; of more, all are forgotten, and the trail's files tell them. Few in tests, which get there.
+pub(super) const HELD: usize = if cfg!(test) { 64 } else { 1 << 20 };
 
 /// Between who writes and who signs; under the committer's lock.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub(super) struct Leaves {
     pub(super) waiting: Vec<[u8; 32]>,
     /// Forgotten since they were taken the last time; those that wait come after them.
     pub(super) forgotten: u64,
+    /// The file that was written last: those before it are on the device.
+    pub(super) file: Option<Label>,
     /// Entries of callers since the last checkpoint.
     pub(super) entries: u64,
     /// After how many of them the next one is due.
@@ -41,6 +43,7 @@ impl Leaves {
         Self {
             waiting: Vec::new(),
             forgotten: 0,
+            file: None,
             entries: 0,
             every,
             turned: false,
@@ -61,8 +64,9 @@ impl Leaves {
         self.notary == Some(std::thread::current().id())
     }
 
-    /// The first `bytes` of a batch were written, with so many turns to new files.
-    pub(super) fn wrote(&mut self, batch: &Batch, bytes: usize, turns: usize) {
+    /// The first `bytes` of a batch were written, with so many turns to new files; `file` is the live one.
+    pub(super) fn wrote(&mut self, batch: &Batch, bytes: usize, turns: usize, file: Option<Label>) {
+        self.file = file;
         if self.waiting.len() >= HELD {
             self.forgotten += self.waiting.len() as u64;
             self.waiting.clear();

@@ -26,7 +26,7 @@ fn trail(directory: &Path, entries: u64) {
             "lorem é ipsum \u{1f600} ".repeat((number % 7) as usize * usize::from(number % 50 == 0) * 60);
         let draft = Draft::new("task_submitted")
             .actor(format!("user-{}", number % 5))
-            .detail("action", &"text_to_video")
+            .detail("action", "text_to_video")
             .detail("external_task_id", &format!("kling-{number}"))
             .detail("note", &text)
             .detail("weight", &(number as f64 / 7.0));

@@ -1,6 +1,6 @@
 //! What was written and is not in the tree of checkpoints yet: 32 bytes an entry, and who asks for a checkpoint.
 
-use std::sync::mpsc::Sender;
+use std::{sync::mpsc::Sender, thread::ThreadId};
 
 use crate::{batch::Batch, checkpoint::SignedCheckpoint, error::Error};
 
@@ -19,6 +19,12 @@ pub(super) struct Leaves {
     every: u64,
     /// The trail went on in a new file.
     pub(super) turned: bool,
+    /// A checkpoint is being made.
+    pub(super) busy: bool,
+    /// Nothing but requests is reason for another: the log is about to be closed.
+    pub(super) closing: bool,
+    /// Who makes checkpoints, once he runs.
+    notary: Option<ThreadId>,
     pub(super) requests: Vec<Request>,
 }
 
@@ -32,7 +38,27 @@ pub(super) struct Request {
 
 impl Leaves {
     pub(super) fn new(every: u64) -> Self {
-        Self { waiting: Vec::new(), forgotten: 0, entries: 0, every, turned: false, requests: Vec::new() }
+        Self {
+            waiting: Vec::new(),
+            forgotten: 0,
+            entries: 0,
+            every,
+            turned: false,
+            busy: false,
+            closing: false,
+            notary: None,
+            requests: Vec::new(),
+        }
+    }
+
+    /// This thread makes checkpoints.
+    pub(super) fn enter(&mut self) {
+        self.notary = Some(std::thread::current().id());
+    }
+
+    /// Whether this thread makes checkpoints, and would wait for itself: a sink may call back into the log.
+    pub(super) fn are_own(&self) -> bool {
+        self.notary == Some(std::thread::current().id())
     }
 
     /// The first `bytes` of a batch were written, with so many turns to new files.

@@ -197,6 +197,7 @@ impl Committer {
         if matches!(state.condition, Condition::Closing | Condition::Closed) {
             return Ok(());
         }
+        self.finish_checkpoint(&mut state);
         let stopped = self.stop(&mut state, not_recorded);
         let closed = stopped.and_then(|()| self.last_checkpoint(&mut state));
         if !matches!(state.condition, Condition::Poisoned(_)) {

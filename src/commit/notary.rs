@@ -78,6 +78,9 @@ impl Notary {
             .spawn(move || {
                 let _guard = SinkGuard::enter();
                 let _end = End(Arc::clone(&desk.committer));
+                if let Some(leaves) = &mut desk.committer.state.lock().leaves {
+                    leaves.enter();
+                }
                 desk.run();
             })
             .map(Self)
@@ -100,6 +103,7 @@ impl Drop for End {
     fn drop(&mut self) {
         let leaves = self.0.state.lock().leaves.take();
         drop(leaves);
+        self.0.done.notify_all();
     }
 }
 
@@ -119,6 +123,10 @@ impl Desk {
             });
             self.signed_at = Instant::now();
             self.answer(requests, signed);
+            if let Some(leaves) = &mut self.committer.state.lock().leaves {
+                leaves.busy = false;
+            }
+            self.committer.done.notify_all();
         }
     }
 
@@ -143,10 +151,11 @@ impl Desk {
             let closing = matches!(state.condition, Condition::Closing);
             let leaves = state.leaves.as_mut()?;
             // Who closes asks for the last one himself.
-            let closing = closing && leaves.requests.is_empty();
+            let closing = (closing || leaves.closing) && leaves.requests.is_empty();
             if (past || leaves.are_due()) && !closing {
                 leaves.entries = 0;
                 leaves.turned = false;
+                leaves.busy = true;
                 return Some(Task {
                     leaves: std::mem::take(&mut leaves.waiting),
                     forgotten: std::mem::take(&mut leaves.forgotten),
@@ -253,6 +262,16 @@ impl Committer {
         self.request(&mut self.state.lock(), false)
     }
 
+    /// Lets the checkpoint that is being made come to its end, and brings no other about.
+    pub(super) fn finish_checkpoint(&self, state: &mut MutexGuard<'_, State>) {
+        if let Some(leaves) = state.leaves.as_mut().filter(|leaves| !leaves.are_own()) {
+            leaves.closing = true;
+            while state.leaves.as_ref().is_some_and(|leaves| leaves.busy) {
+                self.done.wait(state);
+            }
+        }
+    }
+
     /// The checkpoint that covers the log's end.
     pub(super) fn last_checkpoint(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
         self.request(state, true).map_or(Ok(()), |signed| signed.map(drop))
@@ -264,6 +283,12 @@ impl Committer {
         last: bool,
     ) -> Option<Result<SignedCheckpoint, Error>> {
         let leaves = state.leaves.as_mut()?;
+        if leaves.are_own() {
+            return Some(Err(refused(
+                self,
+                "a sink or a signer asked for it, which it would wait for".to_owned(),
+            )));
+        }
         let (answer, answered) = mpsc::channel();
         leaves.requests.push(Request { last, answer });
         self.notary.notify_one();

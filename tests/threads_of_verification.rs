@@ -27,9 +27,9 @@ fn trail(directory: &Path, entries: u64) {
         let draft = Draft::new("task_submitted")
             .actor(format!("user-{}", number % 5))
             .detail("action", "text_to_video")
-            .detail("external_task_id", &format!("kling-{number}"))
+            .detail("external_task_id", format!("kling-{number}"))
             .detail("note", &text)
-            .detail("weight", &(number as f64 / 7.0));
+            .detail("weight", (number as f64 / 7.0));
         log.append(draft).expect("appended");
     }
     log.close().expect("closes");

@@ -29,7 +29,7 @@ fn trail(directory: &Path, entries: u64) {
             .detail("action", "text_to_video")
             .detail("external_task_id", format!("kling-{number}"))
             .detail("note", &text)
-            .detail("weight", (number as f64 / 7.0));
+            .detail("weight", number as f64 / 7.0);
         log.append(draft).expect("appended");
     }
     log.close().expect("closes");

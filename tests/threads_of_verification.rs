@@ -28,7 +28,7 @@ fn trail(directory: &Path, entries: u64) {
             .actor(format!("user-{}", number % 5))
             .detail("action", "text_to_video")
             .detail("external_task_id", format!("kling-{number}"))
-            .detail("note", &text)
+            .detail("note", text)
             .detail("weight", number as f64 / 7.0);
         log.append(draft).expect("appended");
     }

@@ -22,6 +22,11 @@ impl Scale {
         }
     }
 
+    /// The same with no more than so many rounds, for what takes long.
+    pub(crate) fn rounds(self, most: usize) -> Self {
+        Self { rounds: self.rounds.min(most), ..self }
+    }
+
     pub(crate) fn events(self, count: u64) -> u64 {
         (count / self.divisor).max(10)
     }
@@ -77,6 +82,26 @@ impl Table {
         let (our, their) = (counts.0 as f64 / our.as_secs_f64(), counts.1 as f64 / their.as_secs_f64());
         let ratio = counts.0 as f64 / counts.1 as f64 / ratio;
         self.0.push(format!("{name:<36} {our:>9.0} /s   {peer:<36} {their:>9.0} /s   ratio {ratio:.1}"));
+    }
+
+    /// Measures how long `ours` and `theirs` take, each as a whole.
+    pub(crate) fn pair_of_times(
+        &mut self,
+        name: &str,
+        peer: &str,
+        scale: Scale,
+        ours: impl Fn(),
+        theirs: impl Fn(),
+    ) {
+        let (our, their, ratio) = rounds(scale, ours, theirs);
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+        let (our, their) = (milliseconds(our), milliseconds(their));
+        self.0.push(format!("{name:<36} {our:>9.1} ms   {peer:<36} {their:>9.1} ms   ratio {ratio:.3}"));
+    }
+
+    /// A row that says something else.
+    pub(crate) fn row(&mut self, text: String) {
+        self.0.push(text);
     }
 
     /// The median time of `count` events.

@@ -178,7 +178,7 @@ struct Verify {
     #[arg(long, value_name = "FILE")]
     receipt: Vec<PathBuf>,
     /// Verify only what came after an entry that is known from an earlier verification, or from a receipt. Of one path.
-    #[arg(long, value_name = "SEQ:HASH", value_parser = known_entry, conflicts_with_all = ["key", "receipt"])]
+    #[arg(long, value_name = "SEQ:HASH", value_parser = known_entry, conflicts_with_all = ["key", "checkpoint", "max_age", "receipt"])]
     since: Option<(u64, Digest)>,
     /// How many threads look at lines; as many as the machine runs at once, unless given.
     #[arg(long, value_name = "N")]
@@ -467,6 +467,12 @@ fn prepare(path: &Path, arguments: &Verify) -> Verifier {
     let mut verifier = Verifier::new(path);
     if arguments.no_head {
         verifier = verifier.without_head();
+    }
+    if let Some((seq, hash)) = arguments.since {
+        verifier = verifier.since(seq, hash);
+    }
+    if let Some(threads) = arguments.threads {
+        verifier = verifier.threads(threads);
     }
     if let Some(age) = arguments.max_age {
         verifier = verifier.max_age(age);

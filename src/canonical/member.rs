@@ -2,6 +2,8 @@
 //!
 //! For text that was recognised: on other text it ends early, and never panics.
 
+use crate::canonical::plain::plain_run;
+
 /// Goes through an object's members: each name, as it stands between its quotes, with its value's text.
 #[derive(Clone, Debug)]
 pub(crate) struct MemberTexts<'a> {
@@ -37,11 +39,13 @@ pub(crate) fn string_text(value: &[u8]) -> Option<&[u8]> {
 fn string_end(text: &[u8]) -> Option<usize> {
     let mut from = 0;
     loop {
-        let at = from + memchr::memchr2(b'"', b'\\', text.get(from..)?)?;
-        if text[at] == b'"' {
-            return Some(at);
+        // Most strings are short: a search that needs a start of its own would take longer.
+        let at = from + plain_run(text.get(from..)?);
+        match text.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => from = at + 2,
+            _ => return None,
         }
-        from = at + 2;
     }
 }
 

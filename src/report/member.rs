@@ -7,6 +7,22 @@ pub(super) fn text<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
     MemberTexts::of(object).find(|(known, _)| *known == name.as_bytes()).map(|(_, value)| value)
 }
 
+/// The texts of several members, in one pass. The names are ASCII without quotes and backslashes, and sorted.
+pub(super) fn texts<'a, const N: usize>(object: &'a [u8], names: [&str; N]) -> [Option<&'a [u8]>; N] {
+    let mut found = [None; N];
+    let Some(last) = names.last() else { return found };
+    for (known, value) in MemberTexts::of(object) {
+        if let Some(at) = names.iter().position(|name| name.as_bytes() == known) {
+            found[at] = Some(value);
+        }
+        // Members stand in the order of their names. Escaped ones sort elsewhere than they look.
+        if known >= last.as_bytes() && !known.contains(&b'\\') {
+            break;
+        }
+    }
+    found
+}
+
 /// The inside of a member that is a string, still as canonical text.
 pub(super) fn string<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
     text(object, name).and_then(string_text)
@@ -20,4 +36,21 @@ pub(super) fn number(object: &[u8], name: &str) -> Option<u64> {
 /// Canonical text between quotes, decoded.
 pub(super) fn decoded(text: &[u8]) -> String {
     canonical::decode(text).to_string_lossy()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_members_are_those_that_are_found_one_by_one() {
+        let object = br#"{"Z": 0, "\u00e9": "x", "a": 1, "ab": [2], "b": "three", "c\n": {}, "d": null}"#;
+        let objects =
+            [&object[..], br#"{"A": 1, "\b": 2, "b": 3}"#, br#"{"\u007f": 1}"#, b"{}", b"", br#"{"d": 4}"#];
+        for object in objects {
+            for names in [["a", "ab", "b"], ["Z", "b", "d"], ["", "b", "c"], ["d", "e", "f"]] {
+                assert_eq!(texts(object, names), names.map(|name| text(object, name)), "{names:?}");
+            }
+        }
+    }
 }

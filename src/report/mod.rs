@@ -38,7 +38,7 @@ use crate::{
     lines::Piece,
     pruned::first_seq,
     timestamp::Timestamp,
-    verify::{self, Asked, Evidence, Extent, HeadPolicy, Progress, Said, Verdict, Verification, Watch},
+    verify::{self, Asked, Evidence, Extent, HeadPolicy, Progress, Verdict, Verification, Watch},
 };
 
 /// Reports what the trail at `path` says about the last `days` days.
@@ -162,12 +162,15 @@ impl Reporter {
         };
 
         let mut tally = Tally::new(from);
-        let mut count = |said: Said<'_>| {
-            if said.seq >= counted {
-                tally.take(&said);
-            }
+        let mut watch = Watch {
+            threads: self.threads,
+            said: &mut |said| {
+                if said.seq >= counted {
+                    tally.take(&said);
+                }
+            },
+            progress: &mut progress,
         };
-        let mut watch = Watch { threads: self.threads, said: &mut count, progress: &mut progress };
         let verification =
             verify::verify_files(&self.path, &files[verified..], extent, (head, evidence), &mut watch)?;
         Ok(Report {

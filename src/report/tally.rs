@@ -17,7 +17,10 @@ pub(super) struct Tally {
     pub(super) actors: Names,
     pub(super) first: Option<Timestamp>,
     pub(super) last: Option<Timestamp>,
+    /// Of other days than the latest.
     days: BTreeMap<i64, u64>,
+    /// The latest day, and its entries.
+    latest_day: (i64, u64),
     pub(super) tasks: Tasks,
     pub(super) spans: Spans,
     pub(super) credentials: Credentials,
@@ -26,7 +29,12 @@ pub(super) struct Tally {
 
 /// How often each name occurred.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashMap<Vec<u8>, u64>);
+pub(super) struct Names {
+    counts: Vec<(Vec<u8>, u64)>,
+    places: HashMap<Vec<u8>, usize>,
+    /// Where the latest one stands: it is often the next one too.
+    latest: usize,
+}
 
 impl Tally {
     pub(super) fn new(from: Timestamp) -> Self {
@@ -38,6 +46,7 @@ impl Tally {
             first: None,
             last: None,
             days: BTreeMap::new(),
+            latest_day: (0, 0),
             tasks: Tasks::default(),
             spans: Spans::default(),
             credentials: Credentials::default(),
@@ -53,7 +62,7 @@ impl Tally {
             self.actors.add(said.actor);
             self.first.get_or_insert(said.time);
             self.last = Some(said.time);
-            *self.days.entry(said.time.day()).or_default() += 1;
+            self.count_day(said.time.day());
         }
         let kind = said.event_type;
         if kind.ends_with(b".opened") || kind.ends_with(b".closed") {
@@ -67,29 +76,52 @@ impl Tally {
         }
     }
 
+    fn count_day(&mut self, day: i64) {
+        if self.latest_day.0 != day {
+            let (before, count) = std::mem::replace(&mut self.latest_day, (day, 0));
+            self.keep(before, count);
+        }
+        self.latest_day.1 += 1;
+    }
+
+    fn keep(&mut self, day: i64, count: u64) {
+        if count > 0 {
+            *self.days.entry(day).or_default() += count;
+        }
+    }
+
     /// Entries by day.
-    pub(super) fn days(&self) -> BTreeMap<NaiveDate, u64> {
+    pub(super) fn days(&mut self) -> BTreeMap<NaiveDate, u64> {
+        let (latest, count) = std::mem::take(&mut self.latest_day);
+        self.keep(latest, count);
         self.days.iter().map(|(day, count)| (Timestamp::of_day(*day).date(), *count)).collect()
     }
 }
 
 impl Names {
     fn add(&mut self, name: &[u8]) {
-        match self.0.get_mut(name) {
-            Some(count) => *count += 1,
-            None => {
-                self.0.insert(name.to_vec(), 1);
-            }
+        if let Some((_, count)) = self.counts.get_mut(self.latest).filter(|(latest, _)| latest == name) {
+            *count += 1;
+            return;
         }
+        self.latest = match self.places.get(name) {
+            Some(place) => *place,
+            None => {
+                self.counts.push((name.to_vec(), 0));
+                self.places.insert(name.to_vec(), self.counts.len() - 1);
+                self.counts.len() - 1
+            }
+        };
+        self.counts[self.latest].1 += 1;
     }
 
     pub(super) fn distinct(&self) -> u64 {
-        self.0.len() as u64
+        self.counts.len() as u64
     }
 
     pub(super) fn decoded(&self) -> BTreeMap<String, u64> {
         let mut decoded = BTreeMap::new();
-        for (name, count) in &self.0 {
+        for (name, count) in &self.counts {
             *decoded.entry(member::decoded(name)).or_default() += count;
         }
         decoded

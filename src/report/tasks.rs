@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 
 use super::{Listed, member};
-use crate::{timestamp::Timestamp, verify::Said};
+use crate::{canonical::string_text, timestamp::Timestamp, verify::Said};
 
 /// How many different reasons are told apart; further ones are counted together.
 const REASONS: usize = 1_000;
@@ -83,13 +83,39 @@ pub struct OpenTask {
 pub(super) struct Tasks {
     groups: Vec<Group>,
     known: HashMap<(Vec<u8>, Vec<u8>), usize>,
+    /// The group of the latest task: it is often that of the next one too.
+    latest: usize,
     open: HashMap<Vec<u8>, Open>,
     reasons: BTreeMap<(&'static str, Option<i64>, String), u64>,
+}
+
+/// What an entry says about its task, as canonical text.
+struct Task<'a> {
+    /// Between its quotes.
+    id: Option<&'a [u8]>,
+    /// Between its quotes; empty where there is none.
+    action: &'a [u8],
+    /// A value; empty where there is none.
+    model: &'a [u8],
+}
+
+impl<'a> Task<'a> {
+    fn read(details: &'a [u8]) -> Self {
+        let [action, id, model] = member::texts(details, ["action", "external_task_id", "model"]);
+        Self {
+            id: id.and_then(string_text),
+            action: action.and_then(string_text).unwrap_or_default(),
+            model: model.unwrap_or_default(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 struct Group {
     counts: TaskCounts,
+    /// As they stand in entries.
+    action: Vec<u8>,
+    model: Vec<u8>,
     /// In microseconds.
     total: i128,
     min: i64,
@@ -116,37 +142,37 @@ enum State {
 impl Tasks {
     /// Takes an entry whose type begins with `task_`; `counted` if it is of the period.
     pub(super) fn take(&mut self, said: &Said<'_>, counted: bool) {
-        let id = member::string(said.details, "external_task_id").map(<[u8]>::to_vec);
+        let task = Task::read(said.details);
         let one = u64::from(counted);
         match said.event_type {
             b"task_submitted" => {
-                let group = self.group(said);
+                let group = self.group(&task);
                 self.groups[group].counts.submitted += one;
-                if let Some(id) = id {
+                if let Some(id) = task.id {
                     let open =
                         Open { group, seq: said.seq, time: said.time, state: State::Submitted, counted };
-                    self.open.insert(id, open);
+                    self.open.insert(id.to_vec(), open);
                 }
             }
             b"task_accepted" => {
-                let group = self.advance(said, id.as_deref(), State::Accepted);
+                let group = self.advance(&task, State::Accepted);
                 self.groups[group].counts.accepted += one;
             }
             b"task_ambiguous" => {
-                let group = self.advance(said, id.as_deref(), State::Ambiguous);
+                let group = self.advance(&task, State::Ambiguous);
                 self.groups[group].counts.ambiguous += one;
             }
             b"task_refused" => {
-                let group = self.end(said, id.as_deref(), false);
+                let group = self.end(said, &task, false);
                 self.groups[group].counts.refused += one;
                 self.reason("task_refused", said, counted);
             }
             b"task_completed" => {
-                let group = self.end(said, id.as_deref(), counted);
+                let group = self.end(said, &task, counted);
                 self.groups[group].counts.completed += one;
             }
             b"task_failed" => {
-                let group = self.end(said, id.as_deref(), false);
+                let group = self.end(said, &task, false);
                 self.groups[group].counts.failed += one;
                 self.reason("task_failed", said, counted);
             }
@@ -200,25 +226,25 @@ impl Tasks {
         })
     }
 
-    fn advance(&mut self, said: &Said<'_>, id: Option<&[u8]>, state: State) -> usize {
-        match id.and_then(|id| self.open.get_mut(id)) {
+    fn advance(&mut self, task: &Task<'_>, state: State) -> usize {
+        match task.id.and_then(|id| self.open.get_mut(id)) {
             Some(open) => {
                 open.state = state;
                 open.group
             }
-            None => self.group(said),
+            None => self.group(task),
         }
     }
 
-    fn end(&mut self, said: &Said<'_>, id: Option<&[u8]>, measured: bool) -> usize {
-        match id.and_then(|id| self.open.remove(id)) {
+    fn end(&mut self, said: &Said<'_>, task: &Task<'_>, measured: bool) -> usize {
+        match task.id.and_then(|id| self.open.remove(id)) {
             Some(open) => {
                 if measured {
                     self.groups[open.group].measure(said.time.micros() - open.time.micros());
                 }
                 open.group
             }
-            None => self.group(said),
+            None => self.group(task),
         }
     }
 
@@ -237,21 +263,26 @@ impl Tasks {
         }
     }
 
-    fn group(&mut self, said: &Said<'_>) -> usize {
-        let action = member::string(said.details, "action").unwrap_or_default();
-        let model = member::text(said.details, "model").unwrap_or_default();
-        let key = (action.to_vec(), model.to_vec());
+    fn group(&mut self, task: &Task<'_>) -> usize {
+        let latest = self.groups.get(self.latest);
+        if latest.is_some_and(|group| group.action == task.action && group.model == task.model) {
+            return self.latest;
+        }
+        let key = (task.action.to_vec(), task.model.to_vec());
         if let Some(&group) = self.known.get(&key) {
+            self.latest = group;
             return group;
         }
         let counts = TaskCounts {
-            action: member::decoded(action),
-            model: member::string(said.details, "model").map(member::decoded),
+            action: member::decoded(task.action),
+            model: string_text(task.model).map(member::decoded),
             ..TaskCounts::default()
         };
-        self.groups.push(Group { counts, ..Group::default() });
-        self.known.insert(key, self.groups.len() - 1);
-        self.groups.len() - 1
+        let (action, model) = key.clone();
+        self.groups.push(Group { counts, action, model, ..Group::default() });
+        self.latest = self.groups.len() - 1;
+        self.known.insert(key, self.latest);
+        self.latest
     }
 }
 

@@ -255,3 +255,107 @@ impl Source<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn lines(bytes: &[u8], known: &mut Vec<LineFacts<usize>>) {
+        let mut from = 0;
+        for to in memchr::memchr_iter(b'\n', bytes) {
+            known.push(LineFacts { from, to, facts: to - from });
+            from = to + 1;
+        }
+    }
+
+    fn files(directory: &tempfile::TempDir, texts: &[Vec<u8>]) -> Vec<TrailFile> {
+        let name = |number: usize| directory.path().join(format!("{number}.jsonl"));
+        texts
+            .iter()
+            .enumerate()
+            .map(|(number, text)| {
+                fs::write(name(number), text).expect("written");
+                TrailFile::alone(&name(number)).expect("a file")
+            })
+            .collect()
+    }
+
+    /// Some hundred blocks in three files, the second of them empty.
+    fn texts() -> Vec<Vec<u8>> {
+        let line = |number: u64| format!("{number} {}\n", "x".repeat(number as usize * 7919 % 900));
+        [0..9_000, 0..0, 9_000..18_000]
+            .map(|numbers| numbers.flat_map(|number| line(number).into_bytes()).collect())
+            .into()
+    }
+
+    #[test]
+    fn blocks_come_in_order_with_what_is_known_of_their_lines_whatever_the_number_of_threads() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let texts = texts();
+        let files = files(&directory, &texts);
+        for threads in 1..=8 {
+            let threads = NonZero::new(threads).expect("not zero");
+            let mut found = vec![Vec::new(); 3];
+
+            read(&files, 0, 1_000, threads, lines, |batch| {
+                let Block::Lines { offset, bytes } = &batch.block else { panic!("only lines") };
+                assert_eq!(*offset, found[batch.file].len() as u64);
+                let mut known = Vec::new();
+                lines(bytes.get(), &mut known);
+                let spans = |facts: &[LineFacts<usize>]| -> Vec<_> {
+                    facts.iter().map(|line| (line.from, line.to, line.facts)).collect()
+                };
+                assert_eq!(spans(&batch.facts), spans(&known));
+                found[batch.file].extend_from_slice(bytes.get());
+                Ok(true)
+            })
+            .expect("can be read");
+
+            assert_eq!(found, texts, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_an_error_when_its_turn_comes() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut files = files(&directory, &texts());
+        fs::remove_file(&files[2].path).expect("removed");
+        let three = NonZero::new(3).expect("not zero");
+        let mut bytes = 0;
+
+        let error = read(&files, 0, 1_000, three, lines, |batch| {
+            bytes = batch.block.end();
+            Ok(true)
+        });
+        assert!(error.is_err());
+        assert_eq!(bytes, files[0].length);
+
+        let stopped = read(&files, 0, 1_000, three, lines, |_| Ok(false));
+        assert!(stopped.is_ok());
+
+        files.truncate(1);
+        let from = read(&files, 500_000, 1_000, three, lines, |batch| {
+            bytes = batch.block.end();
+            Ok(true)
+        });
+        assert!(from.is_ok() && bytes == files[0].length);
+    }
+
+    #[test]
+    #[should_panic(expected = "a scoped thread panicked")]
+    fn a_panic_in_a_thread_ends_all() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let files = files(&directory, &texts());
+        fn panics(_: &[u8], _: &mut Vec<LineFacts<usize>>) {
+            let name = std::thread::current().name().unwrap_or_default().to_owned();
+            assert!(!name.starts_with("audit-verify"), "on a thread of the crew");
+        }
+        // The first thread waits, so that others have to look.
+        drop(read(&files, 0, 1_000, NonZero::new(3).expect("not zero"), panics, |_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            Ok(true)
+        }));
+    }
+}

@@ -44,9 +44,9 @@ impl Asked {
         !self.kept.is_empty()
     }
 
-    /// Whether anything beside the chain and the head was asked for.
-    pub(crate) fn asks(&self) -> bool {
-        self.asks_for_checkpoints() || !self.receipts.is_empty() || !self.receipt_files.is_empty()
+    /// Whether nothing is asked for.
+    pub(crate) fn is_nothing(&self) -> bool {
+        !self.asks_for_checkpoints() && self.receipts.is_empty() && self.receipt_files.is_empty()
     }
 
     fn asks_for_checkpoints(&self) -> bool {

@@ -135,6 +135,8 @@ impl Verifier {
     /// receipt. The time it takes grows with the new part and not with the trail.
     ///
     /// That entry is looked for and must have this hash; what came before it is taken on trust, and the verdict says so.
+    /// Values that entries withhold are not looked at. Checkpoints and receipts need a whole verification: where they are
+    /// asked for too, the verdict is [`Verdict::Unverifiable`].
     pub fn since(mut self, seq: u64, hash: Digest) -> Self {
         self.since = Some(Since { seq, hash });
         self
@@ -244,13 +246,10 @@ impl Verifier {
     ) -> Result<Verification, Error> {
         match &self.since {
             None => verify_files(&self.path, files, extent, (head, evidence), watch),
-            Some(_) if self.asked.asks() => Err(Error::State {
-                action: "verify",
-                path: self.path.clone(),
-                reason: "checkpoints and receipts speak of the whole trail, not of what came after an entry"
-                    .to_owned(),
-            }),
-            Some(since) => verify_since(&self.path, files, extent, since, head, watch),
+            Some(since) => {
+                let more = !self.asked.is_nothing();
+                verify_since(&self.path, files, extent, (since, more), head, watch)
+            }
         }
     }
 }
@@ -315,12 +314,12 @@ pub(crate) fn verify_files(
     Ok(conclude(path, files, (extent, has_head), writer, seen))
 }
 
-/// Verifies what stands in `files` from the entry on that is known.
+/// Verifies what stands in `files` from the entry on that is known; `more` if it should be held against other things too.
 fn verify_since(
     path: &Path,
     files: &[TrailFile],
     extent: Extent,
-    since: &Since,
+    (since, more): (&Since, bool),
     head: Option<Found>,
     watch: &mut Watch<'_>,
 ) -> Result<Verification, Error> {
@@ -344,6 +343,10 @@ fn verify_since(
                 let last_file = files.last().map_or(crate::head::NAME, |file| &file.name);
                 rule.conclude(last_file, &mut seen);
                 walk::count_from_the_start(&read[0], offset, &mut seen)?;
+                if more {
+                    let needed = "checkpoints and receipts were asked for too, which need the whole trail";
+                    seen.standing.missing = Some(needed.to_owned());
+                }
             }
             Sought::Gone(finding) => seen.finding(finding),
             Sought::Before(first) => {

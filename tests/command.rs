@@ -194,6 +194,27 @@ fn receipts_that_nobody_can_read_end_with_2_and_not_a_panic() {
 }
 
 #[test]
+fn a_verification_can_begin_where_the_last_one_ended() {
+    let place = Place::new();
+    let appended = run(&["append", &place.dir(), "--event-type", "e"]);
+    let receipt = stdout(&appended).trim().replace(' ', ":");
+
+    let since = run(&["verify", &place.dir(), "--since", &receipt, "--threads", "2"]);
+    assert_eq!(code(&since), Some(0), "{}", stdout(&since));
+    assert!(stdout(&since).contains("from seq 1 on"), "{}", stdout(&since));
+    assert_eq!(stderr(&since), "", "a bar is for terminals");
+
+    let other = format!("2:{}", &receipt[2..]);
+    assert_eq!(code(&run(&["verify", &place.dir(), "--since", &other])), Some(1));
+    for wrong in ["1", "1:", "x:00", "1:XYZ", "-1:0123456789abcdef"] {
+        let refused = run(&["verify", &place.dir(), &format!("--since={wrong}")]);
+        assert_eq!(code(&refused), Some(2), "{wrong}");
+    }
+    assert_eq!(code(&run(&["verify", &place.dir(), &place.dir(), "--since", &receipt])), Some(2));
+    assert_eq!(code(&run(&["report", &place.dir(), "--threads", "0"])), Some(2));
+}
+
+#[test]
 fn short_hashes_and_durabilities_are_chosen_by_options() {
     for durability in ["buffered", "written", "synced"] {
         let place = Place::new();

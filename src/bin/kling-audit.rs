@@ -35,7 +35,8 @@ enum Command {
     /// Append entries to the trail in a directory, which is created where it is missing.
     ///
     /// Without --event-type, each line of standard input is one entry:
-    /// {"event_type": .., "actor": .., "details": {..}}. For each, a line "SEQ HASH" is printed.
+    /// {"event_type": .., "actor": .., "details": {..}, "erasable": {..}}, the last for details that can be erased later.
+    /// For each, a line "SEQ HASH" is printed.
     Append(Append),
     /// Verify trails: directories, or single files.
     ///

@@ -423,7 +423,7 @@ impl Committer {
         if state.lines_since.is_none() {
             state.lines_since = Some(Instant::now());
             self.keeper.notify_one();
-        } else if !state.filled && state.linker.batch.length() >= BUFFER {
+        } else if !state.filled && state.linker.batch.weight() >= BUFFER {
             state.filled = true;
             self.keeper.notify_one();
         }

@@ -134,7 +134,7 @@ impl Reporter {
         self.run_with_progress(|_| {})
     }
 
-    /// As [`run`](Self::run), and tells `progress` some times a second how far it is.
+    /// As [`run`](Self::run), and tells `progress` how far it is: often, about every 128 KiB, and on this thread.
     ///
     /// # Errors
     ///

@@ -207,7 +207,7 @@ impl Verifier {
         self.run_observing(&mut |_| {})
     }
 
-    /// As [`run`](Self::run), and tells `progress` some times a second how far it is.
+    /// As [`run`](Self::run), and tells `progress` how far it is: often, about every 128 KiB, and on this thread.
     ///
     /// # Errors
     ///
@@ -342,7 +342,9 @@ fn verify_since(
                 walk::walk(read, offset, &mut rule, &mut seen, watch)?;
                 let last_file = files.last().map_or(crate::head::NAME, |file| &file.name);
                 rule.conclude(last_file, &mut seen);
-                walk::count_from_the_start(&read[0], offset, &mut seen)?;
+                if let Some(first) = read.first() {
+                    walk::count_from_the_start(first, offset, &mut seen)?;
+                }
                 if more {
                     let needed = "checkpoints and receipts were asked for too, which need the whole trail";
                     seen.standing.missing = Some(needed.to_owned());

@@ -21,6 +21,6 @@ pub(crate) struct Watch<'w> {
     pub(crate) threads: NonZero<usize>,
     /// Is shown every entry, in order.
     pub(crate) said: &'w mut dyn FnMut(Said<'_>),
-    /// Is told now and then how far it is.
+    /// Is told after each block how far it is.
     pub(crate) progress: &'w mut dyn FnMut(Progress),
 }

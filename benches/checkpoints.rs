@@ -39,7 +39,7 @@ fn record(log: &AuditLog, count: u64) {
     dispatcher::with_default(&dispatch, || (0..count).for_each(eight_fields));
 }
 
-/// A log that signs with the defaults: after 10,000 entries each.
+/// A log that signs with the defaults: after 100,000 entries each.
 fn signing(place: &Path, name: &str, durability: Durability) -> (AuditLog, VerifyingKey) {
     let key = SigningKey::generate(place.join(format!("{name}.key")), "example.com/audit").expect("a key");
     let public = key.verifying_key().clone();
@@ -50,7 +50,7 @@ fn signing(place: &Path, name: &str, durability: Durability) -> (AuditLog, Verif
 fn events_of_a_log_that_signs(table: &mut Table, scale: Scale) {
     for (durability, name) in [
         (Durability::Buffered, "event of a log that signs, buffered"),
-        (Durability::Written, "event, written"),
+        (Durability::Written, "event of a log that signs, written"),
     ] {
         let place = tempfile::tempdir().expect("a directory");
         let (ours, _) = signing(place.path(), "ours", durability);
@@ -60,7 +60,7 @@ fn events_of_a_log_that_signs(table: &mut Table, scale: Scale) {
         table.pair(
             name,
             "the same without",
-            scale.events(30_000),
+            scale.events(100_000),
             scale,
             |count| record(&ours, count),
             |count| record(&theirs, count),

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How many blocks are on their way for each thread.
-const AHEAD: usize = 2;
+const AHEAD: usize = 4;
 
 /// So many bytes of a trail make one more thread worth starting.
 const WORTH: u64 = 1 << 17;
@@ -173,8 +173,13 @@ impl<F> Crew<'_, F> {
             let mut queue = self.queue.lock();
             if let Some(Some(_)) = queue.batches.front() {
                 queue.given += 1;
-                self.changed.notify_all();
-                return queue.batches.pop_front().flatten();
+                let batch = queue.batches.pop_front().flatten();
+                // Who waits for room is left to sleep until there is plenty: two that wake each other for every block
+                // are kept on one processor.
+                if queue.batches.len() <= self.most / 2 {
+                    self.changed.notify_all();
+                }
+                return batch;
             }
             if queue.broken || (queue.ended && queue.batches.is_empty()) {
                 return None;

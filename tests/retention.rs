@@ -12,7 +12,7 @@ use kling_audit::{
     AuditLog, Checkpoints, Draft, Error, Notice, Receipt, Reporter, Retention, SigningKey, Verdict,
     Verification, Verifier,
 };
-use place::{DAY, NOON, Place, names};
+use place::{DAY, Place, names};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -554,7 +554,7 @@ fn the_command_prunes_signs_and_says_what_went() {
 
     let place = Place::new();
     // The command has the machine's clock.
-    place.set_clock(NOON - 400 * DAY);
+    place.set_clock(place::NOON - 400 * DAY);
     let long_ago = place.builder().open().expect("opens");
     record_days(&place, &long_ago);
     long_ago.close().expect("closes");

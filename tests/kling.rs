@@ -17,7 +17,7 @@ use kling_audit::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use stand_in::{ACCESS_KEY, Fault, Pace, SECRET_KEY, StandIn};
+use stand_in::{ACCESS_KEY, API_KEY, Fault, Pace, SECRET_KEY, StandIn};
 use studio::{Studio, entries, entry, outcome};
 
 const PROMPT: &str = "a clockwork heron wades through violet fog";
@@ -740,6 +740,56 @@ async fn an_ambiguous_submission_can_be_looked_up() {
     assert!(unknown.is_none());
     assert!(matches!(refused, Err(Error::Request(_))));
     assert_eq!(studio.trail(), trail(&[START, &[ACCEPTED, "api_call lookup 0", "task_resolved", NOT_FOUND]]));
+}
+
+#[tokio::test]
+async fn the_task_of_another_submission_is_not_taken_for_the_one_looked_up() {
+    let other = r#"{"code": 0, "data": [{"id": "7", "status": "succeeded", "external_id": "another"}]}"#;
+    let unnamed = r#"{"code": 0, "data": [{"id": "7", "status": "succeeded"}]}"#;
+    let new = Studio::with_api_key();
+    let hopeful = |studio: &Studio, credentials| {
+        studio.builder(credentials).resend_unknown_after(Duration::from_millis(20)).build().unwrap()
+    };
+    for answer in [other, unnamed] {
+        new.server.fail_submissions([Fault::Drop]);
+        new.server.fail_queries(vec![Fault::Body(answer); 5]);
+        let request = kling::standard::TextToVideo::new("kling-3.0", PROMPT).external_task_id("mine");
+
+        let submitted = hopeful(&new, Credentials::api_key(API_KEY)).submit(request).await;
+        let looked_up = new.client.look_up::<kling::standard::TextToVideo>("mine").await;
+
+        assert_eq!(outcome(&submitted), "ambiguous");
+        assert!(matches!(looked_up, Err(Error::Unreadable { .. })), "{}", outcome(&looked_up));
+    }
+    assert_eq!((new.server.submissions().len(), new.server.tasks()), (2, 0));
+
+    // Below /v1 the path takes the vendor's own ids too.
+    let legacy = Studio::new();
+    let first = legacy.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
+    legacy.server.fail_submissions([Fault::Drop]);
+    let request = TextToVideo::new(PROMPT).external_task_id(first.id());
+
+    let submitted = hopeful(&legacy, Credentials::new(ACCESS_KEY, SECRET_KEY)).submit(request).await;
+    let looked_up = legacy.client.look_up::<TextToVideo>(first.id()).await;
+
+    assert_eq!(outcome(&submitted), "ambiguous");
+    assert!(matches!(looked_up, Err(Error::Unreadable { .. })), "{}", outcome(&looked_up));
+    assert_eq!((legacy.server.submissions().len(), legacy.server.tasks()), (2, 1));
+}
+
+#[tokio::test]
+async fn an_id_with_a_comma_is_refused_before_anything_is_sent() {
+    let studio = Studio::with_api_key();
+    let request = kling::standard::TextToVideo::new("kling-3.0", PROMPT).external_task_id("a,b");
+
+    let submitted = studio.client.submit(request).await;
+    let legacy = studio.client.submit(TextToVideo::new(PROMPT).external_task_id("a,b")).await;
+    let looked_up = studio.client.look_up::<kling::standard::TextToVideo>("a,b").await;
+
+    for field in [submitted.err(), legacy.err(), looked_up.err()] {
+        assert!(matches!(field, Some(Error::Request(error)) if error.field() == "external_task_id"));
+    }
+    assert_eq!((studio.trail().len(), studio.server.requests()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

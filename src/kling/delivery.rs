@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     backoff::Backoff,
-    client::{Client, locate, not_recorded, outcome_not_recorded, refusal, task_data, unknown},
+    client::{Client, locate, named, not_recorded, outcome_not_recorded, refusal, task_data, unknown},
     envelope::{TaskData, text},
     error::Error,
     exchange::{Answer, Call},
@@ -204,7 +204,7 @@ impl Delivery<'_> {
         loop {
             tokio::time::sleep(backoff.delay()).await;
             let answer = self.client.send(self.subject, &call).await?;
-            if let Some(data) = task_data(&answer, self.screen) {
+            if let Some(data) = named(standard, &answer, external_task_id, self.screen) {
                 return Ok(Found::Task(Box::new(data), Box::new(answer)));
             }
             lookups += 1;

@@ -230,7 +230,7 @@ impl Client {
     ///
     /// As [`Client::query`]; [`Error::Request`] for an id that can't be one.
     pub async fn look_up<R: Request>(&self, external_task_id: &str) -> Result<Option<Task<R>>, Error> {
-        if !is_segment(external_task_id) {
+        if !is_segment(external_task_id) || external_task_id.contains(',') {
             return Err(RequestError::new(
                 "external_task_id",
                 "must be an id that a task was submitted under",
@@ -247,7 +247,9 @@ impl Client {
         if unknown(&answer) {
             return Ok(None);
         }
-        let Some(data) = task_data(&answer, &screen) else { return Err(refusal(R::ACTION, answer)) };
+        let Some(data) = named(R::STANDARD, &answer, external_task_id, &screen) else {
+            return Err(refusal(R::ACTION, answer));
+        };
         let subject = Subject { task_id: Some(&data.task_id), ..subject };
         self.recorder
             .task_resolved(subject, &data.status, answer.reply())
@@ -353,6 +355,25 @@ pub(crate) fn task_data(answer: &Answer, screen: &Screen) -> Option<TaskData> {
         }
         _ => None,
     }
+}
+
+/// The task in an answer to a query for the id that the caller gave it, if it is that one.
+///
+/// The newer design says each task's `external_id`. The older one may leave it out, and its path takes the vendor's own
+/// ids as well: without a name, a task whose own id was asked for is another one.
+pub(crate) fn named(
+    standard: Standard,
+    answer: &Answer,
+    external_task_id: &str,
+    screen: &Screen,
+) -> Option<TaskData> {
+    let data = task_data(answer, screen)?;
+    let is_it = match (&data.external_task_id, standard) {
+        (Some(name), _) => name == external_task_id,
+        (None, Standard::Legacy) => data.task_id != external_task_id,
+        (None, Standard::New) => false,
+    };
+    is_it.then_some(data)
 }
 
 /// Whether a query was answered by: there is no such task. The vendor has one code for this and for fields that are

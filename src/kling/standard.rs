@@ -32,6 +32,8 @@ use super::{
 const LONG_PROMPT: usize = 3072;
 /// The longest prompt of the others.
 const PROMPT: usize = 2500;
+/// The seconds of a video whose request does not say how many.
+const DEFAULT_DURATION: &str = "5";
 
 /// One thing that goes into a video. Where it has an `id`, the prompt refers to it as `@id`.
 #[derive(Clone, PartialEq, Serialize)]
@@ -295,7 +297,11 @@ macro_rules! standard {
             }
 
             fn defaults(&self) -> Defaults {
-                Defaults { model: Some(self.model.clone()), duration: Some("5".to_owned()), mode: None }
+                Defaults {
+                    model: Some(self.model.clone()),
+                    duration: self.default_duration().map(str::to_owned),
+                    mode: None,
+                }
             }
         }
 
@@ -335,6 +341,10 @@ impl TextToVideo {
         let turbo = self.model.starts_with("kling-3");
         rules::text("prompt", &self.prompt, if turbo { LONG_PROMPT } else { PROMPT })
     }
+
+    fn default_duration(&self) -> Option<&'static str> {
+        Some(DEFAULT_DURATION)
+    }
 }
 
 standard! {
@@ -366,6 +376,10 @@ impl ImageToVideo {
         rules::count("contents", voices, 0..=2)?;
         let silent = matches!(self.settings.audio, None | Some(AudioTrack::Off));
         rules::require(voices == 0 || !silent, "settings.audio", "must not be off beside a voice")
+    }
+
+    fn default_duration(&self) -> Option<&'static str> {
+        Some(DEFAULT_DURATION)
     }
 }
 
@@ -415,6 +429,12 @@ impl OmniVideo {
         }
         Ok(())
     }
+
+    /// Beside a video the vendor does not say whether its default holds or the length of that video.
+    fn default_duration(&self) -> Option<&'static str> {
+        let video = count(&self.contents, "base_video") + count(&self.contents, "feature_video") > 0;
+        (!video).then_some(DEFAULT_DURATION)
+    }
 }
 
 standard! {
@@ -445,6 +465,11 @@ impl MotionControl {
         rules::require(both, "contents", "must have an image and a video")?;
         rules::count("contents", count(&self.contents, "element"), 0..=1)
     }
+
+    /// It is as long as the movement.
+    fn default_duration(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -452,7 +477,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::kling::request::submission;
+    use crate::kling::{Price, Prices, request::submission, submission::Submission};
 
     fn frames() -> ImageToVideo {
         ImageToVideo::new(
@@ -492,6 +517,33 @@ mod tests {
                     "watermark_info": {"enabled": true}},
             })
         );
+    }
+
+    #[test]
+    fn a_length_is_recorded_only_where_the_request_or_the_vendor_says_which() {
+        let prices = Prices::new().first(Price::per_second("kling-3.0", "1"));
+        let seen = |submission: Submission| (submission.duration.clone(), prices.estimate(&submission));
+        let (prompt, video) = (|| Content::prompt("a fox"), "https://a.example/v.mp4");
+        let omni = |content: Content| OmniVideo::new("kling-3.0", [prompt(), content]);
+        let (five, seven) = (Some("5".to_owned()), Some("7".to_owned()));
+        let motion = MotionControl::new(
+            "kling-3.0",
+            "video",
+            [Content::image("https://a.example/i.png"), Content::video(video)],
+        );
+
+        for (submission, seconds) in [
+            (submission(TextToVideo::new("kling-3.0", "a fox"), "e"), &five),
+            (submission(TextToVideo::new("kling-3.0", "a fox").duration(7_u32), "e"), &seven),
+            (submission(frames(), "e"), &five),
+            (submission(omni(Content::refer_image("https://a.example/i.png")), "e"), &five),
+            (submission(omni(Content::base_video(video)), "e"), &None),
+            (submission(omni(Content::feature_video(video)), "e"), &None),
+            (submission(omni(Content::feature_video(video)).duration(7_u32), "e"), &seven),
+            (submission(motion, "e"), &None),
+        ] {
+            assert_eq!(seen(submission), (seconds.clone(), seconds.clone()));
+        }
     }
 
     #[test]

@@ -778,6 +778,34 @@ async fn the_task_of_another_submission_is_not_taken_for_the_one_looked_up() {
 }
 
 #[tokio::test]
+async fn packs_are_asked_for_by_name_and_books_for_what_they_have() {
+    use futures_util::TryStreamExt;
+    use kling::{LedgerQuery, Period};
+
+    let period = Period::days(1);
+    let (studio, other) = (Studio::new(), Studio::new());
+
+    let named = studio.client.costs_of("Stand-in", period).await.unwrap();
+    let none = other.client.costs_of("another & more", period).await.unwrap();
+    let blank = studio.client.costs_of(" ", period).await;
+    let requests = studio.server.requests();
+    let cash = studio.client.balance_deductions(LedgerQuery::new(period).product_type(["video"]));
+    let cash = cash.try_collect::<Vec<_>>().await;
+    let both = LedgerQuery::new(period).package_id(["7"]).package_name(["Stand-in"]);
+    let both = studio.client.package_deductions(both).try_collect::<Vec<_>>().await;
+
+    assert_eq!((named.len(), none.len()), (1, 0));
+    for (error, field) in [
+        (blank.err(), "resource_pack_name"),
+        (cash.err(), "product_type"),
+        (both.err(), "package_name"),
+    ] {
+        assert!(matches!(error, Some(Error::Request(error)) if error.field() == field), "{field}");
+    }
+    assert_eq!(studio.server.requests(), requests);
+}
+
+#[tokio::test]
 async fn an_id_with_a_comma_is_refused_before_anything_is_sent() {
     let studio = Studio::with_api_key();
     let request = kling::standard::TextToVideo::new("kling-3.0", PROMPT).external_task_id("a,b");

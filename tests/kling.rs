@@ -795,14 +795,35 @@ async fn packs_are_asked_for_by_name_and_books_for_what_they_have() {
     let both = studio.client.package_deductions(both).try_collect::<Vec<_>>().await;
 
     assert_eq!((named.len(), none.len()), (1, 0));
-    for (error, field) in [
-        (blank.err(), "resource_pack_name"),
-        (cash.err(), "product_type"),
-        (both.err(), "package_name"),
-    ] {
+    for (error, field) in
+        [(blank.err(), "resource_pack_name"), (cash.err(), "product_type"), (both.err(), "package_name")]
+    {
         assert!(matches!(error, Some(Error::Request(error)) if error.field() == field), "{field}");
     }
     assert_eq!(studio.server.requests(), requests);
+}
+
+#[tokio::test]
+async fn a_submission_that_may_have_made_a_task_keeps_its_slot() {
+    let studio = Studio::with(StandIn::start_with(Pace::Queries(1), 100), |builder| {
+        builder.concurrency(kling::Pack::Video, 1)
+    });
+    let fox = || TextToVideo::new(PROMPT);
+    studio.server.fail_submissions([Fault::Code(400, 1201, "no"), Fault::DropAccepted]);
+    studio.server.fail_queries(vec![Fault::Code(400, 1201, "Task not found"); 4]);
+
+    let refused = studio.client.submit(fox()).await;
+    let lost = studio.client.submit(fox().external_task_id("lost")).await;
+    let patience = Duration::from_millis(50);
+    let waiting = tokio::time::timeout(patience, studio.client.submit(fox())).await;
+    let found: Task = studio.client.look_up("lost").await.unwrap().unwrap();
+    let still_waiting = tokio::time::timeout(patience, studio.client.submit(fox())).await;
+    studio.client.wait(&found).await.unwrap();
+    let free = studio.client.submit(fox()).await;
+
+    assert_eq!((outcome(&refused), outcome(&lost)), ("refused 1201".to_owned(), "ambiguous".to_owned()));
+    assert!(waiting.is_err() && still_waiting.is_err());
+    assert_eq!((outcome(&free).as_str(), studio.server.submissions().len()), ("ok", 3));
 }
 
 #[tokio::test]

@@ -4,7 +4,12 @@
 mod change;
 mod send;
 
-use std::{borrow::Cow, fmt, sync::Arc, time::SystemTime};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+    time::SystemTime,
+};
 
 use tracing::Instrument;
 
@@ -19,7 +24,7 @@ use super::{
     recorder::{Recorder, Subject},
     request::{Immediate, Request, RequestError, Standard, submission},
     screen::Screen,
-    slots::Slots,
+    slots::{Claim, Slots},
     submission::{Defaults, Submission},
     task::{Completed, Progress, Task},
     token::{Token, TokenCache},
@@ -98,6 +103,7 @@ impl Client {
         let model = submission.model.as_deref().unwrap_or_default();
         let patience = self.inner.settings.deadline;
         let held = self.inner.slots.take(R::ACTION, R::PACK, model, slots, patience).await?;
+        let claim = Claim::new(&self.inner.slots, &external_task_id, held, patience);
         let delivery = Delivery {
             client: self,
             subject,
@@ -106,9 +112,11 @@ impl Client {
             screen: &screen,
             kind: Kind::Task(R::STANDARD, R::PATH),
             effects: &|_| Vec::new(),
+            may_run: claim.may_run(),
         };
         match delivery.run().instrument(span).await? {
             Accepted::Task(data) => {
+                let held = claim.into_held();
                 let task = Task::new(
                     data.task_id,
                     Some(external_task_id),
@@ -153,6 +161,7 @@ impl Client {
             screen: &screen,
             kind: Kind::Immediate { is_readable: |data| I::decode(data).is_some(), refusal: I::refusal },
             effects: &effects,
+            may_run: &AtomicBool::new(false),
         };
         let Accepted::Data(data) = delivery.run().instrument(span).await? else {
             return Err(unreadable(I::ACTION));
@@ -256,7 +265,9 @@ impl Client {
             .await
             .map_err(outcome_not_recorded(subject, "task_resolved"))?;
         let id = Some(external_task_id.to_owned());
-        Ok(Some(Task::new(data.task_id, id, Screen::blind(), None, None)))
+        let task = Task::new(data.task_id, id, Screen::blind(), None, None);
+        task.hold(self.inner.slots.found(external_task_id));
+        Ok(Some(task))
     }
 
     /// Whether endpoints of the new design can be used.

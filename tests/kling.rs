@@ -827,6 +827,25 @@ async fn a_submission_that_may_have_made_a_task_keeps_its_slot() {
 }
 
 #[tokio::test]
+async fn only_what_the_vendor_says_is_removed_is_recorded_as_removed() {
+    let studio = Studio::new();
+    for (answer, came_to, last) in [
+        (r#"{"code": 0, "data": {"task_id": "7", "task_status": "succeed"}}"#, "ok", "voice_deleted"),
+        (r#"{"code": 0, "data": {"task_id": "7", "task_status": "submitted"}}"#, "ok", "task_completed"),
+        (r#"{"code": 0, "data": {"task_id": "7", "task_status": "failed"}}"#, "refused 0", "task_refused"),
+        (r#"{"code": 0, "data": {}}"#, "ambiguous", "task_ambiguous"),
+    ] {
+        studio.server.fail_submissions([Fault::Body(answer)]);
+
+        let result = studio.client.call(kling::DeleteVoice::new("voice-7")).await;
+
+        assert_eq!(outcome(&result), came_to, "{answer}");
+        assert_eq!(studio.types().pop().unwrap(), last, "{answer}");
+    }
+    assert_eq!(studio.types().iter().filter(|event| *event == "voice_deleted").count(), 1);
+}
+
+#[tokio::test]
 async fn an_id_with_a_comma_is_refused_before_anything_is_sent() {
     let studio = Studio::with_api_key();
     let request = kling::standard::TextToVideo::new("kling-3.0", PROMPT).external_task_id("a,b");

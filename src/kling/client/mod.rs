@@ -148,9 +148,10 @@ impl Client {
         let span = self.recorder.submit_span(subject);
         let screen = self.screened(&submission.screen);
         let effects = |data: &serde_json::Value| {
-            let made = I::decode(data).map(|output| I::made(&output)).unwrap_or_default();
-            let made = made.into_iter().map(|(resource, id)| Effect::Made(resource, id));
-            let removed = request.removed().map(|(resource, id)| Effect::Removed(resource, id.to_owned()));
+            let Some(output) = I::decode(data) else { return Vec::new() };
+            let made = I::made(&output).into_iter().map(|(resource, id)| Effect::Made(resource, id));
+            let removed = request.removed(&output);
+            let removed = removed.map(|(resource, id)| Effect::Removed(resource, id.to_owned()));
             made.chain(removed).collect()
         };
         let delivery = Delivery {

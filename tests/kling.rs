@@ -395,6 +395,7 @@ fn scenarios() -> Vec<Scenario> {
                     LOST_QUERY,
                 ],
                 &["api_call query 5000", "api_call query 5001", "api_call query 5002", "api_call query 1302"],
+                &["throttled 1302 12 false"],
                 END,
             ]),
         ),

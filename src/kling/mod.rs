@@ -30,11 +30,25 @@
 //! | `asset_downloaded` | a file was fetched whole, before it has its name | `task_id`, `output_id` (where the caller gave it), `host`, `path`, `sha256`, `bytes`, `content_type` |
 //! | `asset_expired` | a file is not there any more (403, 404, 410), or a page is where it was | `task_id`, `output_id`, `host`, `path`, `http`, `content_type` |
 //! | `asset_deleted` | before a file that was fetched is removed | `task_id`, `name`, `sha256`, `bytes` |
-//! | `callback_received` | a callback was accepted | `result` (`ok`, `replayed`), `signed`, `webhook_id`, `webhook_timestamp`, `bytes`, `task_id`, `external_task_id`, `status`, `credits` |
-//! | `callback_rejected` | a callback was refused | `reason` (`missing_headers`, `bad_signature`, `stale`, `unsigned_by_policy`, `malformed`, `too_long`, `unknown_task`), `webhook_id`, `webhook_timestamp`, `bytes` |
+//! | `callback_received` | a callback was accepted | `result` (`ok`, `replayed`), `signed`, `webhook_id`, `webhook_timestamp`, `bytes`, `task_id`, `external_task_id`, `status` and `credits` where they are words; of an unsigned one `external_task_id` too |
+//! | `callback_rejected` | a callback was refused | `reason` (`missing_headers`, `bad_signature`, `stale`, `unsigned_by_policy`, `malformed`, `too_long`, `incomplete`, `unknown_task`), `webhook_id`, `webhook_timestamp`, `bytes` |
 //! | `processing_activity` | [`Client::record_processing_activity`] was called | `subject`, `purpose`, `legal_basis` |
 //! | `deletion_request` | [`Client::record_deletion_request`] was called | `subject`, `scope` |
+//! | `audit_verified` | the log's own: [`AuditLog::record_verification`](crate::AuditLog::record_verification) was called | `verdict` (`intact`, `tampered`, `unverifiable`), `entries`, `first_seq`, `last_seq`, `last_hash`, `findings`, `by` |
 //! | `audit_reconciled` | the trail was compared with the vendor's books | `verdict`, `at_vendor`, `booked`, `in_trail`, `matched`, `ambiguous`, `findings`, `unexplained` (the first 100) |
+//!
+//! Others go by other names for what is in this table:
+//!
+//! | elsewhere | here |
+//! |---|---|
+//! | a token minted, a token rejected, a credential changed | `auth_event`, by its `event` |
+//! | a task attempted; its status | `task_submitted`; `task_status_changed` |
+//! | credits consumed | no entry by itself: `credits`, `billing` and `estimated_credits` of `task_completed` and `task_failed` |
+//! | a ledger reconciled | `audit_reconciled` |
+//! | a log verified, a log broken | `audit_verified`, by its `verdict`; the report of the verification names file, line and byte |
+//! | a log rotated | no entry: a file is that of one day (UTC), named for it, and its first entry has the hash of the last one before. Files that leave the trail for their age are `audit_pruned` |
+//!
+//! The log's own entries of other kinds are listed with [the format](crate::manual::format).
 //!
 //! What is answered at once, such as [`Speech`], is `task_submitted` and then `task_completed`, `task_refused` or
 //! `task_ambiguous`: there is nothing to accept in between.

@@ -217,8 +217,7 @@ impl Client {
             return self.query(task).await;
         }
         let screen = self.screened(task.screen());
-        let mut data = callback.data().clone();
-        data.status_message = data.status_message.map(|message| screen.pass_reason(&message));
+        let data = callback.data().clone().screened(&screen);
         observe(&self.recorder, task, data, ("callback", None)).await
     }
 

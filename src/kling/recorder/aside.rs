@@ -81,9 +81,9 @@ impl Recorder {
             webhook_timestamp = json(&notice.timestamp),
             bytes = notice.bytes,
             task_id = callback.task_id(),
-            external_task_id = json(&callback.external_task_id()),
-            status = callback.status().as_str(),
-            credits = json(&callback.credits())
+            external_task_id = json(&callback.recorded_external_task_id()),
+            status = json(&callback.recorded_status()),
+            credits = json(&callback.recorded_credits())
         )
     }
 

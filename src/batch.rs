@@ -26,6 +26,8 @@ pub(crate) struct Batch {
     lines: Vec<Placed>,
     /// The private records of a line, by where it ends.
     private: Vec<(usize, Vec<u8>)>,
+    /// The bytes of all private records.
+    withheld: usize,
     /// Where, in bytes, the lines go on in a new file.
     turns: Vec<(usize, Label)>,
 }
@@ -49,6 +51,7 @@ impl Batch {
         let Entry { seq, time, hash, leaf, line, private, .. } = entry;
         self.length += line.len();
         if !private.is_empty() {
+            self.withheld += private.len();
             self.private.push((self.length, private));
         }
         if line.len() < LARGE {
@@ -122,12 +125,18 @@ impl Batch {
         self.length
     }
 
+    /// The bytes that it holds in memory for lines and what they withhold.
+    pub(crate) fn weight(&self) -> usize {
+        self.length + self.withheld
+    }
+
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.large.clear();
         self.length = 0;
         self.lines.clear();
         self.private.clear();
+        self.withheld = 0;
         self.turns.clear();
     }
 
@@ -179,8 +188,9 @@ impl Batch {
             line.end = line.end.saturating_sub(bytes);
             stays
         });
-        self.private.retain_mut(|(end, _)| {
+        self.private.retain_mut(|(end, records)| {
             let stays = *end > bytes;
+            self.withheld -= if stays { 0 } else { records.len() };
             *end = end.saturating_sub(bytes);
             stays
         });
@@ -199,6 +209,7 @@ impl Batch {
         self.length = self.bytes.len();
         other.length = 0;
         self.lines.extend(other.lines.drain(..).map(|line| Placed { end: line.end + offset, ..line }));
+        self.withheld += std::mem::take(&mut other.withheld);
         self.private.extend(other.private.drain(..).map(|(end, records)| (end + offset, records)));
         self.turns.extend(other.turns.drain(..).map(|(at, label)| (at + offset, label)));
     }

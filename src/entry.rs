@@ -95,9 +95,9 @@ impl Prefix {
         Ok(Self { bytes, hash, withheld })
     }
 
-    /// The most bytes that the line will have.
-    pub(crate) fn longest_line(&self) -> usize {
-        self.bytes.len() + MAX_SUFFIX
+    /// The most bytes that the line and what it withholds will have.
+    pub(crate) fn weight(&self) -> usize {
+        self.bytes.len() + MAX_SUFFIX + self.withheld.iter().map(Withheld::weight).sum::<usize>()
     }
 
     /// Gives the entry its place after `previous`.

@@ -28,8 +28,12 @@ pub(crate) struct Found {
 
 /// The line of entry `seq` of the trail in `directory`, if a line that holds has that number.
 pub(crate) fn entry(directory: &Path, seq: u64) -> Result<Option<Found>, Error> {
-    let files = directory::list(directory)?;
-    let Some(file) = files.get(file_of(&files, seq)?) else { return Ok(None) };
+    entry_of(&directory::list(directory)?, seq)
+}
+
+/// The same of a trail with these files.
+pub(crate) fn entry_of(files: &[TrailFile], seq: u64) -> Result<Option<Found>, Error> {
+    let Some(file) = files.get(file_of(files, seq)?) else { return Ok(None) };
     let mut lines = from(file, offset_of(file, seq)?)?;
     while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
         let Piece::Line { bytes, .. } = piece else { continue };

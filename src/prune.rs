@@ -5,7 +5,8 @@
 
 use std::{
     collections::HashMap,
-    fmt, fs, io,
+    fmt, fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -25,7 +26,7 @@ use crate::{
     lines::Piece,
     log::AuditLog,
     private,
-    pruned::{Pruned, first_seq},
+    pruned::{NOTE, Pruned, first_seq},
     report::is_before,
     timestamp::Timestamp,
     verify::{Verdict, Verifier},
@@ -148,6 +149,7 @@ impl AuditLog {
             // From here on the trail verifies without them.
             self.checkpoint()?;
         }
+        note(trail, told_at)?;
         for file in pruned {
             take_out(trail, &file.name, retention.archive.as_deref())?;
         }
@@ -307,6 +309,24 @@ fn grow(
         }
     }
     Ok(())
+}
+
+/// Notes which entry tells, for the next opening.
+fn note(trail: &Path, told_at: u64) -> Result<(), Error> {
+    let path = trail.join(NOTE);
+    let unready = trail.join("audit.pruned.new");
+    if unready.symlink_metadata().is_ok() {
+        fs::remove_file(&unready).map_err(Error::io("remove", &unready))?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    Access::Owner.on_create(&mut options);
+    let mut file = options.open(&unready).map_err(Error::io("create", &unready))?;
+    file.write_all(format!("{told_at}\n").as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(Error::io("write", &unready))?;
+    fs::rename(&unready, &path).map_err(Error::io("rename", &unready))?;
+    sync_directory(trail)
 }
 
 /// Takes a file out of the trail, with what stands beside it: first what nobody would find without it.

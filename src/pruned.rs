@@ -2,6 +2,8 @@
 //!
 //! An entry like any other: anybody who can write the directory can write one. It is believed where a signature covers it.
 
+use std::{fs::OpenOptions, io::Read as _, path::Path};
+
 use crate::{
     canonical::Value,
     checkpoint::{Frontier, TreeHash},
@@ -10,8 +12,13 @@ use crate::{
     error::Error,
     line::{Line, MAX_LINE},
     lines::Piece,
+    lookup,
     receipt::TrailId,
+    regular::open_regular,
 };
+
+/// A file beside the trail: the number of its last `audit_pruned`. It is a hint and nothing more.
+pub(crate) const NOTE: &str = "audit.pruned";
 
 /// An `audit_pruned`.
 #[derive(Clone, Debug)]
@@ -93,12 +100,43 @@ impl Pruned {
         Ok(found)
     }
 
+    /// As [`find`](Self::find), by the note of which entry tells of it: so that it is quick however long the trail is.
+    pub(crate) fn find_noted(
+        directory: &Path,
+        files: &[TrailFile],
+        first: u64,
+    ) -> Result<Option<Self>, Error> {
+        if let Some(seq) = noted(directory)?
+            && let Some(found) = lookup::entry_of(files, seq)?
+            && let Some(pruned) = Line::recognise(&found.line).ok().as_ref().and_then(Self::read)
+            && pruned.size() == first
+        {
+            return Ok(Some(pruned));
+        }
+        Self::find(files, first)
+    }
+
     /// As [`find`](Self::find), where the trail in `files` does not begin with entry 0.
     pub(crate) fn look(files: &[TrailFile]) -> Result<Option<Self>, Error> {
         match first_seq(files)? {
             Some(first @ 1..) => Self::find(files, first),
             _ => Ok(None),
         }
+    }
+}
+
+/// The entry that the note names.
+fn noted(directory: &Path) -> Result<Option<u64>, Error> {
+    let path = directory.join(NOTE);
+    if path.symlink_metadata().is_err() {
+        return Ok(None);
+    }
+    let (file, _) = open_regular(&path, OpenOptions::new().read(true))?;
+    let mut text = String::new();
+    // A note that can't be read is no note: the trail itself tells.
+    match file.take(64).read_to_string(&mut text) {
+        Ok(_) => Ok(text.trim().parse().ok()),
+        Err(_) => Ok(None),
     }
 }
 

@@ -92,6 +92,21 @@ impl<'a> Message<'a> {
     }
 }
 
+/// Of one message that was cut into blocks already, its padding among them.
+pub(crate) fn of_blocks(blocks: &[[u8; BLOCK]]) -> [u8; 32] {
+    let mut state = INITIAL;
+    compress256(&mut state, blocks);
+    bytes_of(&state)
+}
+
+/// As [`of_blocks`], of two messages of one length.
+pub(crate) fn of_blocks_of_two(blocks: [&[[u8; BLOCK]]; 2]) -> [[u8; 32]; 2] {
+    let mut states = [INITIAL; 2];
+    let [first, second] = &mut states;
+    compress_two([first, second], blocks);
+    states.map(|state| bytes_of(&state))
+}
+
 fn bytes_of(state: &[u32; 8]) -> [u8; 32] {
     let mut bytes = [0; 32];
     for (bytes, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(state) {

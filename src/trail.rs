@@ -283,7 +283,7 @@ impl Identity {
             _ => return Err(refused(&first.path, "the first line does not verify")),
         };
         if line.seq != 0 {
-            return Self::of_pruned(files, first, line.seq);
+            return Self::of_pruned(directory, files, first, line.seq);
         }
         let id = match line.detail("trail_id") {
             Some(Value::String(text)) => text.to_str().and_then(|text| text.parse().ok()),
@@ -302,8 +302,8 @@ impl Identity {
 
 impl Identity {
     /// Of a trail whose beginning was pruned.
-    fn of_pruned(files: &[TrailFile], first: &TrailFile, seq: u64) -> Result<Self, Error> {
-        let Some(pruned) = Pruned::find(files, seq)? else {
+    fn of_pruned(directory: &Path, files: &[TrailFile], first: &TrailFile, seq: u64) -> Result<Self, Error> {
+        let Some(pruned) = Pruned::find_noted(directory, files, seq)? else {
             let reason = format!(
                 "the trail begins with seq {seq}, and no entry tells that those before it were pruned: files before \
                  this one are missing"

@@ -25,6 +25,11 @@ pub(crate) struct Withheld {
 }
 
 impl Withheld {
+    /// The most bytes that its record will have.
+    pub(crate) fn weight(&self) -> usize {
+        self.before.len() + self.after.len() + 20
+    }
+
     /// Appends the record of the value in entry `seq`: one line.
     pub(crate) fn write(&self, seq: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.before);

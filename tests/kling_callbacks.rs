@@ -26,9 +26,10 @@ const BODY: &str =
     r#"{"task_id": "1", "task_status": "processing", "task_info": {"external_task_id": "order-7"}}"#;
 
 struct Post {
-    directory: TempDir,
-    log: AuditLog,
     receiver: Receiver,
+    log: AuditLog,
+    /// Goes last, since the log ends in it.
+    directory: TempDir,
 }
 
 impl Post {

@@ -91,6 +91,36 @@ async fn submit_until_the_disk_is_full() {
     println!("the disk is full");
 }
 
+#[test]
+fn a_download_that_the_disk_has_no_room_for_leaves_nothing() {
+    let directory = TempDir::new().unwrap();
+
+    let output = alone("download_more_than_fits", "trap '' XFSZ; ulimit -f 64;", directory.path());
+
+    assert!(output.status.success(), "{}", told(&output));
+    assert!(told(&output).contains("there was no room"), "{}", told(&output));
+}
+
+#[tokio::test]
+async fn download_more_than_fits() {
+    let Some(directory) = env::var_os(DIRECTORY) else { return };
+    let server = StandIn::start();
+    let log = AuditLog::open(&directory).unwrap();
+    let client = Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone())
+        .base_url(server.base_url())
+        .build()
+        .unwrap();
+    let folder = TempDir::new().unwrap();
+    let url = format!("{}/files/endless.mp4", server.base_url());
+
+    let refused = client.download("1", &url).to(folder.path().join("fox.mp4")).await.unwrap_err();
+
+    assert!(refused.to_string().contains("fox.mp4.part: File too large"), "{refused}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert!(entries(Path::new(&directory)).is_empty());
+    println!("there was no room");
+}
+
 #[tokio::test]
 async fn waiting_outlasts_a_network_that_is_away() {
     let long = env::var_os("KLING_AUDIT_LONG").is_some_and(|value| value == "1");

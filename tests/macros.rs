@@ -479,6 +479,21 @@ fn an_awaited_event_reaches_the_other_layers_and_the_spans_around_it_are_named()
 }
 
 #[test]
+fn an_awaited_event_finds_a_layer_that_is_hidden() {
+    use kling_audit::{AuditFilter, AuditLayer};
+    use tracing_subscriber::{prelude::*, reload};
+
+    let trail = Trail::new();
+    let (layer, _handle) = reload::Layer::new(AuditLayer::new(&trail.log));
+    let subscriber = tracing_subscriber::registry().with(layer.with_filter(AuditFilter::new()));
+
+    let receipt =
+        tracing::subscriber::with_default(subscriber, || block_on(try_audit_async!("x", n = 1)).unwrap());
+
+    assert_eq!(trail.entry("x")["seq"], receipt.seq);
+}
+
+#[test]
 fn an_awaited_event_says_why_it_was_not_recorded() {
     let trail = Trail::new();
 

@@ -12,7 +12,7 @@ use kling_audit::{
     AuditLog, Checkpoints, Draft, Error, Notice, Receipt, Reporter, Retention, SigningKey, Verdict,
     Verification, Verifier,
 };
-use place::{DAY, NOON, Place, names};
+use place::{DAY, Place, names};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -39,7 +39,7 @@ fn assert_intact(place: &Place) {
     assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
 }
 
-/// A file a day, for six days; the clock is on the seventh.
+/// A file a day, for six days, and one entry on the seventh.
 fn record_days(place: &Place, log: &AuditLog) -> Vec<Receipt> {
     let mut receipts = Vec::new();
     for day in 0..6 {
@@ -47,17 +47,24 @@ fn record_days(place: &Place, log: &AuditLog) -> Vec<Receipt> {
             let draft = Draft::new("worked").detail("day", day).erasable("who", format!("person {number}"));
             receipts.push(log.append(draft).expect("recorded"));
         }
+        // A log that signs does so at a new day; what it records of that is of the same day.
+        if let Err(error) = log.checkpoint() {
+            assert!(error.to_string().contains("AuditLogBuilder::checkpoints"), "{error}");
+        }
         place.pass(DAY);
     }
+    log.append(Draft::new("today")).expect("recorded");
     receipts
 }
 
 /// A signed trail of six days that is closed.
 fn six_days() -> (Place, Vec<Receipt>) {
     let place = Place::new();
-    let log = signing(&place);
+    // Signed at the end: what a running log notes of its checkpoints comes when it comes.
+    let log = place.open();
     let receipts = record_days(&place, &log);
     log.close().expect("closes");
+    kling_audit::checkpoint(place.trail(), &key(&place)).expect("signed");
     (place, receipts)
 }
 
@@ -167,7 +174,6 @@ fn with_nothing_to_prune_nothing_is_recorded() {
 #[test]
 fn a_clock_that_is_wrong_prunes_nothing_before_its_time() {
     let (place, _) = six_days();
-    place.pass(-DAY);
     // Years ahead; the last entry of the trail is of its seventh day.
     let log = signing(&place);
     place.pass(3_000 * DAY);
@@ -192,9 +198,8 @@ fn what_the_trail_ever_stated_to_be_kept_is_kept() {
     let refused = log.prune(&Retention::days(3)).expect_err("four days are stated").to_string();
 
     assert!(refused.contains("kept for 4 days, and 3 were asked for"), "{refused}");
-    assert_eq!(place.files().len(), 6);
-    // The last entry is of the sixth day.
-    assert_eq!(log.prune(&Retention::days(4)).expect("pruned").files.len(), 1);
+    assert_eq!(place.files().len(), 7);
+    assert_eq!(log.prune(&Retention::days(4)).expect("pruned").files.len(), 2);
     log.close().expect("closes");
     place.pass(DAY);
     // What said so is gone, and what is left remembers.
@@ -479,6 +484,30 @@ fn a_report_that_reaches_beyond_what_was_pruned_needs_the_key() {
 }
 
 #[test]
+fn a_pruned_trail_is_opened_with_the_note_or_without_it() {
+    let (place, receipts) = six_days();
+    let log = signing(&place);
+    let pruning = log.prune(&Retention::days(4)).expect("pruned");
+    log.close().expect("closes");
+    let note = place.path("audit.pruned");
+    let told_at = pruning.told_at.expect("told");
+    assert_eq!(fs::read_to_string(&note).expect("a note"), format!("{told_at}\n"));
+
+    for odd in [None, Some("0"), Some("x"), Some("99999"), Some(""), Some("12")] {
+        match odd {
+            Some(text) => fs::write(&note, text).expect("written"),
+            None => fs::remove_file(&note).expect("removed"),
+        }
+
+        let log = signing(&place);
+
+        assert_eq!(log.trail_id(), receipts[0].trail_id, "{odd:?}");
+        log.close().expect("closes");
+        assert_intact(&place);
+    }
+}
+
+#[test]
 fn what_is_left_can_be_proven() {
     let (place, receipts) = six_days();
     let earlier = kling_audit::checkpoint(place.trail(), &key(&place)).expect("signed");
@@ -525,7 +554,7 @@ fn the_command_prunes_signs_and_says_what_went() {
 
     let place = Place::new();
     // The command has the machine's clock.
-    place.set_clock(NOON - 400 * DAY);
+    place.set_clock(place::NOON - 400 * DAY);
     let long_ago = place.builder().open().expect("opens");
     record_days(&place, &long_ago);
     long_ago.close().expect("closes");

@@ -357,6 +357,35 @@ fn a_sink_that_fails_is_told_and_nothing_else_happens() {
     place.assert_signed();
 }
 
+#[test]
+fn a_sink_that_calls_back_waits_for_nobody() {
+    let place = Place::new();
+    let log: Arc<Mutex<Option<AuditLog>>> = Arc::default();
+    let inside = Arc::clone(&log);
+    let said: Arc<Mutex<Vec<String>>> = Arc::default();
+    let saying = Arc::clone(&said);
+    let sink = CheckpointSink::callback(move |_| {
+        let log = inside.lock().map_err(|_| "poisoned")?.take();
+        if let Some(log) = log {
+            let mut said = saying.lock().map_err(|_| "poisoned")?;
+            said.extend(log.checkpoint().err().map(|error| error.to_string()));
+            said.extend(log.close().err().map(|error| error.to_string()));
+        }
+        Ok(())
+    });
+    let own = place.builder(place.checkpoints().sink(sink)).open().expect("opens");
+    *log.lock().expect("no panic") = Some(own.clone());
+
+    own.checkpoint().expect("signed");
+
+    let said = said.lock().expect("no panic").clone();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said.iter().all(|said| said.contains("a sink or a signer asked for it")), "{said:?}");
+    own.close().expect("closed already");
+    let verification = place.verify();
+    assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
+}
+
 /// A signer elsewhere, which may fail.
 struct Remote {
     key: SigningKey,

@@ -277,6 +277,18 @@ impl Shared {
 
     /// Counts the request and checks its token.
     fn admit(&self, headers: &HeaderMap, cut: &Cut, api_key_only: bool) -> Result<(), Refused> {
+        self.admit_as(None, headers, cut, api_key_only)
+    }
+
+    /// The same of a request that can be told from others by `request`: it has its token called expired once at most,
+    /// since a client is right to give up on a new one that is.
+    fn admit_as(
+        &self,
+        request: Option<&[u8]>,
+        headers: &HeaderMap,
+        cut: &Cut,
+        api_key_only: bool,
+    ) -> Result<(), Refused> {
         let mut world = self.world();
         world.requests += 1;
         if world.down_until.is_some_and(|until| Instant::now() < until) {
@@ -288,6 +300,7 @@ impl Shared {
             world.tokens.insert(token.to_owned());
         }
         let due = world.weather.expired_every.is_some_and(|every| world.requests.is_multiple_of(every));
+        let due = due && request.is_some_and(|request| world.called_expired.insert(request.to_owned()));
         if std::mem::take(&mut world.expire) || due {
             return Err(Box::new(refuse(401, 1004, "Authorization is expired")));
         }

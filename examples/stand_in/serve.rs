@@ -36,7 +36,7 @@ pub(super) async fn submit(
     body: Bytes,
 ) -> Response {
     let model = (!uri.path().starts_with("/v1/")).then(|| uri.path().rsplit('/').next().unwrap_or_default());
-    if let Err(refused) = shared.admit(&headers, &cut, model.is_some()) {
+    if let Err(refused) = shared.admit_as(Some(&body), &headers, &cut, model.is_some()) {
         return *refused;
     }
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
@@ -112,7 +112,7 @@ pub(super) async fn query(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(refused) = shared.admit(&headers, &cut, false) {
+    if let Err(refused) = shared.admit_as(Some(uri.path().as_bytes()), &headers, &cut, false) {
         return *refused;
     }
     let fault = {

@@ -52,7 +52,7 @@ pub(crate) struct Weather {
     pub(crate) lost_every: Option<usize>,
     /// Of so many submissions one is throttled.
     pub(crate) throttled_every: Option<usize>,
-    /// Of so many requests one has its token called expired.
+    /// Of so many requests one has its token called expired, if it is a submission or a query.
     pub(crate) expired_every: Option<usize>,
 }
 
@@ -80,6 +80,8 @@ pub(crate) struct World {
     pub(crate) requests: usize,
     pub(crate) tokens: HashSet<String>,
     pub(crate) expire: bool,
+    /// The requests whose token was called expired by the weather.
+    pub(crate) called_expired: HashSet<Vec<u8>>,
     pub(crate) weather: Weather,
     /// Seconds that the server's clock is ahead.
     pub(crate) skew: i64,

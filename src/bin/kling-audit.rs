@@ -35,7 +35,8 @@ enum Command {
     /// Append entries to the trail in a directory, which is created where it is missing.
     ///
     /// Without --event-type, each line of standard input is one entry:
-    /// {"event_type": .., "actor": .., "details": {..}}. For each, a line "SEQ HASH" is printed.
+    /// {"event_type": .., "actor": .., "details": {..}, "erasable": {..}}, the last for details that can be erased later.
+    /// For each, a line "SEQ HASH" is printed.
     Append(Append),
     /// Verify trails: directories, or single files.
     ///
@@ -164,12 +165,6 @@ struct Verify {
     /// This is a copy: don't ask for the head, nor whether the end is there.
     #[arg(long, conflicts_with = "record")]
     no_head: bool,
-    /// Verify only what came after an entry that is known from an earlier verification, or from a receipt. Of one path.
-    #[arg(long, value_name = "SEQ:HASH", value_parser = known_entry, conflicts_with_all = ["key", "checkpoint", "max_age", "receipt"])]
-    since: Option<(u64, Digest)>,
-    /// How many threads look at lines; as many as the machine runs at once, unless given.
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZero<usize>>,
     /// Check checkpoints with this key, as keygen printed it; may be given more than once.
     #[arg(long, value_name = "VKEY")]
     key: Vec<VerifyingKey>,
@@ -182,6 +177,12 @@ struct Verify {
     /// Ask for the entries that the receipts in this file are for: a line each, as append prints them.
     #[arg(long, value_name = "FILE")]
     receipt: Vec<PathBuf>,
+    /// Verify only what came after an entry that is known from an earlier verification, or from a receipt. Of one path.
+    #[arg(long, value_name = "SEQ:HASH", value_parser = known_entry, conflicts_with_all = ["key", "checkpoint", "max_age", "receipt"])]
+    since: Option<(u64, Digest)>,
+    /// How many threads look at lines; as many as the machine runs at once, unless given.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<usize>>,
 }
 
 #[derive(clap::Args)]
@@ -268,12 +269,12 @@ struct Report {
     /// This is a copy: don't ask for the head, nor whether the end is there.
     #[arg(long)]
     no_head: bool,
-    /// How many threads look at lines; as many as the machine runs at once, unless given.
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZero<usize>>,
     /// Check checkpoints with this key, as keygen printed it; may be given more than once. All files are verified then.
     #[arg(long, value_name = "VKEY")]
     key: Vec<VerifyingKey>,
+    /// How many threads look at lines; as many as the machine runs at once, unless given.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<usize>>,
 }
 
 #[derive(clap::Args)]
@@ -475,6 +476,12 @@ fn prepare(path: &Path, arguments: &Verify) -> Verifier {
     }
     if let Some(age) = arguments.max_age {
         verifier = verifier.max_age(age);
+    }
+    if let Some((seq, hash)) = arguments.since {
+        verifier = verifier.since(seq, hash);
+    }
+    if let Some(threads) = arguments.threads {
+        verifier = verifier.threads(threads);
     }
     verifier = arguments.key.iter().cloned().fold(verifier, Verifier::key);
     verifier = arguments.checkpoint.iter().fold(verifier, Verifier::checkpoint);

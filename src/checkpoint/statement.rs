@@ -214,6 +214,30 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in "(\\PC|\n|\u{2014} |[A-Za-z0-9+/=]{4}){0,80}") {
+            if let Ok(read) = text.parse::<SignedCheckpoint>() {
+                proptest::prop_assert_eq!(read.to_string(), text.as_str());
+                proptest::prop_assert!(!read.is_signed_by(&key().1));
+            }
+            drop(text.parse::<VerifyingKey>());
+        }
+
+        #[test]
+        fn a_changed_character_is_refused_or_breaks_the_signature(at in 0_usize..200, other in "[ -~]") {
+            let good = signed().to_string();
+            let at = at % good.len();
+            proptest::prop_assume!(good.is_char_boundary(at) && good.is_char_boundary(at + 1));
+            let changed = format!("{}{other}{}", &good[..at], &good[at + 1..]);
+            proptest::prop_assume!(changed != good);
+
+            if let Ok(changed) = changed.parse::<SignedCheckpoint>() {
+                proptest::prop_assert!(!changed.is_signed_by(&key().1));
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_checkpoint_is_refused() {
         let good = signed().to_string();

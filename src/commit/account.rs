@@ -34,7 +34,7 @@ impl Committer {
         let Written { bytes, turns, error, stuck } = written;
         state.linker.wrote(batch.last_within(bytes));
         if let Some(leaves) = &mut state.leaves {
-            leaves.wrote(batch, bytes, turns);
+            leaves.wrote(batch, bytes, turns, writer.position().map(|(label, _)| label));
             if leaves.are_due() {
                 self.notary.notify_one();
             }

@@ -197,6 +197,7 @@ impl Committer {
         if matches!(state.condition, Condition::Closing | Condition::Closed) {
             return Ok(());
         }
+        self.finish_checkpoint(&mut state);
         let stopped = self.stop(&mut state, not_recorded);
         let closed = stopped.and_then(|()| self.last_checkpoint(&mut state));
         if !matches!(state.condition, Condition::Poisoned(_)) {
@@ -422,7 +423,7 @@ impl Committer {
         if state.lines_since.is_none() {
             state.lines_since = Some(Instant::now());
             self.keeper.notify_one();
-        } else if !state.filled && state.linker.batch.length() >= BUFFER {
+        } else if !state.filled && state.linker.batch.weight() >= BUFFER {
             state.filled = true;
             self.keeper.notify_one();
         }

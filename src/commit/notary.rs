@@ -5,6 +5,7 @@
 //! checkpoint is not signed.
 
 use std::{
+    fs::OpenOptions,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc},
     thread::JoinHandle,
@@ -21,8 +22,10 @@ use super::{
 use crate::{
     access::Access,
     checkpoint::{Frontier, SignedCheckpoint},
+    directory::Label,
     draft::{Draft, Origin},
     error::Error,
+    regular::open_regular,
     signing::{self, Book, Checkpoints},
     sink::SinkGuard,
 };
@@ -48,6 +51,7 @@ struct Desk {
 struct Task {
     leaves: Vec<[u8; 32]>,
     forgotten: u64,
+    file: Option<Label>,
     requests: Vec<Request>,
 }
 
@@ -78,6 +82,9 @@ impl Notary {
             .spawn(move || {
                 let _guard = SinkGuard::enter();
                 let _end = End(Arc::clone(&desk.committer));
+                if let Some(leaves) = &mut desk.committer.state.lock().leaves {
+                    leaves.enter();
+                }
                 desk.run();
             })
             .map(Self)
@@ -100,6 +107,7 @@ impl Drop for End {
     fn drop(&mut self) {
         let leaves = self.0.state.lock().leaves.take();
         drop(leaves);
+        self.0.done.notify_all();
     }
 }
 
@@ -110,15 +118,23 @@ impl Desk {
             self.committer.tell(&error);
         }
         while let Some(task) = self.await_task() {
-            let Task { leaves, forgotten, requests } = task;
+            let Task { leaves, forgotten, file, requests } = task;
             let last = requests.iter().any(|request| request.last);
+            let asked = !requests.is_empty() && !last;
             let signed = self.attempt(|desk| {
                 desk.take(&leaves, forgotten);
+                if asked {
+                    desk.take_all()?;
+                }
                 desk.open()?;
-                desk.sign(last)
+                desk.sign(file, last)
             });
             self.signed_at = Instant::now();
             self.answer(requests, signed);
+            if let Some(leaves) = &mut self.committer.state.lock().leaves {
+                leaves.busy = false;
+            }
+            self.committer.done.notify_all();
         }
     }
 
@@ -143,13 +159,15 @@ impl Desk {
             let closing = matches!(state.condition, Condition::Closing);
             let leaves = state.leaves.as_mut()?;
             // Who closes asks for the last one himself.
-            let closing = closing && leaves.requests.is_empty();
+            let closing = (closing || leaves.closing) && leaves.requests.is_empty();
             if (past || leaves.are_due()) && !closing {
                 leaves.entries = 0;
                 leaves.turned = false;
+                leaves.busy = true;
                 return Some(Task {
                     leaves: std::mem::take(&mut leaves.waiting),
                     forgotten: std::mem::take(&mut leaves.forgotten),
+                    file: leaves.file,
                     requests: std::mem::take(&mut leaves.requests),
                 });
             }
@@ -164,10 +182,22 @@ impl Desk {
     fn take(&mut self, leaves: &[[u8; 32]], forgotten: u64) {
         self.size += forgotten + leaves.len() as u64;
         match &mut self.tree {
-            Some(tree) if forgotten == 0 => leaves.iter().for_each(|leaf| tree.push(leaf)),
+            Some(tree) if forgotten == 0 => tree.extend(leaves),
             // It is read from the files.
             tree => *tree = None,
         }
+    }
+
+    /// Adds what is recorded and was not handed to the system yet: who asks for a checkpoint means that too.
+    fn take_all(&mut self) -> Result<(), Error> {
+        self.committer.flush()?;
+        let mut state = self.committer.state.lock();
+        let Some(leaves) = &mut state.leaves else { return Ok(()) };
+        let (waiting, forgotten) =
+            (std::mem::take(&mut leaves.waiting), std::mem::take(&mut leaves.forgotten));
+        drop(state);
+        self.take(&waiting, forgotten);
+        Ok(())
     }
 
     /// Reads where the trail and its checkpoints stand, unless that is known.
@@ -187,7 +217,7 @@ impl Desk {
     }
 
     /// Signs what is in the tree, and hands it on. With the `last` one nothing is recorded any more.
-    fn sign(&mut self, last: bool) -> Result<SignedCheckpoint, Error> {
+    fn sign(&mut self, file: Option<Label>, last: bool) -> Result<SignedCheckpoint, Error> {
         let committer = &*self.committer;
         let (Some(tree), Some(book)) = (&self.tree, &mut self.book) else {
             return Err(self.refused("the trail was not read".to_owned()));
@@ -195,9 +225,13 @@ impl Desk {
         let signer = &*self.checkpoints.signer;
         // What a power cut could take must not be signed.
         if !last {
-            committer.flush()?;
+            committer.settle(tree.size(), file)?;
         }
         let signed = signing::sign(signer, &committer.directory, tree)?;
+        if book.root(signed.size()) == Some(signed.root()) {
+            // Nothing was written since.
+            return Ok(signed);
+        }
         book.append(&signed)?;
         signer.signed()?;
         for sink in &self.checkpoints.sinks {
@@ -253,6 +287,16 @@ impl Committer {
         self.request(&mut self.state.lock(), false)
     }
 
+    /// Lets the checkpoint that is being made come to its end, and brings no other about.
+    pub(super) fn finish_checkpoint(&self, state: &mut MutexGuard<'_, State>) {
+        if let Some(leaves) = state.leaves.as_mut().filter(|leaves| !leaves.are_own()) {
+            leaves.closing = true;
+            while state.leaves.as_ref().is_some_and(|leaves| leaves.busy) {
+                self.done.wait(state);
+            }
+        }
+    }
+
     /// The checkpoint that covers the log's end.
     pub(super) fn last_checkpoint(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
         self.request(state, true).map_or(Ok(()), |signed| signed.map(drop))
@@ -264,11 +308,39 @@ impl Committer {
         last: bool,
     ) -> Option<Result<SignedCheckpoint, Error>> {
         let leaves = state.leaves.as_mut()?;
+        if leaves.are_own() {
+            return Some(Err(refused(
+                self,
+                "a sink or a signer asked for it, which it would wait for".to_owned(),
+            )));
+        }
         let (answer, answered) = mpsc::channel();
         leaves.requests.push(Request { last, answer });
         self.notary.notify_one();
         let answered = MutexGuard::unlocked(state, || answered.recv());
         Some(answered.unwrap_or_else(|_| Err(refused(self, "the log was closed meanwhile".to_owned()))))
+    }
+
+    /// Puts the entries below the number `end`, which are written, on the device, and keeps nobody from recording
+    /// meanwhile: the live file is synced beside its writer.
+    fn settle(&self, end: u64, file: Option<Label>) -> Result<(), Error> {
+        {
+            let state = self.state.lock();
+            super::refuse_unless_open(&state, &self.directory)?;
+            if state.synced >= end {
+                return Ok(());
+            }
+        }
+        let Some(label) = file else { return self.flush() };
+        let path = self.directory.join(label.name());
+        // Elsewhere, who syncs a file must be able to write it.
+        let mut options = OpenOptions::new();
+        options.read(true).write(cfg!(not(unix)));
+        match open_regular(&path, &mut options) {
+            Ok((file, _)) => file.sync_data().map_err(Error::io("sync", path)),
+            // It was taken away, and the writer makes it good.
+            Err(_) => self.flush(),
+        }
     }
 
     /// Records an entry of the log's own.

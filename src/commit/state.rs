@@ -103,7 +103,7 @@ impl State {
     /// Whether one more line fits into the buffer; an empty one takes any.
     pub(super) fn has_room(&self, prefix: &Prefix) -> bool {
         let batch = &self.linker.batch;
-        batch.is_empty() || batch.length() + prefix.longest_line() <= FULL
+        batch.is_empty() || batch.weight() + prefix.weight() <= FULL
     }
 
     /// Entries from `through` on are given up.

@@ -147,8 +147,10 @@ impl<'a> Download<'a> {
             return Err(RequestError::new("url", "must be an http or https URL").into());
         };
         let failed = |cause: String| Error::Download { host: host.clone(), cause };
-        if fs::try_exists(path).await.unwrap_or(true) {
-            return Err(failed(format!("{}: is there already", path.display())));
+        match fs::try_exists(path).await {
+            Ok(false) => {}
+            Ok(true) => return Err(failed(format!("{}: is there already", path.display()))),
+            Err(error) => return Err(failed(format!("{}: {error}", path.display()))),
         }
         let mut part =
             Part::create(path).await.map_err(|error| failed(format!("{}: {error}", path.display())))?;
@@ -205,7 +207,12 @@ impl<'a> Download<'a> {
         if whole.is_some_and(|whole| whole != bytes) {
             return Err(failed(format!("ended after {bytes} bytes")));
         }
-        part.file.sync_all().await.map_err(|error| failed(format!("{}: {error}", part.path.display())))?;
+        // What is written last fails here, and nowhere else.
+        let written = match part.file.flush().await {
+            Ok(()) => part.file.sync_all().await,
+            Err(error) => Err(error),
+        };
+        written.map_err(|error| failed(format!("{}: {error}", part.path.display())))?;
         let sha256 = hex(&sha256.finalize());
         self.client
             .recorder()

@@ -8,7 +8,7 @@ use super::{CheckpointSink, Signer};
 ///
 /// | setting | default |
 /// |---|---|
-/// | [`every_entries`](Self::every_entries) | 10,000 |
+/// | [`every_entries`](Self::every_entries) | 100,000 |
 /// | [`every`](Self::every) | 1 hour |
 /// | [`sink`](Self::sink) | none: the trail's own `audit.checkpoints` alone |
 ///
@@ -28,7 +28,7 @@ impl Checkpoints {
     pub fn new(signer: impl Signer + 'static) -> Self {
         Self {
             signer: Arc::new(signer),
-            every_entries: 10_000,
+            every_entries: 100_000,
             every: Duration::from_secs(3_600),
             sinks: Vec::new(),
         }

@@ -24,6 +24,9 @@ use crate::{
 /// How many checkpoints of a file are held at once. Of more, the oldest are left out: a later one covers what they do.
 const HELD: usize = 1 << 18;
 
+/// How many leaves wait at most.
+const WAITING: usize = 1_024;
+
 /// What is asked for beside the trail itself.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Asked {
@@ -93,6 +96,8 @@ pub(crate) struct Evidence {
     /// By size.
     expected: VecDeque<Expected>,
     tree: Frontier,
+    /// Leaves that follow, and are not in the tree yet: many are hashed faster together.
+    waiting: Vec<[u8; 32]>,
     /// The tree can't be followed any further.
     lost: bool,
     /// What was asked for and is not there.
@@ -293,16 +298,21 @@ impl Evidence {
                 return;
             }
         }
-        if !self.asked || self.lost {
+        if !self.asked || self.lost || self.expected.is_empty() {
             return;
         }
-        if seq != self.tree.size() {
+        if seq != self.tree.size() + self.waiting.len() as u64 {
             self.lost = true;
             return;
         }
-        self.tree.push(leaf);
+        self.waiting.push(*leaf);
         self.last = Some(time);
-        self.compare();
+        let next = seq + 1;
+        if self.waiting.len() >= WAITING || self.expected.front().is_some_and(|one| one.size <= next) {
+            self.tree.extend(&self.waiting);
+            self.waiting.clear();
+            self.compare();
+        }
     }
 
     /// A line that is no entry: what it was can't be put into the tree.

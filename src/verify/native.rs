@@ -1,5 +1,7 @@
 //! The rule of trails that this crate writes.
 
+use std::io::{Read as _, Seek as _, SeekFrom};
+
 use chrono::NaiveDate;
 
 use super::{
@@ -301,7 +303,7 @@ impl Rule for Native {
 
     fn tells_of(later: &[TrailFile], file: &TrailFile, offset: u64) -> Result<bool, Error> {
         /// How many lines are looked at, where it is known which follow: more than gather in the writer's buffer.
-        const LOOKED_AT: usize = 4_096;
+        const LOOKED_AT: usize = 16_384;
         let found = hash_from(&file.path, offset)?;
         let mut looked_at = 0;
         for next in later {
@@ -321,6 +323,27 @@ impl Rule for Native {
                 {
                     return Ok(true);
                 }
+            }
+        }
+        Ok(false)
+    }
+
+    fn begins_next(later: &[TrailFile], file: &TrailFile, offset: u64, length: u64) -> Result<bool, Error> {
+        if length >= MAX_LINE as u64 {
+            return Ok(false);
+        }
+        let mut begun = Vec::new();
+        let mut opened = file.open()?;
+        opened
+            .seek(SeekFrom::Start(offset))
+            .and_then(|_| opened.take(length).read_to_end(&mut begun))
+            .map_err(Error::io("read", &file.path))?;
+        for next in later {
+            match next.lines(MAX_LINE)?.next().map_err(Error::io("read", &next.path))? {
+                Some(Piece::Line { bytes, .. }) => return Ok(bytes.starts_with(&begun)),
+                // That write failed as well.
+                Some(Piece::Rest) | None => {}
+                Some(Piece::Long { .. }) => return Ok(false),
             }
         }
         Ok(false)

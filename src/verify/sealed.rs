@@ -45,7 +45,12 @@ fn earlier(sealed: &Path) -> Result<Option<Value>, Error> {
     if !sealed.is_dir() {
         return Ok(None);
     }
-    let files = directory::list(sealed)?;
+    let files = match directory::list(sealed) {
+        Ok(files) => files,
+        // Something else stands in a file's place, which is a finding by now.
+        Err(Error::Unreadable { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
     let Some(first) = files.first() else { return Ok(None) };
     let mut lines = first.lines(MAX_LINE)?;
     let Some(Piece::Line { bytes, .. }) = lines.next().map_err(Error::io("read", &first.path))? else {

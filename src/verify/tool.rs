@@ -159,6 +159,10 @@ impl Rule for Tool {
         Ok(Ok(()))
     }
 
+    fn begins_next(_: &[TrailFile], _: &TrailFile, _: u64, _: u64) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     fn tells_of(_: &[TrailFile], _: &TrailFile, _: u64) -> Result<bool, Error> {
         Ok(false)
     }

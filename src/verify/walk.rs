@@ -116,6 +116,10 @@ pub(super) trait Rule {
     /// Whether the files `later` tell of the unfinished line in `file`.
     fn tells_of(later: &[TrailFile], file: &TrailFile, offset: u64) -> Result<bool, Error>;
 
+    /// Whether what stands in `file` from `offset` on, `length` bytes, is how the next line in `later` begins: its write
+    /// failed there, and it was written anew.
+    fn begins_next(later: &[TrailFile], file: &TrailFile, offset: u64, length: u64) -> Result<bool, Error>;
+
     /// Learns that a line was no entry: what follows can't be held against it.
     fn pass_malformed(&mut self);
 }
@@ -245,6 +249,7 @@ fn pass_rest<R: Rule>(
     // says what that is, it may stand anywhere.
     let is_torn = later.is_empty()
         || nothing_follows(later)?
+        || R::begins_next(later, at.file, at.offset, length)?
         || R::tells_of(if at.offset > 0 { later } else { files }, at.file, at.offset)?;
     if is_torn {
         seen.notice(Notice::TornTail { file: at.file.name.clone(), offset: at.offset, length });

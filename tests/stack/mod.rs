@@ -70,8 +70,9 @@ fn alone_by(name: &str, mut command: Command, body: impl FnOnce()) {
 
 /// A log in a directory of its own.
 pub(crate) struct Trail {
-    directory: tempfile::TempDir,
     pub(crate) log: AuditLog,
+    /// Goes last, since the log ends in it.
+    directory: tempfile::TempDir,
 }
 
 impl Trail {

@@ -14,10 +14,11 @@ use crate::stand_in::{ACCESS_KEY, API_KEY, Pace, SECRET_KEY, StandIn};
 
 /// A stand-in, a trail and a client between them.
 pub(crate) struct Studio {
-    pub(crate) directory: TempDir,
+    pub(crate) client: Client,
     pub(crate) log: AuditLog,
     pub(crate) server: StandIn,
-    pub(crate) client: Client,
+    /// Goes last, since the log ends in it.
+    pub(crate) directory: TempDir,
 }
 
 impl Studio {

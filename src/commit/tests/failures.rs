@@ -14,7 +14,7 @@ use super::{
     storage::{Answer, EIO, ENOSPC, EPERM, What},
     watched, within,
 };
-use crate::{AuditLog, Durability, Error, Health, OnFailure};
+use crate::{AuditLog, Durability, Error, Health, Notice, OnFailure};
 
 const DURABILITIES: [Durability; 3] = [Durability::Written, Durability::Synced, Durability::Buffered];
 const WAITED_FOR: [Durability; 2] = [Durability::Written, Durability::Synced];
@@ -75,6 +75,8 @@ fn fail_at(durability: Durability, how: How, cuts: bool, at: usize) -> usize {
 
     let outcomes: Vec<_> = recordings.into_iter().map(ready).collect();
     bench.faults.clear();
+    // The log's own thread may be writing still, on storage that fails: nothing is to be linked onto that.
+    drop(log.flush());
     let after = log.append(draft(5)).expect("works again");
     log.close().expect("closes");
 
@@ -621,5 +623,73 @@ fn counters_and_health_do_not_wait_for_the_disk() {
         assert!(within(Duration::from_millis(1), log.append_async(draft(9))).is_none_or(|told| told.is_ok()));
         log.close().expect("closes");
         assert!(matches!(OnFailure::default(), OnFailure::Report));
+    });
+}
+
+/// What a buffered log acknowledged has its place. If it can't be cut back and written anew as a whole, no entry tells
+/// of the torn bytes; yet nobody did anything to the trail.
+#[test]
+fn lines_that_are_written_anew_in_a_new_file_explain_what_stands_in_the_old_one() {
+    let bench = Bench::new();
+    let log = bench.open(Durability::Buffered);
+    let mut appends = 0;
+    bench.faults.rule(move |asked| match asked.what {
+        What::Append => {
+            appends += 1;
+            match appends {
+                1 => Answer::Persist(100, ENOSPC),
+                2 => Answer::Persist(0, ENOSPC),
+                3 => Answer::Persist(400, ENOSPC),
+                _ => Answer::Fail(ENOSPC),
+            }
+        }
+        What::Cut => Answer::Fail(EPERM),
+        _ => Answer::Do,
+    });
+    for number in 0..5 {
+        log.append(draft(number)).expect("buffered");
+    }
+    for _ in 0..4 {
+        log.flush().expect_err("the disk is full");
+    }
+    log.close().expect_err("the disk is full");
+    drop(log);
+
+    let verification = look(&bench.trail());
+
+    assert!(verification.entries() < 5, "not all were written");
+    let torn = verification.notices().iter().filter(|notice| matches!(notice, Notice::TornTail { .. }));
+    assert!(torn.count() >= 2);
+    bench.reopen();
+    // Other bytes there are nobody's but who put them there.
+    let first = bench.trail().join("audit-2026-11-24.jsonl");
+    let mut bytes = std::fs::read(&first).expect("there");
+    let last = bytes.last_mut().expect("bytes");
+    *last ^= 1;
+    std::fs::write(&first, bytes).expect("written");
+    let verification = crate::Verifier::new(bench.trail()).run().expect("read");
+    assert_eq!(verification.verdict(), crate::Verdict::Tampered, "{verification}");
+}
+
+/// A future hears of it within the time after which the log tries again, and does not wait for space.
+#[test]
+fn what_a_buffered_log_cannot_write_is_an_error_to_a_future_too() {
+    watched(LIMIT, || {
+        let bench = Bench::new();
+        let log = bench.open(Durability::Buffered);
+        bench.faults.rule(|asked| match asked.what {
+            What::Append => Answer::Fail(ENOSPC),
+            _ => Answer::Do,
+        });
+
+        let first = ready(log.append_async(draft(1).critical())).expect_err("the disk is full");
+        let second = ready(log.append_async(draft(2).critical())).expect_err("the disk is full");
+        bench.faults.clear();
+        ready(log.append_async(draft(3).critical())).expect("recorded");
+        log.close().expect("closes");
+
+        assert!(first.to_string().contains("No space left") && second.to_string().contains("No space left"));
+        // They stand in line, and are written when there is space.
+        assert_eq!(numbers(&entries(&bench.trail())), [1, 2, 3]);
     });
 }

@@ -1,5 +1,6 @@
 //! What happens when storage fails, stops or lies: everything that was acknowledged is there, nothing else is.
 
+mod checkpoints;
 mod failures;
 mod power;
 mod storage;

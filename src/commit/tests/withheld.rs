@@ -130,6 +130,25 @@ fn a_buffered_log_keeps_values_with_the_lines_that_it_tries_again() {
     assert_eq!(kept(&bench).len(), 20);
 }
 
+#[test]
+fn what_is_withheld_counts_for_the_size_of_the_buffer() {
+    let bench = Bench::new();
+    let log = bench.open(Durability::Buffered);
+    bench.faults.rule(|asked| match asked.what {
+        What::Append if !asked.head => Answer::Fail(ENOSPC),
+        _ => Answer::Do,
+    });
+    let large = || draft(0).erasable("letter", "x".repeat(60_000));
+
+    let taken = (0..100).take_while(|_| log.append(large()).is_ok()).count();
+
+    assert!((1..100).contains(&taken), "{taken}");
+    bench.faults.clear();
+    log.flush().expect("space");
+    log.close().expect("closes");
+    assert_all_at_hand(&bench, taken as u64);
+}
+
 /// At no moment is a line there, or on the device, whose value is not.
 #[test]
 fn values_reach_the_files_and_the_device_before_their_lines() {

@@ -14,7 +14,7 @@ use super::super::{amount::Cash, envelope::text};
 use crate::{
     Error, Verdict, Verifier,
     directory::{self, TrailFile},
-    line::{Line, MAX_LINE},
+    line::MAX_LINE,
     lines::Piece,
     verify::Said,
 };
@@ -122,13 +122,13 @@ impl Glance {
             while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
                 if let Piece::Line { bytes, .. } = piece
                     && about_tasks.find(bytes).is_some()
-                    && let Ok(line) = Line::recognise(bytes)
-                    && let Ok(details) = serde_json::from_slice::<Value>(line.details)
+                    && let Ok(entry) = serde_json::from_slice::<Value>(bytes)
                 {
-                    if line.is("task_submitted") {
-                        glance.actions.extend(text(&details, "action"));
+                    let details = &entry["details"];
+                    if entry["event_type"] == "task_submitted" {
+                        glance.actions.extend(text(details, "action"));
                     }
-                    glance.tasks.extend(text(&details, "task_id"));
+                    glance.tasks.extend(text(details, "task_id"));
                 }
             }
         }

@@ -149,8 +149,13 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Gives every line a fresh number, a fresh link and a fresh hash: all that needs no key.
 fn relink(lines: &mut [String]) {
-    let mut previous = "genesis".to_owned();
-    for (seq, line) in lines.iter_mut().enumerate() {
+    relink_after(lines, 0, "genesis");
+}
+
+/// The same, with numbers from `first` on.
+fn relink_after(lines: &mut [String], first: usize, previous: &str) {
+    let mut previous = previous.to_owned();
+    for (seq, line) in (first..).zip(lines) {
         let entry: Value = serde_json::from_str(line).expect("JSON");
         let unhashed = &line[..line.rfind(", \"hash\": ").expect("a hash")];
         let old = format!("\"prev_hash\": {}, \"seq\": {}", entry["prev_hash"], entry["seq"]);
@@ -197,6 +202,56 @@ fn raise_an_amount(lines: &mut [String]) {
 /// Takes out what tells of checkpoints.
 fn deny_checkpoints(lines: &mut Vec<String>) {
     lines.retain(|line| !line.contains("\"audit_checkpoint\""));
+}
+
+/// Puts three invented entries in the place of all, and a record that says that those before them were pruned.
+fn invent_after_pruned(trail: &Path) {
+    let all = lines(trail);
+    let mut invented: Vec<_> =
+        all[all.len() - 5..].iter().filter(|line| line.contains("\"transfer\"")).cloned().collect();
+    raise_an_amount(&mut invented);
+    let through = "ab".repeat(32);
+    relink_after(&mut invented, 40, &through);
+    let head = fs::read_to_string(trail.join("audit.head")).expect("text");
+    let head: Value = serde_json::from_str(head[..512].trim_end()).expect("JSON");
+    let node = |byte: char| format!("{}=", byte.to_string().repeat(43));
+    let details = format!(
+        "{{\"archived\": true, \"files\": [], \"files_total\": 1, \"frontier\": [\"{}\", \"{}\"], \"keep_days\": 365, \
+         \"min_retention_days\": 0, \"through_hash\": \"{through}\", \"through_seq\": 39, \"trail_id\": {}}}",
+        node('A'),
+        node('Q'),
+        head["trail_id"]
+    );
+    append_record(&mut invented, "audit_pruned", &details);
+    store(trail, &invented);
+    renew_head(trail);
+}
+
+/// Adds an entry that claims to be the log's own.
+fn append_record(lines: &mut Vec<String>, event_type: &str, details: &str) {
+    let last: Value = serde_json::from_str(lines.last().expect("lines")).expect("JSON");
+    let seq = last["seq"].as_u64().expect("a number") + 1;
+    let previous = last["hash"].as_str().expect("a hash");
+    let unhashed = format!(
+        "{{\"actor\": \"system\", \"context\": {{\"source\": {{\"via\": \"log\"}}}}, \"details\": {details}, \
+         \"event_type\": \"{event_type}\", \"prev_hash\": \"{previous}\", \"seq\": {seq}, \"timestamp\": {}",
+        last["timestamp"]
+    );
+    let hash = hex(&Sha256::digest(format!("{unhashed}}}{previous}")));
+    lines.push(format!("{unhashed}, \"hash\": \"{hash}\"}}"));
+}
+
+/// Neither who signs once nor a running log signs what stands there.
+fn assert_nobody_signs(world: &World, reason: &str) {
+    let error = kling_audit::checkpoint(world.trail(), &world.key()).expect_err("refused").to_string();
+    assert!(error.contains(reason), "{error}");
+    let signed = fs::read(checkpoints(&world.trail())).expect("readable");
+    let builder = AuditLog::builder(world.trail()).checkpoints(Checkpoints::new(world.key()));
+    let log = builder.open().expect("opens");
+    let error = log.checkpoint().expect_err("refused").to_string();
+    assert!(error.contains(reason), "{error}");
+    log.close().expect_err("the last checkpoint is refused too");
+    assert_eq!(fs::read(checkpoints(&world.trail())).expect("readable"), signed);
 }
 
 fn checkpoints(trail: &Path) -> PathBuf {
@@ -249,7 +304,7 @@ const READS: [Attack; 1] = [Attack {
 }];
 
 /// Who can write the directory, and has no key.
-const WRITES: [Attack; 16] = [
+const WRITES: [Attack; 17] = [
     Attack {
         what: "edit an entry, hashes left as they are",
         carry_out: |world| {
@@ -365,6 +420,15 @@ const WRITES: [Attack; 16] = [
             assert!(matches!(error, Error::NotIntact(_)), "{error}");
         },
         found: [NOT, NOT, MISMATCH, MISMATCH, MISMATCH, RECEIPT],
+    },
+    Attack {
+        what: "invent a trail whose beginning a forged `audit_pruned` says was pruned, and have it signed afterwards: \
+               signing refuses",
+        carry_out: |world| {
+            invent_after_pruned(&world.trail());
+            assert_nobody_signs(world, "the entries below 40 are not there");
+        },
+        found: [UNVERIFIABLE; 6],
     },
     Attack {
         what: "delete the head",

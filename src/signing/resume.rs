@@ -110,8 +110,8 @@ fn find_start(
     }
 }
 
-/// Where the entries begin that were not pruned. That the tree there is the right one is for the checkpoints over it to
-/// show.
+/// Where the entries begin that were not pruned. That the tree there is the right one is for a checkpoint over it to show:
+/// anybody who can write the directory can tell of a tree.
 fn after_pruned(files: &[TrailFile]) -> Result<(Frontier, Spot), Error> {
     let Some(pruned) = Pruned::look(files)? else { return Ok((Frontier::default(), Spot::default())) };
     for (number, file) in files.iter().enumerate() {
@@ -198,8 +198,12 @@ fn follow(
     start: Spot,
     end: Option<u64>,
 ) -> Result<Frontier, Error> {
-    let mut link = (tree.size() == 0).then_some(Link::Genesis);
-    for (number, file) in files.iter().enumerate().skip(start.file) {
+    let start_size = tree.size();
+    let mut link = (start_size == 0).then_some(Link::Genesis);
+    let is_over = |tree: &Frontier| book.root(tree.size()) == Some(tree.root());
+    // Whether what the tree began with was signed, and not only told.
+    let mut signed = start_size == 0 || is_over(&tree);
+    'files: for (number, file) in files.iter().enumerate().skip(start.file) {
         let from = if number == start.file { start.offset } else { 0 };
         let io = |error| Error::io("read", &file.path)(error);
         let mut opened = file.open()?;
@@ -207,7 +211,7 @@ fn follow(
         let mut lines = Lines::new(opened, file.length.saturating_sub(from), MAX_LINE);
         while let Some(piece) = lines.next().map_err(io)? {
             if end.is_some_and(|end| tree.size() >= end) {
-                return Ok(tree);
+                break 'files;
             }
             let (offset, bytes) = match piece {
                 Piece::Line { offset, bytes } => (offset, bytes),
@@ -226,13 +230,25 @@ fn follow(
             }
             link = Some(Link::Hash(line.stated));
             tree.push(&line.sha256);
-            if book.root(tree.size()).is_some_and(|root| root != tree.root()) {
+            if is_over(&tree) {
+                signed = true;
+            } else if book.root(tree.size()).is_some() {
                 let size = tree.size();
                 return refuse(&format!(
                     "the first {size} entries are not those of the checkpoint over them"
                 ));
             }
         }
+    }
+    if !signed {
+        return Err(refused(
+            directory,
+            format!(
+                "the entries below {start_size} are not there, and no checkpoint in {} that the key signed shows that \
+                 they came before those that are",
+                stored::NAME
+            ),
+        ));
     }
     match end {
         Some(end) if tree.size() < end => {

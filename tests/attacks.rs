@@ -258,11 +258,16 @@ fn checkpoints(trail: &Path) -> PathBuf {
     trail.join("audit.checkpoints")
 }
 
+/// Takes what the key was used for out of its file.
+fn forget(world: &World) {
+    let text = fs::read_to_string(world.path("key")).expect("text");
+    fs::write(world.path("key"), text.lines().next().expect("a key")).expect("written");
+}
+
 /// What the holder of the key can do: forget that it was used, and sign what stands there.
 fn sign_as_if_new(world: &World) {
     fs::remove_file(checkpoints(&world.trail())).expect("removed");
-    let text = fs::read_to_string(world.path("key")).expect("text");
-    fs::write(world.path("key"), text.lines().next().expect("a key")).expect("written");
+    forget(world);
     kling_audit::checkpoint(world.trail(), &world.key()).expect("signed");
 }
 
@@ -304,7 +309,7 @@ const READS: [Attack; 1] = [Attack {
 }];
 
 /// Who can write the directory, and has no key.
-const WRITES: [Attack; 17] = [
+const WRITES: [Attack; 19] = [
     Attack {
         what: "edit an entry, hashes left as they are",
         carry_out: |world| {
@@ -366,6 +371,27 @@ const WRITES: [Attack; 17] = [
             put_in_place(world, "old");
         },
         found: [NOT, NOT, NOT, STALE, MISMATCH, RECEIPT],
+    },
+    Attack {
+        what: "go on from an older copy with other entries, swap, and have it signed afterwards: signing refuses",
+        carry_out: |world| {
+            let log = AuditLog::open(world.path("old")).expect("opens");
+            for _ in 0..30 {
+                log.append(Draft::new("nothing_to_see")).expect("recorded");
+            }
+            log.close().expect("closes");
+            put_in_place(world, "old");
+            assert_nobody_signs(world, "the trail was put back to an older state");
+        },
+        found: [NOT, NOT, NOT, STALE, MISMATCH, RECEIPT],
+    },
+    Attack {
+        what: "put an older copy in its place, and have it signed again: signing refuses",
+        carry_out: |world| {
+            put_in_place(world, "old");
+            assert_nobody_signs(world, "it was put back to an older state");
+        },
+        found: [NOT, NOT, NOT, STALE, TRUNCATED, RECEIPT],
     },
     Attack {
         what: "put another trail in its place, with the checkpoints of its own key",
@@ -506,6 +532,7 @@ const KEY: [Attack; 3] = [
         what: "go on from an older copy, sign it, and swap",
         carry_out: |world| {
             let mut none = Vec::new();
+            forget(world);
             let kept = fs::read(world.path("kept")).expect("readable");
             world.run("old", Utc::now(), &mut none);
             fs::write(world.path("kept"), kept).expect("written");

@@ -15,10 +15,9 @@ use kling_audit::{
     },
 };
 use serde_json::Value;
-use tempfile::TempDir;
 
 use stand_in::{ACCESS_KEY, API_KEY, Fault, Pace, SECRET_KEY, StandIn};
-use studio::{Studio, entries, entry, outcome};
+use studio::{Searched, Studio, entries, entry, outcome};
 
 const PROMPT: &str = "a clockwork heron wades through violet fog";
 
@@ -395,6 +394,7 @@ fn scenarios() -> Vec<Scenario> {
                     LOST_QUERY,
                 ],
                 &["api_call query 5000", "api_call query 5001", "api_call query 5002", "api_call query 1302"],
+                &["throttled 1302 12 false"],
                 END,
             ]),
         ),
@@ -482,7 +482,7 @@ async fn the_entries_of_a_task_have_their_members() {
     assert!(entries.iter().all(|entry| entry["actor"] == "alice"));
     let minted = &entry(&entries, "auth_event")["details"];
     assert_eq!(minted["success"], true);
-    assert_eq!(minted["access_key_prefix"], "stand-in...");
+    assert_eq!(minted["access_key_prefix"], "access-7...");
     let expires = minted["expires"].as_i64().unwrap();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
     assert!((now + 1790..=now + 1800).contains(&expires));
@@ -910,7 +910,7 @@ async fn entries_name_whoever_acts() {
 #[tokio::test]
 async fn a_token_signed_with_another_key_is_rejected() {
     let server = StandIn::start();
-    let directory = TempDir::new().unwrap();
+    let directory = Searched::new();
     let log = AuditLog::open(directory.path()).unwrap();
     for (access_key, secret_key) in [(ACCESS_KEY, "another-secret"), ("another-access-key", SECRET_KEY)] {
         let client = Client::builder(Credentials::new(access_key, secret_key), log.clone())
@@ -925,13 +925,13 @@ async fn a_token_signed_with_another_key_is_rejected() {
     let entries = entries(directory.path());
     let rejected = entries.iter().find(|entry| entry["details"]["event"] == "token_rejected").unwrap();
     assert_eq!(rejected["details"]["success"], false);
-    assert_eq!(rejected["details"]["access_key_prefix"], "stand-in...");
+    assert_eq!(rejected["details"]["access_key_prefix"], "access-7...");
     assert_eq!(rejected["actor"], "system");
 }
 
 #[test]
 fn settings_that_can_not_work_are_refused_when_the_client_is_built() {
-    let directory = TempDir::new().unwrap();
+    let directory = Searched::new();
     let log = AuditLog::open(directory.path()).unwrap();
     let builder = || Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone());
     for (built, setting) in [
@@ -972,7 +972,7 @@ fn the_client_and_what_it_gives_can_cross_threads() {
     crosses::<Task>();
     crosses::<Error>();
     crosses::<<TextToVideo as Request>::Output>();
-    let directory = TempDir::new().unwrap();
+    let directory = Searched::new();
     let log = AuditLog::open(directory.path()).unwrap();
     let client = Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log).build().unwrap();
     let task = Task::resume("1").unwrap();

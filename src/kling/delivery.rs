@@ -98,7 +98,13 @@ impl Delivery<'_> {
         let intent =
             recorder.task_submitted(self.subject, self.path, self.submission, settings.prompt_key.as_ref());
         // It has its place in the trail: dropped from here on, there is an outcome.
-        let mut open = Open { recorder, subject: self.subject, stage: Stage::Safe, may_run: self.may_run };
+        let mut open = Open {
+            recorder,
+            subject: self.subject,
+            stage: Stage::Safe,
+            may_run: self.may_run,
+            sent: None,
+        };
         if let Err(error) = intent.await {
             // Where it is in no trail, nor will be, it needs no outcome.
             if !recorder.may_come_later(&error) {
@@ -107,7 +113,9 @@ impl Delivery<'_> {
             return Err(not_recorded(self.subject.action, "task_submitted")(error));
         }
         let started = Instant::now();
-        let call = Call::submit(self.path, &self.submission.body, self.screen);
+        open.sent = Some(started);
+        let asked = self.submission.asked(settings.prompt_key.as_ref());
+        let call = Call::submit(self.path, &self.submission.body, &asked, self.screen);
         let mut backoff = Backoff::doubling(settings.backoff);
         let mut attempt = 1;
         let mut resent = false;
@@ -206,8 +214,9 @@ impl Delivery<'_> {
         let mut backoff = Backoff::doubling(settings.backoff);
         let mut always_unknown = true;
         let mut lookups = 0;
+        let mut delay = backoff.delay();
         loop {
-            tokio::time::sleep(backoff.delay()).await;
+            tokio::time::sleep(delay).await;
             let answer = self.client.send(self.subject, &call).await?;
             if let Some(data) = named(standard, &answer, external_task_id, self.screen) {
                 return Ok(Found::Task(Box::new(data), Box::new(answer)));
@@ -216,10 +225,14 @@ impl Delivery<'_> {
             always_unknown &= unknown(&answer);
             let unknown_for = started.elapsed();
             let enough = lookups >= LOOKUPS && certain_after.is_none_or(|after| unknown_for >= after);
+            delay = backoff.delay();
+            let is_last = enough || (lookups >= LOOKUPS && !always_unknown);
+            let next = (!is_last).then_some(delay);
+            self.client.note_throttled(self.subject, &answer, lookups, next).await?;
             if enough && always_unknown && certain_after.is_some() {
                 return Ok(Found::Nothing { lookups, unknown_for });
             }
-            if enough || (lookups >= LOOKUPS && !always_unknown) {
+            if is_last {
                 return Ok(Found::Doubt(answer.describe()));
             }
         }
@@ -244,8 +257,9 @@ impl Delivery<'_> {
     async fn ambiguous(&self, open: Open<'_>, lost: &Answer, found: &str) -> Error {
         self.may_run.store(true, Ordering::Relaxed);
         let cause = format!("{}; looked up: {found}", lost.describe());
+        let (reply, latency) = (lost.reply(), open.latency());
         let closed = open.close(None, "task_ambiguous", |recorder, subject| {
-            recorder.task_ambiguous(subject, "submit", &cause)
+            recorder.task_ambiguous(subject, "submit", reply, latency, &cause)
         });
         match closed.await {
             Ok(()) => Error::Ambiguous {
@@ -305,9 +319,10 @@ impl Delivery<'_> {
     }
 
     async fn refused_at_once(&self, open: Open<'_>, answer: &Answer, reason: String) -> Error {
-        let reply = answer.reply();
-        let closed = open
-            .close(None, "task_refused", |recorder, subject| recorder.task_refused(subject, reply, &reason));
+        let (reply, latency) = (answer.reply(), open.latency());
+        let closed = open.close(None, "task_refused", |recorder, subject| {
+            recorder.task_refused(subject, reply, latency, &reason)
+        });
         match closed.await {
             Ok(()) => Error::Refused {
                 action: self.subject.action,
@@ -326,11 +341,11 @@ impl Delivery<'_> {
             Answer::Envelope(_, envelope) if !envelope.message.is_empty() => envelope.message.clone(),
             other => other.describe(),
         };
-        let reply = answer.reply();
-        match open
-            .close(None, "task_refused", |recorder, subject| recorder.task_refused(subject, reply, &reason))
-            .await
-        {
+        let (reply, latency) = (answer.reply(), open.latency());
+        let closed = open.close(None, "task_refused", |recorder, subject| {
+            recorder.task_refused(subject, reply, latency, &reason)
+        });
+        match closed.await {
             Ok(()) => refusal(self.subject.action, answer),
             Err(error) => error,
         }
@@ -343,6 +358,8 @@ struct Open<'a> {
     subject: Subject<'a>,
     stage: Stage,
     may_run: &'a AtomicBool,
+    /// When it was first sent.
+    sent: Option<Instant>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -356,6 +373,11 @@ enum Stage {
 }
 
 impl Open<'_> {
+    /// How long it is underway.
+    fn latency(&self) -> Option<Duration> {
+        self.sent.map(|sent| sent.elapsed())
+    }
+
     /// Gives the outcome its place: from here on there is one.
     fn link(&mut self, record: impl FnOnce() -> EventRecording) -> EventRecording {
         self.stage = Stage::Closed;
@@ -384,11 +406,18 @@ impl Drop for Open<'_> {
             Stage::Safe => self.recorder.task_refused(
                 self.subject,
                 Reply::default(),
+                self.latency(),
                 "given up before the vendor accepted",
             ),
             Stage::Underway => {
                 self.may_run.store(true, Ordering::Relaxed);
-                self.recorder.task_ambiguous(self.subject, "submit", "given up before the vendor answered")
+                self.recorder.task_ambiguous(
+                    self.subject,
+                    "submit",
+                    Reply::default(),
+                    self.latency(),
+                    "given up before the vendor answered",
+                )
             }
         };
         // It has its place, and nobody is left to tell. The log counts what it could not record.

@@ -181,6 +181,11 @@ impl Submission {
         self.negative_prompt.as_deref().map(|prompt| PromptTrace::of(prompt, key))
     }
 
+    /// What later entries say that it asked for.
+    pub(crate) fn asked(&self, key: Option<&PromptKey>) -> Asked {
+        Asked { model: self.model.clone(), prompt: self.prompt(key) }
+    }
+
     /// A setting of the newer design that has no member of its own.
     pub(crate) fn setting(&self, name: &str) -> Option<&str> {
         self.parameters.get(&format!("settings.{name}"))?.as_str()
@@ -288,6 +293,13 @@ impl fmt::Debug for Submission {
             .field("parameters", &self.parameters)
             .finish_non_exhaustive()
     }
+}
+
+/// What later entries about a submission say that it asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asked {
+    pub(crate) model: Option<String>,
+    pub(crate) prompt: Option<PromptTrace>,
 }
 
 /// What is left of a prompt in an entry.

@@ -114,6 +114,7 @@ impl Client {
             effects: &|_| Vec::new(),
             may_run: claim.may_run(),
         };
+        let asked = submission.asked(self.settings().prompt_key.as_ref());
         match delivery.run().instrument(span).await? {
             Accepted::Task(data) => {
                 let held = claim.into_held();
@@ -125,6 +126,7 @@ impl Client {
                     Some(data.status),
                 );
                 task.hold(held);
+                task.remember(asked);
                 Ok(task)
             }
             Accepted::Data(_) => Err(unreadable(R::ACTION)),
@@ -225,9 +227,8 @@ impl Client {
             return self.query(task).await;
         }
         let screen = self.screened(task.screen());
-        let mut data = callback.data().clone();
-        data.status_message = data.status_message.map(|message| screen.pass_reason(&message));
-        observe(&self.recorder, task, data, "callback").await
+        let data = callback.data().clone().screened(&screen);
+        observe(&self.recorder, task, data, ("callback", None)).await
     }
 
     /// Asks once whether the vendor knows a task by the id that it was submitted under, which is how an
@@ -254,6 +255,7 @@ impl Client {
         let (path, shown) = locate(R::STANDARD, R::PATH, external_task_id, "external_task_ids");
         let call = Call::get(path, shown, "lookup", &screen);
         let answer = async { self.send(subject, &call).await }.instrument(span).await?;
+        self.note_throttled(subject, &answer, 1, None).await?;
         if unknown(&answer) {
             return Ok(None);
         }

@@ -199,6 +199,38 @@ async fn tasks_of_the_newer_design_are_compared_with_an_api_key() {
     assert!(missing.findings[0].vendor.as_deref().unwrap().contains("stand-in"), "{missing}");
 }
 
+#[tokio::test]
+async fn what_only_an_api_key_can_ask_for_is_no_reconciliation_without_one() {
+    let mut studio = Studio::with_api_key();
+    let task = studio.client.submit(standard::TextToVideo::new("kling-3.0", "a fox")).await.unwrap();
+    studio.client =
+        studio.builder(Credentials::new(stand_in::ACCESS_KEY, stand_in::SECRET_KEY)).build().unwrap();
+
+    let found = compare(&studio).await;
+
+    assert_eq!((found.not_compared, found.findings.len(), found.is_clean()), (1, 0, false), "{task:?}");
+    assert!(found.to_string().starts_with("INCOMPLETE: trail intact"), "{found}");
+    studio.client = studio.builder(Credentials::api_key(API_KEY)).build().unwrap();
+    let complete = compare(&studio).await;
+    assert!(complete.is_clean() && complete.not_compared == 0, "{complete}");
+}
+
+#[tokio::test]
+async fn what_was_lost_in_the_period_is_counted_with_a_name_or_without() {
+    let studio = Studio::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
+    studio.server.fail_submissions([Fault::Drop, Fault::Drop]);
+    studio.client.submit(TextToVideo::new("a fox")).await.unwrap_err();
+    studio.call(Speech::new("hello", "voice", "en")).await.unwrap_err();
+    let then = Period::days(1);
+    let before = Period { start: then.start - Duration::from_secs(86400), end: then.start };
+
+    let now = compare(&studio).await;
+    let earlier = reconcile(studio.directory.path(), &studio.client, before).await.unwrap();
+
+    assert_eq!((now.ambiguous, earlier.ambiguous), (2, 0));
+    assert!(now.to_string().contains("does not list: 2"), "{now}");
+}
+
 #[cfg(feature = "cli")]
 #[tokio::test]
 async fn the_command_ends_with_1_when_anything_is_unexplained() {

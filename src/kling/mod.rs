@@ -35,7 +35,7 @@
 //! | `processing_activity` | [`Client::record_processing_activity`] was called | `subject`, `purpose`, `legal_basis` |
 //! | `deletion_request` | [`Client::record_deletion_request`] was called | `subject`, `scope` |
 //! | `audit_verified` | the log's own: [`AuditLog::record_verification`](crate::AuditLog::record_verification) was called | `verdict` (`intact`, `tampered`, `unverifiable`), `entries`, `first_seq`, `last_seq`, `last_hash`, `findings`, `by` |
-//! | `audit_reconciled` | the trail was compared with the vendor's books | `verdict`, `at_vendor`, `booked`, `in_trail`, `matched`, `ambiguous`, `findings`, `unexplained` (the first 100) |
+//! | `audit_reconciled` | the trail was compared with the vendor's books | `verdict`, `at_vendor`, `booked`, `in_trail`, `matched`, `not_compared`, `ambiguous`, `findings`, `unexplained` (the first 100) |
 //!
 //! Others go by other names for what is in this table:
 //!

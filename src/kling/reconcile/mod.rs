@@ -41,8 +41,9 @@ const CLOCKS: i64 = 5 * 60 * 1000;
 /// had is found when the vendor has booked it, and one that cost nothing is not looked for.
 ///
 /// Units and cash are compared, as far as both sides say them. What the vendor has not booked yet is not missed: its
-/// books are behind. Tasks of the newer design are compared where the client has an API key. What is answered at once
-/// and has no id at the vendor can't be compared.
+/// books are behind. Tasks of the newer design are compared where the client has an API key; without one those that the
+/// books do not name are counted as [`not_compared`](Reconciliation::not_compared), and the two are not clean. What is
+/// answered at once is on no list, so it is compared where the books name it.
 ///
 /// # Errors
 ///
@@ -90,7 +91,11 @@ pub struct Reconciliation {
     pub in_trail: u64,
     /// Tasks that both know alike.
     pub matched: u64,
-    /// Submissions of which the trail says that nobody knows, and which the vendor does not list.
+    /// Tasks of the period in the trail that the vendor was not asked for: those of the newer design, which need an API
+    /// key, where the client has none and the books do not name them.
+    pub not_compared: u64,
+    /// Submissions of the period of which the trail says that nobody knows, and which the vendor does not list. Those of
+    /// what is answered at once are among them: they have no name at the vendor.
     pub ambiguous: u64,
     /// What is unexplained.
     pub findings: Vec<Discrepancy>,
@@ -144,21 +149,28 @@ impl DiscrepancyKind {
 }
 
 impl Reconciliation {
-    /// Whether nothing is unexplained and the trail is intact.
+    /// Whether nothing is unexplained, the trail is intact, and all was compared that the vendor can be asked for.
     pub fn is_clean(&self) -> bool {
-        self.findings.is_empty() && self.verdict == Verdict::Intact
+        self.findings.is_empty() && self.verdict == Verdict::Intact && self.not_compared == 0
     }
 }
 
 impl fmt::Display for Reconciliation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let result = if self.is_clean() { "RECONCILED" } else { "UNEXPLAINED" };
+        let result = match self.not_compared {
+            0 if self.is_clean() => "RECONCILED",
+            1.. if self.findings.is_empty() && self.verdict == Verdict::Intact => "INCOMPLETE",
+            _ => "UNEXPLAINED",
+        };
         writeln!(f, "{result}: trail {}", self.verdict.name())?;
         writeln!(
             f,
             "tasks: {} at the vendor ({} booked), {} in the trail, {} alike",
             self.at_vendor, self.booked, self.in_trail, self.matched
         )?;
+        if self.not_compared > 0 {
+            writeln!(f, "tasks in the trail that only an API key can ask for: {}", self.not_compared)?;
+        }
         if self.ambiguous > 0 {
             writeln!(f, "ambiguous submissions that the vendor does not list: {}", self.ambiguous)?;
         }
@@ -203,7 +215,9 @@ fn compare(trail: &TrailTasks, vendor: &VendorTasks, period: Period, began: i64)
             None => {
                 let submitted = task.external_task_id.as_ref().and_then(|id| trail.submissions.get(id));
                 findings.push(match submitted {
-                    Some(outcome) => finding(DiscrepancyKind::OutcomeMissing, Some((*outcome).to_owned())),
+                    Some(submitted) => {
+                        finding(DiscrepancyKind::OutcomeMissing, Some(submitted.state.to_owned()))
+                    }
                     None => finding(DiscrepancyKind::UnknownTask, None),
                 });
             }
@@ -212,8 +226,14 @@ fn compare(trail: &TrailTasks, vendor: &VendorTasks, period: Period, began: i64)
     // What was accepted while the lists were read need not be on them.
     let within = |known: &&Known| (start + CLOCKS..=end.min(began)).contains(&known.accepted_at);
     let of_period: Vec<(&String, &Known)> = trail.tasks.iter().filter(|(_, known)| within(known)).collect();
+    let mut not_compared = 0;
     for (task_id, known) in &of_period {
-        if !vendor.tasks.contains_key(*task_id) && vendor.covers(&known.action) {
+        if vendor.tasks.contains_key(*task_id) {
+            continue;
+        }
+        if vendor.cannot_list(&known.action) {
+            not_compared += 1;
+        } else if vendor.covers(&known.action) {
             findings.push(Discrepancy {
                 kind: DiscrepancyKind::MissingAtVendor,
                 task_id: (*task_id).clone(),
@@ -226,11 +246,12 @@ fn compare(trail: &TrailTasks, vendor: &VendorTasks, period: Period, began: i64)
     findings.sort_by(|one, other| one.task_id.cmp(&other.task_id));
     let listed: Vec<&String> =
         vendor.tasks.values().filter_map(|task| task.external_task_id.as_ref()).collect();
-    let ambiguous = trail
-        .submissions
-        .iter()
-        .filter(|(id, outcome)| **outcome == said::AMBIGUOUS && !listed.contains(id))
-        .count();
+    let lost_then = |at: i64| (start..=end).contains(&at);
+    let unlisted = trail.submissions.iter().filter(|(id, submitted)| {
+        submitted.state == said::AMBIGUOUS && lost_then(submitted.at) && !listed.contains(id)
+    });
+    let unnamed = trail.lost.iter().filter(|at| lost_then(**at));
+    let ambiguous = unlisted.count() + unnamed.count();
     Reconciliation {
         verdict: trail.verdict,
         at_vendor: vendor.tasks.len() as u64,
@@ -241,6 +262,7 @@ fn compare(trail: &TrailTasks, vendor: &VendorTasks, period: Period, began: i64)
             .count() as u64,
         in_trail: of_period.len() as u64,
         matched,
+        not_compared,
         ambiguous: ambiguous as u64,
         findings,
     }
@@ -287,6 +309,7 @@ async fn record(client: &Client, found: &Reconciliation) -> Result<(), NotRecord
         .detail("booked", found.booked)
         .detail("in_trail", found.in_trail)
         .detail("matched", found.matched)
+        .detail("not_compared", found.not_compared)
         .detail("ambiguous", found.ambiguous)
         .detail("findings", found.findings.len())
         .detail("unexplained", listed);

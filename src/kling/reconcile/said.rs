@@ -29,7 +29,17 @@ pub(super) struct TrailTasks {
     /// By the vendor's ids.
     pub(super) tasks: HashMap<String, Known>,
     /// By external ids: what became of them, `submitted` where nothing is said.
-    pub(super) submissions: HashMap<String, &'static str>,
+    pub(super) submissions: HashMap<String, Submitted>,
+    /// When those without an external id became ambiguous, in milliseconds since 1970.
+    pub(super) lost: Vec<i64>,
+}
+
+/// A submission that the trail knows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Submitted {
+    pub(super) state: &'static str,
+    /// When that was said, in milliseconds since 1970.
+    pub(super) at: i64,
 }
 
 /// A task that the trail knows.
@@ -46,19 +56,18 @@ pub(super) struct Known {
 
 impl TrailTasks {
     pub(super) fn read(trail: &Path) -> Result<TrailTasks, Error> {
-        let mut tasks = HashMap::new();
-        let mut submissions = HashMap::new();
-        let verification =
-            Verifier::new(trail).run_observing(&mut |said| note(&said, &mut tasks, &mut submissions))?;
-        Ok(TrailTasks { verdict: verification.verdict(), tasks, submissions })
+        let mut read = TrailTasks {
+            verdict: Verdict::Intact,
+            tasks: HashMap::new(),
+            submissions: HashMap::new(),
+            lost: Vec::new(),
+        };
+        let verification = Verifier::new(trail).run_observing(&mut |said| note(&said, &mut read))?;
+        Ok(TrailTasks { verdict: verification.verdict(), ..read })
     }
 }
 
-fn note(
-    said: &Said<'_>,
-    tasks: &mut HashMap<String, Known>,
-    submissions: &mut HashMap<String, &'static str>,
-) {
+fn note(said: &Said<'_>, read: &mut TrailTasks) {
     let state = match said.event_type {
         b"task_submitted" => "submitted",
         b"task_accepted" | b"task_resolved" => "accepted",
@@ -72,23 +81,26 @@ fn note(
     let Ok(details) = serde_json::from_slice::<Value>(said.details) else { return };
     let external_task_id = text(&details, "external_task_id");
     let task_id = text(&details, "task_id");
-    if let Some(id) = &external_task_id
-        && matches!(state, "submitted" | "accepted" | "refused" | AMBIGUOUS)
-        && details["stage"] != "wait"
-    {
-        submissions.insert(id.clone(), state);
+    let at = DateTime::parse_from_rfc3339(&said.time.to_string()).map_or(0, |time| time.timestamp_millis());
+    if matches!(state, "submitted" | "accepted" | "refused" | AMBIGUOUS) && details["stage"] != "wait" {
+        match &external_task_id {
+            Some(id) => {
+                read.submissions.insert(id.clone(), Submitted { state, at });
+            }
+            None if state == AMBIGUOUS => read.lost.push(at),
+            None => {}
+        }
     }
     let (Some(task_id), true) = (task_id, matches!(state, "accepted" | "completed" | "failed")) else {
         return;
     };
-    let known = tasks.entry(task_id).or_insert_with(|| Known {
+    let known = read.tasks.entry(task_id).or_insert_with(|| Known {
         action: text(&details, "action").unwrap_or_default(),
         external_task_id: external_task_id.clone(),
         credits: None,
         cash: None,
         state,
-        accepted_at: DateTime::parse_from_rfc3339(&said.time.to_string())
-            .map_or(0, |time| time.timestamp_millis()),
+        accepted_at: at,
     });
     known.state = state;
     known.credits = text(&details, "credits").or_else(|| known.credits.take());

@@ -135,8 +135,18 @@ impl VendorTasks {
 
     /// Whether a task of this action would be here.
     pub(super) fn covers(&self, action: &str) -> bool {
-        self.read.contains(action) || (self.has_new && action.starts_with("standard_"))
+        self.read.contains(action) || (self.has_new && is_new(action))
     }
+
+    /// Whether tasks of this action are on a list that could not be read.
+    pub(super) fn cannot_list(&self, action: &str) -> bool {
+        is_new(action) && !self.has_new
+    }
+}
+
+/// Whether an action is one of the newer design.
+fn is_new(action: &str) -> bool {
+    action.starts_with("standard_")
 }
 
 async fn read_list(

@@ -87,3 +87,20 @@ task! {
         doubtful_length("an edit of what was selected", self.duration.as_ref(), FIVE_TEN).into_iter().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kling::Request;
+
+    #[test]
+    fn another_length_is_warned_about() {
+        let removal = || MultiElements::new("session", "removal", "no hat");
+
+        assert!(removal().duration(Duration::S5).warnings().is_empty());
+        assert_eq!(
+            removal().duration(Duration::Seconds(7)).warnings(),
+            ["an edit of what was selected was not seen to take a duration of 7 s"]
+        );
+    }
+}

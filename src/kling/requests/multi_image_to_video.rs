@@ -76,3 +76,23 @@ task! {
         model.into_iter().chain(length).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kling::Request;
+
+    #[test]
+    fn another_model_and_another_length_are_warned_about() {
+        let foxes = || MultiImageToVideo::new("foxes", ["https://a.example/1.png"]);
+
+        assert!(foxes().model_name(Model::V1_6).duration(Duration::S10).warnings().is_empty());
+        assert_eq!(
+            foxes().model_name(Model::V3).duration(Duration::Seconds(7)).warnings(),
+            [
+                "kling-v3 was not seen to do a video from several pictures",
+                "a video from several pictures was not seen to take a duration of 7 s",
+            ]
+        );
+    }
+}

@@ -1,5 +1,7 @@
 //! The request for pictures from a text that refers to pictures and elements.
 
+use serde::{Serialize, Serializer};
+
 use super::{
     fields,
     generate_image::pictures,
@@ -32,7 +34,7 @@ fields! {
             /// `single` or `series`.
             result_type: String,
             /// How many in a series, where `n` says nothing: `2` to `9`, or `auto`. The vendor's default is 4.
-            series_amount: String,
+            series_amount: SeriesAmount,
         }
         lists {
             /// Pictures to refer to.
@@ -42,6 +44,37 @@ fields! {
         }
     }
     watermarked
+}
+
+/// How many pictures a series has: on the wire a number, and `auto` a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesAmount(String);
+
+impl SeriesAmount {
+    fn number(&self) -> Option<u32> {
+        self.0.parse().ok()
+    }
+}
+
+impl From<&str> for SeriesAmount {
+    fn from(amount: &str) -> SeriesAmount {
+        SeriesAmount(amount.to_owned())
+    }
+}
+
+impl From<u32> for SeriesAmount {
+    fn from(amount: u32) -> SeriesAmount {
+        SeriesAmount(amount.to_string())
+    }
+}
+
+impl Serialize for SeriesAmount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.number() {
+            Some(amount) => serializer.serialize_u32(amount),
+            None => serializer.serialize_str(&self.0),
+        }
+    }
 }
 
 impl OmniImage {
@@ -67,8 +100,8 @@ impl OmniImage {
         self.image_list.iter().try_for_each(|image| image.image.check("image_list.image", IMAGE_LIMIT))?;
         ids("element_list.element_id", self.element_list.iter().map(|element| element.element_id.as_str()))?;
         pictures(self.n)?;
-        let fits = self.series_amount.as_deref().is_none_or(|amount| {
-            amount == "auto" || amount.parse().is_ok_and(|amount: u32| (2..=9).contains(&amount))
+        let fits = self.series_amount.as_ref().is_none_or(|amount| {
+            amount.0 == "auto" || amount.number().is_some_and(|amount| (2..=LONGEST_SERIES).contains(&amount))
         });
         rules::require(fits, "series_amount", "must be 2 to 9 or auto")
     }
@@ -81,8 +114,8 @@ task! {
 
     /// Of a series whose length is left to the vendor all that it may have: how long it gets is known at the end alone.
     fn slots(&self) -> u32 {
-        match (self.result_type.as_deref(), self.series_amount.as_deref()) {
-            (Some("series"), Some(amount)) => amount.parse().unwrap_or(LONGEST_SERIES),
+        match (self.result_type.as_deref(), &self.series_amount) {
+            (Some("series"), Some(amount)) => amount.number().unwrap_or(LONGEST_SERIES),
             (Some("series"), None) => SERIES,
             _ => self.n.unwrap_or(1),
         }
@@ -95,8 +128,28 @@ task! {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::kling::{Price, Prices, Request, request::submission};
+
+    #[test]
+    fn the_length_of_a_series_is_a_number_or_auto() {
+        let image =
+            |amount: SeriesAmount| OmniImage::new("a fox").result_type("series").series_amount(amount);
+        let wire = |amount: SeriesAmount| -> Value {
+            serde_json::from_slice(&submission(image(amount), "e").body).expect("JSON")
+        };
+
+        assert_eq!(wire("9".into())["series_amount"], json!(9));
+        assert_eq!(wire(2.into())["series_amount"], json!(2));
+        assert_eq!(wire("auto".into())["series_amount"], json!("auto"));
+        for (amount, fits) in
+            [("2", true), ("9", true), ("auto", true), ("1", false), ("10", false), ("", false)]
+        {
+            assert_eq!(image(amount.into()).check().is_ok(), fits, "{amount}");
+        }
+    }
 
     #[test]
     fn a_series_takes_as_many_slots_as_it_has_pictures_and_costs_as_many_times() {

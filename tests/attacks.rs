@@ -329,7 +329,7 @@ const READS: [Attack; 1] = [Attack {
 }];
 
 /// Who can write the directory, and has no key.
-const WRITES: [Attack; 21] = [
+const WRITES: [Attack; 22] = [
     Attack {
         what: "edit an entry, hashes left as they are",
         carry_out: |world| {
@@ -494,6 +494,19 @@ const WRITES: [Attack; 21] = [
             fs::remove_file(&files(&world.trail())[0]).expect("removed");
         },
         found: [UNVERIFIABLE, UNVERIFIABLE, NOT, NOT, NOT, UNVERIFIABLE],
+    },
+    Attack {
+        what: "append an entry of a time to come, and have it signed, so that no checkpoint is ever old",
+        carry_out: |world| {
+            forge(&world.trail(), |lines| {
+                let last: Value = serde_json::from_str(lines.last().expect("lines")).expect("JSON");
+                let time = last["timestamp"].as_str().expect("a time");
+                let of_2099 = lines.last().expect("lines").replace(time, "2099-01-01T00:00:00.000000Z");
+                lines.push(of_2099);
+            });
+            kling_audit::checkpoint(world.trail(), &world.key()).expect("signed");
+        },
+        found: [NOT, NOT, NOT, STALE, NOT, NOT],
     },
     Attack {
         what: "delete the head",

@@ -13,10 +13,8 @@ use kling_audit::{
         callback::{Callback, Receiver, ReceiverBuilder, Rejected, Secret},
     },
 };
-use tempfile::TempDir;
-
 use stand_in::callbacks::sign;
-use studio::{Studio, entries, entry};
+use studio::{Searched, Studio, entries, entry, search};
 
 const SECRET: &str = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=";
 const KEY: &[u8] = b"testsecrettestsecrettestsecret12";
@@ -29,12 +27,12 @@ struct Post {
     receiver: Receiver,
     log: AuditLog,
     /// Goes last, since the log ends in it.
-    directory: TempDir,
+    directory: Searched,
 }
 
 impl Post {
     async fn new(settings: impl FnOnce(ReceiverBuilder) -> ReceiverBuilder) -> Post {
-        let directory = TempDir::new().unwrap();
+        let directory = Searched::new();
         let log = AuditLog::open(directory.path()).unwrap();
         let receiver = settings(Receiver::builder(log.clone())).build().await.unwrap();
         Post { directory, log, receiver }
@@ -46,7 +44,13 @@ impl Post {
 
     async fn receive(&self, headers: &[(&'static str, String)], body: &str) -> Result<Callback, Rejected> {
         let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
-        self.receiver.receive(headers, body.as_bytes()).await
+        let received = self.receiver.receive(headers, body.as_bytes()).await;
+        let shown = match &received {
+            Ok(callback) => format!("{callback:?}"),
+            Err(rejected) => format!("{rejected} {rejected:?}"),
+        };
+        search("the answer to a callback", &format!("{shown} {:?}", self.receiver));
+        received
     }
 
     fn reasons(&self) -> Vec<String> {
@@ -193,7 +197,7 @@ async fn an_unsigned_callback_passes_only_where_that_was_said() {
     assert!(!open.receive(&[], BODY).await.unwrap().is_signed());
     assert!(!both.receive(&[], BODY).await.unwrap().is_signed());
     assert_eq!(both.receive(&forged, BODY).await.unwrap_err().reason(), "bad_signature");
-    let directory = TempDir::new().unwrap();
+    let directory = Searched::new();
     let built = Receiver::builder(AuditLog::open(directory.path()).unwrap()).build().await;
     assert!(matches!(built, Err(Error::Configuration { setting: "callback secret", .. })));
 }
@@ -207,6 +211,88 @@ async fn what_a_sender_writes_reaches_an_entry_as_a_word_or_not_at_all() {
 
     let entries = entries(post.directory.path());
     assert!(entry(&entries, "callback_rejected")["details"]["webhook_id"].is_null());
+}
+
+#[tokio::test]
+async fn what_nobody_signed_reaches_an_entry_in_words_alone() {
+    let post = Post::new(ReceiverBuilder::accept_unsigned).await;
+    let prose = "a prompt, and <script>";
+    let body = |task_id: &str, status: &str, external: &str, credits: &str| {
+        serde_json::json!({"task_id": task_id, "task_status": status, "final_unit_deduction": credits,
+            "task_info": {"external_task_id": external}})
+        .to_string()
+    };
+
+    let by_id = post.receive(&[], &body(prose, "succeed", "order-7", "1")).await.unwrap_err();
+    let by_status = post.receive(&[], &body("1", prose, "order-7", "1")).await.unwrap_err();
+    let aside = post.receive(&[], &body("1", "succeed", &prose.repeat(1000), prose)).await.unwrap();
+    let told = post.receive(&[], &body("1", "in_review", "order-7", "1.50")).await.unwrap();
+
+    assert_eq!((by_id.reason(), by_status.reason()), ("malformed", "malformed"));
+    assert_eq!(told.status(), &TaskStatus::Unknown("in_review".to_owned()));
+    assert!(aside.external_task_id().is_some(), "the caller still has it");
+    let mut entries = entries(post.directory.path());
+    entries.retain(|entry| entry["event_type"].as_str().unwrap().starts_with("callback_"));
+    assert!(!serde_json::to_string(&entries).unwrap().contains("a prompt"));
+    let details = |at: usize, name: &str| entries[at]["details"][name].clone();
+    assert!(details(2, "external_task_id").is_null() && details(2, "credits").is_null());
+    assert_eq!((details(3, "external_task_id"), details(3, "credits")), ("order-7".into(), "1.50".into()));
+}
+
+#[tokio::test]
+async fn a_signed_callback_does_not_bring_the_prompt_into_the_tasks_entries() {
+    let studio = Studio::new();
+    let task = studio.client.submit(TextToVideo::new("a fox")).await.unwrap();
+    let secret = Secret::new(SECRET).unwrap();
+    let receiver = Receiver::builder(studio.log.clone()).secret(secret).build().await.unwrap();
+    let body = serde_json::json!({"task_id": task.id(), "task_status": "no to: a fox",
+        "final_unit_deduction": "for a fox"})
+    .to_string();
+    let headers = sign(&[KEY.to_vec()], "delivery-1", &body);
+    let texts = headers.iter().map(|(name, value)| (*name, value.as_str()));
+    let callback = receiver.receive(texts, body.as_bytes()).await.unwrap();
+
+    let progress = studio.client.observe(&task, &callback).await.unwrap();
+
+    assert!(!progress.status.as_str().contains("fox"), "{progress:?}");
+    let entries = studio.entries();
+    let changed = entry(&entries, "task_status_changed");
+    assert!(!changed.to_string().contains("a fox"), "{changed}");
+    assert!(entry(&entries, "callback_received")["details"]["status"].is_null());
+}
+
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn a_body_that_breaks_off_is_called_that() {
+    use std::time::Duration;
+
+    use kling_audit::kling::callback::route;
+    use tokio::io::AsyncWriteExt;
+
+    let post = Post::signed().await;
+    let app = axum::Router::new()
+        .route("/kling", route(post.receiver.clone(), |_: Callback| std::future::ready(())));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = "POST /kling HTTP/1.1\r\nhost: a\r\nwebhook-id: delivery-1\r\ncontent-length: 100\r\n\r\n";
+    stream.write_all(format!("{head}{{\"task_id\"").as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(stream);
+    for _ in 0..2000 {
+        if !post.reasons().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    assert_eq!(post.reasons(), ["incomplete"]);
+    let entries = entries(post.directory.path());
+    let details = &entry(&entries, "callback_rejected")["details"];
+    assert_eq!((&details["bytes"], &details["webhook_id"]), (&10.into(), &"delivery-1".into()));
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use kling_audit::kling::{
 };
 
 use stand_in::{API_KEY, Fault, Pace, StandIn, Weather};
-use studio::Studio;
+use studio::{Searched, Studio};
 
 async fn compare(studio: &Studio) -> Reconciliation {
     reconcile(studio.directory.path(), &studio.client, Period::days(1)).await.unwrap()
@@ -190,7 +190,7 @@ async fn tasks_of_the_newer_design_are_compared_with_an_api_key() {
 
     let found = compare(&studio).await;
     let other = studio.builder(Credentials::api_key(API_KEY)).build().unwrap();
-    let elsewhere = tempfile::TempDir::new().unwrap();
+    let elsewhere = Searched::new();
     kling_audit::AuditLog::open(elsewhere.path()).unwrap().close().unwrap();
     let missing = reconcile(elsewhere.path(), &other, Period::days(1)).await.unwrap();
 

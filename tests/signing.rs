@@ -337,6 +337,31 @@ fn each_sink_gets_each_checkpoint() {
 }
 
 #[test]
+fn a_file_that_was_cut_while_it_was_written_is_gone_on_with() {
+    let place = Place::new();
+    let file = place.path("file");
+    let run = || {
+        let sink = CheckpointSink::file(&file);
+        let log = place.builder(place.checkpoints().sink(sink)).open().expect("opens");
+        append(&log, 2);
+        log.close().expect("closes");
+    };
+    run();
+    run();
+    let two = fs::read(&file).expect("readable");
+    for cut in [1, 10, 30, 70, two.len() / 2 - 3, two.len() / 2 + 10, two.len() - 1] {
+        fs::write(&file, &two[..cut]).expect("written");
+
+        run();
+
+        let verifier = Verifier::new(place.path("audit")).key(place.key().verifying_key().clone());
+        let verification = verifier.checkpoint(&file).run().expect("readable");
+        assert_eq!(verification.verdict(), Verdict::Intact, "cut at {cut}: {verification}");
+        assert_eq!(checkpoints(&file).last(), place.stored().last());
+    }
+}
+
+#[test]
 fn a_sink_that_fails_is_told_and_nothing_else_happens() {
     let place = Place::new();
     let all = place

@@ -39,7 +39,7 @@ use self::{
     world::{Gone, Task, World},
 };
 
-pub(crate) const ACCESS_KEY: &str = "stand-in-access-key";
+pub(crate) const ACCESS_KEY: &str = "access-7KqYp2vNd4";
 pub(crate) const SECRET_KEY: &str = "stand-in-secret-key-0123456789";
 pub(crate) const API_KEY: &str = "stand-in-api-key-0123456789";
 

@@ -3,8 +3,17 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{
-    client::Client, credentials::Credentials, error::Error, exchange::Exchange, prices::Prices,
-    prompt_key::PromptKey, recorder::Recorder, region::Region, request::Pack, slots::Slots,
+    client::{Client, not_recorded},
+    credentials::Credentials,
+    error::Error,
+    exchange::Exchange,
+    prices::Prices,
+    prompt_key::PromptKey,
+    recorder::Recorder,
+    region::Region,
+    request::Pack,
+    rules,
+    slots::Slots,
 };
 use crate::AuditLog;
 
@@ -98,7 +107,8 @@ impl Builder {
     /// again where the vendor says 1303.
     ///
     /// A task holds its slots until this client has seen its end or all clones of the [`Task`](super::Task) are gone. A
-    /// submission waits for a slot up to the [`deadline`](Builder::deadline), so a program that keeps more tasks than
+    /// submission of which nobody knows whether it made a task keeps them until [`Client::look_up`] finds it, for a
+    /// [`deadline`](Builder::deadline) at most. A submission waits for a slot up to the [`deadline`](Builder::deadline), so a program that keeps more tasks than
     /// that without waiting for them gets [`Error::Queue`].
     pub fn concurrency(mut self, pack: Pack, tasks: u32) -> Builder {
         self.limits.insert(pack, tasks.max(1));
@@ -161,12 +171,16 @@ impl Builder {
         self
     }
 
-    /// Builds the client. Nothing is sent and nothing recorded.
+    /// Builds the client. Nothing is sent.
+    ///
+    /// A server that may be reached over `http` elsewhere than on this machine is recorded as `config_changed`, with
+    /// `setting` `plain_http`, and a URL that is refused with `setting` `base_url`. Building waits for these, and for
+    /// nothing else.
     ///
     /// # Errors
     ///
     /// [`Error::Configuration`] names the setting that can't be used: a blank key or actor, a URL that is not one, a
-    /// price that is no number, no time to answer in, or TLS that does not start.
+    /// price that is no number, no time to answer in, or TLS that does not start. [`Error::NotRecorded`] where one of these entries is not in the trail.
     pub fn build(self) -> Result<Client, Error> {
         let blank = self.credentials.blank().or_else(|| self.actor.trim().is_empty().then_some("actor"));
         if let Some(setting) = blank {
@@ -180,8 +194,21 @@ impl Builder {
         if settings.prompt_key.is_none() {
             settings.prompt_key = PromptKey::from_env()?;
         }
-        let exchange = Exchange::new(&self.base_url, self.timeout, self.plain)?;
         let recorder = Recorder::new(self.log, &self.actor);
+        let missing = || not_recorded("build", "config_changed");
+        let exchange = match Exchange::new(&self.base_url, self.timeout, self.plain) {
+            Ok(exchange) => exchange,
+            Err(error @ Error::Configuration { setting: "base_url", .. }) => {
+                // What was refused may hold a password: its host is enough.
+                let host = rules::host(&self.base_url).unwrap_or_default();
+                recorder.configured("base_url", &host, Some(&error.to_string())).map_err(missing())?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        };
+        if exchange.is_plain_elsewhere() {
+            recorder.configured("plain_http", &exchange.base(), None).map_err(missing())?;
+        }
         Ok(Client::new(self.credentials, exchange, recorder, settings, Slots::new(self.limits)))
     }
 }

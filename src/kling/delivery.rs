@@ -2,13 +2,16 @@
 //! one outcome after it, and a request that the vendor may have accepted is not sent again, but where the caller said
 //! how long the vendor's not knowing it has to last. It does not know what is in the request.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
 use super::{
     backoff::Backoff,
-    client::{Client, locate, not_recorded, outcome_not_recorded, refusal, task_data, unknown},
+    client::{Client, locate, named, not_recorded, outcome_not_recorded, refusal, task_data, unknown},
     envelope::{TaskData, text},
     error::Error,
     exchange::{Answer, Call},
@@ -33,6 +36,8 @@ pub(crate) struct Delivery<'a> {
     pub(crate) kind: Kind,
     /// What an answer at once did to the account.
     pub(crate) effects: &'a (dyn Fn(&Value) -> Vec<Effect> + Sync),
+    /// Set where the vendor may have made a task that nobody is given.
+    pub(crate) may_run: &'a AtomicBool,
 }
 
 /// What changed in the account.
@@ -93,7 +98,13 @@ impl Delivery<'_> {
         let intent =
             recorder.task_submitted(self.subject, self.path, self.submission, settings.prompt_key.as_ref());
         // It has its place in the trail: dropped from here on, there is an outcome.
-        let mut open = Open { recorder, subject: self.subject, stage: Stage::Safe };
+        let mut open = Open {
+            recorder,
+            subject: self.subject,
+            stage: Stage::Safe,
+            may_run: self.may_run,
+            sent: None,
+        };
         if let Err(error) = intent.await {
             // Where it is in no trail, nor will be, it needs no outcome.
             if !recorder.may_come_later(&error) {
@@ -102,7 +113,9 @@ impl Delivery<'_> {
             return Err(not_recorded(self.subject.action, "task_submitted")(error));
         }
         let started = Instant::now();
-        let call = Call::submit(self.path, &self.submission.body, self.screen);
+        open.sent = Some(started);
+        let asked = self.submission.asked(settings.prompt_key.as_ref());
+        let call = Call::submit(self.path, &self.submission.body, &asked, self.screen);
         let mut backoff = Backoff::doubling(settings.backoff);
         let mut attempt = 1;
         let mut resent = false;
@@ -201,20 +214,25 @@ impl Delivery<'_> {
         let mut backoff = Backoff::doubling(settings.backoff);
         let mut always_unknown = true;
         let mut lookups = 0;
+        let mut delay = backoff.delay();
         loop {
-            tokio::time::sleep(backoff.delay()).await;
+            tokio::time::sleep(delay).await;
             let answer = self.client.send(self.subject, &call).await?;
-            if let Some(data) = task_data(&answer, self.screen) {
+            if let Some(data) = named(standard, &answer, external_task_id, self.screen) {
                 return Ok(Found::Task(Box::new(data), Box::new(answer)));
             }
             lookups += 1;
             always_unknown &= unknown(&answer);
             let unknown_for = started.elapsed();
             let enough = lookups >= LOOKUPS && certain_after.is_none_or(|after| unknown_for >= after);
+            delay = backoff.delay();
+            let is_last = enough || (lookups >= LOOKUPS && !always_unknown);
+            let next = (!is_last).then_some(delay);
+            self.client.note_throttled(self.subject, &answer, lookups, next).await?;
             if enough && always_unknown && certain_after.is_some() {
                 return Ok(Found::Nothing { lookups, unknown_for });
             }
-            if enough || (lookups >= LOOKUPS && !always_unknown) {
+            if is_last {
                 return Ok(Found::Doubt(answer.describe()));
             }
         }
@@ -237,9 +255,11 @@ impl Delivery<'_> {
     }
 
     async fn ambiguous(&self, open: Open<'_>, lost: &Answer, found: &str) -> Error {
+        self.may_run.store(true, Ordering::Relaxed);
         let cause = format!("{}; looked up: {found}", lost.describe());
+        let (reply, latency) = (lost.reply(), open.latency());
         let closed = open.close(None, "task_ambiguous", |recorder, subject| {
-            recorder.task_ambiguous(subject, "submit", &cause)
+            recorder.task_ambiguous(subject, "submit", reply, latency, &cause)
         });
         match closed.await {
             Ok(()) => Error::Ambiguous {
@@ -259,6 +279,7 @@ impl Delivery<'_> {
         started: Instant,
         resolved_by: Option<&'static str>,
     ) -> Result<Accepted, Error> {
+        self.may_run.store(true, Ordering::Relaxed);
         open.close(Some(&data.task_id), "task_accepted", |recorder, subject| {
             recorder.task_accepted(subject, &data.status, reply, started.elapsed(), resolved_by)
         })
@@ -298,9 +319,10 @@ impl Delivery<'_> {
     }
 
     async fn refused_at_once(&self, open: Open<'_>, answer: &Answer, reason: String) -> Error {
-        let reply = answer.reply();
-        let closed = open
-            .close(None, "task_refused", |recorder, subject| recorder.task_refused(subject, reply, &reason));
+        let (reply, latency) = (answer.reply(), open.latency());
+        let closed = open.close(None, "task_refused", |recorder, subject| {
+            recorder.task_refused(subject, reply, latency, &reason)
+        });
         match closed.await {
             Ok(()) => Error::Refused {
                 action: self.subject.action,
@@ -319,11 +341,11 @@ impl Delivery<'_> {
             Answer::Envelope(_, envelope) if !envelope.message.is_empty() => envelope.message.clone(),
             other => other.describe(),
         };
-        let reply = answer.reply();
-        match open
-            .close(None, "task_refused", |recorder, subject| recorder.task_refused(subject, reply, &reason))
-            .await
-        {
+        let (reply, latency) = (answer.reply(), open.latency());
+        let closed = open.close(None, "task_refused", |recorder, subject| {
+            recorder.task_refused(subject, reply, latency, &reason)
+        });
+        match closed.await {
             Ok(()) => refusal(self.subject.action, answer),
             Err(error) => error,
         }
@@ -335,6 +357,9 @@ struct Open<'a> {
     recorder: &'a Recorder,
     subject: Subject<'a>,
     stage: Stage,
+    may_run: &'a AtomicBool,
+    /// When it was first sent.
+    sent: Option<Instant>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -348,6 +373,11 @@ enum Stage {
 }
 
 impl Open<'_> {
+    /// How long it is underway.
+    fn latency(&self) -> Option<Duration> {
+        self.sent.map(|sent| sent.elapsed())
+    }
+
     /// Gives the outcome its place: from here on there is one.
     fn link(&mut self, record: impl FnOnce() -> EventRecording) -> EventRecording {
         self.stage = Stage::Closed;
@@ -376,10 +406,18 @@ impl Drop for Open<'_> {
             Stage::Safe => self.recorder.task_refused(
                 self.subject,
                 Reply::default(),
+                self.latency(),
                 "given up before the vendor accepted",
             ),
             Stage::Underway => {
-                self.recorder.task_ambiguous(self.subject, "submit", "given up before the vendor answered")
+                self.may_run.store(true, Ordering::Relaxed);
+                self.recorder.task_ambiguous(
+                    self.subject,
+                    "submit",
+                    Reply::default(),
+                    self.latency(),
+                    "given up before the vendor answered",
+                )
             }
         };
         // It has its place, and nobody is left to tell. The log counts what it could not record.

@@ -32,11 +32,13 @@ const LIMIT: u64 = 2 << 30;
 /// |---|---|
 /// | `limit` | 2 GiB |
 /// | `progress` | none |
+/// | `output_id` | none |
 #[must_use = "nothing is fetched before `to`"]
 pub struct Download<'a> {
     client: &'a Client,
     task_id: &'a str,
     url: &'a str,
+    output_id: Option<&'a str>,
     limit: u64,
     progress: Option<Progress<'a>>,
 }
@@ -71,7 +73,7 @@ impl Client {
     /// # }
     /// ```
     pub fn download<'a>(&'a self, task_id: &'a str, url: &'a str) -> Download<'a> {
-        Download { client: self, task_id, url, limit: LIMIT, progress: None }
+        Download { client: self, task_id, url, output_id: None, limit: LIMIT, progress: None }
     }
 
     /// Removes a file that was fetched, and records that as `asset_deleted` with its hash.
@@ -127,6 +129,12 @@ impl<'a> Download<'a> {
         self
     }
 
+    /// The vendor's id of the video, picture or sound, which the entry is to name.
+    pub fn output_id(mut self, id: &'a str) -> Download<'a> {
+        self.output_id = Some(id);
+        self
+    }
+
     /// Calls `progress` with how many bytes have come, and of how many, where that is known.
     pub fn progress(mut self, progress: impl FnMut(u64, Option<u64>) + Send + 'a) -> Download<'a> {
         self.progress = Some(Box::new(progress));
@@ -161,7 +169,8 @@ impl<'a> Download<'a> {
 
     async fn fetch(mut self, host: &str, path: &Path, part: &mut Part) -> Result<Downloaded, Error> {
         let failed = |cause: String| Error::Download { host: host.to_owned(), cause };
-        let asset = Asset { task_id: self.task_id, host, path: &path_of(self.url) };
+        let asset =
+            Asset { task_id: self.task_id, output_id: self.output_id, host, path: &path_of(self.url) };
         let sent = self.client.exchange().downloads().get(self.url).send().await;
         let mut response = sent.map_err(|error| failed(fault(error).cause))?;
         let http = response.status().as_u16();

@@ -70,6 +70,18 @@ impl fmt::Debug for TaskData {
 }
 
 impl TaskData {
+    /// The same, of which nothing repeats what `screen` keeps back.
+    pub(crate) fn screened(mut self, screen: &Screen) -> TaskData {
+        let free = |text: String| if is_word(&text) { text } else { screen.pass(&text) };
+        self.status = match self.status {
+            TaskStatus::Unknown(word) => TaskStatus::Unknown(free(word)),
+            known => known,
+        };
+        self.status_message = self.status_message.map(|message| screen.pass_reason(&message));
+        self.credits = self.credits.map(free);
+        self
+    }
+
     /// `None` for anything but an object with an id that can be asked for and a status. What the vendor words freely
     /// passes `screen`.
     pub(crate) fn decode(data: &Value, screen: &Screen) -> Option<TaskData> {

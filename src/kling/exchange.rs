@@ -12,7 +12,7 @@ use reqwest::{
     redirect,
 };
 
-use super::{envelope::Envelope, error::Error, recorder::Reply, screen::Screen};
+use super::{envelope::Envelope, error::Error, recorder::Reply, screen::Screen, submission::Asked};
 
 /// The longest answer that is read.
 const BODY_LIMIT: usize = 4 << 20;
@@ -39,6 +39,8 @@ pub(crate) struct Call<'a> {
     pub(crate) body: Option<&'a [u8]>,
     /// What an `api_call` says that it is for; a submission is recorded otherwise.
     pub(crate) purpose: Option<&'static str>,
+    /// What a submission asks for.
+    pub(crate) asked: Option<&'a Asked>,
     /// What the answer must not repeat.
     pub(crate) screen: &'a Screen,
     /// The longest that the answer may take, where that is shorter than the client's own limit.
@@ -54,7 +56,7 @@ impl<'a> Call<'a> {
         screen: &'a Screen,
     ) -> Call<'a> {
         let (path, shown) = (path.into(), shown.into());
-        Call { path, shown, body: None, purpose: Some(purpose), screen, within: None }
+        Call { path, shown, body: None, purpose: Some(purpose), asked: None, screen, within: None }
     }
 
     /// What asks by posting, and changes nothing either.
@@ -68,9 +70,9 @@ impl<'a> Call<'a> {
     }
 
     /// What the vendor may charge for.
-    pub(crate) fn submit(path: &'a str, body: &'a [u8], screen: &'a Screen) -> Call<'a> {
+    pub(crate) fn submit(path: &'a str, body: &'a [u8], asked: &'a Asked, screen: &'a Screen) -> Call<'a> {
         let (shown, path) = (Cow::Borrowed(path), Cow::Borrowed(path));
-        Call { path, shown, body: Some(body), purpose: None, screen, within: None }
+        Call { path, shown, body: Some(body), purpose: None, asked: Some(asked), screen, within: None }
     }
 
     pub(crate) fn method(&self) -> &'static str {
@@ -178,6 +180,11 @@ impl Exchange {
     /// What [`set_base`](Self::set_base) would take of `base`.
     pub(crate) fn check_base(&self, base: &str) -> Result<String, Error> {
         checked_base(base, self.plain)
+    }
+
+    /// Whether requests can be read on their way to the server.
+    pub(crate) fn is_plain_elsewhere(&self) -> bool {
+        Url::parse(&self.base.read()).is_ok_and(|url| url.scheme() == "http" && !is_here(&url))
     }
 
     /// Sends later requests elsewhere. `base` was checked.

@@ -10,31 +10,45 @@
 //! | event | when | members |
 //! |---|---|---|
 //! | `auth_event` | a token was minted, or refused by the vendor (1000 to 1004), or the client was given other credentials, or the receiver of callbacks other secrets | `event` (`token_minted`, `token_rejected`, `credential_changed`), `success`, `access_key_prefix`, `reason`; minted: `expires` (Unix seconds); rejected: `endpoint`, `http`, `code`, `request_id`, of 1003 `skew_seconds`; changed: `from_access_key_prefix`, `credential_kind` (`access_key`, `api_key`, `webhook_secret`; secrets are named `whsec:` and 8 hexadecimal digits of their SHA-256) |
-//! | `access_denied` | the account may not do that (1103), or not from here (1304) | `action`, `endpoint`, `external_task_id`, `http`, `code`, `request_id`, `reason` |
+//! | `access_denied` | the account may not do that (1103), or not from here (1304) | `action`, `endpoint`, `model` (of a submission), `external_task_id`, `http`, `code`, `request_id`, `reason` |
 //! | `account_blocked` | the account can't do anything for now (1100 to 1102) | `action`, `http`, `code`, `request_id`, `reason` |
-//! | `content_blocked` | the vendor does not make that: at once (1300, 1301), or late, by the reason of a failure | `action`, `task_id`, `external_task_id`, `stage` (`submit`, `result`), `code`, `reason` |
-//! | `config_changed` | requests go to another server from now on, or one was refused | `setting` (`base_url`), `from`, `to`, `success`, `reason` |
+//! | `content_blocked` | the vendor does not make that: at once (1300, 1301), or late, by the reason of a failure | `action`, `task_id`, `external_task_id`, `stage` (`submit`, `result`), `code`, `reason`, and of what this client submitted `prompt_hash`, `prompt_hash_kind` |
+//! | `config_changed` | requests go to another server from now on, or one was refused, also when the client is built; or a client is built that goes elsewhere over `http` | `setting` (`base_url`, `region`, `plain_http`), `from` (null when the client is built), `to`, `success`, `reason` |
 //! | `task_submitted` | before a submission leaves | `action`, `path`, `model`, `duration`, `mode`, `prompt_hash`, `prompt_length`, `prompt_hash_kind`, `external_task_id`, `body_hash`, and those that are set of `negative_prompt_hash`, `negative_prompt_length`, `aspect_ratio`, `sound`, `cfg_scale`, `camera`, `shot_type`, `shots`, `watermark`, `callback_host`, `media`, `parameters`, `warnings`, `estimated_credits` |
-//! | `throttled` | the vendor was too busy for a submission (1302, 1303, 5001), or for a list or the books (1302, 1303) | `action`, `external_task_id`, `code`, `http`, `request_id`, `attempt`, `delay_ms`, `gave_up` |
+//! | `throttled` | the vendor was too busy for a submission (1302, 1303, 5001), or for a query, a look-up, a list or the books (1302, 1303) | `action`, `task_id`, `external_task_id`, `code`, `http`, `request_id`, `attempt` (the how-manieth request of this submission, wait or list), `delay_ms`, `gave_up` |
 //! | `task_resubmitted` | a submission is sent once more, since the vendor has not known it for long enough | `action`, `external_task_id`, `lookups`, `unknown_for_ms`, `reason` |
 //! | `task_accepted` | the vendor made a task | `action`, `task_id`, `external_task_id`, `status`, `http`, `request_id`, `latency_ms`; `resolved_by` `lookup` where the answer itself was lost |
-//! | `task_refused` | the vendor certainly made no task | `action`, `external_task_id`, `http`, `code`, `request_id`, `reason` |
-//! | `task_ambiguous` | nobody knows what became of it | `action`, `task_id`, `external_task_id`, `stage` (`submit`, `wait`), `reason` |
+//! | `task_refused` | the vendor certainly made no task | `action`, `external_task_id`, `http`, `code`, `request_id`, `latency_ms`, `reason` |
+//! | `task_ambiguous` | nobody knows what became of it | `action`, `task_id`, `external_task_id`, `stage` (`submit`, `wait`), `http`, `code`, `request_id`, `latency_ms`, `reason`: of the answer that left it open, where there was one |
 //! | `task_resolved` | [`Client::look_up`] found the task of a submission | `action`, `task_id`, `external_task_id`, `status`, `http`, `request_id` |
 //! | `api_call` | a query, a look-up or a list was sent | `action`, `purpose` (`query`, `lookup`, `list`, `account`), `method`, `path`, `task_id`, `external_task_id`, `http`, `code`, `request_id`, `duration_ms`; `reason` where there is no code |
-//! | `task_status_changed` | a status other than the last one was seen | `action`, `task_id`, `external_task_id`, `from`, `to`, `source` (`poll`, `callback`) |
+//! | `task_status_changed` | a status other than the last one was seen | `action`, `task_id`, `external_task_id`, `from`, `to`, `source` (`poll`, `callback`), `request_id` (of the query) |
 //! | `task_completed` | the task succeeded | `action`, `task_id`, `external_task_id`, `status` (`succeed`), `credits`, `billing`, `estimated_credits`, and of what it made `video_count`, `image_count`, `audio_count`, `element_count`, `voice_count` |
 //! | `task_failed` | the task failed | `action`, `task_id`, `external_task_id`, `status` (`failed`), `reason`, `credits`, `billing`, `estimated_credits` |
 //! | `element_created`, `voice_created` | one is in the account from now on | `action`, `task_id`, `element_id` or `voice_id` |
 //! | `element_deleted`, `voice_deleted` | one was removed from the account | `action`, `element_id` or `voice_id` |
-//! | `asset_downloaded` | a file was fetched whole, before it has its name | `task_id`, `host`, `path`, `sha256`, `bytes`, `content_type` |
-//! | `asset_expired` | a file is not there any more (403, 404, 410), or a page is where it was | `task_id`, `host`, `path`, `http`, `content_type` |
+//! | `asset_downloaded` | a file was fetched whole, before it has its name | `task_id`, `output_id` (where the caller gave it), `host`, `path`, `sha256`, `bytes`, `content_type` |
+//! | `asset_expired` | a file is not there any more (403, 404, 410), or a page is where it was | `task_id`, `output_id`, `host`, `path`, `http`, `content_type` |
 //! | `asset_deleted` | before a file that was fetched is removed | `task_id`, `name`, `sha256`, `bytes` |
-//! | `callback_received` | a callback was accepted | `result` (`ok`, `replayed`), `signed`, `webhook_id`, `webhook_timestamp`, `bytes`, `task_id`, `external_task_id`, `status`, `credits` |
-//! | `callback_rejected` | a callback was refused | `reason` (`missing_headers`, `bad_signature`, `stale`, `unsigned_by_policy`, `malformed`, `too_long`, `unknown_task`), `webhook_id`, `webhook_timestamp`, `bytes` |
+//! | `callback_received` | a callback was accepted | `result` (`ok`, `replayed`), `signed`, `webhook_id`, `webhook_timestamp`, `bytes`, `task_id`, `external_task_id`, `status` and `credits` where they are words; of an unsigned one `external_task_id` too |
+//! | `callback_rejected` | a callback was refused | `reason` (`missing_headers`, `bad_signature`, `stale`, `unsigned_by_policy`, `malformed`, `too_long`, `incomplete`, `unknown_task`), `webhook_id`, `webhook_timestamp`, `bytes` |
 //! | `processing_activity` | [`Client::record_processing_activity`] was called | `subject`, `purpose`, `legal_basis` |
 //! | `deletion_request` | [`Client::record_deletion_request`] was called | `subject`, `scope` |
+//! | `audit_verified` | the log's own: [`AuditLog::record_verification`](crate::AuditLog::record_verification) was called | `verdict` (`intact`, `tampered`, `unverifiable`), `entries`, `first_seq`, `last_seq`, `last_hash`, `findings`, `by` |
 //! | `audit_reconciled` | the trail was compared with the vendor's books | `verdict`, `at_vendor`, `booked`, `in_trail`, `matched`, `ambiguous`, `findings`, `unexplained` (the first 100) |
+//!
+//! Others go by other names for what is in this table:
+//!
+//! | elsewhere | here |
+//! |---|---|
+//! | a token minted, a token rejected, a credential changed | `auth_event`, by its `event` |
+//! | a task attempted; its status | `task_submitted`; `task_status_changed` |
+//! | credits consumed | no entry by itself: `credits`, `billing` and `estimated_credits` of `task_completed` and `task_failed` |
+//! | a ledger reconciled | `audit_reconciled` |
+//! | a log verified, a log broken | `audit_verified`, by its `verdict`; the report of the verification names file, line and byte |
+//! | a log rotated | no entry: a file is that of one day (UTC), named for it, and its first entry has the hash of the last one before. Files that leave the trail for their age are `audit_pruned` |
+//!
+//! The log's own entries of other kinds are listed with [the format](crate::manual::format).
 //!
 //! What is answered at once, such as [`Speech`], is `task_submitted` and then `task_completed`, `task_refused` or
 //! `task_ambiguous`: there is nothing to accept in between.

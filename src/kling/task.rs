@@ -1,7 +1,11 @@
 //! A task that the vendor has accepted. Its promise: clones are one task, so that each change of it is recorded once
 //! whoever sees it first. It does not know how to ask the vendor.
 
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{
+    fmt,
+    marker::PhantomData,
+    sync::{Arc, OnceLock},
+};
 
 use tokio::sync::Mutex;
 
@@ -13,6 +17,7 @@ use super::{
     screen::Screen,
     slots::Held,
     status::TaskStatus,
+    submission::Asked,
     video::Video,
 };
 
@@ -30,6 +35,8 @@ struct Inner {
     screen: Screen,
     /// The units that it was expected to cost.
     estimate: Option<String>,
+    /// Set where this client submitted it.
+    asked: OnceLock<Asked>,
     seen: Mutex<Seen>,
     /// The slots that it holds until it ends.
     held: parking_lot::Mutex<Option<Held>>,
@@ -84,6 +91,9 @@ impl<R: Request> Task<R> {
             None,
         );
         task.hold(self.inner.held.lock().take());
+        if let Some(asked) = self.asked() {
+            task.remember(asked.clone());
+        }
         task
     }
 
@@ -98,7 +108,15 @@ impl<R: Request> Task<R> {
         let seen = Mutex::new(Seen { status, ended: false });
         let held = parking_lot::Mutex::new(None);
         Task {
-            inner: Arc::new(Inner { id, external_task_id, screen, estimate, seen, held }),
+            inner: Arc::new(Inner {
+                id,
+                external_task_id,
+                screen,
+                estimate,
+                asked: OnceLock::new(),
+                seen,
+                held,
+            }),
             request: PhantomData,
         }
     }
@@ -121,6 +139,15 @@ impl<R: Request> Task<R> {
     /// Gives its slots back.
     pub(crate) fn release(&self) {
         self.hold(None);
+    }
+
+    /// Keeps what it was asked for by. What it was first told stays.
+    pub(crate) fn remember(&self, asked: Asked) {
+        self.inner.asked.get_or_init(|| asked);
+    }
+
+    pub(crate) fn asked(&self) -> Option<&Asked> {
+        self.inner.asked.get()
     }
 
     pub(crate) fn estimate(&self) -> Option<&str> {

@@ -10,7 +10,7 @@ use super::{
     error::Error,
     exchange::{Answer, Call},
     output::Output,
-    recorder::{Cost, Recorder},
+    recorder::{Cost, Recorder, Reply},
     request::Request,
     screen::Screen,
     status::TaskStatus,
@@ -33,8 +33,9 @@ impl<'a, R: Request> Watch<'a, R> {
     /// Asks once.
     pub(crate) async fn query(&self) -> Result<Progress<R::Output>, Error> {
         let answer = self.ask(None).await?;
+        self.client.note_throttled(subject(self.task), &answer, 1, None).await?;
         match self.data(&answer) {
-            Some(data) => self.observe(data).await,
+            Some(data) => self.observe(data, &answer).await,
             None => Err(refusal(R::ACTION, answer)),
         }
     }
@@ -45,22 +46,33 @@ impl<'a, R: Request> Watch<'a, R> {
         let started = Instant::now();
         let mut backoff = Backoff::polling(settings.poll_interval);
         let mut last = "not asked yet".to_owned();
+        let mut answered: Option<Answer> = None;
+        let mut queries = 0;
+        let mut delay = backoff.delay();
         loop {
             let left = settings.deadline.saturating_sub(started.elapsed());
-            tokio::time::sleep(backoff.delay().min(left)).await;
+            tokio::time::sleep(delay.min(left)).await;
             let left = settings.deadline.saturating_sub(started.elapsed());
             if left.is_zero() {
-                return Err(self.out_of_time(started, last).await?);
+                let reply = answered.as_ref().map(Answer::reply).unwrap_or_default();
+                return Err(self.out_of_time(started, reply, last).await?);
             }
             let answer = self.ask(Some(left)).await?;
+            queries += 1;
+            delay = backoff.delay();
+            let left = settings.deadline.saturating_sub(started.elapsed());
+            let next = (!left.is_zero()).then_some(delay.min(left));
+            self.client.note_throttled(subject(self.task), &answer, queries, next).await?;
             let Some(data) = self.data(&answer) else {
                 if is_definite(&answer) {
-                    return Err(self.given_up(answer).await?);
+                    return Err(self.given_up(started, answer).await?);
                 }
                 last = answer.describe();
+                answered = Some(answer);
                 continue;
             };
-            let progress = self.observe(data).await?;
+            let progress = self.observe(data, &answer).await?;
+            answered = Some(answer);
             last = format!("last seen {}", progress.status);
             match (progress.status, progress.output) {
                 (TaskStatus::Succeed, Some(output)) => {
@@ -98,39 +110,40 @@ impl<'a, R: Request> Watch<'a, R> {
         task_data(answer, &self.screen).filter(|data| data.task_id == self.task.id())
     }
 
-    async fn observe(&self, data: TaskData) -> Result<Progress<R::Output>, Error> {
-        observe(self.client.recorder(), self.task, data, "poll").await
+    async fn observe(&self, data: TaskData, answer: &Answer) -> Result<Progress<R::Output>, Error> {
+        observe(self.client.recorder(), self.task, data, ("poll", answer.reply().request_id)).await
     }
 
     /// The vendor will not say what became of the task.
-    async fn given_up(&self, answer: Answer) -> Result<Error, Error> {
+    async fn given_up(&self, started: Instant, answer: Answer) -> Result<Error, Error> {
         let reason = format!("the query was refused: {}", answer.describe());
         self.client
             .recorder()
-            .task_ambiguous(subject(self.task), "wait", &reason)
+            .task_ambiguous(subject(self.task), "wait", answer.reply(), Some(started.elapsed()), &reason)
             .await
             .map_err(not_recorded(R::ACTION, "task_ambiguous"))?;
         Ok(refusal(R::ACTION, answer))
     }
 
-    async fn out_of_time(&self, started: Instant, last: String) -> Result<Error, Error> {
+    async fn out_of_time(&self, started: Instant, reply: Reply<'_>, last: String) -> Result<Error, Error> {
         let waited = started.elapsed();
         let reason = format!("no end after {:.1} s: {last}", waited.as_secs_f64());
         self.client
             .recorder()
-            .task_ambiguous(subject(self.task), "wait", &reason)
+            .task_ambiguous(subject(self.task), "wait", reply, Some(waited), &reason)
             .await
             .map_err(outcome_not_recorded(subject(self.task), "task_ambiguous"))?;
         Ok(Error::Deadline { action: R::ACTION, task_id: self.task.id().to_owned(), waited, last })
     }
 }
 
-/// Records what is new. What was not recorded stays new.
+/// Records what is new. What was not recorded stays new. `source` is `poll`, with the vendor's id of the query, or
+/// `callback`.
 pub(crate) async fn observe<R: Request>(
     recorder: &Recorder,
     task: &Task<R>,
     data: TaskData,
-    source: &'static str,
+    source: (&'static str, Option<&str>),
 ) -> Result<Progress<R::Output>, Error> {
     let subject = subject(task);
     let cost = Cost { credits: data.credits.as_deref(), billing: &data.billing, estimated: task.estimate() };
@@ -160,8 +173,8 @@ pub(crate) async fn observe<R: Request>(
         } else if data.status == TaskStatus::Failed {
             let reason = reason(data.status_message.clone());
             if is_moderation(&reason) {
-                recordings
-                    .push(("content_blocked", recorder.content_blocked(subject, "result", None, &reason)));
+                let blocked = recorder.content_blocked(subject, task.asked(), "result", None, &reason);
+                recordings.push(("content_blocked", blocked));
             }
             recordings.push(("task_failed", recorder.task_failed(subject, &reason, cost)));
             seen.ended = true;

@@ -1,7 +1,15 @@
 //! A stand-in, a trail and a client between them, and what is in the trail.
 #![allow(dead_code, reason = "nobody who includes this uses all of it")]
 
-use std::{path::Path, time::Duration};
+use std::{
+    error::Error as _,
+    path::Path,
+    sync::{
+        Mutex, Once, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use kling_audit::{
     AuditLog,
@@ -18,7 +26,7 @@ pub(crate) struct Studio {
     pub(crate) log: AuditLog,
     pub(crate) server: StandIn,
     /// Goes last, since the log ends in it.
-    pub(crate) directory: TempDir,
+    pub(crate) directory: Searched,
 }
 
 impl Studio {
@@ -27,7 +35,8 @@ impl Studio {
     }
 
     pub(crate) fn with(server: StandIn, settings: impl FnOnce(Builder) -> Builder) -> Studio {
-        let directory = TempDir::new().unwrap();
+        listen();
+        let directory = Searched::new();
         let log = AuditLog::open(directory.path()).unwrap();
         let client =
             settings(quick(Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone()), &server))
@@ -69,11 +78,12 @@ impl Studio {
     }
 }
 
-/// What the suite's trails must not hold anywhere: keys, tokens, prompts, signed queries.
-pub(crate) const SECRETS: [&str; 14] = [
-    ACCESS_KEY,
+/// What nothing that is written may hold: keys, tokens, prompts, signed queries. Of the access key there is more in
+/// [`search`].
+const SECRETS: [&str; 14] = [
     SECRET_KEY,
     API_KEY,
+    PROMPT_KEY,
     "eyJ",
     "x-kcdn-pid",
     "signature=",
@@ -86,18 +96,100 @@ pub(crate) const SECRETS: [&str; 14] = [
     "whsec_YW5v",
     "anothersecret",
 ];
+/// A key for the hashes of prompts.
+pub(crate) const PROMPT_KEY: &str = "prompt-key-of-a-test-0123456789";
+/// Of an access key entries hold the first eight characters.
+const SHOWN: usize = 8;
 
-/// Whoever uses a studio has its trail searched at the end.
-impl Drop for Studio {
+/// Fails where `text` holds a secret, or nine characters in a row of the access key.
+pub(crate) fn search(place: &str, text: &str) {
+    let pieces = ACCESS_KEY.as_bytes().windows(SHOWN + 1).map(|piece| std::str::from_utf8(piece).unwrap());
+    for secret in SECRETS.into_iter().chain(pieces) {
+        let at = text.find(secret);
+        let around = at.map(|at| {
+            let near = text.as_bytes().get(at.saturating_sub(100)..(at + 100).min(text.len())).unwrap();
+            String::from_utf8_lossy(near).into_owned()
+        });
+        assert!(at.is_none(), "{secret} in {place}: {around:?}");
+    }
+}
+
+/// Each file of a directory, as text.
+pub(crate) fn files(directory: &Path) -> Vec<(String, String)> {
+    let files = std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path());
+    let text = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
+    files.map(|path| (path.display().to_string(), text(&path))).collect()
+}
+
+/// A new directory. At the end all that is in it is searched for secrets.
+#[derive(Debug)]
+pub(crate) struct Searched(TempDir);
+
+impl Searched {
+    pub(crate) fn new() -> Searched {
+        Searched(TempDir::new().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Searched {
     fn drop(&mut self) {
         if std::thread::panicking() {
             return;
         }
-        for file in std::fs::read_dir(self.directory.path()).unwrap() {
-            let text = String::from_utf8_lossy(&std::fs::read(file.unwrap().path()).unwrap()).into_owned();
-            for secret in SECRETS {
-                assert!(!text.contains(secret), "{secret} in {text}");
-            }
+        for (place, text) in files(self.path()) {
+            search(&place, &text);
+        }
+    }
+}
+
+/// What this process's subscriber was given, as lines of text.
+static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// Whether there ever was one.
+pub(crate) static HEARD: AtomicBool = AtomicBool::new(false);
+
+struct Lines;
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        HEARD.store(true, Ordering::SeqCst);
+        LINES.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Keeps what a program that prints its log would print. A test that has a subscriber of its own is in its own process.
+fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(|| Lines);
+        tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+    });
+}
+
+/// The lines so far; they are not given twice.
+pub(crate) fn printed() -> String {
+    let lines = std::mem::take(&mut *LINES.lock().unwrap_or_else(PoisonError::into_inner));
+    String::from_utf8_lossy(&lines).into_owned()
+}
+
+/// Whoever uses a studio has what was printed so far searched at the end, and the client itself.
+impl Drop for Studio {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            search("the printed log", &printed());
+            search("the client's Debug", &format!("{:?} {:?}", self.client, self.log));
         }
     }
 }
@@ -138,8 +230,17 @@ pub(crate) fn entry<'a>(entries: &'a [Value], event_type: &str) -> &'a Value {
     entry
 }
 
-/// The kind of an error and what of it matters, in short.
+/// The kind of an error and what of it matters, in short. All that the error shows is searched for secrets.
 pub(crate) fn outcome<T>(result: &Result<T, Error>) -> String {
+    if let Err(error) = result {
+        let mut shown = format!("{error} {error:?}");
+        let mut source = error.source();
+        while let Some(cause) = source {
+            shown.push_str(&format!(" {cause} {cause:?}"));
+            source = cause.source();
+        }
+        search("an error", &shown);
+    }
     match result {
         Ok(_) => "ok".to_owned(),
         Err(Error::Refused { code, .. }) => format!("refused {}", code.unwrap_or_default()),

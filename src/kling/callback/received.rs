@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::kling::{
     charge::Charge,
-    envelope::TaskData,
+    envelope::{TaskData, is_segment, is_word},
     output::{Made, Output},
     screen::Screen,
     status::TaskStatus,
@@ -35,6 +35,26 @@ impl Callback {
 
     pub(crate) fn data(&self) -> &TaskData {
         &self.data
+    }
+
+    /// Whether its task and status can stand in an entry. Of what nobody proved these are words.
+    pub(super) fn may_be_recorded(&self) -> bool {
+        self.is_signed || (is_word(self.task_id()) && is_word(self.status().as_str()))
+    }
+
+    /// The external task id as far as an entry may have it: whole where the vendor signed it, since it is the caller's.
+    pub(crate) fn recorded_external_task_id(&self) -> Option<&str> {
+        self.external_task_id().filter(|id| if self.is_signed { is_segment(id) } else { is_word(id) })
+    }
+
+    /// The status as an entry may have it. One that is no word may quote a prompt that nobody screened it for.
+    pub(crate) fn recorded_status(&self) -> Option<&str> {
+        Some(self.status().as_str()).filter(|status| is_word(status))
+    }
+
+    /// What it cost, as an entry may have it.
+    pub(crate) fn recorded_credits(&self) -> Option<&str> {
+        self.credits().filter(|credits| is_word(credits))
     }
 
     /// The vendor's id of the task.

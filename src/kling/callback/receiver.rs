@@ -65,8 +65,8 @@ pub struct Rejected {
 }
 
 impl Rejected {
-    /// `missing_headers`, `bad_signature`, `stale`, `unsigned_by_policy`, `malformed`, `too_long`, `unknown_task`, or
-    /// `not_recorded`: the trail could not be written.
+    /// `missing_headers`, `bad_signature`, `stale`, `unsigned_by_policy`, `malformed`, `too_long`, `incomplete`,
+    /// `unknown_task`, or `not_recorded`: the trail could not be written.
     pub fn reason(&self) -> &'static str {
         self.reason
     }
@@ -76,7 +76,7 @@ impl Rejected {
         match self.reason {
             "not_recorded" => 500,
             "too_long" => 413,
-            "malformed" | "unknown_task" => 400,
+            "malformed" | "incomplete" | "unknown_task" => 400,
             _ => 401,
         }
     }
@@ -90,7 +90,9 @@ impl ReceiverBuilder {
     }
 
     /// Takes callbacks without a signature too: anybody who finds the URL can send one. A signature that is there still
-    /// has to hold, and a callback without one does not make one with it look had.
+    /// has to hold, and a callback without one does not make one with it look had. Of what it says words alone reach an
+    /// entry (up to 64 letters, digits, `-`, `_` and `.`): with another task id or status it is `malformed`, another
+    /// external task id or amount is left out.
     pub fn accept_unsigned(mut self) -> ReceiverBuilder {
         self.unsigned = true;
         self
@@ -234,18 +236,9 @@ impl Receiver {
         body: &[u8],
         now: i64,
     ) -> Result<Callback, Rejected> {
-        let (mut id, mut timestamp, mut signatures) = (None, None, None);
-        for (name, value) in headers {
-            match name.to_ascii_lowercase().as_str() {
-                "webhook-id" => id = Some(value),
-                "webhook-timestamp" => timestamp = Some(value),
-                "webhook-signature" => signatures = Some(value),
-                _ => {}
-            }
-        }
-        // What is not proven yet is the sender's to choose: words alone reach an entry.
-        let word = |value: Option<&'a str>| value.filter(|value| is_word(value));
-        let notice = Notice { webhook_id: word(id), timestamp: word(timestamp), bytes: body.len() };
+        let marks = Marks::of(headers);
+        let notice = marks.notice(body.len());
+        let Marks { id, timestamp, signatures } = marks;
         if body.len() > LIMIT {
             return Err(self.refuse("too_long", notice).await);
         }
@@ -265,7 +258,7 @@ impl Receiver {
             }
             _ => return Err(self.refuse("missing_headers", notice).await),
         };
-        let Some(callback) = Callback::read(body, is_signed) else {
+        let Some(callback) = Callback::read(body, is_signed).filter(Callback::may_be_recorded) else {
             return Err(self.refuse("malformed", notice).await);
         };
         if self.inner.known.as_ref().is_some_and(|known| !known(callback.task_id())) {
@@ -324,6 +317,35 @@ impl fmt::Debug for Receiver {
             .field("secrets", &self.inner.secrets.read().len())
             .field("unsigned", &self.inner.unsigned)
             .finish_non_exhaustive()
+    }
+}
+
+/// The headers that matter.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Marks<'a> {
+    id: Option<&'a str>,
+    timestamp: Option<&'a str>,
+    signatures: Option<&'a str>,
+}
+
+impl<'a> Marks<'a> {
+    pub(super) fn of(headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Marks<'a> {
+        let mut marks = Marks::default();
+        for (name, value) in headers {
+            match name.to_ascii_lowercase().as_str() {
+                "webhook-id" => marks.id = Some(value),
+                "webhook-timestamp" => marks.timestamp = Some(value),
+                "webhook-signature" => marks.signatures = Some(value),
+                _ => {}
+            }
+        }
+        marks
+    }
+
+    /// What is not proven yet is the sender's to choose: words alone reach an entry.
+    pub(super) fn notice(&self, bytes: usize) -> Notice<'a> {
+        let word = |value: Option<&'a str>| value.filter(|value| is_word(value));
+        Notice { webhook_id: word(self.id), timestamp: word(self.timestamp), bytes }
     }
 }
 

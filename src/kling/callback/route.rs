@@ -1,14 +1,15 @@
 //! Callbacks as a route of axum.
 
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     http::{HeaderMap, StatusCode},
     routing::{MethodRouter, post},
 };
+use futures_util::StreamExt;
 
 use super::{
     received::Callback,
-    receiver::{LIMIT, Notice, Receiver, Rejected},
+    receiver::{LIMIT, Marks, Receiver, Rejected},
 };
 
 /// A route that takes callbacks, and gives each change once to `handle`.
@@ -53,13 +54,21 @@ where
 {
     let refused =
         |rejected: Rejected| StatusCode::from_u16(rejected.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
-    // A body that did not come whole, or did not end.
-    let Ok(body) = to_bytes(body, LIMIT + 1).await else {
-        return refused(receiver.refuse("too_long", Notice::default()).await);
-    };
     let texts =
-        headers.iter().filter_map(|(name, value)| value.to_str().ok().map(|value| (name.as_str(), value)));
-    match receiver.receive(texts, &body).await {
+        || headers.iter().filter_map(|(name, value)| value.to_str().ok().map(|value| (name.as_str(), value)));
+    let mut whole = Vec::new();
+    let mut pieces = body.into_data_stream();
+    // One byte too many is enough for the receiver to see that.
+    while whole.len() <= LIMIT
+        && let Some(piece) = pieces.next().await
+    {
+        let Ok(piece) = piece else {
+            let notice = Marks::of(texts()).notice(whole.len());
+            return refused(receiver.refuse("incomplete", notice).await);
+        };
+        whole.extend_from_slice(&piece);
+    }
+    match receiver.receive(texts(), &whole).await {
         Ok(callback) => {
             if callback.is_new() {
                 handle(callback).await;

@@ -28,9 +28,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`change_base_url`](Client::change_base_url).
+    /// As [`change_base_url`](Client::change_base_url). The entry's `setting` is `region`.
     pub async fn change_region(&self, region: Region) -> Result<(), Error> {
-        self.change_base_url(region.base_url()).await
+        self.change_server("region", region.base_url()).await
     }
 
     /// Sends later requests to another server. Clones do so too.
@@ -42,11 +42,15 @@ impl Client {
     /// [`Error::Configuration`] for a URL that can't be used, such as one of `http` that is not of this machine;
     /// [`Error::NotRecorded`]. The old server stays.
     pub async fn change_base_url(&self, base_url: &str) -> Result<(), Error> {
+        self.change_server("base_url", base_url).await
+    }
+
+    async fn change_server(&self, setting: &'static str, base_url: &str) -> Result<(), Error> {
         let from = self.inner.exchange.base();
         let missing = || not_recorded("change_base_url", "config_changed");
         match self.inner.exchange.check_base(base_url) {
             Ok(base) => {
-                self.recorder.config_changed("base_url", &from, &base, None).await.map_err(missing())?;
+                self.recorder.config_changed(setting, &from, &base, None).await.map_err(missing())?;
                 self.inner.exchange.set_base(base);
                 Ok(())
             }
@@ -54,10 +58,7 @@ impl Client {
                 // What was refused may hold a password: its host is enough.
                 let host = rules::host(base_url).unwrap_or_default();
                 let reason = error.to_string();
-                self.recorder
-                    .config_changed("base_url", &from, &host, Some(&reason))
-                    .await
-                    .map_err(missing())?;
+                self.recorder.config_changed(setting, &from, &host, Some(&reason)).await.map_err(missing())?;
                 Err(error)
             }
         }

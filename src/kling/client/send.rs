@@ -1,11 +1,12 @@
 //! The one function that everything passes that is sent.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Client, not_recorded, now, outcome_not_recorded};
 use crate::{
     EventRecording,
     kling::{
+        envelope::Envelope,
         error::Error,
         exchange::{Answer, Call},
         recorder::Subject,
@@ -58,6 +59,23 @@ impl Client {
         }
     }
 
+    /// Records that a query was answered by: too busy. `delay` is until the next one, `None` where none follows.
+    pub(crate) async fn note_throttled(
+        &self,
+        subject: Subject<'_>,
+        answer: &Answer,
+        attempt: u32,
+        delay: Option<Duration>,
+    ) -> Result<(), Error> {
+        if let Answer::Envelope(_, Envelope { code: 1302 | 1303, .. }) = answer {
+            self.recorder
+                .throttled(subject, answer.reply(), attempt, delay)
+                .await
+                .map_err(outcome_not_recorded(subject, "throttled"))?;
+        }
+        Ok(())
+    }
+
     /// Records what the vendor refused for the sake of the token, the account or the content.
     fn note_refusal(
         &self,
@@ -75,10 +93,13 @@ impl Client {
                 let skew = skew.filter(|_| envelope.code == 1003);
                 ("auth_event", recorder.token_rejected(token.prefix(), reply, endpoint, skew, reason))
             }
-            1103 | 1304 => ("access_denied", recorder.access_denied(subject, reply, endpoint, reason)),
+            1103 | 1304 => {
+                ("access_denied", recorder.access_denied(subject, call.asked, reply, endpoint, reason))
+            }
             1100..=1102 => ("account_blocked", recorder.account_blocked(subject, reply, reason)),
             1300 | 1301 => {
-                ("content_blocked", recorder.content_blocked(subject, "submit", Some(envelope.code), reason))
+                let code = Some(envelope.code);
+                ("content_blocked", recorder.content_blocked(subject, call.asked, "submit", code, reason))
             }
             _ => return None,
         })

@@ -2,9 +2,12 @@
 
 use super::{Recorder, Reply, Subject};
 use crate::{
-    EventRecording, json,
-    kling::token::{Reason, Token},
-    try_audit_async,
+    EventRecording, NotRecorded, Receipt, json,
+    kling::{
+        submission::Asked,
+        token::{Reason, Token},
+    },
+    try_audit, try_audit_async,
 };
 
 impl Recorder {
@@ -81,10 +84,30 @@ impl Recorder {
         )
     }
 
+    /// The client is built with a setting that weakens it, or was refused one. Returns when that is in the trail.
+    pub(crate) fn configured(
+        &self,
+        setting: &str,
+        to: &str,
+        reason: Option<&str>,
+    ) -> Result<Receipt, NotRecorded> {
+        try_audit!(
+            log: &self.firm,
+            "config_changed",
+            actor = %self.actor,
+            setting = setting,
+            from = json(&None::<&str>),
+            to = to,
+            success = reason.is_none(),
+            reason = reason
+        )
+    }
+
     /// The vendor does not let the account do something.
     pub(crate) fn access_denied(
         &self,
         subject: Subject<'_>,
+        asked: Option<&Asked>,
         reply: Reply<'_>,
         endpoint: &str,
         reason: &str,
@@ -95,6 +118,7 @@ impl Recorder {
             actor = %self.actor,
             action = subject.action,
             endpoint = endpoint,
+            model = json(&asked.map(|asked| &asked.model)),
             external_task_id = json(&subject.external_task_id),
             http = json(&reply.http),
             code = json(&reply.code),

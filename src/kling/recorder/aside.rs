@@ -21,6 +21,7 @@ impl Recorder {
             "asset_downloaded",
             actor = %self.actor,
             task_id = asset.task_id,
+            output_id = json(&asset.output_id),
             host = asset.host,
             path = asset.path,
             sha256 = sha256,
@@ -41,6 +42,7 @@ impl Recorder {
             "asset_expired",
             actor = %self.actor,
             task_id = asset.task_id,
+            output_id = json(&asset.output_id),
             host = asset.host,
             path = asset.path,
             http = http,
@@ -79,9 +81,9 @@ impl Recorder {
             webhook_timestamp = json(&notice.timestamp),
             bytes = notice.bytes,
             task_id = callback.task_id(),
-            external_task_id = json(&callback.external_task_id()),
-            status = callback.status().as_str(),
-            credits = json(&callback.credits())
+            external_task_id = json(&callback.recorded_external_task_id()),
+            status = json(&callback.recorded_status()),
+            credits = json(&callback.recorded_credits())
         )
     }
 

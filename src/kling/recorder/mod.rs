@@ -53,6 +53,7 @@ pub(crate) struct Cost<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asset<'a> {
     pub(crate) task_id: &'a str,
+    pub(crate) output_id: Option<&'a str>,
     pub(crate) host: &'a str,
     /// Without a query.
     pub(crate) path: &'a str,

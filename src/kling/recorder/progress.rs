@@ -41,13 +41,14 @@ impl Recorder {
         )
     }
 
-    /// The task's status is another than when it was last seen.
+    /// The task's status is another than when it was last seen, says `source`, which is `poll`, with the vendor's id of
+    /// the query, or `callback`.
     pub(crate) fn task_status_changed(
         &self,
         subject: Subject<'_>,
         from: Option<&TaskStatus>,
         to: &TaskStatus,
-        source: &'static str,
+        (source, request_id): (&'static str, Option<&str>),
     ) -> EventRecording {
         try_audit_async!(
             log: &self.log,
@@ -58,7 +59,8 @@ impl Recorder {
             external_task_id = json(&subject.external_task_id),
             from = json(&from.map(TaskStatus::as_str)),
             to = to.as_str(),
-            source = source
+            source = source,
+            request_id = json(&request_id)
         )
     }
 

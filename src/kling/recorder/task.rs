@@ -5,7 +5,11 @@ use std::time::Duration;
 use super::{Recorder, Reply, Subject, milliseconds};
 use crate::{
     EventRecording, json,
-    kling::{prompt_key::PromptKey, status::TaskStatus, submission::Submission},
+    kling::{
+        prompt_key::PromptKey,
+        status::TaskStatus,
+        submission::{Asked, Submission},
+    },
     try_audit_async,
 };
 
@@ -14,10 +18,12 @@ impl Recorder {
     pub(crate) fn content_blocked(
         &self,
         subject: Subject<'_>,
+        asked: Option<&Asked>,
         stage: &'static str,
         code: Option<i64>,
         reason: &str,
     ) -> EventRecording {
+        let prompt = asked.and_then(|asked| asked.prompt.as_ref());
         try_audit_async!(
             log: &self.log,
             "content_blocked",
@@ -27,7 +33,9 @@ impl Recorder {
             external_task_id = json(&subject.external_task_id),
             stage = stage,
             code = json(&code),
-            reason = reason
+            reason = reason,
+            prompt_hash = json(&prompt.map(|prompt| &prompt.hash)),
+            prompt_hash_kind = json(&prompt.map(|prompt| &prompt.kind))
         )
     }
 
@@ -86,6 +94,7 @@ impl Recorder {
             "throttled",
             actor = %self.actor,
             action = subject.action,
+            task_id = json(&subject.task_id),
             external_task_id = json(&subject.external_task_id),
             http = json(&reply.http),
             code = json(&reply.code),
@@ -140,11 +149,12 @@ impl Recorder {
         )
     }
 
-    /// The vendor certainly made no task.
+    /// The vendor certainly made no task. `latency` is since the request was first sent, `None` where it was not.
     pub(crate) fn task_refused(
         &self,
         subject: Subject<'_>,
         reply: Reply<'_>,
+        latency: Option<Duration>,
         reason: &str,
     ) -> EventRecording {
         try_audit_async!(
@@ -156,15 +166,19 @@ impl Recorder {
             http = json(&reply.http),
             code = json(&reply.code),
             request_id = json(&reply.request_id),
+            latency_ms = json(&latency.map(milliseconds)),
             reason = reason
         )
     }
 
-    /// Nobody knows what became of the task. `stage` is `submit` or `wait`.
+    /// Nobody knows what became of the task. `stage` is `submit` or `wait`; `reply` is the answer that left it open,
+    /// `latency` since the request was first sent, or since the wait began.
     pub(crate) fn task_ambiguous(
         &self,
         subject: Subject<'_>,
         stage: &'static str,
+        reply: Reply<'_>,
+        latency: Option<Duration>,
         reason: &str,
     ) -> EventRecording {
         try_audit_async!(
@@ -175,6 +189,10 @@ impl Recorder {
             task_id = json(&subject.task_id),
             external_task_id = json(&subject.external_task_id),
             stage = stage,
+            http = json(&reply.http),
+            code = json(&reply.code),
+            request_id = json(&reply.request_id),
+            latency_ms = json(&latency.map(milliseconds)),
             reason = reason
         )
     }

@@ -4,7 +4,6 @@
 //! go from the oldest on, so an interruption leaves a trail whose beginning alone is gone.
 
 use std::{
-    collections::HashMap,
     fmt, fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -14,8 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     access::Access,
-    canonical::MemberTexts,
-    checkpoint::{Frontier, TreeHash, stored},
+    checkpoint::Frontier,
     digest::Digest,
     directory::{self, TrailFile},
     draft::{Draft, Origin},
@@ -28,8 +26,8 @@ use crate::{
     private,
     pruned::{NOTE, Pruned, first_seq},
     report::is_before,
+    signing,
     timestamp::Timestamp,
-    verify::{Verdict, Verifier},
     writer::sync_directory,
 };
 
@@ -89,8 +87,8 @@ impl AuditLog {
     /// Age counts from this log's clock or from the last entry, whichever is earlier, so that a clock that is wrong
     /// prunes nothing before its time. The live file stays. The values that pruned entries withhold go with them.
     ///
-    /// A checkpoint must cover what is to go. A log with [`checkpoints`](crate::AuditLogBuilder::checkpoints) has one
-    /// signed before the record and one after it, and only then takes files out.
+    /// Only a log with [`checkpoints`](crate::AuditLogBuilder::checkpoints) prunes: it has one signed before the record and
+    /// one after it, and only then takes files out.
     ///
     /// The trail without its beginning is intact for who verifies it with the key of a checkpoint that covers the
     /// `audit_pruned`; for others it is unverifiable. See [the manual](crate::manual::retention).
@@ -98,8 +96,8 @@ impl AuditLog {
     /// # Errors
     ///
     /// [`Error::NotIntact`] if the trail does not verify. [`Error::State`] if it ever stated that entries are kept for
-    /// longer ([`min_retention_days`](crate::AuditLogBuilder::min_retention_days)), or if no checkpoint covers what is
-    /// to be pruned. Else as [`append`](Self::append), and [`Error::Io`]: run again, it goes on where it was.
+    /// longer ([`min_retention_days`](crate::AuditLogBuilder::min_retention_days)), or if the log signs no
+    /// checkpoints. Else as [`append`](Self::append), and [`Error::Io`]: run again, it goes on where it was.
     pub fn prune(&self, retention: &Retention) -> Result<Pruning, Error> {
         self.flush()?;
         let _nothing_is_erased_meanwhile = self.erasing().lock();
@@ -111,6 +109,13 @@ impl AuditLog {
             return Ok(Pruning::default());
         };
         let refuse = |reason: String| Error::State { action: "prune", path: trail.to_owned(), reason };
+        if !self.signs() {
+            return Err(refuse(
+                "no checkpoint would cover the record of it: prune with a log that signs \
+                 (`AuditLogBuilder::checkpoints`, or `kling-audit prune --key FILE`)"
+                    .to_owned(),
+            ));
+        }
         if let Some(archive) = &retention.archive {
             Access::Owner.create_directory(archive).map_err(Error::io("create", archive))?;
             let place = |path: &Path| path.canonicalize().map_err(Error::io("look at", path));
@@ -118,7 +123,7 @@ impl AuditLog {
                 return Err(refuse("the archive is the trail's own directory".to_owned()));
             }
         }
-        let stated = verify(trail)?;
+        let stated = signing::stated_days(trail)?;
         if retention.days < stated {
             return Err(refuse(format!(
                 "the trail states that entries are kept for {stated} days, and {} were asked for",
@@ -135,27 +140,16 @@ impl AuditLog {
             (None, Some(told)) => told.seq,
             (Some(tree), Some(told)) if told.size() > end || tree.is_told_by(&told) => told.seq,
             (Some(tree), _) => {
-                let covered = if self.signs() {
-                    self.checkpoint()?.size() >= end
-                } else {
-                    tree.is_covered(trail, &files)?
-                };
-                if !covered {
-                    return Err(refuse(format!(
-                        "no checkpoint covers the entries through seq {}, which are to go: sign one first",
-                        end - 1
-                    )));
-                }
+                // Refused where they do not go on from what was signed.
+                self.checkpoint()?;
                 self.record(tree.draft(self, retention, pruned, stated))?.seq
             }
             (None, None) => {
                 return Err(refuse(format!("the entries below {end} changed while they were read")));
             }
         };
-        if self.signs() {
-            // From here on the trail verifies without them.
-            self.checkpoint()?;
-        }
+        // From here on the trail verifies without them.
+        self.checkpoint()?;
         note(trail, told_at)?;
         for file in pruned {
             take_out(trail, &file.name, retention.archive.as_deref())?;
@@ -202,24 +196,6 @@ fn older(files: &[TrailFile], days: u32, now: DateTime<Utc>) -> Result<usize, Er
     Ok(count)
 }
 
-/// Verifies the trail, and gives the most days that it ever stated.
-fn verify(trail: &Path) -> Result<u32, Error> {
-    let mut stated = 0;
-    let verification = Verifier::new(trail).accept_pruned().run_observing(&mut |said| {
-        if matches!(said.event_type, b"audit_started" | b"audit_pruned")
-            && let Some((_, days)) =
-                MemberTexts::of(said.details).find(|(name, _)| *name == b"min_retention_days")
-        {
-            let days = std::str::from_utf8(days).ok().and_then(|days| days.parse().ok());
-            stated = stated.max(days.unwrap_or(0));
-        }
-    })?;
-    match verification.verdict() {
-        Verdict::Intact => Ok(stated),
-        Verdict::Tampered | Verdict::Unverifiable => Err(Error::NotIntact(Box::new(verification))),
-    }
-}
-
 /// The tree over what is to be pruned.
 struct Tree {
     frontier: Frontier,
@@ -250,30 +226,6 @@ impl Tree {
 
     fn is_told_by(&self, told: &Pruned) -> bool {
         told.frontier == self.frontier && told.through == self.through
-    }
-
-    /// Whether one of the trail's checkpoints covers as many entries or more, and is over these.
-    fn is_covered(&self, trail: &Path, files: &[TrailFile]) -> Result<bool, Error> {
-        let mut roots: HashMap<u64, Vec<TreeHash>> = HashMap::new();
-        stored::read(&stored::path(trail), |one| {
-            if let Ok(checkpoint) = one.checkpoint
-                && checkpoint.size() >= self.frontier.size()
-            {
-                roots.entry(checkpoint.size()).or_default().push(checkpoint.root());
-            }
-        })?;
-        let Some(largest) = roots.keys().copied().max() else { return Ok(false) };
-        let is_one =
-            |tree: &Frontier| roots.get(&tree.size()).is_some_and(|roots| roots.contains(&tree.root()));
-        let mut frontier = self.frontier.clone();
-        let mut covered = is_one(&frontier);
-        if !covered {
-            grow(files, &mut frontier, |frontier, _| {
-                covered = is_one(frontier);
-                !covered && frontier.size() < largest
-            })?;
-        }
-        Ok(covered)
     }
 
     fn draft(&self, log: &AuditLog, retention: &Retention, files: &[TrailFile], stated: u32) -> Draft {

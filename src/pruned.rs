@@ -30,6 +30,8 @@ pub(crate) struct Pruned {
     /// The tree over what was pruned.
     pub(crate) frontier: Frontier,
     pub(crate) trail_id: TrailId,
+    /// How many days were asked to be kept.
+    pub(crate) keep_days: Option<u32>,
     /// The longest that the trail ever stated.
     pub(crate) min_retention_days: u32,
 }
@@ -61,6 +63,7 @@ impl Pruned {
             through: Digest::parse(text("through_hash")?.as_bytes())?,
             frontier,
             trail_id: text("trail_id")?.parse().ok()?,
+            keep_days: number("keep_days").and_then(|days| u32::try_from(days).ok()),
             min_retention_days: u32::try_from(number("min_retention_days")?).ok()?,
         })
     }

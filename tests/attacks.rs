@@ -8,7 +8,8 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kling_audit::{
-    AuditLog, CheckpointSink, Checkpoints, Draft, Error, Receipt, SigningKey, Verdict, Verification, Verifier,
+    AuditLog, CheckpointSink, Checkpoints, Draft, Error, Receipt, Retention, SigningKey, Verdict,
+    Verification, Verifier,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -227,6 +228,25 @@ fn invent_after_pruned(trail: &Path) {
     renew_head(trail);
 }
 
+/// Adds the record that a log would make that prunes the oldest file.
+fn forge_pruned(world: &World) {
+    copy(&world.trail(), &world.path("pruned"));
+    fs::copy(world.path("key"), world.path("key-of-copy")).expect("copied");
+    let key = SigningKey::open(world.path("key-of-copy")).expect("a key");
+    let builder = AuditLog::builder(world.path("pruned")).checkpoints(Checkpoints::new(key));
+    let log = builder.open().expect("opens");
+    log.prune(&Retention::days(10)).expect("pruned");
+    log.close().expect("closes");
+    let told = lines(&world.path("pruned"));
+    let told = told.iter().find(|line| line.contains("\"event_type\": \"audit_pruned\"")).expect("told");
+    let (_, details) = told.split_once("\"details\": ").expect("details");
+    let (details, _) = details.split_once(", \"event_type\"").expect("an end");
+    let mut all = lines(&world.trail());
+    append_record(&mut all, "audit_pruned", details);
+    store(&world.trail(), &all);
+    renew_head(&world.trail());
+}
+
 /// Adds an entry that claims to be the log's own.
 fn append_record(lines: &mut Vec<String>, event_type: &str, details: &str) {
     let last: Value = serde_json::from_str(lines.last().expect("lines")).expect("JSON");
@@ -309,7 +329,7 @@ const READS: [Attack; 1] = [Attack {
 }];
 
 /// Who can write the directory, and has no key.
-const WRITES: [Attack; 19] = [
+const WRITES: [Attack; 22] = [
     Attack {
         what: "edit an entry, hashes left as they are",
         carry_out: |world| {
@@ -455,6 +475,38 @@ const WRITES: [Attack; 19] = [
             assert_nobody_signs(world, "the entries below 40 are not there");
         },
         found: [UNVERIFIABLE; 6],
+    },
+    Attack {
+        what: "delete the oldest file, forge the `audit_pruned` that tells of it, and have it signed afterwards: signing \
+               refuses",
+        carry_out: |world| {
+            forge_pruned(world);
+            fs::remove_file(&files(&world.trail())[0]).expect("removed");
+            assert_nobody_signs(world, "were taken out before a checkpoint covered it");
+        },
+        found: [UNVERIFIABLE; 6],
+    },
+    Attack {
+        what: "forge an `audit_pruned` that a log could have made, have it signed, and delete the oldest file then",
+        carry_out: |world| {
+            forge_pruned(world);
+            kling_audit::checkpoint(world.trail(), &world.key()).expect("signed");
+            fs::remove_file(&files(&world.trail())[0]).expect("removed");
+        },
+        found: [UNVERIFIABLE, UNVERIFIABLE, NOT, NOT, NOT, UNVERIFIABLE],
+    },
+    Attack {
+        what: "append an entry of a time to come, and have it signed, so that no checkpoint is ever old",
+        carry_out: |world| {
+            forge(&world.trail(), |lines| {
+                let last: Value = serde_json::from_str(lines.last().expect("lines")).expect("JSON");
+                let time = last["timestamp"].as_str().expect("a time");
+                let of_2099 = lines.last().expect("lines").replace(time, "2099-01-01T00:00:00.000000Z");
+                lines.push(of_2099);
+            });
+            kling_audit::checkpoint(world.trail(), &world.key()).expect("signed");
+        },
+        found: [NOT, NOT, NOT, STALE, NOT, NOT],
     },
     Attack {
         what: "delete the head",

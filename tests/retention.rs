@@ -210,37 +210,79 @@ fn what_the_trail_ever_stated_to_be_kept_is_kept() {
 }
 
 #[test]
-fn what_no_checkpoint_covers_stays() {
+fn a_log_that_does_not_sign_prunes_nothing() {
+    let (place, _) = six_days();
+    let files = place.files();
+    let checkpoints = place.path("audit.checkpoints");
+    let good = fs::read_to_string(&checkpoints).expect("text");
+    let signature = good.trim_end().rsplit(' ').next().expect("a signature");
+    for stored in [good.clone(), good.replace(signature, &"A".repeat(signature.len())), String::new()] {
+        fs::write(&checkpoints, stored).expect("written");
+        let log = place.open();
+
+        let refused = log.prune(&Retention::days(4)).expect_err("nobody signs").to_string();
+
+        assert!(refused.contains("prune with a log that signs"), "{refused}");
+        log.close().expect("closes");
+        assert!(files.iter().all(|name| place.path(name).exists()));
+        assert!(told(&place).is_empty());
+    }
+}
+
+#[test]
+fn what_does_not_go_on_from_what_was_signed_is_not_pruned() {
+    let (place, _) = six_days();
+    let files = place.files();
+    let checkpoints = place.path("audit.checkpoints");
+    let good = fs::read_to_string(&checkpoints).expect("text");
+    let signature = good.trim_end().rsplit(' ').next().expect("a signature");
+    fs::write(&checkpoints, good.replace(signature, &"A".repeat(signature.len()))).expect("written");
+    let log = signing(&place);
+
+    let refused = log.prune(&Retention::days(4)).expect_err("nobody signed that").to_string();
+
+    assert!(refused.contains("is no checkpoint") || refused.contains("not signed by"), "{refused}");
+    log.close().expect_err("the last checkpoint is refused too");
+    assert!(files.iter().all(|name| place.path(name).exists()));
+    assert!(told(&place).is_empty());
+}
+
+#[test]
+fn a_forged_record_is_not_signed() {
     let place = Place::new();
-    let log = place.open();
+    place.set_clock(place::NOON - 100 * DAY);
+    let log = place.builder().min_retention_days(4).open().expect("opens");
     record_days(&place, &log);
     log.close().expect("closes");
-    let log = place.open();
-    let refused = log.prune(&Retention::days(4)).expect_err("nothing is signed").to_string();
-    assert!(refused.contains("no checkpoint covers the entries through seq"), "{refused}");
-    log.close().expect("closes");
-    assert_eq!(place.look().verdict(), Verdict::Intact);
-    assert!(told(&place).is_empty());
-
     kling_audit::checkpoint(place.trail(), &key(&place)).expect("signed");
-    let log = place.open();
-    let pruning = log.prune(&Retention::days(4)).expect("pruned");
-    log.close().expect("closes");
+    let (good, files) = details_of_a_prune(&place);
+    let with = |keep_days: u32| good.replace("\"keep_days\": 4", &format!("\"keep_days\": {keep_days}"));
+    let details: Value = serde_json::from_str(&good).expect("JSON");
+    let through = details["through_hash"].as_str().expect("a hash").to_owned();
+    let before = place.root().join("before");
+    copy(&place.trail(), &before);
 
-    assert_eq!(pruning.files.len(), 2);
-    // The record is not signed yet: it can't be told from a forged one.
-    for verification in [place.look(), verify(&place)] {
-        assert_eq!(verification.verdict(), Verdict::Unverifiable, "{verification}");
-        let says = format!("seq {} says that they were pruned", pruning.told_at.expect("told"));
-        assert!(verification.basis().contains(&says), "{verification}");
+    for (details, gone, reason) in [
+        (good.clone(), &files[..], "were taken out before a checkpoint covered it"),
+        (with(3), &[][..], "it keeps less than the 4 days that the trail states"),
+        (with(300), &[][..], "are younger than 300 days"),
+        (good.replace(&through, &"0".repeat(64)), &[][..], "is not there"),
+    ] {
+        fs::remove_dir_all(place.trail()).expect("removed");
+        copy(&before, &place.trail());
+        forge(&place, "audit_pruned", &details);
+        for name in gone {
+            fs::remove_file(place.path(name)).expect("removed");
+        }
+
+        let refused = kling_audit::checkpoint(place.trail(), &key(&place)).expect_err("forged").to_string();
+
+        assert!(refused.contains(reason), "{details}: {refused}");
+        let log = signing(&place);
+        let refused = log.checkpoint().expect_err("forged").to_string();
+        assert!(refused.contains(reason), "{details}: {refused}");
+        log.close().expect_err("the last checkpoint is refused too");
     }
-    kling_audit::checkpoint(place.trail(), &key(&place)).expect("signed");
-    assert_intact(&place);
-    assert_eq!(place.look().verdict(), Verdict::Unverifiable, "without the key it can't be told");
-    // The next one goes on from the tree that was pruned.
-    place.run(2);
-    kling_audit::checkpoint(place.trail(), &key(&place)).expect("signed");
-    assert_intact(&place);
 }
 
 #[test]
@@ -361,7 +403,11 @@ fn details_of_a_prune(place: &Place) -> (String, Vec<String>) {
     let copied = place.root().join("copied");
     copy(&place.trail(), &copied);
     let clock = verify(place).last().expect("an entry").timestamp;
-    let log = AuditLog::builder(&copied).clock(move || clock).open().expect("opens");
+    let key = place.root().join("copied-key");
+    fs::copy(place.root().join("key"), &key).expect("copied");
+    let checkpoints = Checkpoints::new(SigningKey::open(key).expect("a key"));
+    let builder = AuditLog::builder(&copied).clock(move || clock).checkpoints(checkpoints);
+    let log = builder.open().expect("opens");
     let pruning = log.prune(&Retention::days(4)).expect("pruned");
     log.close().expect("closes");
     let lines = pruned_lines(&copied);

@@ -73,9 +73,9 @@ enum Command {
     Report(Report),
     /// Take whole files whose entries are all older than a period out of a trail, and record that as `audit_pruned`.
     ///
-    /// Only what a checkpoint covers is taken out, and nothing that the trail states to be kept for longer. Needs the
-    /// trail's lock. Without --key, sign a checkpoint afterwards: without one over the record, nobody can tell a pruned
-    /// trail from one whose beginning was cut off.
+    /// Nothing is taken out that the trail states to be kept for longer. Needs the trail's lock, and the signing key: a
+    /// checkpoint is signed before the record and one over it, without which nobody can tell a pruned trail from one
+    /// whose beginning was cut off.
     Prune(Prune),
     /// Show entries of a trail, one a line, with the values that they withhold as far as they are at hand.
     ///
@@ -287,7 +287,8 @@ struct Prune {
     /// Move files there instead of removing them.
     #[arg(long, value_name = "DIR2")]
     archive: Option<PathBuf>,
-    /// Sign with the private key in this file: before the record, after it, and at the end.
+    /// Sign with the private key in this file: before the record, after it, and at the end. Without it nothing is taken
+    /// out.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 }

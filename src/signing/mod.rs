@@ -6,13 +6,14 @@
 mod book;
 mod checkpoints;
 mod key_file;
+mod removal;
 mod resume;
 mod signer;
 mod sink;
 
 use std::path::Path;
 
-pub(crate) use self::{book::Book, resume::resume};
+pub(crate) use self::{book::Book, removal::stated_days, resume::resume};
 pub use self::{checkpoints::Checkpoints, key_file::SigningKey, signer::Signer, sink::CheckpointSink};
 use crate::{
     access::Access,

@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use super::{Book, Signer, refused};
+use super::{Book, Signer, refused, removal};
 use crate::{
     canonical::Value,
     checkpoint::{Frontier, TreeHash, VerifyingKey, stored},
@@ -215,6 +215,7 @@ fn follow(
     end: Option<u64>,
 ) -> Result<Frontier, Error> {
     let start_size = tree.size();
+    let covered = book.last_size().unwrap_or(0);
     let mut link = (start_size == 0).then_some(Link::Genesis);
     let is_over = |tree: &Frontier| book.root(tree.size()) == Some(tree.root());
     let is_other =
@@ -260,6 +261,13 @@ fn follow(
             };
             if line.seq != tree.size() || link.is_some_and(|link| link != line.previous) {
                 return refuse("the entry does not follow the one before it");
+            }
+            // No checkpoint is left that could show what was not shown so far: that is refused below.
+            if signed
+                && line.seq >= covered
+                && let Some(pruned) = Pruned::read(&line)
+            {
+                removal::check(directory, files, &pruned, line.time)?;
             }
             link = Some(Link::Hash(line.stated));
             tree.push(&line.sha256);

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Finding, FindingKind, Notice, walk::Seen};
 use crate::{
@@ -23,6 +23,9 @@ use crate::{
 
 /// How many checkpoints of a file are held at once. Of more, the oldest are left out: a later one covers what they do.
 const HELD: usize = if cfg!(test) { 8 } else { 1 << 18 };
+
+/// How far the clock of who wrote the trail may be ahead.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// How many leaves wait at most.
 const WAITING: usize = 1_024;
@@ -439,8 +442,10 @@ impl Evidence {
 
     fn judge_age(&self, now: DateTime<Utc>, seen: &mut Seen) {
         let (Some(max_age), Some((newest, Some(time)))) = (self.max_age, &self.confirmed) else { return };
-        let age = now.signed_duration_since(time.to_utc()).to_std().unwrap_or_default();
-        if age > max_age {
+        let age = now.signed_duration_since(time.to_utc());
+        // A time to come is no age: an entry with such a time would never be old.
+        let ahead = age < -CLOCK_SKEW;
+        if ahead || age.to_std().is_ok_and(|age| age > max_age) {
             seen.finding(Finding {
                 kind: FindingKind::CheckpointStale,
                 file: self.sources.get(newest.source).map(|source| source.name.clone()).unwrap_or_default(),
@@ -448,7 +453,10 @@ impl Evidence {
                 offset: None,
                 seq: newest.size.checked_sub(1),
                 expected: format!("a checkpoint of the last {} s", max_age.as_secs()),
-                found: format!("the newest covers entries until {time}"),
+                found: match ahead {
+                    true => format!("the newest covers entries until {time}, which is a time to come"),
+                    false => format!("the newest covers entries until {time}"),
+                },
             });
         }
     }

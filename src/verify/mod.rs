@@ -168,7 +168,8 @@ impl Verifier {
         self
     }
 
-    /// Asks for a checkpoint whose last entry is not older than `age` by this machine's clock.
+    /// Asks for a checkpoint whose last entry is not older than `age` by this machine's clock, nor more than five minutes
+    /// ahead of it.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.asked.max_age = Some(age);
         self

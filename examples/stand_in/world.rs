@@ -90,6 +90,10 @@ pub(crate) struct World {
     pub(crate) secrets: Vec<Vec<u8>>,
     pub(crate) deliveries: usize,
     pub(crate) files_gone: Option<Gone>,
+    /// What the lists of tasks and the books were asked for, with their paths.
+    pub(crate) asked: Vec<(String, Value)>,
+    /// The most that a page of tasks holds.
+    pub(crate) page: Option<usize>,
     /// How often each list was asked for.
     pub(crate) lists_asked: BTreeMap<String, usize>,
     /// When the packs were asked for last.

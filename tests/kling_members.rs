@@ -280,6 +280,74 @@ async fn a_download_names_the_output_that_it_is_of() {
 }
 
 #[tokio::test]
+async fn a_download_that_breaks_off_leaves_nothing() {
+    let studio = Studio::new();
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = format!("{}/files/half.mp4?key=0123456789", studio.server.base_url());
+    let mut told = Vec::new();
+
+    let broken = studio
+        .client
+        .download("1", &url)
+        .progress(|bytes, whole| told.push((bytes, whole)))
+        .to(folder.path().join("fox.mp4"))
+        .await;
+
+    assert!(matches!(&broken, Err(Error::Download { .. })), "{broken:?}");
+    let shown = broken.unwrap_err().to_string();
+    assert!(!shown.contains("key="), "{shown}");
+    let (bytes, whole) = *told.last().unwrap();
+    assert!(bytes > 0 && bytes < 1 << 14 && whole == Some(1 << 14), "{told:?}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert!(details(&studio, "asset_downloaded").is_empty());
+}
+
+#[tokio::test]
+async fn a_download_that_was_sent_elsewhere_says_where() {
+    let studio = Studio::new();
+    let folder = tempfile::TempDir::new().unwrap();
+    let fetch = async |name: &str| {
+        let url = format!("{}/files/{name}.mp4?key=0123456789", studio.server.base_url());
+        studio.client.download("1", &url).to(folder.path().join(name)).await.unwrap();
+    };
+
+    fetch("elsewhere").await;
+    fetch("here").await;
+
+    let downloaded = details(&studio, "asset_downloaded");
+    assert_eq!(
+        (&downloaded[0]["host"], &downloaded[0]["path"]),
+        (&"127.0.0.1".into(), &"/files/elsewhere.mp4".into())
+    );
+    assert_eq!(downloaded[0]["redirected_to"], "localhost");
+    assert!(downloaded[1]["redirected_to"].is_null());
+}
+
+#[tokio::test]
+async fn a_download_that_can_not_get_its_name_is_removed_and_that_is_recorded() {
+    let studio = Studio::new();
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("fox.mp4");
+    let url = format!("{}/files/fox.mp4", studio.server.base_url());
+
+    // Something is in its place by the time that it is whole.
+    let result = studio
+        .client
+        .download("1", &url)
+        .progress(|_, _| std::fs::create_dir_all(path.join("in the way")).unwrap())
+        .to(&path)
+        .await;
+
+    assert!(matches!(result, Err(Error::Download { .. })), "{result:?}");
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(left, ["fox.mp4"]);
+    let (fetched, removed) = (details(&studio, "asset_downloaded"), details(&studio, "asset_deleted"));
+    assert_eq!((fetched.len(), removed.len()), (1, 1));
+    assert_eq!((&fetched[0]["sha256"], &removed[0]["name"]), (&removed[0]["sha256"], &"fox.mp4".into()));
+}
+
+#[tokio::test]
 async fn a_change_of_region_is_called_one() {
     let studio = Studio::new();
 

@@ -355,7 +355,12 @@ fn books(shared: &Shared, cut: &Cut, headers: &HeaderMap, body: &Value, cash: bo
     success(slice(&booked, body, 50, |page| json!({"detail": page, "count": page.len()})))
 }
 
-pub(super) async fn file(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Response {
+pub(super) async fn file(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Response {
     match shared.world().file_is_gone(&name) {
         Gone::No => {}
         Gone::Refused => return StatusCode::FORBIDDEN.into_response(),
@@ -364,6 +369,17 @@ pub(super) async fn file(State(shared): State<Arc<Shared>>, Path(name): Path<Str
             return ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], "<html>expired</html>")
                 .into_response();
         }
+    }
+    if name.starts_with("elsewhere") {
+        // The same machine under its other name.
+        let to = shared.base_url.replace("127.0.0.1", "localhost");
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        return (StatusCode::FOUND, [(header::LOCATION, format!("{to}/files/there.mp4{query}"))])
+            .into_response();
+    }
+    if name.starts_with("half") {
+        cut.after(4096);
+        return ([(header::CONTENT_TYPE, "video/mp4")], vec![7; 1 << 14]).into_response();
     }
     if name.starts_with("endless") {
         return ([(header::CONTENT_TYPE, "video/mp4")], vec![7; 1 << 20]).into_response();

@@ -47,10 +47,20 @@ pub(super) async fn submit(
         let mut world = shared.world();
         world.submissions.push(body.clone());
         let number = world.submissions.len();
-        let due = |every: Option<usize>, shift: usize| every.is_some_and(|every| number % every == shift);
+        let due =
+            |every: Option<usize>, shift: usize| every.is_some_and(|every| number % every == shift % every);
+        let is_second = |every: Option<usize>| every.is_some_and(|every| (number / every) % 2 == 1);
         world.submit_faults.pop_front().or(match world.weather {
             weather if due(weather.throttled_every, 1) => Some(Fault::Code(429, 1302, "too fast")),
             weather if due(weather.lost_every, 3) => Some(Fault::DropAccepted),
+            weather if due(weather.half_every, 0) => Some(Fault::Half),
+            weather if due(weather.error_every, 0) && is_second(weather.error_every) => {
+                Some(Fault::CodeAccepted(500, 5000, "Internal server error"))
+            }
+            weather if due(weather.error_every, 0) => {
+                Some(Fault::CodeAccepted(504, 5002, "Internal server timeout"))
+            }
+            weather if due(weather.slow_every, 0) => Some(Fault::Slow(weather.late)),
             _ => None,
         })
     };

@@ -111,6 +111,13 @@ impl AuditLog {
             return Ok(Pruning::default());
         };
         let refuse = |reason: String| Error::State { action: "prune", path: trail.to_owned(), reason };
+        if let Some(archive) = &retention.archive {
+            Access::Owner.create_directory(archive).map_err(Error::io("create", archive))?;
+            let place = |path: &Path| path.canonicalize().map_err(Error::io("look at", path));
+            if place(archive)? == place(trail)? {
+                return Err(refuse("the archive is the trail's own directory".to_owned()));
+            }
+        }
         let stated = verify(trail)?;
         if retention.days < stated {
             return Err(refuse(format!(
@@ -357,6 +364,14 @@ fn move_out(directory: &Path, name: &str, archive: Option<&Path>) -> Result<(), 
     Access::Owner.create_directory(archive).map_err(Error::io("create", archive))?;
     let to = archive.join(name);
     if to.symlink_metadata().is_ok() {
+        let place = |path: &Path| path.canonicalize().map_err(Error::io("look at", path));
+        if place(&from)? == place(&to)? {
+            return Err(Error::State {
+                action: "archive",
+                path: from,
+                reason: format!("{} is the same file", to.display()),
+            });
+        }
         // A copy that was interrupted before the file was removed here.
         if hash_from(&from, 0)? != hash_from(&to, 0)? {
             return Err(Error::State {

@@ -149,8 +149,13 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Gives every line a fresh number, a fresh link and a fresh hash: all that needs no key.
 fn relink(lines: &mut [String]) {
-    let mut previous = "genesis".to_owned();
-    for (seq, line) in lines.iter_mut().enumerate() {
+    relink_after(lines, 0, "genesis");
+}
+
+/// The same, with numbers from `first` on.
+fn relink_after(lines: &mut [String], first: usize, previous: &str) {
+    let mut previous = previous.to_owned();
+    for (seq, line) in (first..).zip(lines) {
         let entry: Value = serde_json::from_str(line).expect("JSON");
         let unhashed = &line[..line.rfind(", \"hash\": ").expect("a hash")];
         let old = format!("\"prev_hash\": {}, \"seq\": {}", entry["prev_hash"], entry["seq"]);
@@ -199,15 +204,70 @@ fn deny_checkpoints(lines: &mut Vec<String>) {
     lines.retain(|line| !line.contains("\"audit_checkpoint\""));
 }
 
+/// Puts three invented entries in the place of all, and a record that says that those before them were pruned.
+fn invent_after_pruned(trail: &Path) {
+    let all = lines(trail);
+    let mut invented: Vec<_> =
+        all[all.len() - 5..].iter().filter(|line| line.contains("\"transfer\"")).cloned().collect();
+    raise_an_amount(&mut invented);
+    let through = "ab".repeat(32);
+    relink_after(&mut invented, 40, &through);
+    let head = fs::read_to_string(trail.join("audit.head")).expect("text");
+    let head: Value = serde_json::from_str(head[..512].trim_end()).expect("JSON");
+    let node = |byte: char| format!("{}=", byte.to_string().repeat(43));
+    let details = format!(
+        "{{\"archived\": true, \"files\": [], \"files_total\": 1, \"frontier\": [\"{}\", \"{}\"], \"keep_days\": 365, \
+         \"min_retention_days\": 0, \"through_hash\": \"{through}\", \"through_seq\": 39, \"trail_id\": {}}}",
+        node('A'),
+        node('Q'),
+        head["trail_id"]
+    );
+    append_record(&mut invented, "audit_pruned", &details);
+    store(trail, &invented);
+    renew_head(trail);
+}
+
+/// Adds an entry that claims to be the log's own.
+fn append_record(lines: &mut Vec<String>, event_type: &str, details: &str) {
+    let last: Value = serde_json::from_str(lines.last().expect("lines")).expect("JSON");
+    let seq = last["seq"].as_u64().expect("a number") + 1;
+    let previous = last["hash"].as_str().expect("a hash");
+    let unhashed = format!(
+        "{{\"actor\": \"system\", \"context\": {{\"source\": {{\"via\": \"log\"}}}}, \"details\": {details}, \
+         \"event_type\": \"{event_type}\", \"prev_hash\": \"{previous}\", \"seq\": {seq}, \"timestamp\": {}",
+        last["timestamp"]
+    );
+    let hash = hex(&Sha256::digest(format!("{unhashed}}}{previous}")));
+    lines.push(format!("{unhashed}, \"hash\": \"{hash}\"}}"));
+}
+
+/// Neither who signs once nor a running log signs what stands there.
+fn assert_nobody_signs(world: &World, reason: &str) {
+    let error = kling_audit::checkpoint(world.trail(), &world.key()).expect_err("refused").to_string();
+    assert!(error.contains(reason), "{error}");
+    let signed = fs::read(checkpoints(&world.trail())).expect("readable");
+    let builder = AuditLog::builder(world.trail()).checkpoints(Checkpoints::new(world.key()));
+    let log = builder.open().expect("opens");
+    let error = log.checkpoint().expect_err("refused").to_string();
+    assert!(error.contains(reason), "{error}");
+    log.close().expect_err("the last checkpoint is refused too");
+    assert_eq!(fs::read(checkpoints(&world.trail())).expect("readable"), signed);
+}
+
 fn checkpoints(trail: &Path) -> PathBuf {
     trail.join("audit.checkpoints")
+}
+
+/// Takes what the key was used for out of its file.
+fn forget(world: &World) {
+    let text = fs::read_to_string(world.path("key")).expect("text");
+    fs::write(world.path("key"), text.lines().next().expect("a key")).expect("written");
 }
 
 /// What the holder of the key can do: forget that it was used, and sign what stands there.
 fn sign_as_if_new(world: &World) {
     fs::remove_file(checkpoints(&world.trail())).expect("removed");
-    let text = fs::read_to_string(world.path("key")).expect("text");
-    fs::write(world.path("key"), text.lines().next().expect("a key")).expect("written");
+    forget(world);
     kling_audit::checkpoint(world.trail(), &world.key()).expect("signed");
 }
 
@@ -249,7 +309,7 @@ const READS: [Attack; 1] = [Attack {
 }];
 
 /// Who can write the directory, and has no key.
-const WRITES: [Attack; 16] = [
+const WRITES: [Attack; 19] = [
     Attack {
         what: "edit an entry, hashes left as they are",
         carry_out: |world| {
@@ -313,6 +373,27 @@ const WRITES: [Attack; 16] = [
         found: [NOT, NOT, NOT, STALE, MISMATCH, RECEIPT],
     },
     Attack {
+        what: "go on from an older copy with other entries, swap, and have it signed afterwards: signing refuses",
+        carry_out: |world| {
+            let log = AuditLog::open(world.path("old")).expect("opens");
+            for _ in 0..30 {
+                log.append(Draft::new("nothing_to_see")).expect("recorded");
+            }
+            log.close().expect("closes");
+            put_in_place(world, "old");
+            assert_nobody_signs(world, "the trail was put back to an older state");
+        },
+        found: [NOT, NOT, NOT, STALE, MISMATCH, RECEIPT],
+    },
+    Attack {
+        what: "put an older copy in its place, and have it signed again: signing refuses",
+        carry_out: |world| {
+            put_in_place(world, "old");
+            assert_nobody_signs(world, "it was put back to an older state");
+        },
+        found: [NOT, NOT, NOT, STALE, TRUNCATED, RECEIPT],
+    },
+    Attack {
         what: "put another trail in its place, with the checkpoints of its own key",
         carry_out: |world| {
             SigningKey::generate(world.path("key-2"), "example.com/other").expect("a key");
@@ -365,6 +446,15 @@ const WRITES: [Attack; 16] = [
             assert!(matches!(error, Error::NotIntact(_)), "{error}");
         },
         found: [NOT, NOT, MISMATCH, MISMATCH, MISMATCH, RECEIPT],
+    },
+    Attack {
+        what: "invent a trail whose beginning a forged `audit_pruned` says was pruned, and have it signed afterwards: \
+               signing refuses",
+        carry_out: |world| {
+            invent_after_pruned(&world.trail());
+            assert_nobody_signs(world, "the entries below 40 are not there");
+        },
+        found: [UNVERIFIABLE; 6],
     },
     Attack {
         what: "delete the head",
@@ -442,6 +532,7 @@ const KEY: [Attack; 3] = [
         what: "go on from an older copy, sign it, and swap",
         carry_out: |world| {
             let mut none = Vec::new();
+            forget(world);
             let kept = fs::read(world.path("kept")).expect("readable");
             world.run("old", Utc::now(), &mut none);
             fs::write(world.path("kept"), kept).expect("written");

@@ -16,7 +16,7 @@ use kling_audit::{
 };
 use serde_json::Value;
 
-use stand_in::{ACCESS_KEY, Fault, Pace, SECRET_KEY, StandIn};
+use stand_in::{ACCESS_KEY, API_KEY, Fault, Pace, SECRET_KEY, StandIn};
 use studio::{Searched, Studio, entries, entry, outcome};
 
 const PROMPT: &str = "a clockwork heron wades through violet fog";
@@ -740,6 +740,124 @@ async fn an_ambiguous_submission_can_be_looked_up() {
     assert!(unknown.is_none());
     assert!(matches!(refused, Err(Error::Request(_))));
     assert_eq!(studio.trail(), trail(&[START, &[ACCEPTED, "api_call lookup 0", "task_resolved", NOT_FOUND]]));
+}
+
+#[tokio::test]
+async fn the_task_of_another_submission_is_not_taken_for_the_one_looked_up() {
+    let other = r#"{"code": 0, "data": [{"id": "7", "status": "succeeded", "external_id": "another"}]}"#;
+    let unnamed = r#"{"code": 0, "data": [{"id": "7", "status": "succeeded"}]}"#;
+    let new = Studio::with_api_key();
+    let hopeful = |studio: &Studio, credentials| {
+        studio.builder(credentials).resend_unknown_after(Duration::from_millis(20)).build().unwrap()
+    };
+    for answer in [other, unnamed] {
+        new.server.fail_submissions([Fault::Drop]);
+        new.server.fail_queries(vec![Fault::Body(answer); 5]);
+        let request = kling::standard::TextToVideo::new("kling-3.0", PROMPT).external_task_id("mine");
+
+        let submitted = hopeful(&new, Credentials::api_key(API_KEY)).submit(request).await;
+        let looked_up = new.client.look_up::<kling::standard::TextToVideo>("mine").await;
+
+        assert_eq!(outcome(&submitted), "ambiguous");
+        assert!(matches!(looked_up, Err(Error::Unreadable { .. })), "{}", outcome(&looked_up));
+    }
+    assert_eq!((new.server.submissions().len(), new.server.tasks()), (2, 0));
+
+    // Below /v1 the path takes the vendor's own ids too.
+    let legacy = Studio::new();
+    let first = legacy.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
+    legacy.server.fail_submissions([Fault::Drop]);
+    let request = TextToVideo::new(PROMPT).external_task_id(first.id());
+
+    let submitted = hopeful(&legacy, Credentials::new(ACCESS_KEY, SECRET_KEY)).submit(request).await;
+    let looked_up = legacy.client.look_up::<TextToVideo>(first.id()).await;
+
+    assert_eq!(outcome(&submitted), "ambiguous");
+    assert!(matches!(looked_up, Err(Error::Unreadable { .. })), "{}", outcome(&looked_up));
+    assert_eq!((legacy.server.submissions().len(), legacy.server.tasks()), (2, 1));
+}
+
+#[tokio::test]
+async fn packs_are_asked_for_by_name_and_books_for_what_they_have() {
+    use futures_util::TryStreamExt;
+    use kling::{LedgerQuery, Period};
+
+    let period = Period::days(1);
+    let (studio, other) = (Studio::new(), Studio::new());
+
+    let named = studio.client.costs_of("Stand-in", period).await.unwrap();
+    let none = other.client.costs_of("another & more", period).await.unwrap();
+    let blank = studio.client.costs_of(" ", period).await;
+    let requests = studio.server.requests();
+    let cash = studio.client.balance_deductions(LedgerQuery::new(period).product_type(["video"]));
+    let cash = cash.try_collect::<Vec<_>>().await;
+    let both = LedgerQuery::new(period).package_id(["7"]).package_name(["Stand-in"]);
+    let both = studio.client.package_deductions(both).try_collect::<Vec<_>>().await;
+
+    assert_eq!((named.len(), none.len()), (1, 0));
+    for (error, field) in
+        [(blank.err(), "resource_pack_name"), (cash.err(), "product_type"), (both.err(), "package_name")]
+    {
+        assert!(matches!(error, Some(Error::Request(error)) if error.field() == field), "{field}");
+    }
+    assert_eq!(studio.server.requests(), requests);
+}
+
+#[tokio::test]
+async fn a_submission_that_may_have_made_a_task_keeps_its_slot() {
+    let studio = Studio::with(StandIn::start_with(Pace::Queries(1), 100), |builder| {
+        builder.concurrency(kling::Pack::Video, 1)
+    });
+    let fox = || TextToVideo::new(PROMPT);
+    studio.server.fail_submissions([Fault::Code(400, 1201, "no"), Fault::DropAccepted]);
+    studio.server.fail_queries(vec![Fault::Code(400, 1201, "Task not found"); 4]);
+
+    let refused = studio.client.submit(fox()).await;
+    let lost = studio.client.submit(fox().external_task_id("lost")).await;
+    let patience = Duration::from_millis(50);
+    let waiting = tokio::time::timeout(patience, studio.client.submit(fox())).await;
+    let found: Task = studio.client.look_up("lost").await.unwrap().unwrap();
+    let still_waiting = tokio::time::timeout(patience, studio.client.submit(fox())).await;
+    studio.client.wait(&found).await.unwrap();
+    let free = studio.client.submit(fox()).await;
+
+    assert_eq!((outcome(&refused), outcome(&lost)), ("refused 1201".to_owned(), "ambiguous".to_owned()));
+    assert!(waiting.is_err() && still_waiting.is_err());
+    assert_eq!((outcome(&free).as_str(), studio.server.submissions().len()), ("ok", 3));
+}
+
+#[tokio::test]
+async fn only_what_the_vendor_says_is_removed_is_recorded_as_removed() {
+    let studio = Studio::new();
+    for (answer, came_to, last) in [
+        (r#"{"code": 0, "data": {"task_id": "7", "task_status": "succeed"}}"#, "ok", "voice_deleted"),
+        (r#"{"code": 0, "data": {"task_id": "7", "task_status": "submitted"}}"#, "ok", "task_completed"),
+        (r#"{"code": 0, "data": {"task_id": "7", "task_status": "failed"}}"#, "refused 0", "task_refused"),
+        (r#"{"code": 0, "data": {}}"#, "ambiguous", "task_ambiguous"),
+    ] {
+        studio.server.fail_submissions([Fault::Body(answer)]);
+
+        let result = studio.client.call(kling::DeleteVoice::new("voice-7")).await;
+
+        assert_eq!(outcome(&result), came_to, "{answer}");
+        assert_eq!(studio.types().pop().unwrap(), last, "{answer}");
+    }
+    assert_eq!(studio.types().iter().filter(|event| *event == "voice_deleted").count(), 1);
+}
+
+#[tokio::test]
+async fn an_id_with_a_comma_is_refused_before_anything_is_sent() {
+    let studio = Studio::with_api_key();
+    let request = kling::standard::TextToVideo::new("kling-3.0", PROMPT).external_task_id("a,b");
+
+    let submitted = studio.client.submit(request).await;
+    let legacy = studio.client.submit(TextToVideo::new(PROMPT).external_task_id("a,b")).await;
+    let looked_up = studio.client.look_up::<kling::standard::TextToVideo>("a,b").await;
+
+    for field in [submitted.err(), legacy.err(), looked_up.err()] {
+        assert!(matches!(field, Some(Error::Request(error)) if error.field() == "external_task_id"));
+    }
+    assert_eq!((studio.trail().len(), studio.server.requests()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -272,6 +272,22 @@ fn an_interrupted_prune_is_harmless_and_completed_by_the_next() {
 }
 
 #[test]
+fn a_trail_is_not_its_own_archive() {
+    let (place, _) = six_days();
+    let files = place.files();
+    let link = place.root().join("link");
+    std::os::unix::fs::symlink(place.trail(), &link).expect("linked");
+    let log = signing(&place);
+    for archive in [place.trail().to_path_buf(), place.trail().join("."), link] {
+        let refused = log.prune(&Retention::days(4).archive(&archive)).expect_err("the same directory");
+        assert!(refused.to_string().contains("own directory"), "{refused}");
+    }
+    log.close().expect("closes");
+    assert!(files.iter().all(|file| place.path(file).exists()));
+    assert_intact(&place);
+}
+
+#[test]
 fn an_interrupted_copy_to_the_archive_is_gone_on_with() {
     let (place, _) = six_days();
     let archive = place.root().join("archive");

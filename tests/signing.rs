@@ -337,6 +337,31 @@ fn each_sink_gets_each_checkpoint() {
 }
 
 #[test]
+fn a_file_that_was_cut_while_it_was_written_is_gone_on_with() {
+    let place = Place::new();
+    let file = place.path("file");
+    let run = || {
+        let sink = CheckpointSink::file(&file);
+        let log = place.builder(place.checkpoints().sink(sink)).open().expect("opens");
+        append(&log, 2);
+        log.close().expect("closes");
+    };
+    run();
+    run();
+    let two = fs::read(&file).expect("readable");
+    for cut in [1, 10, 30, 70, two.len() / 2 - 3, two.len() / 2 + 10, two.len() - 1] {
+        fs::write(&file, &two[..cut]).expect("written");
+
+        run();
+
+        let verifier = Verifier::new(place.path("audit")).key(place.key().verifying_key().clone());
+        let verification = verifier.checkpoint(&file).run().expect("readable");
+        assert_eq!(verification.verdict(), Verdict::Intact, "cut at {cut}: {verification}");
+        assert_eq!(checkpoints(&file).last(), place.stored().last());
+    }
+}
+
+#[test]
 fn a_sink_that_fails_is_told_and_nothing_else_happens() {
     let place = Place::new();
     let all = place
@@ -553,9 +578,11 @@ fn a_log_that_was_not_closed_goes_on_signing() {
         let path = name.expect("readable").path();
         fs::copy(&path, copy.join(path.file_name().expect("a name"))).expect("copied");
     }
+    let remembered = fs::read(place.path("key")).expect("readable");
     log.close().expect("closes");
     fs::remove_dir_all(place.path("audit")).expect("removed");
     fs::rename(copy, place.path("audit")).expect("renamed");
+    fs::write(place.path("key"), remembered).expect("written");
     // A note that was being written when the process died.
     let path = place.path("audit/audit.checkpoints");
     let good = fs::read_to_string(&path).expect("text");
@@ -567,6 +594,33 @@ fn a_log_that_was_not_closed_goes_on_signing() {
 
     place.assert_signed();
     assert_eq!(place.stored().len(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_that_can_not_be_written_signs_on() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let place = Place::new();
+    place.open().close().expect("closes");
+    let secrets = place.path("secrets");
+    fs::create_dir(&secrets).expect("created");
+    fs::copy(place.path("key"), secrets.join("key")).expect("copied");
+    let mode = |mode| fs::set_permissions(&secrets, fs::Permissions::from_mode(mode)).expect("set");
+    mode(0o500);
+    let unwritable = fs::write(secrets.join("x"), "").is_err();
+    let before = fs::read(secrets.join("key")).expect("readable");
+
+    let key = SigningKey::open(secrets.join("key")).expect("a key");
+    let log = place.builder(Checkpoints::new(key)).open().expect("opens");
+    append(&log, 3);
+    log.close().expect("closes");
+
+    // Root writes everywhere.
+    assert_eq!(fs::read(secrets.join("key")).expect("readable") == before, unwritable);
+    mode(0o700);
+    assert!(place.told().is_empty(), "{:?}", place.told());
+    place.assert_signed();
 }
 
 #[test]

@@ -306,6 +306,9 @@ pub(super) async fn costs(
     if !["start_time", "end_time"].iter().all(|name| query.contains_key(*name)) {
         return success(json!({"code": 1201, "msg": "start_time and end_time are required"}));
     }
+    if query.get("resource_pack_name").is_some_and(|name| name != "Stand-in") {
+        return success(json!({"code": 0, "msg": "", "resource_pack_subscribe_infos": []}));
+    }
     success(json!({"code": 0, "msg": "", "resource_pack_subscribe_infos": [{
         "resource_pack_name": "Stand-in", "resource_pack_id": "stand-in-pack",
         "resource_pack_type": "decreasing_total", "total_quantity": 1000.0, "remaining_quantity": 118.0,

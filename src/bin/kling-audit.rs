@@ -477,12 +477,6 @@ fn prepare(path: &Path, arguments: &Verify) -> Verifier {
     if let Some(age) = arguments.max_age {
         verifier = verifier.max_age(age);
     }
-    if let Some((seq, hash)) = arguments.since {
-        verifier = verifier.since(seq, hash);
-    }
-    if let Some(threads) = arguments.threads {
-        verifier = verifier.threads(threads);
-    }
     verifier = arguments.key.iter().cloned().fold(verifier, Verifier::key);
     verifier = arguments.checkpoint.iter().fold(verifier, Verifier::checkpoint);
     arguments.receipt.iter().fold(verifier, Verifier::receipts)

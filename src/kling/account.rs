@@ -10,10 +10,15 @@ use super::{
     envelope::text,
     error::Error,
     exchange::{Call, segment},
-    listing::{Filter, about, next_cursor, pages},
+    listing::{Cursor, Filter, about, pages},
     output::items,
+    request::RequestError,
+    rules,
     screen::Screen,
 };
+
+/// The books of cash.
+const BALANCE: &str = "/account/billing/balance";
 
 /// A pack of units that the account bought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +172,25 @@ impl LedgerQuery {
         self.filters.push(Filter::new("package_id", ids));
         self
     }
+
+    /// Of units: those from these packs, by name. Not together with their ids.
+    pub fn package_name(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> LedgerQuery {
+        self.filters.push(Filter::new("package_name", names));
+        self
+    }
+
+    /// What the books at `path` can be asked for.
+    fn check(&self, path: &str) -> Result<(), RequestError> {
+        let has = |key| self.filters.iter().any(|filter| filter.key() == key);
+        let (name, id) = (("package_name", has("package_name")), ("package_id", has("package_id")));
+        if path == BALANCE {
+            let rule = "must not be set where cash is asked for";
+            rules::require(!has("product_type"), "product_type", rule)?;
+            rules::require(!name.1, name.0, rule)?;
+            rules::require(!id.1, id.0, rule)?;
+        }
+        rules::exclusive(id, name)
+    }
 }
 
 impl Client {
@@ -177,10 +201,28 @@ impl Client {
     ///
     /// As [`Client::query`].
     pub async fn costs(&self, period: Period) -> Result<Vec<ResourcePack>, Error> {
+        self.packs(period, None).await
+    }
+
+    /// As [`Client::costs`], of the packs of this name alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::query`], and [`Error::Request`] for a blank name.
+    pub async fn costs_of(&self, pack_name: &str, period: Period) -> Result<Vec<ResourcePack>, Error> {
+        rules::words([("resource_pack_name", Some(pack_name))])?;
+        self.packs(period, Some(pack_name)).await
+    }
+
+    async fn packs(&self, period: Period, name: Option<&str>) -> Result<Vec<ResourcePack>, Error> {
         const PATH: &str = "/account/costs";
         let (start, end) = period.milliseconds();
         let screen = self.screened(&Screen::default());
-        let path = format!("{PATH}?start_time={}&end_time={}", segment(&start.to_string()), end);
+        let mut path = format!("{PATH}?start_time={start}&end_time={end}");
+        if let Some(name) = name {
+            path.push_str("&resource_pack_name=");
+            path.push_str(&segment(name));
+        }
         let subject = about("account_costs");
         let data = self.read(subject, &Call::get(path, PATH, "account", &screen)).await?;
         // An envelope in the envelope.
@@ -200,19 +242,20 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// The stream ends with the first error: as [`Client::query`].
+    /// The stream ends with the first error: as [`Client::query`], and [`Error::Request`] for a filter of units.
     pub fn balance_deductions(
         &self,
         query: LedgerQuery,
     ) -> impl Stream<Item = Result<Deduction, Error>> + Send + 'static {
-        self.deductions("balance_deductions", "/account/billing/balance", query)
+        self.deductions("balance_deductions", BALANCE, query)
     }
 
     /// What was taken from the account's packs.
     ///
     /// # Errors
     ///
-    /// The stream ends with the first error: as [`Client::query`].
+    /// The stream ends with the first error: as [`Client::query`], and [`Error::Request`] for packs by id and by name at
+    /// once.
     pub fn package_deductions(
         &self,
         query: LedgerQuery,
@@ -227,17 +270,18 @@ impl Client {
         query: LedgerQuery,
     ) -> impl Stream<Item = Result<Deduction, Error>> + Send + 'static {
         let client = self.clone();
-        pages(String::new(), move |cursor| {
+        pages(Cursor::default(), move |cursor| {
             let (client, query) = (client.clone(), query.clone());
             async move {
+                query.check(path)?;
                 let screen = client.screened(&Screen::default());
                 let (start, end) = query.period.milliseconds();
-                let body = json!({"start_time": start, "end_time": end, "cursor": cursor, "limit": 500,
+                let body = json!({"start_time": start, "end_time": end, "cursor": cursor.at(), "limit": 500,
                     "filters": query.filters});
                 let body = body.to_string();
                 let call = Call::ask(path, body.as_bytes(), "account", &screen);
                 let data = client.read(about(action), &call).await?;
-                Ok((items(&data["result"], "detail", Deduction::read), next_cursor(&data)))
+                Ok((items(&data["result"], "detail", Deduction::read), cursor.next(action, &data)?))
             }
         })
     }
@@ -264,5 +308,21 @@ mod tests {
         assert_eq!(cash.deduction_time, units.deduction_time);
         assert_eq!((cash.currency.as_deref(), units.currency), (Some("USD"), None));
         assert_eq!(Deduction::read(&json!(7)), None);
+    }
+
+    #[test]
+    fn a_filter_that_the_books_do_not_have_is_named() {
+        const UNITS: &str = "/account/billing/package";
+        let all = || LedgerQuery::new(Period::days(1));
+        for (query, path, at_fault) in [
+            (all().api_key_name(["studio"]), BALANCE, None),
+            (all().product_type(["video"]), BALANCE, Some("product_type")),
+            (all().package_id(["7"]), BALANCE, Some("package_id")),
+            (all().package_name(["Trial"]), BALANCE, Some("package_name")),
+            (all().product_type(["video"]).package_name(["Trial"]).api_key_name(["a"]), UNITS, None),
+            (all().package_id(["7"]).package_name(["Trial"]), UNITS, Some("package_name")),
+        ] {
+            assert_eq!(query.check(path).err().map(|error| error.field()), at_fault);
+        }
     }
 }

@@ -107,7 +107,8 @@ impl Builder {
     /// again where the vendor says 1303.
     ///
     /// A task holds its slots until this client has seen its end or all clones of the [`Task`](super::Task) are gone. A
-    /// submission waits for a slot up to the [`deadline`](Builder::deadline), so a program that keeps more tasks than
+    /// submission of which nobody knows whether it made a task keeps them until [`Client::look_up`] finds it, for a
+    /// [`deadline`](Builder::deadline) at most. A submission waits for a slot up to the [`deadline`](Builder::deadline), so a program that keeps more tasks than
     /// that without waiting for them gets [`Error::Queue`].
     pub fn concurrency(mut self, pack: Pack, tasks: u32) -> Builder {
         self.limits.insert(pack, tasks.max(1));

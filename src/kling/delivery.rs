@@ -2,13 +2,16 @@
 //! one outcome after it, and a request that the vendor may have accepted is not sent again, but where the caller said
 //! how long the vendor's not knowing it has to last. It does not know what is in the request.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
 use super::{
     backoff::Backoff,
-    client::{Client, locate, not_recorded, outcome_not_recorded, refusal, task_data, unknown},
+    client::{Client, locate, named, not_recorded, outcome_not_recorded, refusal, task_data, unknown},
     envelope::{TaskData, text},
     error::Error,
     exchange::{Answer, Call},
@@ -33,6 +36,8 @@ pub(crate) struct Delivery<'a> {
     pub(crate) kind: Kind,
     /// What an answer at once did to the account.
     pub(crate) effects: &'a (dyn Fn(&Value) -> Vec<Effect> + Sync),
+    /// Set where the vendor may have made a task that nobody is given.
+    pub(crate) may_run: &'a AtomicBool,
 }
 
 /// What changed in the account.
@@ -93,7 +98,13 @@ impl Delivery<'_> {
         let intent =
             recorder.task_submitted(self.subject, self.path, self.submission, settings.prompt_key.as_ref());
         // It has its place in the trail: dropped from here on, there is an outcome.
-        let mut open = Open { recorder, subject: self.subject, stage: Stage::Safe, sent: None };
+        let mut open = Open {
+            recorder,
+            subject: self.subject,
+            stage: Stage::Safe,
+            may_run: self.may_run,
+            sent: None,
+        };
         if let Err(error) = intent.await {
             // Where it is in no trail, nor will be, it needs no outcome.
             if !recorder.may_come_later(&error) {
@@ -207,7 +218,7 @@ impl Delivery<'_> {
         loop {
             tokio::time::sleep(delay).await;
             let answer = self.client.send(self.subject, &call).await?;
-            if let Some(data) = task_data(&answer, self.screen) {
+            if let Some(data) = named(standard, &answer, external_task_id, self.screen) {
                 return Ok(Found::Task(Box::new(data), Box::new(answer)));
             }
             lookups += 1;
@@ -244,6 +255,7 @@ impl Delivery<'_> {
     }
 
     async fn ambiguous(&self, open: Open<'_>, lost: &Answer, found: &str) -> Error {
+        self.may_run.store(true, Ordering::Relaxed);
         let cause = format!("{}; looked up: {found}", lost.describe());
         let (reply, latency) = (lost.reply(), open.latency());
         let closed = open.close(None, "task_ambiguous", |recorder, subject| {
@@ -267,6 +279,7 @@ impl Delivery<'_> {
         started: Instant,
         resolved_by: Option<&'static str>,
     ) -> Result<Accepted, Error> {
+        self.may_run.store(true, Ordering::Relaxed);
         open.close(Some(&data.task_id), "task_accepted", |recorder, subject| {
             recorder.task_accepted(subject, &data.status, reply, started.elapsed(), resolved_by)
         })
@@ -344,6 +357,7 @@ struct Open<'a> {
     recorder: &'a Recorder,
     subject: Subject<'a>,
     stage: Stage,
+    may_run: &'a AtomicBool,
     /// When it was first sent.
     sent: Option<Instant>,
 }
@@ -395,13 +409,16 @@ impl Drop for Open<'_> {
                 self.latency(),
                 "given up before the vendor accepted",
             ),
-            Stage::Underway => self.recorder.task_ambiguous(
-                self.subject,
-                "submit",
-                Reply::default(),
-                self.latency(),
-                "given up before the vendor answered",
-            ),
+            Stage::Underway => {
+                self.may_run.store(true, Ordering::Relaxed);
+                self.recorder.task_ambiguous(
+                    self.subject,
+                    "submit",
+                    Reply::default(),
+                    self.latency(),
+                    "given up before the vendor answered",
+                )
+            }
         };
         // It has its place, and nobody is left to tell. The log counts what it could not record.
         drop(recorded);

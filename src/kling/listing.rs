@@ -111,6 +111,42 @@ impl Filter {
     pub(crate) fn new(key: &'static str, values: impl IntoIterator<Item = impl Into<String>>) -> Filter {
         Filter { key, values: values.into_iter().map(Into::into).collect() }
     }
+
+    pub(crate) fn key(&self) -> &'static str {
+        self.key
+    }
+}
+
+/// Where a list goes on. An answer that leads to a page that was there before would have no end.
+#[derive(Debug, Default)]
+pub(crate) struct Cursor {
+    at: String,
+    before: HashSet<String>,
+}
+
+impl Cursor {
+    /// What the vendor is asked with, at first nothing.
+    pub(crate) fn at(&self) -> &str {
+        &self.at
+    }
+
+    /// Where the page after the one in `data` begins; `None` after the last.
+    pub(crate) fn next(mut self, action: &'static str, data: &Value) -> Result<Option<Cursor>, Error> {
+        let astray = |cause: &str| Error::Unreadable { action, http: 200, cause: cause.to_owned() };
+        let Some(at) = next_cursor(data) else {
+            let cut_off = data["has_more"] == true;
+            return if cut_off {
+                Err(astray("more pages, and no cursor that leads there"))
+            } else {
+                Ok(None)
+            };
+        };
+        self.before.insert(std::mem::take(&mut self.at));
+        if self.before.contains(&at) {
+            return Err(astray("more pages, and a cursor that leads back"));
+        }
+        Ok(Some(Cursor { at, ..self }))
+    }
 }
 
 /// The subject of entries about lists.
@@ -189,12 +225,12 @@ impl Client {
         query: TaskQuery,
     ) -> impl Stream<Item = Result<Listed<Made>, Error>> + Send + 'static {
         let client = self.clone();
-        pages(String::new(), move |cursor| {
+        pages(Cursor::default(), move |cursor| {
             let (client, query) = (client.clone(), query.clone());
             async move {
                 client.check_standard(Standard::New)?;
                 let screen = client.screened(&Screen::default());
-                let mut body = json!({"cursor": cursor, "limit": 500, "filters": query.filters});
+                let mut body = json!({"cursor": cursor.at(), "limit": 500, "filters": query.filters});
                 // The vendor's pages disagree about the type; the newer ones have text.
                 for (name, time) in [("start_time", query.start_time), ("end_time", query.end_time)] {
                     if let Some(time) = time {
@@ -205,7 +241,7 @@ impl Client {
                 let call = Call::ask("/tasks", body.as_bytes(), "list", &screen);
                 let data = client.read(about("tasks"), &call).await?;
                 let read = |task: &Value| TaskData::decode(task, &screen).map(Listed::of);
-                Ok((items(&data, "result", read), next_cursor(&data)))
+                Ok((items(&data, "result", read), cursor.next("tasks", &data)?))
             }
         })
     }
@@ -331,13 +367,13 @@ impl Client {
     }
 }
 
+fn no_list(action: &'static str) -> Error {
+    Error::Unreadable { action, http: 200, cause: "no list in the answer".to_owned() }
+}
+
 /// Where the next page begins, of lists that say so.
 pub(crate) fn next_cursor(data: &Value) -> Option<String> {
     (data["has_more"] == true).then(|| text(data, "next_cursor")).flatten()
-}
-
-fn no_list(action: &'static str) -> Error {
-    Error::Unreadable { action, http: 200, cause: "no list in the answer".to_owned() }
 }
 
 /// The items of all pages, beginning with the one at `first`. `fetch` gives a page and where the next one is.
@@ -363,4 +399,45 @@ where
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_list_that_leads_back_ends_with_an_error() {
+        let page = |at: &str| match at {
+            "" => json!({"has_more": true, "next_cursor": "a"}),
+            "a" => json!({"has_more": true, "next_cursor": "b"}),
+            "b" => json!({"has_more": false, "next_cursor": "a"}),
+            "still" => json!({"has_more": true, "next_cursor": "still"}),
+            "round" => json!({"has_more": true, "next_cursor": "and round"}),
+            "and round" => json!({"has_more": true, "next_cursor": "round"}),
+            _ => json!({"has_more": true}),
+        };
+        for (first, seen, at_fault) in [
+            ("", &["", "a", "b"][..], None),
+            ("still", &[], Some("more pages, and a cursor that leads back")),
+            ("round", &["round"], Some("more pages, and a cursor that leads back")),
+            ("cut off", &[], Some("more pages, and no cursor that leads there")),
+        ] {
+            let first = Cursor { at: first.to_owned(), ..Cursor::default() };
+            let listed = pages(first, move |cursor| async move {
+                let (at, data) = (cursor.at().to_owned(), page(cursor.at()));
+                Ok((vec![at], cursor.next("tasks", &data)?))
+            });
+
+            let listed: Vec<Result<String, Error>> = listed.take(10).collect().await;
+
+            let pages: Vec<&str> = listed.iter().flatten().map(String::as_str).collect();
+            let fault = listed.iter().find_map(|page| match page {
+                Err(Error::Unreadable { cause, .. }) => Some(cause.as_str()),
+                _ => None,
+            });
+            assert_eq!((pages.as_slice(), fault), (seen, at_fault));
+        }
+    }
 }

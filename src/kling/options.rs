@@ -30,6 +30,8 @@ impl Options {
         // It becomes a segment of a path, where these two mean other paths even when they are escaped.
         rules::require(!matches!(id, "." | ".."), field, "must not be . or ..")?;
         rules::require(id.len() <= 256, field, "must have at most 256 bytes")?;
+        // The newer design looks ids up by a list of them with commas between, whether they are escaped or not.
+        rules::require(!id.contains(','), field, "must not have a comma")?;
         rules::require(!id.chars().any(char::is_control), field, "must not have control characters")
     }
 }

@@ -122,7 +122,7 @@ impl Prices {
         let price = self.0.iter().find(|price| price.fits(submission))?;
         match price.per {
             Per::Second => amount::product(&price.amount, submission.duration.as_deref()?),
-            Per::Output => amount::product(&price.amount, &submission.count().to_string()),
+            Per::Output => amount::product(&price.amount, &submission.count()?.to_string()),
         }
     }
 }

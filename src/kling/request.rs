@@ -106,9 +106,9 @@ pub trait Immediate: sealed::Sealed + Serialize + Clone + Send + Sync + 'static 
         Vec::new()
     }
 
-    /// What was removed, where that is what it does.
+    /// What was removed, where that is what it does and the vendor says that it is done.
     #[doc(hidden)]
-    fn removed(&self) -> Option<(Resource, &str)> {
+    fn removed(&self, _output: &Self::Output) -> Option<(Resource, &str)> {
         None
     }
 }

@@ -32,6 +32,8 @@ use super::{
 const LONG_PROMPT: usize = 3072;
 /// The longest prompt of the others.
 const PROMPT: usize = 2500;
+/// The seconds of a video whose request does not say how many.
+const DEFAULT_DURATION: &str = "5";
 
 /// One thing that goes into a video. Where it has an `id`, the prompt refers to it as `@id`.
 #[derive(Clone, PartialEq, Serialize)]
@@ -188,8 +190,7 @@ fn prompt_limit(model: &str) -> usize {
 }
 
 /// What the models were seen to take, to warn about.
-fn doubts(path: &str, model: &str, settings: &Settings) -> Vec<String> {
-    let mut doubts = Vec::new();
+fn doubts(path: &str, model: &str, settings: &Settings, contents: &[Content]) -> Vec<String> {
     let known: &[&str] = match path {
         "/text-to-video" | "/image-to-video" => {
             &["kling-3.0-turbo", "kling-3.0", "kling-2.6", "kling-2.5-turbo"]
@@ -200,18 +201,58 @@ fn doubts(path: &str, model: &str, settings: &Settings) -> Vec<String> {
     if !known.contains(&model) {
         return vec![format!("{path}/{model} was not seen")];
     }
+    let mut doubts = Vec::new();
+    let mut doubt = |what: &str| doubts.push(format!("{model} was not seen to {what}"));
+    let moves = path == "/motion-control";
+    let has = |kind| count(contents, kind) > 0;
     if let Some(duration) = settings.duration {
+        let of_frame =
+            !["last_frame", "refer_image", "feature_video", "base_video", "element"].map(has).contains(&true);
         let fits = match model {
             "kling-2.6" | "kling-2.5-turbo" => matches!(duration, 5 | 10),
+            "kling-o1" if of_frame => matches!(duration, 5 | 10),
             "kling-o1" => duration <= 10,
             _ => true,
         };
         if !fits {
-            doubts.push(format!("{model} was not seen to take a duration of {duration}"));
+            doubt(&format!("take a duration of {duration}"));
         }
     }
-    if settings.resolution == Some(Resolution::FourK) && !matches!(model, "kling-3.0" | "kling-3.0-omni") {
-        doubts.push(format!("{model} was not seen to take 4k"));
+    let full = settings.resolution == Some(Resolution::P1080);
+    if settings.resolution == Some(Resolution::FourK)
+        && (moves || !matches!(model, "kling-3.0" | "kling-3.0-omni"))
+    {
+        doubt("take 4k");
+    }
+    let tracks: &[&str] = match model {
+        _ if moves => &["original", "off"],
+        "kling-3.0" | "kling-2.6" => &["native", "off"],
+        "kling-3.0-omni" => &["native", "original", "off"],
+        "kling-o1" => &["original", "off"],
+        _ => &[],
+    };
+    if let Some(audio) = &settings.audio {
+        if !tracks.contains(&audio.as_str()) {
+            doubt(&format!("take the audio {audio}"));
+        } else if *audio == AudioTrack::Native && model == "kling-2.6" && !full {
+            doubt("take the audio native but at 1080p");
+        }
+    }
+    if has("last_frame") {
+        match model {
+            "kling-3.0-turbo" => doubt("take a last_frame"),
+            "kling-2.6" | "kling-2.5-turbo" if !full => doubt("take a last_frame but at 1080p"),
+            _ => {}
+        }
+    }
+    if settings.multi_shot == Some(true) && !matches!(model, "kling-3.0" | "kling-3.0-omni") {
+        doubt("take multi_shot");
+    }
+    if has("element") && !matches!(model, "kling-3.0" | "kling-3.0-omni" | "kling-o1") {
+        doubt("take an element");
+    }
+    if has("voice") && model != "kling-2.6" {
+        doubt("take a voice");
     }
     doubts
 }
@@ -279,7 +320,7 @@ macro_rules! standard {
             }
 
             fn warnings(&self) -> Vec<String> {
-                doubts($path, &self.model, &self.settings)
+                doubts($path, &self.model, &self.settings, self.contents())
             }
 
             fn path(&self) -> Cow<'static, str> {
@@ -295,7 +336,11 @@ macro_rules! standard {
             }
 
             fn defaults(&self) -> Defaults {
-                Defaults { model: Some(self.model.clone()), duration: Some("5".to_owned()), mode: None }
+                Defaults {
+                    model: Some(self.model.clone()),
+                    duration: self.default_duration().map(str::to_owned),
+                    mode: None,
+                }
             }
         }
 
@@ -335,6 +380,14 @@ impl TextToVideo {
         let turbo = self.model.starts_with("kling-3");
         rules::text("prompt", &self.prompt, if turbo { LONG_PROMPT } else { PROMPT })
     }
+
+    fn contents(&self) -> &[Content] {
+        &[]
+    }
+
+    fn default_duration(&self) -> Option<&'static str> {
+        Some(DEFAULT_DURATION)
+    }
 }
 
 standard! {
@@ -366,6 +419,14 @@ impl ImageToVideo {
         rules::count("contents", voices, 0..=2)?;
         let silent = matches!(self.settings.audio, None | Some(AudioTrack::Off));
         rules::require(voices == 0 || !silent, "settings.audio", "must not be off beside a voice")
+    }
+
+    fn contents(&self) -> &[Content] {
+        &self.contents
+    }
+
+    fn default_duration(&self) -> Option<&'static str> {
+        Some(DEFAULT_DURATION)
     }
 }
 
@@ -415,6 +476,16 @@ impl OmniVideo {
         }
         Ok(())
     }
+
+    fn contents(&self) -> &[Content] {
+        &self.contents
+    }
+
+    /// Beside a video the vendor does not say whether its default holds or the length of that video.
+    fn default_duration(&self) -> Option<&'static str> {
+        let video = count(&self.contents, "base_video") + count(&self.contents, "feature_video") > 0;
+        (!video).then_some(DEFAULT_DURATION)
+    }
 }
 
 standard! {
@@ -445,6 +516,15 @@ impl MotionControl {
         rules::require(both, "contents", "must have an image and a video")?;
         rules::count("contents", count(&self.contents, "element"), 0..=1)
     }
+
+    fn contents(&self) -> &[Content] {
+        &self.contents
+    }
+
+    /// It is as long as the movement.
+    fn default_duration(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -452,7 +532,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::kling::request::submission;
+    use crate::kling::{Price, Prices, request::submission, submission::Submission};
 
     fn frames() -> ImageToVideo {
         ImageToVideo::new(
@@ -492,6 +572,108 @@ mod tests {
                     "watermark_info": {"enabled": true}},
             })
         );
+    }
+
+    #[test]
+    fn what_a_model_was_not_seen_to_take_is_a_warning() {
+        let text = |model: &str| TextToVideo::new(model, "a fox");
+        let (prompt, first) = (Content::prompt("a fox"), Content::first_frame("https://a.example/1.png"));
+        let image =
+            |model: &str, more: Content| ImageToVideo::new(model, [prompt.clone(), first.clone(), more]);
+        let last = || Content::last_frame("https://a.example/2.png");
+        let (native, full) = (AudioTrack::Native, Resolution::P1080);
+        let omni = |contents: &[&Content]| {
+            OmniVideo::new("kling-o1", contents.iter().map(|content| (*content).clone()))
+        };
+        let refer = Content::refer_image("https://a.example/i.png");
+        let motion = MotionControl::new(
+            "kling-3.0",
+            "video",
+            [Content::image("https://a.example/i.png"), Content::video("https://a.example/v.mp4")],
+        );
+
+        for (warnings, warned) in [
+            (
+                text("kling-2.6").audio(native.clone()).warnings(),
+                Some("kling-2.6 was not seen to take the audio native but at 1080p"),
+            ),
+            (text("kling-2.6").audio(native.clone()).resolution(full.clone()).warnings(), None),
+            (text("kling-2.6").audio(AudioTrack::Off).warnings(), None),
+            (
+                text("kling-3.0-turbo").audio(native).warnings(),
+                Some("kling-3.0-turbo was not seen to take the audio native"),
+            ),
+            (
+                text("kling-2.6").multi_shot(true).warnings(),
+                Some("kling-2.6 was not seen to take multi_shot"),
+            ),
+            (
+                text("kling-2.6").duration(7_u32).warnings(),
+                Some("kling-2.6 was not seen to take a duration of 7"),
+            ),
+            (
+                image("kling-2.5-turbo", last()).warnings(),
+                Some("kling-2.5-turbo was not seen to take a last_frame but at 1080p"),
+            ),
+            (image("kling-2.6", last()).resolution(full.clone()).warnings(), None),
+            (image("kling-3.0", last()).warnings(), None),
+            (
+                image("kling-3.0-turbo", last()).warnings(),
+                Some("kling-3.0-turbo was not seen to take a last_frame"),
+            ),
+            (
+                image("kling-2.6", Content::element("163")).warnings(),
+                Some("kling-2.6 was not seen to take an element"),
+            ),
+            (
+                image("kling-3.0", Content::voice("1")).warnings(),
+                Some("kling-3.0 was not seen to take a voice"),
+            ),
+            (
+                omni(&[&prompt, &first]).duration(7_u32).warnings(),
+                Some("kling-o1 was not seen to take a duration of 7"),
+            ),
+            (omni(&[&prompt, &refer]).duration(7_u32).warnings(), None),
+            (
+                omni(&[&prompt, &refer]).duration(11_u32).warnings(),
+                Some("kling-o1 was not seen to take a duration of 11"),
+            ),
+            (
+                motion.clone().resolution(Resolution::FourK).warnings(),
+                Some("kling-3.0 was not seen to take 4k"),
+            ),
+            (motion.resolution(full).warnings(), None),
+            (text("kling-9").warnings(), Some("/text-to-video/kling-9 was not seen")),
+        ] {
+            assert_eq!(warnings, warned.into_iter().map(str::to_owned).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_length_is_recorded_only_where_the_request_or_the_vendor_says_which() {
+        let prices = Prices::new().first(Price::per_second("kling-3.0", "1"));
+        let seen = |submission: Submission| (submission.duration.clone(), prices.estimate(&submission));
+        let (prompt, video) = (|| Content::prompt("a fox"), "https://a.example/v.mp4");
+        let omni = |content: Content| OmniVideo::new("kling-3.0", [prompt(), content]);
+        let (five, seven) = (Some("5".to_owned()), Some("7".to_owned()));
+        let motion = MotionControl::new(
+            "kling-3.0",
+            "video",
+            [Content::image("https://a.example/i.png"), Content::video(video)],
+        );
+
+        for (submission, seconds) in [
+            (submission(TextToVideo::new("kling-3.0", "a fox"), "e"), &five),
+            (submission(TextToVideo::new("kling-3.0", "a fox").duration(7_u32), "e"), &seven),
+            (submission(frames(), "e"), &five),
+            (submission(omni(Content::refer_image("https://a.example/i.png")), "e"), &five),
+            (submission(omni(Content::base_video(video)), "e"), &None),
+            (submission(omni(Content::feature_video(video)), "e"), &None),
+            (submission(omni(Content::feature_video(video)).duration(7_u32), "e"), &seven),
+            (submission(motion, "e"), &None),
+        ] {
+            assert_eq!(seen(submission), (seconds.clone(), seconds.clone()));
+        }
     }
 
     #[test]

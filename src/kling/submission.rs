@@ -14,6 +14,9 @@ use super::{
     screen::Screen,
 };
 
+/// How many pictures a series has that does not say.
+pub(crate) const SERIES: u32 = 4;
+
 /// What the vendor takes for what a request leaves out. Public in a private module.
 #[derive(Debug, Clone, Default)]
 pub struct Defaults {
@@ -193,9 +196,16 @@ impl Submission {
         self.sound.as_deref().or_else(|| self.setting("audio")).is_some_and(|sound| sound != "off")
     }
 
-    /// How many are asked for.
-    pub(crate) fn count(&self) -> u64 {
-        self.parameters.get("n").and_then(Value::as_u64).unwrap_or(1)
+    /// How many are asked for; `None` where that is left to the vendor. Of a series `n` says nothing.
+    pub(crate) fn count(&self) -> Option<u64> {
+        let parameter = |name| self.parameters.get(name);
+        if parameter("result_type").is_some_and(|kind| kind == "series") {
+            return match parameter("series_amount") {
+                Some(amount) => plain_text(amount)?.parse().ok(),
+                None => Some(u64::from(SERIES)),
+            };
+        }
+        Some(parameter("n").and_then(Value::as_u64).unwrap_or(1))
     }
 
     /// The hash of the whole body, made as those of prompts are, since a short prompt could be guessed from it too.

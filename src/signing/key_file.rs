@@ -1,7 +1,7 @@
 //! A signing key in a file: the private key, and the trail that it signs.
 //!
 //! The first line is a private key as others write them (`PRIVATE+KEY+NAME+ID+KEY`), the second says which trail the key
-//! was taken for, and whether it has signed. The key never reaches `Debug`, an error or an entry.
+//! was taken for, and the last checkpoint that it signed. The key never reaches `Debug`, an error or an entry.
 
 use std::{
     fmt,
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::Signer;
 use crate::{
-    checkpoint::{ED25519, ParseKeyError, VerifyingKey},
+    checkpoint::{ED25519, ParseKeyError, SignedCheckpoint, TreeHash, VerifyingKey},
     error::Error,
     receipt::TrailId,
 };
@@ -31,7 +31,12 @@ const LIMIT: u64 = 1 << 16;
 /// A key that signs the checkpoints of one trail, in a file that its owner alone may read.
 ///
 /// The file records the trail that it first signs, and then signs no other: with one key for two trails, one could be
-/// shown in the place of the other.
+/// shown in the place of the other. With each checkpoint it records that one's size and root, and then signs nothing that
+/// does not go on from it: a trail that was put back to an older state is not signed again. So keep the file, and copies of
+/// it, where the trail's directory does not go along with it.
+///
+/// Where the file can't be written once the key has signed, as on a mount that is read-only, the last checkpoint is
+/// remembered as long as the process runs, and a trail that is put back between two runs is not told from one that goes on.
 ///
 /// ```
 /// # let place = tempfile::tempdir()?;
@@ -47,8 +52,17 @@ pub struct SigningKey {
     path: PathBuf,
     public: VerifyingKey,
     key: ed25519_dalek::SigningKey,
-    /// The trail, and whether a checkpoint of it was signed and stored.
-    trail: Mutex<Option<(TrailId, bool)>>,
+    taken: Mutex<Option<Taken>>,
+}
+
+/// What a key was taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Taken {
+    trail: TrailId,
+    /// Whether a checkpoint of it was signed and stored.
+    signed: bool,
+    /// The last one's size and root.
+    last: Option<(u64, TreeHash)>,
 }
 
 impl SigningKey {
@@ -69,7 +83,7 @@ impl SigningKey {
         let key = ed25519_dalek::SigningKey::from_bytes(&seed);
         let public = VerifyingKey::new(origin, key.verifying_key().as_bytes())
             .map_err(|error| unusable("make a key for", &path, &error))?;
-        let key = Self { path, public, key, trail: Mutex::new(None) };
+        let key = Self { path, public, key, taken: Mutex::new(None) };
         key.write(&key.path, None)?;
         Ok(key)
     }
@@ -95,7 +109,7 @@ impl SigningKey {
         let mut text = Zeroizing::new(String::new());
         file.take(LIMIT).read_to_string(&mut text).map_err(Error::io("read", &path))?;
         let read = Content::parse(&text).map_err(|error| unusable("read a key from", &path, &error))?;
-        Ok(Self { path, public: read.public, key: read.key, trail: Mutex::new(read.trail) })
+        Ok(Self { path, public: read.public, key: read.key, taken: Mutex::new(read.taken) })
     }
 
     /// The public half: what checkpoints are checked with. Its text is for those who verify.
@@ -107,17 +121,21 @@ impl SigningKey {
     /// The trail that the key signs, once it was taken for one.
     #[must_use]
     pub fn trail(&self) -> Option<TrailId> {
-        self.trail.lock().map(|(trail, _)| trail)
+        self.taken.lock().map(|taken| taken.trail)
     }
 
     /// Writes a new file at `path`.
-    fn write(&self, path: &Path, trail: Option<(TrailId, bool)>) -> Result<(), Error> {
+    fn write(&self, path: &Path, taken: Option<Taken>) -> Result<(), Error> {
         let mut bytes = Zeroizing::new([ED25519; 33]);
         bytes[1..].copy_from_slice(&*Zeroizing::new(self.key.to_bytes()));
         let encoded = Zeroizing::new(BASE64_STANDARD.encode(*bytes));
         let mut text = Zeroizing::new(format!("{PRIVATE}{}+{}\n", self.public.label(), *encoded));
-        if let Some((trail, signed)) = trail {
-            text.push_str(&format!("trail {trail} {}\n", if signed { "signed" } else { "taken" }));
+        if let Some(Taken { trail, signed, last }) = taken {
+            text.push_str(&format!("trail {trail} {}", if signed { "signed" } else { "taken" }));
+            if let Some((size, root)) = last {
+                text.push_str(&format!(" {size} {root}"));
+            }
+            text.push('\n');
         }
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -127,8 +145,8 @@ impl SigningKey {
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(Error::io("write", path))
     }
 
-    /// Records the trail in the file, whole or not at all.
-    fn record(&self, trail: TrailId, signed: bool) -> Result<(), Error> {
+    /// Records in the file what the key was taken for, whole or not at all.
+    fn record(&self, taken: Taken) -> Result<(), Error> {
         // A link, as a mounted secret may be one, stays a link.
         let path = self.path.canonicalize().map_err(Error::io("open", &self.path))?;
         let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -140,9 +158,9 @@ impl SigningKey {
             }
             _ => {}
         }
-        self.write(&new, Some((trail, signed)))?;
+        self.write(&new, Some(taken))?;
         std::fs::rename(&new, &path).map_err(Error::io("record the trail in", &path))?;
-        *self.trail.lock() = Some((trail, signed));
+        *self.taken.lock() = Some(taken);
         Ok(())
     }
 }
@@ -157,25 +175,42 @@ impl Signer for SigningKey {
     }
 
     fn claim(&self, trail: TrailId) -> Result<bool, Error> {
-        let taken = *self.trail.lock();
+        let taken = *self.taken.lock();
         match taken {
-            Some((own, signed)) if own == trail => Ok(signed),
-            Some((other, _)) => Err(Error::State {
+            Some(taken) if taken.trail == trail => Ok(taken.signed),
+            Some(Taken { trail: other, .. }) => Err(Error::State {
                 action: "sign with",
                 path: self.path.clone(),
                 reason: format!("the key signs trail {other}, and this is trail {trail}: one key, one trail"),
             }),
-            None => self.record(trail, false).map(|()| false),
+            None => self.record(Taken { trail, signed: false, last: None }).map(|()| false),
         }
     }
 
-    fn signed(&self) -> Result<(), Error> {
-        let taken = *self.trail.lock();
-        match taken {
-            Some((trail, false)) => self.record(trail, true),
-            _ => Ok(()),
+    fn last(&self) -> Option<(u64, TreeHash)> {
+        self.taken.lock().and_then(|taken| taken.last)
+    }
+
+    fn signed(&self, checkpoint: &SignedCheckpoint) -> Result<(), Error> {
+        let Some(before) = *self.taken.lock() else { return Ok(()) };
+        let last = Some((checkpoint.size(), checkpoint.root()));
+        let taken = Taken { trail: before.trail, signed: true, last };
+        if taken == before {
+            return Ok(());
+        }
+        match self.record(taken) {
+            Err(Error::Io { source, .. }) if before.signed && is_unwritable(&source) => {
+                *self.taken.lock() = Some(taken);
+                Ok(())
+            }
+            recorded => recorded,
         }
     }
+}
+
+/// Whether the place of the file lets nothing be written, ever.
+fn is_unwritable(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied)
 }
 
 impl fmt::Debug for SigningKey {
@@ -191,7 +226,7 @@ impl fmt::Debug for SigningKey {
 struct Content {
     key: ed25519_dalek::SigningKey,
     public: VerifyingKey,
-    trail: Option<(TrailId, bool)>,
+    taken: Option<Taken>,
 }
 
 impl Content {
@@ -214,19 +249,32 @@ impl Content {
         if public.label() != format!("{name}+{id}") {
             return Err(expected("an ID that belongs to name and key"));
         }
-        let trail = match lines.next() {
+        let taken = match lines.next() {
             None => None,
             Some(line) => {
-                let mut words = line.split(' ');
-                let (Some("trail"), Some(trail), Some(word)) = (words.next(), words.next(), words.next())
-                else {
-                    return Err(expected("a line `trail ID signed`"));
-                };
-                let trail = trail.parse().map_err(|_| expected("a line `trail ID signed`"))?;
-                Some((trail, word == "signed"))
+                Some(Taken::parse(line).ok_or_else(|| expected("a line `trail ID signed SIZE ROOT`"))?)
             }
         };
-        Ok(Self { key, public, trail })
+        Ok(Self { key, public, taken })
+    }
+}
+
+impl Taken {
+    fn parse(line: &str) -> Option<Self> {
+        let words: Vec<_> = line.split(' ').collect();
+        let (trail, signed, last) = match words[..] {
+            ["trail", trail, signed] => (trail, signed, None),
+            ["trail", trail, signed, size, root] => {
+                (trail, signed, Some((size.parse().ok()?, TreeHash::parse(root)?)))
+            }
+            _ => return None,
+        };
+        let signed = match signed {
+            "signed" => true,
+            "taken" => false,
+            _ => return None,
+        };
+        Some(Self { trail: trail.parse().ok()?, signed, last })
     }
 }
 
@@ -239,6 +287,7 @@ mod tests {
     use signed_note::Signer as _;
 
     use super::*;
+    use crate::checkpoint::Statement;
 
     fn trail(digit: char) -> TrailId {
         digit.to_string().repeat(32).parse().expect("an id")
@@ -267,13 +316,37 @@ mod tests {
 
         assert!(!key.claim(trail('a')).expect("taken"));
         assert!(!key.claim(trail('a')).expect("taken"));
-        key.signed().expect("recorded");
+        let statement =
+            Statement { origin: "example.com/audit".to_owned(), size: 3, root: TreeHash::empty() };
+        let checkpoint = statement.signed(key.verifying_key(), |text| key.sign(text)).expect("signed");
+        key.signed(&checkpoint).expect("recorded");
 
         let key = SigningKey::open(&path).expect("read");
-        assert_eq!(key.trail(), Some(trail('a')));
+        assert_eq!((key.trail(), key.last()), (Some(trail('a')), Some((3, TreeHash::empty()))));
         assert!(key.claim(trail('a')).expect("taken"));
         let error = key.claim(trail('b')).expect_err("refused").to_string();
         assert!(error.contains("one key, one trail"), "{error}");
+    }
+
+    #[test]
+    fn what_a_key_was_taken_for_is_read_or_refused() {
+        let id = "a".repeat(32);
+        let root = TreeHash::empty();
+        let good = |line: String| Taken::parse(&line).map(|taken| (taken.signed, taken.last));
+
+        assert_eq!(good(format!("trail {id} taken")), Some((false, None)));
+        assert_eq!(good(format!("trail {id} signed")), Some((true, None)));
+        assert_eq!(good(format!("trail {id} signed 7 {root}")), Some((true, Some((7, root)))));
+        for wrong in ["", "trail", "trail a signed", "x a signed"] {
+            assert_eq!(good(wrong.to_owned()), None, "{wrong}");
+        }
+        for wrong in ["sign", "signed 7", "signed -7 {root}", "signed 7 AAAA", "signed 7 {root} 8"] {
+            assert_eq!(
+                good(format!("trail {id} {}", wrong.replace("{root}", &root.to_string()))),
+                None,
+                "{wrong}"
+            );
+        }
     }
 
     #[test]

@@ -46,7 +46,7 @@ use crate::{
 /// # Errors
 ///
 /// [`Error::NotIntact`] if the trail does not verify; [`Error::Locked`] while somebody writes it; [`Error::State`] if
-/// the key signs another trail, or checkpoints that it signed are not there; [`Error::Io`].
+/// the key signs another trail, or the trail does not go on from the checkpoints that it signed; [`Error::Io`].
 pub fn checkpoint(directory: impl AsRef<Path>, signer: &dyn Signer) -> Result<SignedCheckpoint, Error> {
     let directory = directory.as_ref();
     // Before anything is created in what may be no trail at all.
@@ -58,11 +58,10 @@ pub fn checkpoint(directory: impl AsRef<Path>, signer: &dyn Signer) -> Result<Si
         verifier = verifier.key(signer.verifying_key().clone());
     }
     verifier.run()?.into_verified()?;
-    let claimed = signer.claim(trail)?;
-    let frontier = resume(directory, signer.verifying_key(), &book, claimed, None)?;
+    let frontier = resume(directory, signer, &book, trail, None)?;
     let signed = sign(signer, directory, &frontier)?;
     book.append(&signed)?;
-    signer.signed()?;
+    signer.signed(&signed)?;
     Ok(signed)
 }
 

@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use super::{Book, refused};
+use super::{Book, Signer, refused};
 use crate::{
     canonical::Value,
     checkpoint::{Frontier, TreeHash, VerifyingKey, stored},
@@ -20,19 +20,23 @@ use crate::{
     line::{Line, MAX_LINE},
     lines::{Lines, Piece},
     pruned::{Pruned, first_seq},
+    receipt::TrailId,
 };
 
 /// How much is read at once on the way back.
 const BLOCK: u64 = 1 << 20;
 
-/// The tree over the entries below number `end`, or all. `claimed`: the key has signed checkpoints of this trail.
+/// The tree over the entries below number `end`, or all, once the signer takes the trail for its own.
 pub(crate) fn resume(
     directory: &Path,
-    key: &VerifyingKey,
+    signer: &dyn Signer,
     book: &Book,
-    claimed: bool,
+    trail: TrailId,
     end: Option<u64>,
 ) -> Result<Frontier, Error> {
+    let key = signer.verifying_key();
+    let claimed = signer.claim(trail)?;
+    let last = signer.last();
     let files = directory::list(directory)?;
     let (frontier, place) = find_start(directory, key, book, &files)?;
     if claimed && book.is_empty() {
@@ -46,11 +50,22 @@ pub(crate) fn resume(
             ),
         ));
     }
-    let tree = follow(directory, book, &files, frontier, place, end)?;
+    let tree = follow(directory, book, last, &files, frontier, place, end)?;
     if let Some(size) = book.last_size().filter(|size| *size > tree.size()) {
         return Err(refused(
             directory,
             format!("a checkpoint covers {size} entries, and the trail ends after {}", tree.size()),
+        ));
+    }
+    if let Some((size, _)) = last.filter(|(size, _)| *size > tree.size()) {
+        return Err(refused(
+            directory,
+            format!(
+                "the key {} has signed the first {size} entries, and the trail ends after {}: it was put back to an \
+                 older state",
+                key.label(),
+                tree.size()
+            ),
         ));
     }
     Ok(tree)
@@ -110,8 +125,8 @@ fn find_start(
     }
 }
 
-/// Where the entries begin that were not pruned. That the tree there is the right one is for the checkpoints over it to
-/// show.
+/// Where the entries begin that were not pruned. That the tree there is the right one is for a checkpoint over it to show:
+/// anybody who can write the directory can tell of a tree.
 fn after_pruned(files: &[TrailFile]) -> Result<(Frontier, Spot), Error> {
     let Some(pruned) = Pruned::look(files)? else { return Ok((Frontier::default(), Spot::default())) };
     for (number, file) in files.iter().enumerate() {
@@ -189,17 +204,39 @@ fn read(file: &mut File, from: u64, end: u64) -> std::io::Result<Vec<u8>> {
     Ok(block)
 }
 
-/// Adds the entries from `start` on.
+/// Adds the entries from `start` on. `last`: size and root that the signer remembers.
 fn follow(
     directory: &Path,
     book: &Book,
+    last: Option<(u64, TreeHash)>,
     files: &[TrailFile],
     mut tree: Frontier,
     start: Spot,
     end: Option<u64>,
 ) -> Result<Frontier, Error> {
-    let mut link = (tree.size() == 0).then_some(Link::Genesis);
-    for (number, file) in files.iter().enumerate().skip(start.file) {
+    let start_size = tree.size();
+    let mut link = (start_size == 0).then_some(Link::Genesis);
+    let is_over = |tree: &Frontier| book.root(tree.size()) == Some(tree.root());
+    let is_other =
+        |tree: &Frontier| last.is_some_and(|(size, root)| size == tree.size() && root != tree.root());
+    let replaced = |size: u64| {
+        refused(
+            directory,
+            format!(
+                "the first {size} entries are not those that the key signed: the trail was put back to an older state"
+            ),
+        )
+    };
+    // Entries below the start are not read: what was signed of them says whether they are the same.
+    if let Some((size, root)) = last
+        && size <= start_size
+        && book.root(size).is_some_and(|signed| signed != root)
+    {
+        return Err(replaced(size));
+    }
+    // Whether what the tree began with was signed, and not only told.
+    let mut signed = start_size == 0 || is_over(&tree);
+    'files: for (number, file) in files.iter().enumerate().skip(start.file) {
         let from = if number == start.file { start.offset } else { 0 };
         let io = |error| Error::io("read", &file.path)(error);
         let mut opened = file.open()?;
@@ -207,7 +244,7 @@ fn follow(
         let mut lines = Lines::new(opened, file.length.saturating_sub(from), MAX_LINE);
         while let Some(piece) = lines.next().map_err(io)? {
             if end.is_some_and(|end| tree.size() >= end) {
-                return Ok(tree);
+                break 'files;
             }
             let (offset, bytes) = match piece {
                 Piece::Line { offset, bytes } => (offset, bytes),
@@ -226,13 +263,28 @@ fn follow(
             }
             link = Some(Link::Hash(line.stated));
             tree.push(&line.sha256);
-            if book.root(tree.size()).is_some_and(|root| root != tree.root()) {
+            if is_other(&tree) {
+                return Err(replaced(tree.size()));
+            }
+            if is_over(&tree) {
+                signed = true;
+            } else if book.root(tree.size()).is_some() {
                 let size = tree.size();
                 return refuse(&format!(
                     "the first {size} entries are not those of the checkpoint over them"
                 ));
             }
         }
+    }
+    if !signed {
+        return Err(refused(
+            directory,
+            format!(
+                "the entries below {start_size} are not there, and no checkpoint in {} that the key signed shows that \
+                 they came before those that are",
+                stored::NAME
+            ),
+        ));
     }
     match end {
         Some(end) if tree.size() < end => {

@@ -1,6 +1,10 @@
 //! Who signs checkpoints: a key in a file, or whatever else can.
 
-use crate::{checkpoint::VerifyingKey, error::Error, receipt::TrailId};
+use crate::{
+    checkpoint::{SignedCheckpoint, TreeHash, VerifyingKey},
+    error::Error,
+    receipt::TrailId,
+};
 
 /// Signs checkpoints of one trail. [`SigningKey`](crate::SigningKey) is one, with its key in a file; a service that keeps
 /// its key in a KMS or an HSM implements this for it.
@@ -30,12 +34,22 @@ pub trait Signer: Send + Sync {
         Ok(false)
     }
 
-    /// Is told that a checkpoint was signed and stored.
+    /// Size and root of the last checkpoint that it was told of. Nothing is signed that does not go on from it, so a trail
+    /// that was put back to an older state is not.
+    ///
+    /// Asked once the trail was [claimed](Self::claim). A signer that remembers none says `None`; what keeps a trail from
+    /// being put back then is its own `audit.checkpoints` alone, and whoever writes the directory puts that back too.
+    fn last(&self) -> Option<(u64, TreeHash)> {
+        None
+    }
+
+    /// Is told which checkpoint was signed and stored.
     ///
     /// # Errors
     ///
     /// What it has to remember could not be stored.
-    fn signed(&self) -> Result<(), Error> {
+    fn signed(&self, checkpoint: &SignedCheckpoint) -> Result<(), Error> {
+        let _: &SignedCheckpoint = checkpoint;
         Ok(())
     }
 }

@@ -2,16 +2,19 @@
 
 use std::{
     fmt,
-    fs::OpenOptions,
-    io::{self, Write as _},
-    path::PathBuf,
+    fs::{File, OpenOptions},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use crate::{checkpoint::SignedCheckpoint, error::Error};
+use crate::{
+    checkpoint::{SignedCheckpoint, stored},
+    error::Error,
+};
 
 /// How long a command may take with one checkpoint.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,7 +63,7 @@ impl CheckpointSink {
 
     pub(crate) fn send(&self, checkpoint: &SignedCheckpoint) -> Result<(), Error> {
         match &self.0 {
-            Kind::File(path) => append(path, checkpoint).map_err(Error::io("append a checkpoint to", path)),
+            Kind::File(path) => append(path, checkpoint),
             Kind::Command(program, arguments) => {
                 run(program, arguments, checkpoint).map_err(Error::io("hand a checkpoint to", program))
             }
@@ -81,11 +84,33 @@ impl fmt::Debug for CheckpointSink {
     }
 }
 
-fn append(path: &PathBuf, checkpoint: &SignedCheckpoint) -> io::Result<()> {
-    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-    let between = if file.metadata()?.len() == 0 { "" } else { "\n" };
-    file.write_all(format!("{between}{checkpoint}").as_bytes())?;
-    file.sync_all()
+fn append(path: &Path, checkpoint: &SignedCheckpoint) -> Result<(), Error> {
+    let failed = || Error::io("append a checkpoint to", path);
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed())?;
+    if !ends_whole(&mut file).map_err(failed())? {
+        // A write that did not come to its end: what follows it would be no checkpoint either.
+        let mut end = 0;
+        stored::read(path, |one| end = one.end)?;
+        file.set_len(end).map_err(Error::io("cut back", path))?;
+    }
+    let between = if file.metadata().map_err(failed())?.len() == 0 { "" } else { "\n" };
+    file.write_all(format!("{between}{checkpoint}").as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed())
+}
+
+/// Whether a file is empty or ends with a line of a signature.
+fn ends_whole(file: &mut File) -> io::Result<bool> {
+    /// A line of a signature is shorter: a name and 92 bytes of base64.
+    const LOOKED_AT: u64 = 4_096;
+
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOOKED_AT)))?;
+    let mut end = Vec::new();
+    file.take(LOOKED_AT).read_to_end(&mut end)?;
+    let Some(lines) = end.strip_suffix(b"\n") else { return Ok(end.is_empty()) };
+    let last = lines.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(last.starts_with("\u{2014} ".as_bytes()))
 }
 
 fn run(program: &PathBuf, arguments: &[String], checkpoint: &SignedCheckpoint) -> io::Result<()> {

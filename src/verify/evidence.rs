@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How many checkpoints of a file are held at once. Of more, the oldest are left out: a later one covers what they do.
-const HELD: usize = 1 << 18;
+const HELD: usize = if cfg!(test) { 8 } else { 1 << 18 };
 
 /// How many leaves wait at most.
 const WAITING: usize = 1_024;
@@ -216,15 +216,21 @@ impl Evidence {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let mut source = Source { name, ..Source::default() };
         let mut found = false;
+        // One file leaves none of another's out.
+        let first = self.expected.len();
+        let mut last = None;
         stored::read(path, |one| {
             let claims = match &one.checkpoint {
                 Ok(checkpoint) => match self.signer(checkpoint) {
                     Some(key) => {
                         found = true;
-                        if self.expected.len() == HELD {
-                            self.expected.pop_front();
-                        }
                         let (size, root) = (checkpoint.size(), checkpoint.root());
+                        if last.replace((size, root)) == Some((size, root)) {
+                            return;
+                        }
+                        if self.expected.len() - first == HELD {
+                            self.expected.remove(first);
+                        }
                         self.expected.push_back(Expected { size, root, source: number, line: one.line, key });
                         return;
                     }
@@ -502,5 +508,49 @@ fn not_a_receipt(path: &Path, line: u64) -> Error {
         action: "read",
         path: path.to_owned(),
         reason: format!("line {line} is no receipt: expected SEQ HASH, or TRAIL_ID SEQ HASH"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use crate::{AuditLog, Checkpoints, Draft, SigningKey, Verdict, Verifier};
+
+    #[test]
+    fn no_number_of_the_trails_own_checkpoints_leaves_out_one_that_was_kept() {
+        let place = tempfile::tempdir().expect("a directory");
+        let [trail, key, kept] = ["audit", "key", "kept"].map(|name| place.path().join(name));
+        let public = SigningKey::generate(&key, "example.com/audit").expect("a key").verifying_key().clone();
+        let run = || {
+            let checkpoints = Checkpoints::new(SigningKey::open(&key).expect("a key"));
+            let log = AuditLog::builder(&trail).checkpoints(checkpoints).open().expect("opens");
+            for number in 0..5 {
+                log.append(Draft::new("worked").detail("number", number)).expect("recorded");
+                log.checkpoint().expect("signed");
+            }
+            log.close().expect("closes");
+        };
+        run();
+        let old: Vec<_> = fs::read_dir(&trail)
+            .expect("a directory")
+            .map(|entry| entry.expect("an entry").path())
+            .map(|path| (path.clone(), fs::read(path).expect("readable")))
+            .collect();
+        run();
+        fs::copy(trail.join("audit.checkpoints"), &kept).expect("copied");
+        let verify =
+            || Verifier::new(&trail).key(public.clone()).checkpoint(&kept).run().expect("readable").verdict();
+        assert_eq!(verify(), Verdict::Intact);
+
+        for (path, bytes) in old {
+            fs::remove_file(&path).expect("removed");
+            fs::write(&path, bytes).expect("written");
+        }
+        let own = trail.join("audit.checkpoints");
+        let signed = fs::read_to_string(&own).expect("readable");
+        fs::write(&own, vec![signed.trim_end(); 10].join("\n\n") + "\n").expect("written");
+
+        assert_eq!(verify(), Verdict::Tampered);
     }
 }

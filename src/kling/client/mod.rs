@@ -4,7 +4,12 @@
 mod change;
 mod send;
 
-use std::{borrow::Cow, fmt, sync::Arc, time::SystemTime};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+    time::SystemTime,
+};
 
 use tracing::Instrument;
 
@@ -19,7 +24,7 @@ use super::{
     recorder::{Recorder, Subject},
     request::{Immediate, Request, RequestError, Standard, submission},
     screen::Screen,
-    slots::Slots,
+    slots::{Claim, Slots},
     submission::{Defaults, Submission},
     task::{Completed, Progress, Task},
     token::{Token, TokenCache},
@@ -98,6 +103,7 @@ impl Client {
         let model = submission.model.as_deref().unwrap_or_default();
         let patience = self.inner.settings.deadline;
         let held = self.inner.slots.take(R::ACTION, R::PACK, model, slots, patience).await?;
+        let claim = Claim::new(&self.inner.slots, &external_task_id, held, patience);
         let delivery = Delivery {
             client: self,
             subject,
@@ -106,10 +112,12 @@ impl Client {
             screen: &screen,
             kind: Kind::Task(R::STANDARD, R::PATH),
             effects: &|_| Vec::new(),
+            may_run: claim.may_run(),
         };
         let asked = submission.asked(self.settings().prompt_key.as_ref());
         match delivery.run().instrument(span).await? {
             Accepted::Task(data) => {
+                let held = claim.into_held();
                 let task = Task::new(
                     data.task_id,
                     Some(external_task_id),
@@ -142,9 +150,10 @@ impl Client {
         let span = self.recorder.submit_span(subject);
         let screen = self.screened(&submission.screen);
         let effects = |data: &serde_json::Value| {
-            let made = I::decode(data).map(|output| I::made(&output)).unwrap_or_default();
-            let made = made.into_iter().map(|(resource, id)| Effect::Made(resource, id));
-            let removed = request.removed().map(|(resource, id)| Effect::Removed(resource, id.to_owned()));
+            let Some(output) = I::decode(data) else { return Vec::new() };
+            let made = I::made(&output).into_iter().map(|(resource, id)| Effect::Made(resource, id));
+            let removed = request.removed(&output);
+            let removed = removed.map(|(resource, id)| Effect::Removed(resource, id.to_owned()));
             made.chain(removed).collect()
         };
         let delivery = Delivery {
@@ -155,6 +164,7 @@ impl Client {
             screen: &screen,
             kind: Kind::Immediate { is_readable: |data| I::decode(data).is_some(), refusal: I::refusal },
             effects: &effects,
+            may_run: &AtomicBool::new(false),
         };
         let Accepted::Data(data) = delivery.run().instrument(span).await? else {
             return Err(unreadable(I::ACTION));
@@ -231,7 +241,7 @@ impl Client {
     ///
     /// As [`Client::query`]; [`Error::Request`] for an id that can't be one.
     pub async fn look_up<R: Request>(&self, external_task_id: &str) -> Result<Option<Task<R>>, Error> {
-        if !is_segment(external_task_id) {
+        if !is_segment(external_task_id) || external_task_id.contains(',') {
             return Err(RequestError::new(
                 "external_task_id",
                 "must be an id that a task was submitted under",
@@ -249,14 +259,18 @@ impl Client {
         if unknown(&answer) {
             return Ok(None);
         }
-        let Some(data) = task_data(&answer, &screen) else { return Err(refusal(R::ACTION, answer)) };
+        let Some(data) = named(R::STANDARD, &answer, external_task_id, &screen) else {
+            return Err(refusal(R::ACTION, answer));
+        };
         let subject = Subject { task_id: Some(&data.task_id), ..subject };
         self.recorder
             .task_resolved(subject, &data.status, answer.reply())
             .await
             .map_err(outcome_not_recorded(subject, "task_resolved"))?;
         let id = Some(external_task_id.to_owned());
-        Ok(Some(Task::new(data.task_id, id, Screen::blind(), None, None)))
+        let task = Task::new(data.task_id, id, Screen::blind(), None, None);
+        task.hold(self.inner.slots.found(external_task_id));
+        Ok(Some(task))
     }
 
     /// Whether endpoints of the new design can be used.
@@ -355,6 +369,25 @@ pub(crate) fn task_data(answer: &Answer, screen: &Screen) -> Option<TaskData> {
         }
         _ => None,
     }
+}
+
+/// The task in an answer to a query for the id that the caller gave it, if it is that one.
+///
+/// The newer design says each task's `external_id`. The older one may leave it out, and its path takes the vendor's own
+/// ids as well: without a name, a task whose own id was asked for is another one.
+pub(crate) fn named(
+    standard: Standard,
+    answer: &Answer,
+    external_task_id: &str,
+    screen: &Screen,
+) -> Option<TaskData> {
+    let data = task_data(answer, screen)?;
+    let is_it = match (&data.external_task_id, standard) {
+        (Some(name), _) => name == external_task_id,
+        (None, Standard::Legacy) => data.task_id != external_task_id,
+        (None, Standard::New) => false,
+    };
+    is_it.then_some(data)
 }
 
 /// Whether a query was answered by: there is no such task. The vendor has one code for this and for fields that are

@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::{fields, immediate};
 use crate::kling::{envelope::text, output::Resource, request::RequestError, rules, status::TaskStatus};
 
-/// What the vendor says of a removal.
+/// What the vendor says of a removal. Only one that succeeded is recorded as `element_deleted` or `voice_deleted`: one
+/// that is on its way may still fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deleted {
@@ -42,18 +43,18 @@ macro_rules! deletion {
             $name, $action, $path, Deleted;
 
             fn decode(data: &Value) -> Option<Deleted> {
-                Some(Deleted {
-                    task_id: text(data, "task_id"),
-                    status: text(data, "task_status").map(|status| TaskStatus::from(status.as_str())),
-                })
+                let status = TaskStatus::from(text(data, "task_status")?.as_str());
+                Some(Deleted { task_id: text(data, "task_id"), status: Some(status) })
             }
 
             fn refusal(data: &Value) -> Option<String> {
-                (data["task_status"] == "failed").then(|| "the removal failed".to_owned())
+                let failed = Self::decode(data).is_some_and(|said| said.status == Some(TaskStatus::Failed));
+                failed.then(|| "the removal failed".to_owned())
             }
 
-            fn removed(&self) -> Option<(Resource, &str)> {
-                Some((Resource::$kind, &self.$field))
+            fn removed(&self, output: &Deleted) -> Option<(Resource, &str)> {
+                let done = output.status == Some(TaskStatus::Succeed);
+                done.then_some((Resource::$kind, self.$field.as_str()))
             }
         }
     };

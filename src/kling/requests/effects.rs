@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{fields, task};
 use crate::kling::{
+    capability::{FIVE, FIVE_TEN, doubtful_length},
     duration::Duration,
     media::{IMAGE_LIMIT, Media},
     request::RequestError,
@@ -102,10 +103,14 @@ task! {
     Effects, "effects", "/v1/videos/effects", Videos;
 
     fn warnings(&self) -> Vec<String> {
-        match GONE.contains(&self.effect_scene.as_str()) {
-            true => vec![format!("the effect {} was taken away", self.effect_scene)],
-            false => Vec::new(),
-        }
+        let gone = GONE.contains(&self.effect_scene.as_str());
+        let gone = gone.then(|| format!("the effect {} was taken away", self.effect_scene));
+        let (subject, seen) = match self.input.images.len() {
+            0 => ("an effect", FIVE_TEN),
+            _ => ("an effect on two pictures", FIVE),
+        };
+        let length = doubtful_length(subject, self.input.duration.as_ref(), seen);
+        gone.into_iter().chain(length).collect()
     }
 }
 
@@ -125,6 +130,14 @@ mod tests {
         };
 
         assert_eq!(one.warnings(), ["the effect pet_lion was taken away"]);
+        assert_eq!(
+            two.clone().duration(Duration::S10).warnings(),
+            ["an effect on two pictures was not seen to take a duration of 10 s"]
+        );
+        assert_eq!(
+            Effects::new("fuzzyfuzzy", "https://example.com/1.jpg").duration(Duration::Seconds(7)).warnings(),
+            ["an effect was not seen to take a duration of 7 s"]
+        );
         assert_eq!(
             wire(one),
             json!({"effect_scene": "pet_lion", "external_task_id": "e",

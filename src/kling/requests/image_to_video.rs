@@ -10,7 +10,7 @@ use super::{
 };
 use crate::kling::{
     camera::CameraControl,
-    capability::{self, Use},
+    capability::{self, Use, Wish},
     duration::Duration,
     media::{IMAGE_LIMIT, Media},
     request::RequestError,
@@ -176,7 +176,16 @@ task! {
         if self.camera_control.is_some() {
             uses.push(Use::CameraOnImage);
         }
-        capability::warnings(&model, self.mode.as_ref(), &self.effective_duration(), &uses)
+        capability::warnings(Wish {
+            model: &model,
+            mode: self.mode.as_ref(),
+            duration: &self.effective_duration(),
+            uses: &uses,
+            camera: self.camera_control.as_ref(),
+            sound: self.sound == Some(Sound::On),
+            voices: !self.voice_list.is_empty(),
+            cfg_scale: self.cfg_scale.is_some(),
+        })
     }
 }
 
@@ -250,5 +259,15 @@ mod tests {
 
         assert_eq!(tail.check(), Ok(()));
         assert_eq!(tail.warnings(), ["kling-v2-6 was not seen to do a video from a last picture alone"]);
+        let spoken = ImageToVideo::new("https://a/b.png").model_name(Model::V2_6).sound(Sound::On);
+        let spoken = spoken.voice_list(["v1"]).cfg_scale(0.5);
+        assert_eq!(
+            spoken.warnings(),
+            [
+                "kling-v2-6 was not seen to make sound in mode std",
+                "kling-v2-6 was not seen to use voices in mode std",
+                "kling-v2-6 was not seen to take a cfg_scale",
+            ]
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{fields, part::ListedImage, task, text_to_video::PROMPT_LIMIT};
 use crate::kling::{
+    capability::{FIVE_TEN, doubtful_length},
     duration::Duration,
     media::{IMAGE_LIMIT, Media},
     request::RequestError,
@@ -80,5 +81,9 @@ task! {
             duration: Some("5".to_owned()),
             mode: Some("std".to_owned()),
         }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        doubtful_length("an edit of what was selected", self.duration.as_ref(), FIVE_TEN).into_iter().collect()
     }
 }

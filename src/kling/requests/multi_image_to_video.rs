@@ -2,6 +2,7 @@
 
 use super::{fields, part::ListedImage, task, text_to_video::PROMPT_LIMIT};
 use crate::kling::{
+    capability::{FIVE_TEN, doubtful_length},
     duration::Duration,
     media::{IMAGE_LIMIT, Media},
     request::RequestError,
@@ -69,11 +70,9 @@ task! {
     }
 
     fn warnings(&self) -> Vec<String> {
-        match &self.model_name {
-            Some(model) if *model != Model::V1_6 => {
-                vec![format!("{model} was not seen to do a video from several pictures")]
-            }
-            _ => Vec::new(),
-        }
+        let other = self.model_name.as_ref().filter(|model| **model != Model::V1_6);
+        let model = other.map(|model| format!("{model} was not seen to do a video from several pictures"));
+        let length = doubtful_length("a video from several pictures", self.duration.as_ref(), FIVE_TEN);
+        model.into_iter().chain(length).collect()
     }
 }

@@ -12,9 +12,12 @@ use crate::kling::{
     media::{IMAGE_LIMIT, Media},
     request::{Pack, RequestError},
     rules,
-    submission::Defaults,
+    submission::{Defaults, SERIES},
     vocabulary::{ImageModel, ImageRatio, Resolution},
 };
+
+/// How many pictures a series has at most.
+const LONGEST_SERIES: u32 = 9;
 
 fields! {
     /// Pictures of a text that refers to at most 10 pictures and elements; single ones, or a series.
@@ -28,7 +31,7 @@ fields! {
             aspect_ratio: ImageRatio,
             /// `single` or `series`.
             result_type: String,
-            /// How many in a series: `2` to `9`, or `auto`.
+            /// How many in a series, where `n` says nothing: `2` to `9`, or `auto`. The vendor's default is 4.
             series_amount: String,
         }
         lists {
@@ -76,11 +79,44 @@ task! {
 
     const PACK: Pack = Pack::Image;
 
+    /// Of a series whose length is left to the vendor all that it may have: how long it gets is known at the end alone.
     fn slots(&self) -> u32 {
-        self.n.unwrap_or(1)
+        match (self.result_type.as_deref(), self.series_amount.as_deref()) {
+            (Some("series"), Some(amount)) => amount.parse().unwrap_or(LONGEST_SERIES),
+            (Some("series"), None) => SERIES,
+            _ => self.n.unwrap_or(1),
+        }
     }
 
     fn defaults(&self) -> Defaults {
         Defaults { model: Some(ImageModel::O1.to_string()), ..Defaults::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kling::{Price, Prices, Request, request::submission};
+
+    #[test]
+    fn a_series_takes_as_many_slots_as_it_has_pictures_and_costs_as_many_times() {
+        let prices = Prices::new().first(Price::each("kling-v3-omni", "2"));
+        let image = || OmniImage::new("a fox").model_name("kling-v3-omni");
+        let series = || image().result_type("series");
+
+        for (request, slots, units) in [
+            (image(), 1, Some("2")),
+            (image().n(3_u32), 3, Some("6")),
+            (image().n(3_u32).result_type("single").series_amount("9"), 3, Some("6")),
+            (series(), 4, Some("8")),
+            (series().n(3_u32).series_amount("9"), 9, Some("18")),
+            (series().series_amount("auto"), 9, None),
+        ] {
+            let taken = request.slots();
+
+            let estimate = prices.estimate(&submission(request, "e"));
+
+            assert_eq!((taken, estimate.as_deref()), (slots, units));
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::{
     text_to_video::check_prompts,
 };
 use crate::kling::{
+    capability::{FIVE_TEN, THREE_TO_TEN, doubtful_length},
     duration::Duration,
     media::{IMAGE_LIMIT, Media},
     request::RequestError,
@@ -165,6 +166,34 @@ task! {
             mode: Some("pro".to_owned()),
         }
     }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let Some(model) = &self.model_name else { return warnings };
+        let mut doubt = |what: &str| warnings.push(format!("{model} was not seen to {what}"));
+        match model {
+            Model::VideoO1 => {
+                if self.mode == Some(Mode::FourK) {
+                    doubt("make a video in mode 4k");
+                }
+                if self.sound == Some(Sound::On) {
+                    doubt("make sound");
+                }
+                if self.plan.is_cut() {
+                    doubt("make several shots");
+                }
+                let first_alone =
+                    self.image_list.iter().all(|image| image.frame == Some("first_frame"));
+                let simple = first_alone && self.element_list.is_empty() && self.video_list.is_empty();
+                let seen = if simple { FIVE_TEN } else { THREE_TO_TEN };
+                let subject = if simple { "kling-video-o1, of a text and a first frame alone," } else { "kling-video-o1" };
+                warnings.extend(doubtful_length(subject, self.duration.as_ref(), seen));
+            }
+            Model::V3Omni | Model::Other(_) => {}
+            _ => doubt("do a video of this kind"),
+        }
+        warnings
+    }
 }
 
 #[cfg(test)]
@@ -204,6 +233,43 @@ mod tests {
             json!([{"image_url": "https://a/1.png", "type": "first_frame"},
                 {"image_url": "https://a/2.png", "type": "end_frame"}])
         );
+    }
+
+    #[test]
+    fn what_a_model_was_not_seen_to_do_is_a_warning() {
+        let o1 = || OmniVideo::new("a fox").model_name(Model::VideoO1).aspect_ratio(AspectRatio::Wide);
+        let seven = |request: OmniVideo| request.duration(Duration::Seconds(7));
+        let two = [ReferenceImage::new("https://a/1.png"), ReferenceImage::new("https://a/2.png")];
+        for (request, warned) in [
+            (
+                seven(o1()),
+                &[
+                    "kling-video-o1, of a text and a first frame alone, was not seen to take a duration of 7 s",
+                ][..],
+            ),
+            (
+                seven(o1().image_list([ReferenceImage::first_frame("https://a/1.png")])),
+                &[
+                    "kling-video-o1, of a text and a first frame alone, was not seen to take a duration of 7 s",
+                ],
+            ),
+            (seven(o1().image_list(two.clone())), &[]),
+            (
+                o1().image_list(two).duration(Duration::Seconds(11)),
+                &["kling-video-o1 was not seen to take a duration of 11 s"],
+            ),
+            (o1().duration(Duration::S10), &[]),
+            (o1().sound(Sound::On), &["kling-video-o1 was not seen to make sound"]),
+            (o1().mode(Mode::FourK), &["kling-video-o1 was not seen to make a video in mode 4k"]),
+            (o1().shot_type("intelligence"), &["kling-video-o1 was not seen to make several shots"]),
+            (seven(o1().model_name(Model::V3Omni)).sound(Sound::On), &[]),
+            (o1().model_name(Model::V2_6), &["kling-v2-6 was not seen to do a video of this kind"]),
+        ] {
+            assert_eq!(
+                (request.check(), request.warnings()),
+                (Ok(()), warned.iter().map(|warning| (*warning).to_owned()).collect())
+            );
+        }
     }
 
     #[test]

@@ -53,6 +53,11 @@ impl ShotPlan {
         self.shot_type == Some(ShotType::Customize)
     }
 
+    /// Whether the video has several shots.
+    pub(super) fn is_cut(&self) -> bool {
+        self.multi_shot == Some(true)
+    }
+
     pub(super) fn check(&self, duration: &Duration) -> Result<(), RequestError> {
         rules::words([("shot_type", self.shot_type.as_ref().map(ShotType::as_str))])?;
         let shots = &self.multi_prompt;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::kling::{
     camera::CameraControl,
-    capability::{self, Use},
+    capability::{self, Use, Wish},
     duration::Duration,
     request::RequestError,
     rules,
@@ -38,7 +38,7 @@ fields! {
     /// | `multi_prompt` | | 1 to 6 shots of 1 to 512 characters and 1 second or more, together as long as the video |
     /// | `watermark_info` | no watermark | |
     /// | `callback_url` | none | an `http` or `https` URL |
-    /// | `external_task_id` | made by the client | not blank, not `.` or `..`, no control characters |
+    /// | `external_task_id` | made by the client | not blank, not `.` or `..`, no comma, no control characters |
     ///
     /// Which model can do what is the vendor's to say: what is unlikely is a
     /// [warning](crate::kling::Request::warnings) and no error.
@@ -143,7 +143,16 @@ task! {
         if self.camera_control.is_some() {
             uses.push(Use::CameraOnText);
         }
-        capability::warnings(&model, self.mode.as_ref(), &self.effective_duration(), &uses)
+        capability::warnings(Wish {
+            model: &model,
+            mode: self.mode.as_ref(),
+            duration: &self.effective_duration(),
+            uses: &uses,
+            camera: self.camera_control.as_ref(),
+            sound: self.sound == Some(Sound::On),
+            voices: false,
+            cfg_scale: self.cfg_scale.is_some(),
+        })
     }
 }
 

@@ -98,13 +98,8 @@ impl Delivery<'_> {
         let intent =
             recorder.task_submitted(self.subject, self.path, self.submission, settings.prompt_key.as_ref());
         // It has its place in the trail: dropped from here on, there is an outcome.
-        let mut open = Open {
-            recorder,
-            subject: self.subject,
-            stage: Stage::Safe,
-            may_run: self.may_run,
-            sent: None,
-        };
+        let mut open =
+            Open { recorder, subject: self.subject, stage: Stage::Safe, may_run: self.may_run, sent: None };
         if let Err(error) = intent.await {
             // Where it is in no trail, nor will be, it needs no outcome.
             if !recorder.may_come_later(&error) {

@@ -549,7 +549,7 @@ mod tests {
         }
         let own = trail.join("audit.checkpoints");
         let signed = fs::read_to_string(&own).expect("readable");
-        fs::write(&own, vec![signed.trim_end(); 10].join("\n\n") + "\n").expect("written");
+        fs::write(&own, [signed.trim_end(); 10].join("\n\n") + "\n").expect("written");
 
         assert_eq!(verify(), Verdict::Tampered);
     }

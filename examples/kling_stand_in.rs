@@ -12,8 +12,13 @@
 //! | `--seconds N` | 2 | how long a task takes |
 //! | `--concurrency N` | 5 | how many may run at a time (1303) |
 //! | `--lose-every N` | never | of so many submissions one loses its answer, and its task is made |
+//! | `--halve-every N` | never | of so many submissions one has its answer end in the middle, and its task is made |
+//! | `--slow-every N` | never | of so many submissions one has its answer come late |
+//! | `--late N` | 60 | how late, in seconds |
+//! | `--error-every N` | never | of so many submissions one is answered by 5000 or 5002, in turn, and its task is made |
 //! | `--throttle-every N` | never | of so many submissions one is refused (1302) |
 //! | `--expire-every N` | never | of so many requests one has its token called expired (1004) |
+//! | `--clock-ahead N` | 0 | seconds that the server's clock is ahead; with a minus it is behind, and tokens come early (1003) |
 //! | `--fail REASON` | | the next task fails, with this reason; as often as it is given |
 //! | `--callback-secret S` | unsigned | callbacks are signed with this `whsec_` secret; with several while they change |
 //! | `--callbacks-out-of-order` | in order | |
@@ -27,6 +32,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use stand_in::{ACCESS_KEY, API_KEY, Pace, SECRET_KEY, StandIn, Weather};
 
 const USAGE: &str = "usage: kling_stand_in [--port N] [--seconds N] [--concurrency N] [--lose-every N] \
+                     [--halve-every N] [--slow-every N] [--late N] [--error-every N] [--clock-ahead N] \
                      [--throttle-every N] [--expire-every N] [--fail REASON]... [--callback-secret whsec_S]... \
                      [--callbacks-out-of-order] [--cash]";
 
@@ -35,6 +41,7 @@ struct Options {
     seconds: u64,
     concurrency: usize,
     weather: Weather,
+    clock_ahead: i64,
     failures: Vec<String>,
     secrets: Vec<Vec<u8>>,
     out_of_order: bool,
@@ -48,7 +55,8 @@ impl Options {
             port: 0,
             seconds: 2,
             concurrency: 5,
-            weather: Weather::default(),
+            weather: Weather { late: Duration::from_secs(60), ..Weather::default() },
+            clock_ahead: 0,
             failures: Vec::new(),
             secrets: Vec::new(),
             out_of_order: false,
@@ -68,6 +76,11 @@ impl Options {
                 "--seconds" => options.seconds = value()?.parse().ok()?,
                 "--concurrency" => options.concurrency = value()?.parse().ok()?,
                 "--lose-every" => options.weather.lost_every = Some(every(value()?)?),
+                "--halve-every" => options.weather.half_every = Some(every(value()?)?),
+                "--slow-every" => options.weather.slow_every = Some(every(value()?)?),
+                "--late" => options.weather.late = Duration::from_secs(value()?.parse().ok()?),
+                "--error-every" => options.weather.error_every = Some(every(value()?)?),
+                "--clock-ahead" => options.clock_ahead = value()?.parse().ok()?,
                 "--throttle-every" => options.weather.throttled_every = Some(every(value()?)?),
                 "--expire-every" => options.weather.expired_every = Some(every(value()?)?),
                 "--fail" => options.failures.push(value()?),
@@ -97,6 +110,7 @@ fn main() -> ExitCode {
         }
     };
     server.weather(options.weather);
+    server.set_clock_ahead(options.clock_ahead);
     server.sign_with(options.secrets);
     for reason in &options.failures {
         server.fail_next_task(reason);

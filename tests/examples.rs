@@ -175,3 +175,61 @@ fn kling_stand_in_serves_whoever_has_the_keys_that_it_prints() {
     assert_eq!(made.status.code(), Some(0), "{}", String::from_utf8_lossy(&made.stderr));
     kling_audit::verify(&directory).unwrap();
 }
+
+#[test]
+fn kling_stand_in_goes_wrong_in_the_ways_that_it_is_told() {
+    use std::{
+        io::{BufRead, BufReader},
+        process::Stdio,
+    };
+
+    // Builds it, and says no to what is no number.
+    let unusable = example("kling_stand_in").args(["--clock-ahead", "soon"]).output().unwrap();
+    let built = std::env::current_exe().unwrap();
+    let built = built.parent().and_then(Path::parent).unwrap().join("examples/kling_stand_in");
+    for (switches, expected) in [
+        (["--halve-every", "1", "--clock-ahead=-60"].as_slice(), [true, true]),
+        (&["--error-every", "1"], [false, true]),
+        (&["--slow-every", "1", "--late", "0"], [false, false]),
+    ] {
+        let mut server = Command::new(&built)
+            .args(["--seconds", "0"])
+            .args(switches)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Kept to the end: what the server prints has to go somewhere.
+        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+        let printed: Vec<(String, String)> = lines
+            .by_ref()
+            .take(3)
+            .map(|line| {
+                let line = line.unwrap();
+                let (name, value) = line.split_once('=').unwrap();
+                (name.to_owned(), value.to_owned())
+            })
+            .collect();
+        let audit = TempDir::new().unwrap();
+        let directory = audit.path().join("audit");
+
+        let made = example("generate_video")
+            .args(["--audit-dir", directory.to_str().unwrap(), "--prompt", PROMPT])
+            .envs(printed)
+            .output()
+            .unwrap();
+        server.kill().unwrap();
+        server.wait().unwrap();
+        drop(lines);
+
+        assert!(made.status.success(), "{switches:?} {}", String::from_utf8_lossy(&made.stderr));
+        let trail: String = std::fs::read_dir(&directory)
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+            .map(|path| std::fs::read_to_string(path).unwrap())
+            .collect();
+        let there = ["\"code\": 1003", "\"resolved_by\": \"lookup\""].map(|member| trail.contains(member));
+        assert_eq!(there, expected, "{switches:?} {trail}");
+    }
+    assert_eq!(unusable.status.code(), Some(2));
+}

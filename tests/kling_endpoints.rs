@@ -70,6 +70,10 @@ async fn each_video_endpoint_round_trips() {
     round_trip(&studio, AdvancedLipSync::new("session", choice), one).await;
     round_trip(&studio, LipSync::speaking("hello", "voice", "en").video_id("video"), one).await;
     round_trip(&studio, Avatar::new(IMAGE).audio_id("audio"), one).await;
+    let sound = LipSync::sound_bytes(b"a sound").video_url(VIDEO);
+    round_trip(&studio, sound, one).await;
+    round_trip(&studio, LipSync::sound_url("https://a.example/s.mp3").video_id("video"), one).await;
+    round_trip(&studio, Effects::of_two("hug", IMAGE, IMAGE), one).await;
     let effect = round_trip(&studio, Effects::new("fuzzyfuzzy", Media::from_bytes(b"fox")), one).await;
     assert_eq!(effect.first().duration, None);
 }
@@ -91,6 +95,8 @@ async fn each_sound_picture_and_general_endpoint_round_trips() {
     assert_eq!(views.first().other_urls.len(), 2);
     let element = CustomElement::of_images("fox", "a red fox", IMAGE, [IMAGE]).tag_list(["o_103"]);
     let element = round_trip(&studio, element, &["element_count"]).await;
+    let of_video = CustomElement::of_video("fox", "a red fox", VIDEO);
+    round_trip(&Studio::new(), of_video, &["element_count"]).await;
     let voice = round_trip(&studio, CustomVoice::of_url("fox", VIDEO), &["voice_count"]).await;
 
     let entries = studio.entries();
@@ -240,15 +246,22 @@ async fn each_endpoint_of_the_newer_design_round_trips_with_an_api_key() {
     let prompt = || standard::Content::prompt("a fox");
     let one = &["video_count"];
 
-    round_trip(&studio, standard::TextToVideo::new("kling-3.0", "a fox").duration(10_u32), one).await;
-    round_trip(&studio, standard::ImageToVideo::new("kling-2.6", [first()]), one).await;
-    round_trip(&studio, standard::OmniVideo::new("kling-3.0-omni", [prompt()]), one).await;
-    let contents = [standard::Content::image(IMAGE), standard::Content::video(VIDEO)];
-    round_trip(&studio, standard::MotionControl::new("kling-3.0", "video", contents), one).await;
+    let models = ["kling-3.0", "kling-3.0-turbo", "kling-2.6", "kling-2.5-turbo"];
+    for model in models {
+        round_trip(&studio, standard::TextToVideo::new(model, "a fox").duration(10_u32), one).await;
+        round_trip(&studio, standard::ImageToVideo::new(model, [first()]), one).await;
+    }
+    for model in ["kling-3.0-omni", "kling-o1"] {
+        round_trip(&studio, standard::OmniVideo::new(model, [prompt()]), one).await;
+    }
+    for model in ["kling-3.0", "kling-2.6"] {
+        let contents = [standard::Content::image(IMAGE), standard::Content::video(VIDEO)];
+        round_trip(&studio, standard::MotionControl::new(model, "video", contents), one).await;
+    }
     let tasks: Vec<_> = studio.client.tasks(TaskQuery::new()).try_collect().await.unwrap();
     let found = studio.client.look_up::<standard::TextToVideo>("never seen").await.unwrap();
 
-    assert_eq!(tasks.len(), 4);
+    assert_eq!(tasks.len(), 12);
     assert_eq!(tasks[0].progress.billing[0].charge_type, "unit");
     assert!(found.is_none());
     let entries = studio.entries();

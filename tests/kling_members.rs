@@ -8,8 +8,12 @@ mod studio;
 
 use std::time::Duration;
 
-use kling_audit::kling::{Client, Credentials, Error, Region, TextToVideo, unkeyed_prompt_hash};
-use serde_json::Value;
+use futures_util::TryStreamExt;
+use kling_audit::kling::{
+    Client, Credentials, Error, LedgerQuery, Period, Region, TaskQuery, TextToVideo, standard,
+    unkeyed_prompt_hash,
+};
+use serde_json::{Value, json};
 
 use stand_in::{ACCESS_KEY, Fault, Pace, SECRET_KEY, StandIn};
 use studio::{Studio, entry, outcome};
@@ -131,6 +135,131 @@ async fn a_vendor_too_busy_for_questions_is_in_the_trail() {
 }
 
 #[tokio::test]
+async fn each_refusal_of_a_token_is_an_entry() {
+    let studio = Studio::new();
+    for (code, message) in [
+        (1000, "Authentication failed"),
+        (1001, "Authorization is empty"),
+        (1002, "Authorization is invalid"),
+        (1003, "Authorization is not yet valid"),
+        (1004, "Authorization is expired"),
+    ] {
+        studio.server.fail_submissions(vec![Fault::Code(401, code, message); 3]);
+        let result = studio.client.submit(TextToVideo::new(PROMPT)).await;
+        studio.server.clear_faults();
+
+        assert_eq!(outcome(&result), format!("refused {code}"));
+        let rejected = details(&studio, "auth_event")
+            .into_iter()
+            .rfind(|details| details["event"] == "token_rejected")
+            .unwrap();
+        assert_eq!((&rejected["code"], &rejected["reason"]), (&code.into(), &message.into()));
+        assert_eq!(rejected["endpoint"], "/v1/videos/text2video");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_checks_tokens_refuses_none_and_another() {
+    let studio = Studio::new();
+    let url = format!("{}/v1/videos/text2video", studio.server.base_url());
+    let code = async |authorization: Option<&str>| {
+        let mut request = reqwest::Client::new().post(&url).body("{}");
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        let answer: Value =
+            serde_json::from_slice(&request.send().await.unwrap().bytes().await.unwrap()).unwrap();
+        answer["code"].as_i64().unwrap()
+    };
+
+    let codes = [
+        code(None).await,
+        code(Some(" ")).await,
+        code(Some("Basic a")).await,
+        code(Some("Bearer a.b")).await,
+    ];
+    let client = studio.builder(Credentials::api_key("a-key-of-nobody")).build().unwrap();
+    let result = client.submit(TextToVideo::new(PROMPT)).await;
+
+    assert_eq!(codes, [1001, 1001, 1002, 1002]);
+    assert_eq!(outcome(&result), "refused 1002");
+    assert_eq!(details(&studio, "auth_event")[0]["code"], 1002);
+}
+
+/// What the vendor's page shows, typed anew.
+#[tokio::test]
+async fn a_list_is_asked_for_in_the_vendors_words() {
+    let studio = Studio::with_api_key();
+    let query = TaskQuery::new()
+        .between(1_781_193_600_000, 1_781_516_352_968)
+        .status(["succeeded"])
+        .product_type(["video"]);
+
+    let none: Vec<_> = studio.client.tasks(query).try_collect().await.unwrap();
+    let ledger = LedgerQuery::new(Period::days(1))
+        .product_type(["video", "image"])
+        .api_key_name(["studio"])
+        .package_id(["pack"]);
+    let nothing: Vec<_> = studio.client.package_deductions(ledger).try_collect().await.unwrap();
+
+    assert!(none.is_empty() && nothing.is_empty());
+    let asked = studio.server.asked();
+    assert_eq!(
+        asked[0],
+        (
+            "/tasks".to_owned(),
+            json!({"start_time": "1781193600000", "end_time": "1781516352968", "cursor": "", "limit": 500,
+                "filters": [{"key": "status", "values": ["succeeded"]}, {"key": "product_type", "values": ["video"]}]})
+        )
+    );
+    let (path, body) = &asked[1];
+    assert_eq!(path, "/account/billing/package");
+    let (start, end) = (body["start_time"].as_i64().unwrap(), body["end_time"].as_i64().unwrap());
+    assert_eq!(end - start, 86_400_000);
+    assert_eq!((&body["cursor"], &body["limit"]), (&"".into(), &500.into()));
+    assert_eq!(
+        body["filters"],
+        json!([{"key": "product_type", "values": ["video", "image"]}, {"key": "api_key_name", "values": ["studio"]},
+            {"key": "package_id", "values": ["pack"]}])
+    );
+}
+
+#[tokio::test]
+async fn a_list_of_several_pages_is_followed_by_its_cursors_and_filtered_by_the_vendor() {
+    let studio = Studio::with_api_key();
+    studio.server.give_at_most(2);
+    for _ in 0..5 {
+        studio.client.submit(standard::TextToVideo::new("kling-3.0", PROMPT)).await.unwrap();
+    }
+    let list = async |query: TaskQuery| -> Vec<String> {
+        let tasks: Vec<_> = studio.client.tasks(query).try_collect().await.unwrap();
+        tasks.into_iter().map(|task| task.task_id).collect()
+    };
+
+    let mut all = list(TaskQuery::new()).await;
+    let cursors: Vec<Value> = studio.server.asked().iter().map(|(_, body)| body["cursor"].clone()).collect();
+    let ended = list(TaskQuery::new().status(["succeeded"])).await;
+    let submitted = list(TaskQuery::new().status(["submitted"]).product_type(["video"])).await;
+    let early = list(TaskQuery::new().between(0, 1)).await;
+
+    all.reverse();
+    assert_eq!(all, studio.server.task_ids());
+    assert_eq!(cursors, ["", "2", "4"]);
+    assert_eq!((ended.len(), submitted.len(), early.len()), (0, 5, 0));
+}
+
+#[tokio::test]
+async fn a_question_without_ids_is_refused_and_is_not_an_unknown_task() {
+    let studio = Studio::with_api_key();
+    let refusal = "task_ids or external_task_ids is required";
+    studio.server.fail_queries([Fault::Code(400, 1201, refusal)]);
+
+    let result = studio.client.look_up::<standard::TextToVideo>("order-7").await;
+
+    assert!(matches!(&result, Err(Error::Refused { code: Some(1201), message, .. }) if message == refusal));
+}
+
+#[tokio::test]
 async fn a_download_names_the_output_that_it_is_of() {
     let studio = Studio::new();
     let done = studio.run(TextToVideo::new(PROMPT)).await.unwrap();
@@ -148,6 +277,74 @@ async fn a_download_names_the_output_that_it_is_of() {
     for event in ["asset_downloaded", "asset_expired"] {
         assert_eq!(entry(&entries, event)["details"]["output_id"], video.id.as_str(), "{event}");
     }
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_off_leaves_nothing() {
+    let studio = Studio::new();
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = format!("{}/files/half.mp4?key=0123456789", studio.server.base_url());
+    let mut told = Vec::new();
+
+    let broken = studio
+        .client
+        .download("1", &url)
+        .progress(|bytes, whole| told.push((bytes, whole)))
+        .to(folder.path().join("fox.mp4"))
+        .await;
+
+    assert!(matches!(&broken, Err(Error::Download { .. })), "{broken:?}");
+    let shown = broken.unwrap_err().to_string();
+    assert!(!shown.contains("key="), "{shown}");
+    let (bytes, whole) = *told.last().unwrap();
+    assert!(bytes > 0 && bytes < 1 << 14 && whole == Some(1 << 14), "{told:?}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert!(details(&studio, "asset_downloaded").is_empty());
+}
+
+#[tokio::test]
+async fn a_download_that_was_sent_elsewhere_says_where() {
+    let studio = Studio::new();
+    let folder = tempfile::TempDir::new().unwrap();
+    let fetch = async |name: &str| {
+        let url = format!("{}/files/{name}.mp4?key=0123456789", studio.server.base_url());
+        studio.client.download("1", &url).to(folder.path().join(name)).await.unwrap();
+    };
+
+    fetch("elsewhere").await;
+    fetch("here").await;
+
+    let downloaded = details(&studio, "asset_downloaded");
+    assert_eq!(
+        (&downloaded[0]["host"], &downloaded[0]["path"]),
+        (&"127.0.0.1".into(), &"/files/elsewhere.mp4".into())
+    );
+    assert_eq!(downloaded[0]["redirected_to"], "localhost");
+    assert!(downloaded[1]["redirected_to"].is_null());
+}
+
+#[tokio::test]
+async fn a_download_that_can_not_get_its_name_is_removed_and_that_is_recorded() {
+    let studio = Studio::new();
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("fox.mp4");
+    let url = format!("{}/files/fox.mp4", studio.server.base_url());
+
+    // Something is in its place by the time that it is whole.
+    let result = studio
+        .client
+        .download("1", &url)
+        .progress(|_, _| std::fs::create_dir_all(path.join("in the way")).unwrap())
+        .to(&path)
+        .await;
+
+    assert!(matches!(result, Err(Error::Download { .. })), "{result:?}");
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(left, ["fox.mp4"]);
+    let (fetched, removed) = (details(&studio, "asset_downloaded"), details(&studio, "asset_deleted"));
+    assert_eq!((fetched.len(), removed.len()), (1, 1));
+    assert_eq!((&fetched[0]["sha256"], &removed[0]["name"]), (&removed[0]["sha256"], &"fox.mp4".into()));
 }
 
 #[tokio::test]

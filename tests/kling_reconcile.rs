@@ -36,6 +36,7 @@ async fn two_hundred_tasks_through_bad_weather_are_two_hundred_tasks() {
         lost_every: Some(10),
         throttled_every: Some(5),
         expired_every: Some(97),
+        ..Weather::default()
     });
 
     let tasks: Vec<_> = (0..200)

@@ -249,6 +249,21 @@ impl StandIn {
         self.shared.world().lists_asked.clone()
     }
 
+    /// Forgets the faults of submissions that did not happen yet.
+    pub(crate) fn clear_faults(&self) {
+        self.shared.world().submit_faults.clear();
+    }
+
+    /// What was posted to the lists of tasks and to the books, with their paths.
+    pub(crate) fn asked(&self) -> Vec<(String, Value)> {
+        self.shared.world().asked.clone()
+    }
+
+    /// Gives no more than so many tasks of the newer design at a time.
+    pub(crate) fn give_at_most(&self, tasks: usize) {
+        self.shared.world().page = Some(tasks);
+    }
+
     /// A status is told to callback URLs after the one that follows it.
     pub(crate) fn tell_out_of_order(&self) {
         self.shared.world().out_of_order = true;

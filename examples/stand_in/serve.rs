@@ -47,10 +47,20 @@ pub(super) async fn submit(
         let mut world = shared.world();
         world.submissions.push(body.clone());
         let number = world.submissions.len();
-        let due = |every: Option<usize>, shift: usize| every.is_some_and(|every| number % every == shift);
+        let due =
+            |every: Option<usize>, shift: usize| every.is_some_and(|every| number % every == shift % every);
+        let is_second = |every: Option<usize>| every.is_some_and(|every| (number / every) % 2 == 1);
         world.submit_faults.pop_front().or(match world.weather {
             weather if due(weather.throttled_every, 1) => Some(Fault::Code(429, 1302, "too fast")),
             weather if due(weather.lost_every, 3) => Some(Fault::DropAccepted),
+            weather if due(weather.half_every, 0) => Some(Fault::Half),
+            weather if due(weather.error_every, 0) && is_second(weather.error_every) => {
+                Some(Fault::CodeAccepted(500, 5000, "Internal server error"))
+            }
+            weather if due(weather.error_every, 0) => {
+                Some(Fault::CodeAccepted(504, 5002, "Internal server timeout"))
+            }
+            weather if due(weather.slow_every, 0) => Some(Fault::Slow(weather.late)),
             _ => None,
         })
     };
@@ -229,23 +239,48 @@ pub(super) async fn new_tasks(
 pub(super) async fn new_list(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(cut): ConnectInfo<Cut>,
+    uri: Uri,
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response {
     if let Err(refused) = shared.admit(&headers, &cut, true) {
         return *refused;
     }
-    let world = shared.world();
-    let tasks = world.tasks.iter().rev().filter(|task| task.is_new);
-    let all: Vec<Value> = tasks.map(|task| task.describe(shared.pace, &shared.base_url)).collect();
-    success(slice(&all, &body, |page| json!(page)))
+    let mut world = shared.world();
+    world.asked.push((uri.path().to_owned(), body.clone()));
+    // A time is a text here, and a number in the books.
+    let time = |name: &str, default: i64| match &body[name] {
+        Value::Null => Some(default),
+        time => time.as_str().and_then(|time| time.parse().ok()),
+    };
+    let (Some(start), Some(end)) = (time("start_time", 0), time("end_time", i64::MAX)) else {
+        return refuse(400, 1201, "start_time or end_time is invalid");
+    };
+    let all: Vec<Value> = world
+        .tasks
+        .iter()
+        .rev()
+        .filter(|task| task.is_new && (start..=end).contains(&task.created_at))
+        .filter(|task| passes(&body, &json!({"status": task.status(shared.pace), "product_type": task.pack})))
+        .map(|task| task.describe(shared.pace, &shared.base_url))
+        .collect();
+    success(slice(&all, &body, world.page.unwrap_or(500), |page| json!(page)))
 }
 
-/// The part of a list that a cursor points at.
-fn slice(all: &[Value], body: &Value, shape: impl Fn(&[Value]) -> Value) -> Value {
+/// Whether a line has one of the values of each filter. One without values lets all through.
+fn passes(body: &Value, line: &Value) -> bool {
+    let filters = body["filters"].as_array().map(Vec::as_slice).unwrap_or_default();
+    filters.iter().all(|filter| {
+        let values = filter["values"].as_array().map(Vec::as_slice).unwrap_or_default();
+        values.is_empty() || filter["key"].as_str().is_some_and(|key| values.contains(&line[key]))
+    })
+}
+
+/// The part of a list that a cursor points at, of `most` lines at most.
+fn slice(all: &[Value], body: &Value, most: usize, shape: impl Fn(&[Value]) -> Value) -> Value {
     let from =
         body["cursor"].as_str().and_then(|cursor| cursor.parse().ok()).unwrap_or(0_usize).min(all.len());
-    let limit = body["limit"].as_u64().unwrap_or(500).clamp(1, 500) as usize;
+    let limit = (body["limit"].as_u64().unwrap_or(500).clamp(1, 500) as usize).min(most);
     let to = (from + limit).min(all.len());
     json!({"result": shape(&all[from..to]), "count": to - from, "next_cursor": to.to_string(), "has_more": to < all.len()})
 }
@@ -311,7 +346,9 @@ fn books(shared: &Shared, cut: &Cut, headers: &HeaderMap, body: &Value, cash: bo
     }
     let (start, end) =
         (body["start_time"].as_i64().unwrap_or(0), body["end_time"].as_i64().unwrap_or(i64::MAX));
-    let world = shared.world();
+    let mut world = shared.world();
+    let path = if cash { "/account/billing/balance" } else { "/account/billing/package" };
+    world.asked.push((path.to_owned(), body.clone()));
     let mut left = 10_000.0;
     let taken = |task: &&Task| {
         task.in_cash == cash && task.has_succeeded(shared.pace) && (start..=end).contains(&task.created_at)
@@ -325,14 +362,18 @@ fn books(shared: &Shared, cut: &Cut, headers: &HeaderMap, body: &Value, cash: bo
             left -= deduction["deduction_amount"].as_f64().unwrap_or_default();
             deduction
         })
+        .filter(|deduction| passes(body, deduction))
         .collect();
     // Fifty at a time at most, so that there is a second page.
-    let mut body = body.clone();
-    body["limit"] = json!(body["limit"].as_u64().unwrap_or(500).min(50));
-    success(slice(&booked, &body, |page| json!({"detail": page, "count": page.len()})))
+    success(slice(&booked, body, 50, |page| json!({"detail": page, "count": page.len()})))
 }
 
-pub(super) async fn file(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Response {
+pub(super) async fn file(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Response {
     match shared.world().file_is_gone(&name) {
         Gone::No => {}
         Gone::Refused => return StatusCode::FORBIDDEN.into_response(),
@@ -341,6 +382,17 @@ pub(super) async fn file(State(shared): State<Arc<Shared>>, Path(name): Path<Str
             return ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], "<html>expired</html>")
                 .into_response();
         }
+    }
+    if name.starts_with("elsewhere") {
+        // The same machine under its other name.
+        let to = shared.base_url.replace("127.0.0.1", "localhost");
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        return (StatusCode::FOUND, [(header::LOCATION, format!("{to}/files/there.mp4{query}"))])
+            .into_response();
+    }
+    if name.starts_with("half") {
+        cut.after(4096);
+        return ([(header::CONTENT_TYPE, "video/mp4")], vec![7; 1 << 14]).into_response();
     }
     if name.starts_with("endless") {
         return ([(header::CONTENT_TYPE, "video/mp4")], vec![7; 1 << 20]).into_response();

@@ -50,6 +50,15 @@ pub(crate) enum Fault {
 pub(crate) struct Weather {
     /// Of so many submissions one loses its answer.
     pub(crate) lost_every: Option<usize>,
+    /// Of so many submissions one has its answer end in the middle.
+    pub(crate) half_every: Option<usize>,
+    /// Of so many submissions one has its answer come late.
+    pub(crate) slow_every: Option<usize>,
+    /// How late that is.
+    pub(crate) late: Duration,
+    /// Of so many submissions one is answered by an error of the server's (5000, and 5002 every second time), and its
+    /// task is made.
+    pub(crate) error_every: Option<usize>,
     /// Of so many submissions one is throttled.
     pub(crate) throttled_every: Option<usize>,
     /// Of so many requests one has its token called expired, if it is a submission or a query.
@@ -90,6 +99,10 @@ pub(crate) struct World {
     pub(crate) secrets: Vec<Vec<u8>>,
     pub(crate) deliveries: usize,
     pub(crate) files_gone: Option<Gone>,
+    /// What the lists of tasks and the books were asked for, with their paths.
+    pub(crate) asked: Vec<(String, Value)>,
+    /// The most that a page of tasks holds.
+    pub(crate) page: Option<usize>,
     /// How often each list was asked for.
     pub(crate) lists_asked: BTreeMap<String, usize>,
     /// When the packs were asked for last.

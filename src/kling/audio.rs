@@ -23,6 +23,8 @@ pub struct Audio {
     pub wav_url: Option<String>,
     /// Its length in seconds, in the vendor's own spelling.
     pub duration: Option<String>,
+    /// That of the WAV, where it is said.
+    pub wav_duration: Option<String>,
 }
 
 impl Audio {
@@ -33,6 +35,7 @@ impl Audio {
             url: either(audio, &["url", "url_mp3", "mp3_url"]).or_else(|| wav_url.clone())?,
             wav_url,
             duration: either(audio, &["duration", "duration_mp3", "mp3_duration"]),
+            wav_duration: either(audio, &["duration_wav", "wav_duration"]),
         })
     }
 

@@ -144,7 +144,7 @@ impl<'a> Download<'a> {
     /// Fetches the file to `path`, which must not be there yet.
     ///
     /// Meanwhile it is beside it, as `NAME.part`; when it is whole, `asset_downloaded` is recorded, and only then it
-    /// gets its name.
+    /// gets its name. Where it can't get it, it is removed, and `asset_deleted` is recorded before.
     ///
     /// # Errors
     ///
@@ -162,18 +162,36 @@ impl<'a> Download<'a> {
         }
         let mut part =
             Part::create(path).await.map_err(|error| failed(format!("{}: {error}", path.display())))?;
+        let (client, task_id) = (self.client, self.task_id);
         let downloaded = self.fetch(&host, path, &mut part).await?;
-        part.keep(path).await.map_err(|error| failed(format!("{}: {error}", path.display())))?;
+        if let Err(error) = fs::rename(&part.path, path).await {
+            let Downloaded { sha256, bytes, .. } = &downloaded;
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            // What the trail says was fetched does not stay, so that is there too, before it goes.
+            client
+                .recorder()
+                .asset_deleted(task_id, &name, sha256, *bytes)
+                .await
+                .map_err(not_recorded("download", "asset_deleted"))?;
+            return Err(failed(format!("{}: {error}", path.display())));
+        }
+        part.kept = true;
         Ok(downloaded)
     }
 
     async fn fetch(mut self, host: &str, path: &Path, part: &mut Part) -> Result<Downloaded, Error> {
         let failed = |cause: String| Error::Download { host: host.to_owned(), cause };
-        let asset =
-            Asset { task_id: self.task_id, output_id: self.output_id, host, path: &path_of(self.url) };
         let sent = self.client.exchange().downloads().get(self.url).send().await;
         let mut response = sent.map_err(|error| failed(fault(error).cause))?;
         let http = response.status().as_u16();
+        let end = response.url().host_str().filter(|end| *end != host).map(str::to_owned);
+        let asset = Asset {
+            task_id: self.task_id,
+            output_id: self.output_id,
+            host,
+            path: &path_of(self.url),
+            redirected_to: end.as_deref(),
+        };
         let content_type = response.headers().get(reqwest::header::CONTENT_TYPE);
         let content_type = content_type.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
         let is_page = http == 200 && content_type.as_deref().is_some_and(is_page);
@@ -270,12 +288,6 @@ impl Part {
         let path = PathBuf::from(path);
         let file = OpenOptions::new().write(true).create_new(true).open(&path).await?;
         Ok(Part { file, path, kept: false })
-    }
-
-    async fn keep(mut self, target: &Path) -> std::io::Result<()> {
-        fs::rename(&self.path, target).await?;
-        self.kept = true;
-        Ok(())
     }
 }
 

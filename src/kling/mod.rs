@@ -27,9 +27,9 @@
 //! | `task_failed` | the task failed | `action`, `task_id`, `external_task_id`, `status` (`failed`), `reason`, `credits`, `billing`, `estimated_credits` |
 //! | `element_created`, `voice_created` | one is in the account from now on | `action`, `task_id`, `element_id` or `voice_id` |
 //! | `element_deleted`, `voice_deleted` | one was removed from the account | `action`, `element_id` or `voice_id` |
-//! | `asset_downloaded` | a file was fetched whole, before it has its name | `task_id`, `output_id` (where the caller gave it), `host`, `path`, `sha256`, `bytes`, `content_type` |
-//! | `asset_expired` | a file is not there any more (403, 404, 410), or a page is where it was | `task_id`, `output_id`, `host`, `path`, `http`, `content_type` |
-//! | `asset_deleted` | before a file that was fetched is removed | `task_id`, `name`, `sha256`, `bytes` |
+//! | `asset_downloaded` | a file was fetched whole, before it has its name | `task_id`, `output_id` (where the caller gave it), `host`, `path`, `redirected_to` (the host that answered, where it is another one), `sha256`, `bytes`, `content_type` |
+//! | `asset_expired` | a file is not there any more (403, 404, 410), or a page is where it was | `task_id`, `output_id`, `host`, `path`, `redirected_to`, `http`, `content_type` |
+//! | `asset_deleted` | before a file that was fetched is removed, also since it could not get its name | `task_id`, `name`, `sha256`, `bytes` |
 //! | `callback_received` | a callback was accepted | `result` (`ok`, `replayed`), `signed`, `webhook_id`, `webhook_timestamp`, `bytes`, `task_id`, `external_task_id`, `status` and `credits` where they are words; of an unsigned one `external_task_id` too |
 //! | `callback_rejected` | a callback was refused | `reason` (`missing_headers`, `bad_signature`, `stale`, `unsigned_by_policy`, `malformed`, `too_long`, `incomplete`, `unknown_task`), `webhook_id`, `webhook_timestamp`, `bytes` |
 //! | `processing_activity` | [`Client::record_processing_activity`] was called | `subject`, `purpose`, `legal_basis` |

@@ -1,4 +1,6 @@
-//! The vendor's answers, as its pages and others' recordings show them, typed anew: each is read whole.
+//! The vendor's answers, as its pages and others' recordings show them, typed anew: each is read, and what is asserted
+//! is what the types hold. They leave out what describes a request (a deduction's sound, voice and video input, an
+//! element's pictures and tags) or repeats what was sent (a session's video); masks are the vendor's own JSON.
 
 use serde_json::{Value, json};
 
@@ -88,6 +90,8 @@ fn tasks_of_each_kind_are_read() {
     );
     let sound = output::<VideoToAudio>(&sound);
     assert_eq!((sound.videos.len(), sound.audios[0].wav_url.as_deref()), (1, Some("https://a/w")));
+    let lengths = [&sound.audios[0].duration, &sound.audios[0].wav_duration].map(Option::as_deref);
+    assert_eq!(lengths, [Some("5.146"), Some("5.08")]);
 
     let voice = ended(
         json!({}),
@@ -220,6 +224,7 @@ fn errors_have_no_data_and_sometimes_no_id() {
         ),
         (json!({"code": 1102, "message": "Account balance not enough"}), 1102),
         (json!({"code": 1201, "message": "Task not found"}), 1201),
+        (json!({"code": 1201, "message": "task_ids or external_task_ids is required"}), 1201),
         (
             json!({"code": 1201, "message": "model/mode/duration(kling-v2-5-turbo/std/5) is not supported with image_tail",
             "request_id": "00000000-0000-0000-0000-000000000000", "data": null}),

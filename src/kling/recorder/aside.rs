@@ -24,6 +24,7 @@ impl Recorder {
             output_id = json(&asset.output_id),
             host = asset.host,
             path = asset.path,
+            redirected_to = asset.redirected_to,
             sha256 = sha256,
             bytes = bytes,
             content_type = json(&content_type)
@@ -45,6 +46,7 @@ impl Recorder {
             output_id = json(&asset.output_id),
             host = asset.host,
             path = asset.path,
+            redirected_to = asset.redirected_to,
             http = http,
             content_type = json(&content_type)
         )

@@ -57,6 +57,8 @@ pub(crate) struct Asset<'a> {
     pub(crate) host: &'a str,
     /// Without a query.
     pub(crate) path: &'a str,
+    /// The host that answered, where it is another one.
+    pub(crate) redirected_to: Option<&'a str>,
 }
 
 impl Recorder {

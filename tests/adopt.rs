@@ -262,6 +262,12 @@ fn trails_that_were_given_up_before_are_looked_after_too() {
         assert_eq!(verification.findings()[0].file, format!("sealed/{id}/{name}"));
         fs::write(&path, bytes).expect("written");
     }
+    // Whoever gives up the trail that lacks it knows that by then.
+    fs::remove_dir_all(&oldest).expect("removed");
+    assert_eq!(place.look().verdict(), Verdict::Tampered);
+    place.builder().adopt("alice", "it is gone").expect("adopted").close().expect("closes");
+    let verification = place.look();
+    assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
 }
 
 /// A damaged trail of several files with torn bytes beside.

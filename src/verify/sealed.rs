@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs::OpenOptions,
+    io::BufReader,
     path::{Path, PathBuf},
 };
 
@@ -23,6 +24,9 @@ use crate::{
 /// The hashes of a sealed trail's files.
 const MANIFEST: &str = "SHA256SUMS";
 
+/// What verification said of a sealed trail when it was given up.
+const VERIFICATION: &str = "verification.json";
+
 /// So many trails are looked after that were given up one after the other.
 const GENERATIONS: usize = 1_000;
 
@@ -30,14 +34,29 @@ const GENERATIONS: usize = 1_000;
 /// turn. The files are read only where they are to be there.
 pub(super) fn look(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -> Result<(), Error> {
     let mut known = BTreeSet::new();
-    let mut next = look_at_one(adopted, at, rehash, seen)?;
+    let mut found = BTreeSet::new();
+    let mut next = look_at_one(adopted, &found, at, rehash, seen)?;
     while let Some(sealed) = next.filter(|sealed| known.insert(sealed.clone()) && known.len() < GENERATIONS) {
         next = match earlier(&sealed)? {
-            Some(adopted) => look_at_one(&adopted, at, rehash, seen)?,
+            Some(adopted) => {
+                found.append(&mut found_before(&sealed));
+                look_at_one(&adopted, &found, at, rehash, seen)?
+            }
             None => None,
         };
     }
     Ok(())
+}
+
+/// The files in which something was found when the trail in `sealed` was given up: whoever gave it up knew of that. Its
+/// verification is one of the files that are looked after.
+fn found_before(sealed: &Path) -> BTreeSet<String> {
+    let findings = open_regular(&sealed.join(VERIFICATION), OpenOptions::new().read(true))
+        .ok()
+        .and_then(|(file, _)| serde_json::from_reader::<_, serde_json::Value>(BufReader::new(file)).ok());
+    let findings = findings.as_ref().and_then(|verification| verification["findings"].as_array());
+    let files = findings.into_iter().flatten().filter_map(|finding| finding["file"].as_str());
+    files.map(str::to_owned).collect()
 }
 
 /// What the trail in `sealed` tells of one that was given up before it.
@@ -61,7 +80,13 @@ fn earlier(sealed: &Path) -> Result<Option<Value>, Error> {
 }
 
 /// Gives the directory that the files are to be in, where they were read.
-fn look_at_one(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -> Result<Option<PathBuf>, Error> {
+fn look_at_one(
+    adopted: &Value,
+    found_before: &BTreeSet<String>,
+    at: At<'_>,
+    rehash: bool,
+    seen: &mut Seen,
+) -> Result<Option<PathBuf>, Error> {
     let Value::Object(members) = adopted else { return Ok(None) };
     let text = |name: &str| match member(members, name) {
         Some(Value::String(text)) => text.to_string_lossy(),
@@ -78,14 +103,20 @@ fn look_at_one(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -> Re
         return Ok(None);
     };
     let sealed = directory.join("sealed").join(&trail_id);
-    let manifest_holds = check(&sealed, &trail_id, MANIFEST, &text("manifest_sha256"), at, seen)?;
+    let mut check = |name: &str, sha256: &str| {
+        if found_before.contains(&shown(&trail_id, name)) {
+            return Ok(false);
+        }
+        check(&sealed, &trail_id, name, sha256, at, seen)
+    };
+    let manifest_holds = check(MANIFEST, &text("manifest_sha256"))?;
     if let Some(Value::Array(files)) = member(members, "files") {
         for file in files {
             let Value::Object(file) = file else { continue };
             if let (Some(Value::String(name)), Some(Value::String(sha256))) =
                 (member(file, "name"), member(file, "sha256"))
             {
-                check(&sealed, &trail_id, &name.to_string_lossy(), &sha256.to_string_lossy(), at, seen)?;
+                check(&name.to_string_lossy(), &sha256.to_string_lossy())?;
             }
         }
     } else if manifest_holds {
@@ -96,7 +127,7 @@ fn look_at_one(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -> Re
             let Piece::Line { bytes, .. } = piece else { continue };
             let text = String::from_utf8_lossy(bytes);
             if let Some((sha256, name)) = text.split_once("  ") {
-                check(&sealed, &trail_id, name, sha256, at, seen)?;
+                check(name, sha256)?;
             }
         }
     }
@@ -127,11 +158,16 @@ fn check(
         (FindingKind::MissingFile, "nothing".to_owned())
     };
     let mut finding = at.finding(kind, None, sha256, &found);
-    finding.file = format!("sealed/{trail_id}/{name}");
+    finding.file = shown(trail_id, name);
     finding.line = None;
     finding.offset = None;
     seen.finding(finding);
     Ok(false)
+}
+
+/// A sealed file's name in findings.
+fn shown(trail_id: &str, name: &str) -> String {
+    format!("sealed/{trail_id}/{name}")
 }
 
 /// A name that leads nowhere else.

@@ -18,6 +18,7 @@ use super::{
     amount::{self, Cash},
     client::{Client, not_recorded},
     error::Error,
+    screen::Screen,
 };
 use crate::{
     NotRecorded, Verdict,
@@ -115,6 +116,16 @@ pub struct Discrepancy {
     pub vendor: Option<String>,
     /// What the trail says, in short.
     pub trail: Option<String>,
+}
+
+impl Discrepancy {
+    /// What the vendor says of it, as an entry may hold it.
+    fn screened(mut self, screen: &Screen) -> Self {
+        self.task_id = screen.pass(&self.task_id);
+        self.external_task_id = self.external_task_id.map(|id| screen.pass(&id));
+        self.vendor = self.vendor.map(|said| screen.pass(&said));
+        self
+    }
 }
 
 /// The kinds of what is unexplained.
@@ -301,7 +312,9 @@ async fn read<T: Send + 'static>(
 
 async fn record(client: &Client, found: &Reconciliation) -> Result<(), NotRecorded> {
     let recorder = client.recorder();
-    let listed: Vec<&Discrepancy> = found.findings.iter().take(LISTED).collect();
+    let screen = client.screened(&Screen::default());
+    let listed: Vec<_> =
+        found.findings.iter().take(LISTED).map(|found| found.clone().screened(&screen)).collect();
     let draft = Draft::from_origin("audit_reconciled", Origin::Log)
         .actor(recorder.actor().to_owned())
         .detail("verdict", found.verdict.name())

@@ -264,6 +264,7 @@ impl Evidence {
             Err(error) => return Err(Error::io("read", path)(error)),
         };
         let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let mut found = false;
         for (number, line) in (1..).zip(text.lines()) {
             let mut words = line.split_whitespace().rev();
             let (Some(hash), Some(seq)) = (words.next(), words.next()) else {
@@ -275,9 +276,10 @@ impl Evidence {
             let (Some(hash), Ok(seq)) = (Digest::parse(hash.as_bytes()), seq.parse()) else {
                 return Err(not_a_receipt(path, number));
             };
+            found = true;
             self.want(seq, Wanted { hash, file: file.clone(), line: Some(number) });
         }
-        if self.receipts.is_empty() {
+        if !found {
             self.miss(format!("there are no receipts in {}", path.display()));
         }
         Ok(())
@@ -560,5 +562,24 @@ mod tests {
         fs::write(&own, [signed.trim_end(); 10].join("\n\n") + "\n").expect("written");
 
         assert_eq!(verify(), Verdict::Tampered);
+    }
+    #[test]
+    fn each_file_of_receipts_that_is_asked_for_must_have_some() {
+        let place = tempfile::tempdir().expect("a directory");
+        let [trail, good, empty] = ["audit", "good", "empty"].map(|name| place.path().join(name));
+        let log = AuditLog::open(&trail).expect("opens");
+        let receipt = log.append(Draft::new("worked")).expect("recorded");
+        log.close().expect("closes");
+        fs::write(&good, format!("{} {}\n", receipt.seq, receipt.hash)).expect("written");
+        fs::write(&empty, "\n").expect("written");
+        let verify = |files: &[&std::path::PathBuf]| {
+            let verifier =
+                files.iter().fold(Verifier::new(&trail), |verifier, file| verifier.receipts(*file));
+            verifier.run().expect("readable").verdict()
+        };
+
+        assert_eq!(verify(&[&good]), Verdict::Intact);
+        assert_eq!(verify(&[&good, &empty]), Verdict::Unverifiable);
+        assert_eq!(verify(&[&empty, &good]), Verdict::Unverifiable);
     }
 }

@@ -5,7 +5,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    canonical::{self, Malformed, Marks, Recogniser, Text, Value},
+    canonical::{self, Malformed, Marks, Recogniser, Shapes, Text, Value},
     digest::{Digest, HashLength, Link},
     sha256::Message,
     timestamp::Timestamp,
@@ -47,7 +47,6 @@ pub(crate) struct Parts {
     context: Part,
     details: Part,
     event_type: Part,
-    previous: Link,
     seq: u64,
     time: Timestamp,
     stated: Digest,
@@ -56,8 +55,10 @@ pub(crate) struct Parts {
     /// What is hashed at last.
     previous_text: Part,
     stated_text: Part,
+    /// It follows the line before it in the same bytes, as far as both say.
+    follows: bool,
     /// That of the message, once it is reckoned; zeros until then.
-    pub(crate) sha256: [u8; 32],
+    sha256: [u8; 32],
 }
 
 /// Where something stands in the bytes.
@@ -88,24 +89,26 @@ impl Parts {
         context: Part::NONE,
         details: Part::NONE,
         event_type: Part::NONE,
-        previous: Link::Genesis,
         seq: 0,
         time: Timestamp::EPOCH,
         stated: Digest::ZERO,
         hashed: Part::NONE,
         previous_text: Part::NONE,
         stated_text: Part::NONE,
+        follows: false,
         sha256: [0; 32],
     };
 
     /// Recognises what `text` has left of `bytes`, a line without its newline, as an entry in canonical text. `before` is
     /// the entry before it in the same bytes, if there is one: mostly that is what this one names as its predecessor.
+    /// `shapes` are those of entries before it, which need not be of the same bytes.
     ///
     /// `None` if it is none, and what is in these parts then means nothing: it is filled in place, being large.
     pub(crate) fn recognise(
         &mut self,
         bytes: &[u8],
         text: &mut Recogniser<'_>,
+        shapes: &mut Shapes,
         before: Option<&Self>,
     ) -> Option<()> {
         let start = text.start();
@@ -117,7 +120,7 @@ impl Parts {
         const CONTEXT: &[u8] = b", \"context\": ";
         if bytes.get(at..).is_some_and(|rest| rest.starts_with(CONTEXT)) {
             at += CONTEXT.len();
-            let end = object(bytes, text, at, "`context` as an object")?;
+            let end = object(bytes, text, shapes, at, "`context` as an object")?;
             self.context = Part::new(at, end);
             at = end;
             if self.context.of(bytes) == b"{}" {
@@ -125,7 +128,7 @@ impl Parts {
             }
         }
         let at = text.literal(at, ", \"details\": ")?;
-        let end = object(bytes, text, at, "`details` as an object")?;
+        let end = object(bytes, text, shapes, at, "`details` as an object")?;
         self.details = Part::new(at, end);
         let at = text.literal(end, ", \"event_type\": ")?;
         let end = text.quoted(at)?.at;
@@ -137,13 +140,10 @@ impl Parts {
         let end = text.quoted(at)?.at;
         self.previous_text = Part::new(at + 1, end);
         let stated_previous = self.previous_text.of(bytes);
-        self.previous = match before {
-            Some(before) if before.stated_text.of(bytes) == stated_previous => Link::Hash(before.stated),
-            _ => match Link::parse(stated_previous) {
-                Some(previous) => previous,
-                None => return text.fail(at, "`prev_hash` as 64 or 16 hex digits, or `genesis`"),
-            },
-        };
+        let is_linked = before.is_some_and(|before| before.stated_text.of(bytes) == stated_previous);
+        if !is_linked && Link::parse(stated_previous).is_none() {
+            return text.fail(at, "`prev_hash` as 64 or 16 hex digits, or `genesis`");
+        }
         let at = text.literal(end + 1, ", \"seq\": ")?;
         let end = text.value_from(at, 2)?;
         self.seq = match bytes.get(at..end).and_then(canonical::unsigned) {
@@ -170,7 +170,42 @@ impl Parts {
         if !text.ends(at) {
             return text.fail(at, "the end of the line");
         }
+        self.follows = is_linked
+            && before.is_some_and(|before| before.is_followed_by(self, start))
+            && !self.event_type.of(bytes).starts_with(b"audit_");
         Some(())
+    }
+
+    /// Whether `next`, which begins at `start`, is on the next line, has the next number, and a time of the same day and not
+    /// before this one's.
+    fn is_followed_by(&self, next: &Self, start: usize) -> bool {
+        self.end() + 1 == start
+            && self.seq.checked_add(1) == Some(next.seq)
+            && self.time <= next.time
+            && self.time.day() == next.time.day()
+            && self.stated.length() == next.stated.length()
+    }
+
+    /// Where the newline stands.
+    fn end(&self) -> usize {
+        self.stated_text.to as usize + "\"}".len()
+    }
+
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Takes the hash of the message.
+    pub(crate) fn set_sha256(&mut self, sha256: [u8; 32]) {
+        self.follows &= self.stated.is_of(&sha256);
+        self.sha256 = sha256;
+    }
+
+    /// Whether it is an entry whose hash holds, on the line behind another entry in the same bytes, which it names as its
+    /// predecessor, with the next number, a time of the same day and not before that one's, and a hash of the same length; and
+    /// whether it says nothing about the trail. Whether the other one's hash holds is not asked.
+    pub(crate) fn follows(&self) -> bool {
+        self.follows
     }
 
     /// What the hash is of.
@@ -185,7 +220,8 @@ impl Parts {
             context: self.context.of(bytes),
             details: self.details.of(bytes),
             event_type: self.event_type.of(bytes),
-            previous: self.previous,
+            // It was recognised as one of both.
+            previous: Link::parse(self.previous_text.of(bytes)).unwrap_or(Link::Genesis),
             seq: self.seq,
             time: self.time,
             stated: self.stated,
@@ -202,7 +238,7 @@ impl<'a> Line<'a> {
         let marks = Marks::of(bytes);
         let mut text = Recogniser::new(bytes, &marks);
         let mut parts = Parts::BLANK;
-        parts.recognise(bytes, &mut text, None).ok_or_else(|| text.failed())?;
+        parts.recognise(bytes, &mut text, &mut Shapes::default(), None).ok_or_else(|| text.failed())?;
         Ok(Self { sha256: parts.message(bytes).sha256(), ..parts.line(bytes) })
     }
 
@@ -313,9 +349,15 @@ pub(crate) fn member(object: &[u8], name: &str) -> Option<Value> {
 }
 
 /// The end of the canonical object at level 2 that begins at `at`.
-fn object(bytes: &[u8], text: &mut Recogniser<'_>, at: usize, what: &'static str) -> Option<usize> {
+fn object(
+    bytes: &[u8],
+    text: &mut Recogniser<'_>,
+    shapes: &mut Shapes,
+    at: usize,
+    what: &'static str,
+) -> Option<usize> {
     if bytes.get(at) != Some(&b'{') {
         return text.fail(at, what);
     }
-    text.value_from(at, 2)
+    shapes.object(text, at)
 }

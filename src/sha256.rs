@@ -55,23 +55,6 @@ impl<'a> Message<'a> {
         self.sha256_from(INITIAL, 0)
     }
 
-    /// The hashes of two, which takes less time than one after the other.
-    pub(crate) fn sha256_of_two(one: &Message<'_>, other: &Message<'_>) -> [[u8; 32]; 2] {
-        let mut states = [INITIAL; 2];
-        let [first, second] = &mut states;
-        let mut done = 0;
-        loop {
-            let blocks = [one.blocks_from(done), other.blocks_from(done)];
-            let count = blocks[0].len().min(blocks[1].len());
-            if count == 0 {
-                break;
-            }
-            compress_two([first, second], blocks);
-            done += count;
-        }
-        [one.sha256_from(states[0], done), other.sha256_from(states[1], done)]
-    }
-
     /// The blocks that lie together after the first `done` ones.
     fn blocks_from(&self, done: usize) -> &[[u8; BLOCK]] {
         match self.blocks.get(done..) {
@@ -89,6 +72,53 @@ impl<'a> Message<'a> {
             compress256(&mut state, blocks);
             done += blocks.len();
         }
+    }
+}
+
+/// Hashes the message of each of `items`, and gives it the result, in any order. Two are on their way at any time, however
+/// long each is, which takes less time than one after the other.
+pub(crate) fn sha256_of_each<'a, T>(
+    items: &mut [T],
+    message: impl Fn(&T) -> Message<'a>,
+    mut done: impl FnMut(&mut T, [u8; 32]),
+) {
+    let mut items = items.iter_mut();
+    let mut next = || items.next().map(|item| Lane { message: message(item), item, state: INITIAL, done: 0 });
+    let (Some(mut one), mut other) = (next(), next()) else { return };
+    while let Some(second) = &mut other {
+        let blocks = [one.message.blocks_from(one.done), second.message.blocks_from(second.done)];
+        let count = blocks[0].len().min(blocks[1].len());
+        compress_two([&mut one.state, &mut second.state], blocks);
+        one.done += count;
+        second.done += count;
+        if second.is_done() {
+            done(second.item, bytes_of(&second.state));
+            other = next();
+        }
+        if one.is_done() {
+            done(one.item, bytes_of(&one.state));
+            match next().or_else(|| other.take()) {
+                Some(lane) => one = lane,
+                None => return,
+            }
+        }
+    }
+    let sha256 = one.message.sha256_from(one.state, one.done);
+    done(one.item, sha256);
+}
+
+/// A message on its way.
+struct Lane<'a, 't, T> {
+    message: Message<'a>,
+    item: &'t mut T,
+    state: [u32; 8],
+    /// How many of its blocks are done.
+    done: usize,
+}
+
+impl<T> Lane<'_, '_, T> {
+    fn is_done(&self) -> bool {
+        self.done == self.message.blocks.len() + self.message.ends
     }
 }
 
@@ -138,14 +168,22 @@ mod tests {
     }
 
     #[test]
-    fn two_give_what_each_gives() {
+    fn many_give_what_each_gives() {
         let bytes: Vec<u8> = (0..1_200_u32).map(|at| (at * 37 % 253) as u8).collect();
-        for one in (0..=1_024).step_by(13) {
-            for other in (0..=1_024).step_by(29) {
-                let message = |length: usize| Message::new(&bytes[..length], &bytes[..length % 65]);
-                let (one, other) = (message(one), message(other));
+        let message = |length: usize| Message::new(&bytes[..length], &bytes[..length % 65]);
+        for count in 0..40 {
+            for step in [0, 13, 29, 397] {
+                let mut lengths: Vec<_> = (0..count).map(|at| (at * step % 1_024, None)).collect();
 
-                assert_eq!(Message::sha256_of_two(&one, &other), [one.sha256(), other.sha256()]);
+                sha256_of_each(
+                    &mut lengths,
+                    |(length, _)| message(*length),
+                    |(_, hash), sha256| *hash = Some(sha256),
+                );
+
+                for (length, hash) in lengths {
+                    assert_eq!(hash, Some(message(length).sha256()), "{length} among {count}");
+                }
             }
         }
     }

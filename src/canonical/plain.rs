@@ -3,7 +3,7 @@
 //! Promise: the writer and the recogniser ask here, and so agree on what must be escaped: everything but 0x20 to
 //! 0x7e, and `"` and `\` among those. Does not know what an escape looks like.
 
-use crate::vector::marks;
+use crate::vector::{marks, marks_of_each};
 
 /// How many of the first bytes are plain.
 pub(crate) fn plain_run(bytes: &[u8]) -> usize {
@@ -35,7 +35,7 @@ impl Marks {
     pub(crate) fn set(&mut self, bytes: &[u8]) {
         let (blocks, rest) = bytes.as_chunks::<64>();
         self.words.clear();
-        self.words.extend(blocks.iter().map(marks));
+        marks_of_each(blocks, &mut self.words);
         let mut last = [0; 64];
         last[..rest.len()].copy_from_slice(rest);
         self.words.push(marks(&last));

@@ -63,8 +63,31 @@ impl<'a> Recogniser<'a> {
     }
 
     #[inline]
-    fn rest_from(&self, at: usize) -> &'a [u8] {
+    pub(super) fn rest_from(&self, at: usize) -> &'a [u8] {
         self.bytes.get(at..).unwrap_or_default()
+    }
+
+    /// Where the string ends inside of which `at` is: the place of its closing quote, or of whatever stands where none can.
+    #[inline(always)]
+    pub(super) fn string_end(&mut self, at: usize) -> Option<usize> {
+        let end = self.marks.plain_end(at);
+        match self.bytes.get(end) {
+            Some(b'\\') => self.quoted_with_escapes(end).map(|end| end.at),
+            _ => Some(end),
+        }
+    }
+
+    /// The end of the value that begins at `at` and is neither a string nor a container.
+    #[inline(always)]
+    pub(super) fn scalar(&mut self, at: usize) -> Option<usize> {
+        let rest = self.rest_from(at);
+        match rest.first() {
+            Some(b'-' | b'0'..=b'9') => self.number(at),
+            Some(b't') if rest.starts_with(b"true") => Some(at + 4),
+            Some(b'f') if rest.starts_with(b"false") => Some(at + 5),
+            Some(b'n') if rest.starts_with(b"null") => Some(at + 4),
+            _ => self.fail(at, "a value"),
+        }
     }
 
     /// Whether the bytes end at `at`.
@@ -82,14 +105,10 @@ impl<'a> Recogniser<'a> {
         let rest = self.rest_from(at);
         match rest.first() {
             Some(b'"') => self.quoted(at).map(|end| end.at + 1),
-            Some(b'-' | b'0'..=b'9') => self.number(at),
             Some(b'{' | b'[') if level > DEEPEST => self.fail(at, "at most 128 levels"),
             Some(b'{') => self.object(at, level),
             Some(b'[') => self.array(at, level),
-            Some(b't') if rest.starts_with(b"true") => Some(at + 4),
-            Some(b'f') if rest.starts_with(b"false") => Some(at + 5),
-            Some(b'n') if rest.starts_with(b"null") => Some(at + 4),
-            _ => self.fail(at, "a value"),
+            _ => self.scalar(at),
         }
     }
 
@@ -344,6 +363,17 @@ pub(crate) fn unsigned(text: &[u8]) -> Option<u64> {
 }
 
 fn digit_run(bytes: &[u8]) -> usize {
+    const LOWS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    const ONES: u64 = 0x0101_0101_0101_0101;
+
+    if let Some(word) = bytes.first_chunk() {
+        let value = u64::from_le_bytes(*word) ^ (ONES * 0x30);
+        // No sum of two numbers below 0x80 carries into the byte above. The highest bit says: 10 or more.
+        let others = (((value & LOWS) + ONES * 0x76) | value) & !LOWS;
+        if others != 0 {
+            return others.trailing_zeros() as usize / 8;
+        }
+    }
     bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
@@ -635,6 +665,23 @@ mod tests {
             [&b"\\"[..], b"\\u", b"\\ud800", b"\\ud800\\u12", b"\\x", b"\xff\\", b"\xc3\xa9\\n", b"\\uD800"]
         {
             assert!(decode(raw).as_bytes().len() <= 3 * raw.len());
+        }
+    }
+
+    #[test]
+    fn a_run_of_digits_ends_at_the_first_other_byte() {
+        for byte in 0..=u8::MAX {
+            for at in 0..12 {
+                for length in [at + 1, 12] {
+                    let mut digits = *b"012345678901";
+                    digits[at] = byte;
+                    let digits = &digits[..length];
+
+                    let expected = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+
+                    assert_eq!(digit_run(digits), expected, "{byte:#x} at {at} of {length}");
+                }
+            }
         }
     }
 

@@ -140,19 +140,26 @@ impl Parts {
         let end = text.quoted(at)?.at;
         self.previous_text = Part::new(at + 1, end);
         let stated_previous = self.previous_text.of(bytes);
-        let is_linked = before.is_some_and(|before| before.stated_text.of(bytes) == stated_previous);
+        let is_linked = before.is_some_and(|before| is_same(before.stated_text.of(bytes), stated_previous));
         if !is_linked && Link::parse(stated_previous).is_none() {
             return text.fail(at, "`prev_hash` as 64 or 16 hex digits, or `genesis`");
         }
         let at = text.literal(end + 1, ", \"seq\": ")?;
-        let end = text.value_from(at, 2)?;
-        self.seq = match bytes.get(at..end).and_then(canonical::unsigned) {
-            Some(seq) => seq,
-            None => return text.fail(at, "`seq` as a number from 0 to 18446744073709551615"),
+        let (end, seq) = match text.short_unsigned(at) {
+            Some(found) => found,
+            None => {
+                let end = text.value_from(at, 2)?;
+                match bytes.get(at..end).and_then(canonical::unsigned) {
+                    Some(seq) => (end, seq),
+                    None => return text.fail(at, "`seq` as a number from 0 to 18446744073709551615"),
+                }
+            }
         };
+        self.seq = seq;
         let at = text.literal(end, ", \"timestamp\": ")?;
         let end = text.quoted(at)?.at;
-        self.time = match bytes.get(at + 1..end).and_then(Timestamp::parse) {
+        let known = before.map(|before| (before.time_text(bytes), before.time));
+        self.time = match bytes.get(at + 1..end).and_then(|time| Timestamp::parse_after(time, known)) {
             Some(time) => time,
             None => {
                 return text.fail(at, "`timestamp` as RFC 3339 in UTC with six fractional digits and `Z`");
@@ -186,6 +193,13 @@ impl Parts {
             && self.stated.length() == next.stated.length()
     }
 
+    /// Its time, which is the last string that is hashed.
+    fn time_text<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let hashed = self.hashed.of(bytes);
+        let from = hashed.len().saturating_sub(Timestamp::LENGTH + 1);
+        hashed.get(from..).and_then(|text| text.strip_suffix(b"\"")).unwrap_or_default()
+    }
+
     /// Where the newline stands.
     fn end(&self) -> usize {
         self.stated_text.to as usize + "\"}".len()
@@ -208,9 +222,9 @@ impl Parts {
         self.follows
     }
 
-    /// What the hash is of.
-    pub(crate) fn message<'a>(&self, bytes: &'a [u8]) -> Message<'a> {
-        Message::new(self.hashed.of(bytes), self.previous_text.of(bytes))
+    /// What the hash is of, as [`Message::new`] takes it.
+    pub(crate) fn message<'a>(&self, bytes: &'a [u8]) -> [&'a [u8]; 2] {
+        [self.hashed.of(bytes), self.previous_text.of(bytes)]
     }
 
     /// The line, whose bytes are those that were recognised.
@@ -239,7 +253,8 @@ impl<'a> Line<'a> {
         let mut text = Recogniser::new(bytes, &marks);
         let mut parts = Parts::BLANK;
         parts.recognise(bytes, &mut text, &mut Shapes::default(), None).ok_or_else(|| text.failed())?;
-        Ok(Self { sha256: parts.message(bytes).sha256(), ..parts.line(bytes) })
+        let [unhashed, previous] = parts.message(bytes);
+        Ok(Self { sha256: Message::new(unhashed, previous).sha256(), ..parts.line(bytes) })
     }
 
     /// The hash that the line has, in the stated length.
@@ -346,6 +361,14 @@ pub(crate) fn member(object: &[u8], name: &str) -> Option<Value> {
     let Ok(Value::Object(members)) = canonical::parse(object, 127) else { return None };
     let name = Text::from(name);
     members.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
+/// Whether both are the same: faster where they have the 64 digits that most have.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    match (<&[u8; 64]>::try_from(one), <&[u8; 64]>::try_from(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
+    }
 }
 
 /// The end of the canonical object at level 2 that begins at `at`.

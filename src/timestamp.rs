@@ -89,14 +89,16 @@ impl Timestamp {
     /// out.
     #[inline]
     fn of_minute(text: &[u8], known: Option<(&[u8], Self)>) -> Option<Self> {
-        const MINUTE: usize = "0000-00-00T00:00:".len();
+        const MINUTE: usize = "0000-00-00T00:00".len();
         let (known, time) = known?;
         let text: &[u8; Self::LENGTH] = text.try_into().ok()?;
         let known: &[u8; Self::LENGTH] = known.try_into().ok()?;
-        if text.first_chunk::<MINUTE>() != known.first_chunk::<MINUTE>() {
+        let number =
+            |text: &[u8; Self::LENGTH]| text.first_chunk::<MINUTE>().copied().map(u128::from_le_bytes);
+        if number(text) != number(known) {
             return None;
         }
-        let [.., tens, ones, b'.', _, _, _, _, _, _, b'Z'] = text else { return None };
+        let [.., b':', tens, ones, b'.', _, _, _, _, _, _, b'Z'] = text else { return None };
         let fraction = text.last_chunk::<8>()?;
         // Each byte's own digit, and the point and the letter as if they were zeros.
         let digits = u64::from_le_bytes(*fraction) ^ u64::from_le_bytes(*b".000000Z");

@@ -46,6 +46,16 @@ pub(crate) fn marks(block: &[u8; 64]) -> u64 {
     marks_of_words(block)
 }
 
+/// As [`marks`], of 16 bytes.
+#[inline]
+pub(crate) fn marks_of_few(bytes: &[u8; 16]) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE2 is a part of x86-64, and every processor has it that this is compiled for.
+    return unsafe { x86_64::marks_of_few(bytes) };
+    #[cfg(not(target_arch = "x86_64"))]
+    return u32::try_from(marks_of_words(bytes)).unwrap_or(u32::MAX);
+}
+
 /// How many bytes [`differences`] compares.
 pub(crate) const WINDOW: usize = 32;
 
@@ -68,9 +78,9 @@ fn differences_of_bytes(one: &[u8; WINDOW], other: &[u8; WINDOW]) -> u32 {
         .fold(0, |differences, (one, other)| differences << 1 | u32::from(one != other))
 }
 
-/// As [`marks`], eight bytes at a time.
+/// As [`marks`], of up to 64 bytes, eight at a time.
 #[cfg(any(test, not(target_arch = "x86_64")))]
-fn marks_of_words(block: &[u8; 64]) -> u64 {
+fn marks_of_words(block: &[u8]) -> u64 {
     const LOWS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     const ONES: u64 = 0x0101_0101_0101_0101;
 
@@ -271,18 +281,21 @@ mod x86_64 {
     #[inline]
     #[target_feature(enable = "sse2")]
     pub(super) fn marks(block: &[u8; 64]) -> u64 {
-        let mut marks = 0;
-        for (at, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
-            let bytes = load(bytes);
-            // As signed numbers, bytes from 0x80 on are below the space too.
-            let outside = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
-            let quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x22));
-            let backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x5c));
-            let delete = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
-            let any = _mm_or_si128(_mm_or_si128(outside, quote), _mm_or_si128(backslash, delete));
-            marks |= u64::from(_mm_movemask_epi8(any).cast_unsigned()) << (16 * at);
-        }
-        marks
+        let (quarters, _) = block.as_chunks::<16>();
+        quarters.iter().rev().fold(0, |marks, bytes| marks << 16 | u64::from(marks_of_few(bytes)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    pub(super) fn marks_of_few(bytes: &[u8; 16]) -> u32 {
+        let bytes = load(bytes);
+        // As signed numbers, bytes from 0x80 on are below the space too.
+        let outside = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
+        let quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x22));
+        let backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x5c));
+        let delete = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+        let any = _mm_or_si128(_mm_or_si128(outside, quote), _mm_or_si128(backslash, delete));
+        _mm_movemask_epi8(any).cast_unsigned()
     }
 }
 
@@ -304,6 +317,12 @@ mod tests {
 
                     assert_eq!(marks(&block), expected, "{byte:#x} at {at}");
                     assert_eq!(marks_of_words(&block), expected, "{byte:#x} at {at}");
+                    for (few, marks) in
+                        block.as_chunks().0.iter().zip([0, 16, 32, 48].map(|at| expected >> at))
+                    {
+                        assert_eq!(u64::from(marks_of_few(few)), marks & 0xffff, "{byte:#x} at {at}");
+                        assert_eq!(marks_of_words(few), marks & 0xffff, "{byte:#x} at {at}");
+                    }
                     let mut each = Vec::new();
                     marks_of_each(&[block, [b'!'; 64], block], &mut each);
                     assert_eq!(each, [expected, 0, expected], "{byte:#x} at {at}");

@@ -319,13 +319,15 @@ impl Rule for Native {
         seen.entries(count, Spot { seq: Some(last.seq), hash: last.stated, time: last.time });
         if self.evidence.is_asked() {
             for line in passed {
-                let line = line.facts.line(block);
-                self.evidence.see(line.seq, &line.sha256, &line.stated, line.time);
+                let line = &line.facts;
+                self.evidence.see(line.seq(), line.sha256(), line.stated(), line.time());
             }
         }
         if let Some(observe) = observe {
             for line in passed {
-                observe(said(&line.facts.line(block)));
+                let [actor, context, details, event_type] = line.facts.texts(block);
+                let (seq, time) = (Some(line.facts.seq()), line.facts.time());
+                observe(Said { actor, event_type, time, seq, context, details });
             }
         }
         count

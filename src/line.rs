@@ -5,7 +5,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    canonical::{self, Malformed, Marks, Recogniser, Shapes, Text, Value},
+    canonical::{self, Malformed, Marks, NOTED, Recogniser, Shapes, Text, Value},
     digest::{Digest, HashLength, Link},
     sha256::Message,
     timestamp::Timestamp,
@@ -56,6 +56,8 @@ pub(crate) struct Parts {
     /// What is hashed at last.
     previous_text: Part,
     stated_text: Part,
+    /// The values of some members of `details`, where they were noted.
+    notes: Option<[Part; NOTED]>,
     /// It follows the line before it in the same bytes, as far as both say.
     follows: bool,
     /// That of the message, once it is reckoned; zeros until then.
@@ -96,6 +98,7 @@ impl Parts {
         hashed: Part::NONE,
         previous_text: Part::NONE,
         stated_text: Part::NONE,
+        notes: None,
         follows: false,
         sha256: [0; 32],
     };
@@ -121,7 +124,7 @@ impl Parts {
         const CONTEXT: &[u8] = b", \"context\": ";
         if bytes.get(at..).is_some_and(|rest| rest.starts_with(CONTEXT)) {
             at += CONTEXT.len();
-            let end = object(bytes, text, shapes, at, "`context` as an object")?;
+            let (end, _) = object(bytes, text, shapes, at, "`context` as an object")?;
             self.context = Part::new(at, end);
             at = end;
             if self.context.of(bytes) == b"{}" {
@@ -129,8 +132,9 @@ impl Parts {
             }
         }
         let at = text.literal(at, ", \"details\": ")?;
-        let end = object(bytes, text, shapes, at, "`details` as an object")?;
+        let (end, notes) = object(bytes, text, shapes, at, "`details` as an object")?;
         self.details = Part::new(at, end);
+        self.notes = notes.map(|notes| notes.map(|(from, to)| Part::new(from, to)));
         let at = text.literal(end, ", \"event_type\": ")?;
         let end = text.quoted(at)?.at;
         if end == at + 1 {
@@ -225,6 +229,11 @@ impl Parts {
     /// Actor, context, details and type, as [`Line`] has them.
     pub(crate) fn texts<'a>(&self, bytes: &'a [u8]) -> [&'a [u8]; 4] {
         [self.actor, self.context, self.details, self.event_type].map(|part| part.of(bytes))
+    }
+
+    /// The values of those members of `details` that the shapes note, where they were noted.
+    pub(crate) fn notes<'a>(&self, bytes: &'a [u8]) -> Option<[Option<&'a [u8]>; NOTED]> {
+        self.notes.map(|notes| notes.map(|part| Some(part.of(bytes)).filter(|value| !value.is_empty())))
     }
 
     /// Takes the hash of the message.
@@ -392,14 +401,14 @@ fn is_same(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// The end of the canonical object at level 2 that begins at `at`.
+/// The end of the canonical object at level 2 that begins at `at`, and its notes.
 fn object(
     bytes: &[u8],
     text: &mut Recogniser<'_>,
     shapes: &mut Shapes,
     at: usize,
     what: &'static str,
-) -> Option<usize> {
+) -> Option<(usize, Option<[(usize, usize); NOTED]>)> {
     if bytes.get(at) != Some(&b'{') {
         return text.fail(at, what);
     }

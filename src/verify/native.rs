@@ -184,7 +184,7 @@ impl Rule for Native {
 
     fn look(bytes: &[u8], known: &mut Vec<LineFacts<Parts>>) {
         let marks = Marks::of(bytes);
-        let mut shapes = Shapes::of_many();
+        let mut shapes = Shapes::of_many(Said::NOTED);
         let mut from = 0;
         for to in memchr::memchr_iter(b'\n', bytes) {
             if to - from < MAX_LINE {
@@ -327,7 +327,8 @@ impl Rule for Native {
             for line in passed {
                 let [actor, context, details, event_type] = line.facts.texts(block);
                 let (seq, time) = (Some(line.facts.seq()), line.facts.time());
-                observe(Said { actor, event_type, time, seq, context, details });
+                let noted = line.facts.notes(block);
+                observe(Said { actor, event_type, time, seq, context, details, noted });
             }
         }
         count
@@ -397,6 +398,7 @@ fn said<'a>(line: &Line<'a>) -> Said<'a> {
         seq: Some(line.seq),
         context: line.context,
         details: line.details,
+        noted: None,
     }
 }
 

@@ -143,6 +143,7 @@ impl Rule for Tool {
                 seq: None,
                 context: b"",
                 details: &line.details,
+                noted: None,
             });
         }
         let expected = self.previous.replace([line.stated.to_string(), line.computed.to_string()]);

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     blocks::{self, Block, Blocks, Bytes},
+    canonical::NOTED,
     digest::Digest,
     directory::TrailFile,
     ending::Ending,
@@ -76,6 +77,13 @@ pub(crate) struct Said<'a> {
     pub(crate) context: &'a [u8],
     /// Canonical text of the object.
     pub(crate) details: &'a [u8],
+    /// The texts of the members [`NOTED`](Self::NOTED) of `details`, where they were found on the way.
+    pub(crate) noted: Option<[Option<&'a [u8]>; NOTED]>,
+}
+
+impl Said<'_> {
+    /// What tells tasks apart, in the order of the names.
+    pub(crate) const NOTED: [&'static str; NOTED] = ["action", "external_task_id", "model"];
 }
 
 /// Why a line is no entry.

@@ -5,7 +5,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    canonical::{self, Malformed, Marks, NOTED, Recogniser, Shapes, Text, Value},
+    canonical::{self, Malformed, Marks, NOTED, Notes, Recogniser, Shapes, Text, Value},
     digest::{Digest, HashLength, Link},
     sha256::Message,
     timestamp::Timestamp,
@@ -134,7 +134,7 @@ impl Parts {
         let at = text.literal(at, ", \"details\": ")?;
         let (end, notes) = object(bytes, text, shapes, at, "`details` as an object")?;
         self.details = Part::new(at, end);
-        self.notes = notes.map(|notes| notes.map(|(from, to)| Part::new(from, to)));
+        self.notes = notes.map(|Notes(notes)| notes.map(|(from, to)| Part::new(from, to)));
         let at = text.literal(end, ", \"event_type\": ")?;
         let end = text.quoted(at)?.at;
         if end == at + 1 {
@@ -408,7 +408,7 @@ fn object(
     shapes: &mut Shapes,
     at: usize,
     what: &'static str,
-) -> Option<(usize, Option<[(usize, usize); NOTED]>)> {
+) -> Option<(usize, Option<Notes>)> {
     if bytes.get(at) != Some(&b'{') {
         return text.fail(at, what);
     }

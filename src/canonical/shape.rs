@@ -32,6 +32,10 @@ pub(crate) struct Shapes {
     oldest: usize,
 }
 
+/// Where the values of noted members stand in the bytes that were read: of a member that is not there, no bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Notes(pub(crate) [(usize, usize); NOTED]);
+
 #[derive(Clone, Debug)]
 struct Shape {
     pieces: Vec<Piece>,
@@ -70,14 +74,10 @@ impl Shapes {
         Self { most: REMEMBERED, names, ..Self::default() }
     }
 
-    /// The end of the object at level 2 that begins at `at`, as [`Recogniser::value_from`] says it, and where the values of
-    /// its noted members stand, where that was found on the way: of a member that is not there, no bytes.
+    /// The end of the object at level 2 that begins at `at`, as [`Recogniser::value_from`] says it, and its notes, where
+    /// they were found on the way.
     #[inline]
-    pub(crate) fn object(
-        &mut self,
-        text: &mut Recogniser<'_>,
-        at: usize,
-    ) -> Option<(usize, Option<[(usize, usize); NOTED]>)> {
+    pub(crate) fn object(&mut self, text: &mut Recogniser<'_>, at: usize) -> Option<(usize, Option<Notes>)> {
         let rest = text.rest_from(at);
         let Some(first) = rest.first_chunk::<WINDOW>().filter(|_| self.most > 0) else {
             return text.value_from(at, 2).map(|end| (end, None));
@@ -183,8 +183,8 @@ impl Shape {
 
     /// The end of the object at `at` and its notes, if it has this shape.
     #[inline]
-    fn end_of(&self, text: &mut Recogniser<'_>, mut at: usize) -> Option<(usize, [(usize, usize); NOTED])> {
-        let mut notes = [(0, 0); NOTED];
+    fn end_of(&self, text: &mut Recogniser<'_>, mut at: usize) -> Option<(usize, Notes)> {
+        let mut notes = Notes([(0, 0); NOTED]);
         for piece in &self.pieces {
             if !piece.begins(text.rest_from(at).first_chunk()?) {
                 return None;
@@ -207,7 +207,7 @@ impl Shape {
                 Then::Nothing => continue,
                 Then::End => return Some((at, notes)),
             };
-            if let Some(note) = piece.note.and_then(|note| notes.get_mut(note)) {
+            if let Some(note) = piece.note.and_then(|note| notes.0.get_mut(note)) {
                 *note = value;
             }
         }
@@ -239,7 +239,7 @@ mod tests {
     fn by_shapes(shapes: &mut Shapes, line: &[u8]) -> Option<usize> {
         let marks = Marks::of(line);
         let (end, notes) = shapes.object(&mut Recogniser::new(line, &marks), 0)?;
-        if let Some(notes) = notes {
+        if let Some(Notes(notes)) = notes {
             let noted = notes.map(|(from, to)| &line[from..to]);
             let members =
                 |name: &&str| MemberTexts::of(&line[..end]).find(|(known, _)| *known == name.as_bytes());
@@ -333,7 +333,9 @@ mod tests {
             let mut shapes = Shapes::of_many(NAMES);
             let [_, (_, notes)] =
                 [(); 2].map(|()| shapes.object(&mut Recogniser::new(&line, &marks), 0).expect("canonical"));
-            notes.map(|notes| notes.map(|(from, to)| String::from_utf8_lossy(&line[from..to]).into_owned()))
+            notes.map(|Notes(notes)| {
+                notes.map(|(from, to)| String::from_utf8_lossy(&line[from..to]).into_owned())
+            })
         };
         let noted = |values: [&str; NOTED]| Some(values.map(str::to_owned));
 

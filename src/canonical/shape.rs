@@ -98,7 +98,7 @@ impl Shapes {
     pub(crate) fn object(&mut self, text: &mut Recogniser<'_>, at: usize) -> Option<(usize, Option<Notes>)> {
         let rest = text.rest_from(at);
         self.objects = self.objects.wrapping_add(1);
-        let is_tried = self.balance > 0 || self.objects % ONE_OF == 0;
+        let is_tried = self.balance > 0 || self.objects.is_multiple_of(ONE_OF);
         let Some(first) = rest.first_chunk::<WINDOW>().filter(|_| self.most > 0 && is_tried) else {
             return text.value_from(at, 2).map(|end| (end, None));
         };

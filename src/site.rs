@@ -16,12 +16,13 @@ use tracing_subscriber::{Registry, registry::LookupSpan as _};
 
 use crate::{
     EventRecording, NotRecorded, Receipt,
-    draft::{Draft, Origin},
-    fields::{self, Message},
+    draft::Origin,
+    fields::{self, Rendered},
     global,
     layer::{self, AuditLayer, Enclosing, Frame, address},
     log::AuditLog,
     sink::SinkGuard,
+    template::Message,
 };
 
 /// One use of a macro.
@@ -119,7 +120,7 @@ fn hand_over<T: From<Result<Receipt, NotRecorded>>>(
     parent: Parent,
     log: Option<&AuditLog>,
     values: &[Option<&dyn Value>],
-    record: fn(&AuditLog, Draft) -> T,
+    record: fn(&AuditLog, Rendered, Enclosing) -> T,
 ) -> T {
     if SinkGuard::is_active() {
         return Err(NotRecorded::Reentered).into();
@@ -130,10 +131,10 @@ fn hand_over<T: From<Result<Receipt, NotRecorded>>>(
         Parent::Root => Event::new_child_of(None, site.metadata, &values),
         Parent::Of(id) => Event::new_child_of(id, site.metadata, &values),
     };
-    let mut draft = Some(fields::of_event(&event, Origin::Macro, site.message));
+    let mut rendered = Some(fields::of_event(&event, Origin::Macro, site.message));
     let interest = site.callsite.interest();
-    dispatcher::get_default(|dispatch| match draft.take() {
-        Some(draft) => deliver(site, &interest, dispatch, &event, log, draft, record),
+    dispatcher::get_default(|dispatch| match rendered.take() {
+        Some(rendered) => deliver(site, &interest, dispatch, &event, log, rendered, record),
         None => Err(NotRecorded::NoLog).into(),
     })
 }
@@ -144,8 +145,8 @@ fn deliver<T: From<Result<Receipt, NotRecorded>>>(
     dispatch: &Dispatch,
     event: &Event<'_>,
     log: Option<&AuditLog>,
-    mut draft: Draft,
-    record: fn(&AuditLog, Draft) -> T,
+    rendered: Rendered,
+    record: fn(&AuditLog, Rendered, Enclosing) -> T,
 ) -> T {
     let reached = dispatch.downcast_ref::<AuditLayer>();
     let mut frame = Frame::new(address(event), site.message);
@@ -163,13 +164,12 @@ fn deliver<T: From<Result<Receipt, NotRecorded>>>(
         Some(log) => {
             frame.begin(log.trail_id());
             if layer::are_others(log, reached) {
-                for_others = Some(draft.clone());
+                for_others = Some(rendered.to_draft());
             }
-            enclosing(dispatch, event, log).complete(&mut draft);
-            Some(record(log, draft))
+            Some(record(log, rendered, enclosing(dispatch, event, log)))
         }
         None => {
-            for_others = Some(draft);
+            for_others = Some(rendered.into_draft());
             None
         }
     };

@@ -44,7 +44,6 @@ use crate::{
     receipt::{Receipt, TrailId},
     settings::Durability,
     sink::SinkGuard,
-    timestamp::Timestamp,
     writer::Writer,
 };
 
@@ -172,14 +171,15 @@ impl Committer {
     }
 
     /// Links an entry, and waits until it is as durable as it needs to be.
-    pub(crate) fn append(&self, prefix: Prefix, need: Need) -> Result<Receipt, Error> {
+    pub(crate) fn append(&self, mut prefix: Prefix, need: Need) -> Result<Receipt, Error> {
         let mut state = self.state.lock();
         self.make_room(&mut state, &prefix)?;
-        let linked = self.link(&mut state, prefix, need)?;
         if need == Need::Linked {
+            let receipt = self.link_only(&mut state, &mut prefix)?;
             self.note_lines(&mut state);
-            return Ok(linked.receipt);
+            return Ok(receipt);
         }
+        let linked = self.link(&mut state, prefix, need)?;
         self.wait(&mut state, &linked)?;
         Ok(linked.receipt)
     }
@@ -241,7 +241,7 @@ impl Committer {
 
     /// The time by the log's clock.
     pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        (self.state.lock().linker.clock)()
+        self.state.lock().linker.clock.now().to_utc()
     }
 
     /// The number that the next entry will have.
@@ -299,35 +299,41 @@ impl Committer {
         Ok(())
     }
 
-    fn link(&self, state: &mut MutexGuard<'_, State>, prefix: Prefix, need: Need) -> Result<Linked, Error> {
+    fn link(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        mut prefix: Prefix,
+        need: Need,
+    ) -> Result<Linked, Error> {
+        let receipt = self.link_only(state, &mut prefix)?;
+        Ok(linked(state, receipt, need))
+    }
+
+    /// Links an entry, and forgets about its fate.
+    #[inline]
+    fn link_only(&self, state: &mut MutexGuard<'_, State>, prefix: &mut Prefix) -> Result<Receipt, Error> {
         refuse_unless_open(state, &self.directory)?;
-        let linked = self.try_again(state).and_then(|()| state.linker.link(prefix));
-        self.linked(state, linked, need)
+        self.try_again(state)
+            .and_then(|()| state.linker.link(prefix))
+            .inspect_err(|error| self.not_linked(state, error))
     }
 
     fn link_own(&self, state: &mut MutexGuard<'_, State>, draft: Draft, need: Need) -> Result<Linked, Error> {
         refuse_unless_open(state, &self.directory)?;
-        let linked = self.try_again(state).and_then(|()| state.linker.link_own(draft));
-        self.linked(state, linked, need)
+        let receipt = self
+            .try_again(state)
+            .and_then(|()| state.linker.link_own(draft))
+            .inspect_err(|error| self.not_linked(state, error))?;
+        Ok(linked(state, receipt, need))
     }
 
-    fn linked(
-        &self,
-        state: &mut MutexGuard<'_, State>,
-        linked: Result<Receipt, Error>,
-        need: Need,
-    ) -> Result<Linked, Error> {
-        let receipt = linked.inspect_err(|error| {
-            self.lose(state, error);
-            // What was to be said before it may stand in line.
-            if !state.linker.batch.is_empty() {
-                self.note_lines(state);
-            }
-        })?;
-        if need == Need::Synced {
-            state.sync_to = receipt.seq + 1;
+    #[cold]
+    fn not_linked(&self, state: &mut MutexGuard<'_, State>, error: &Error) {
+        self.lose(state, error);
+        // What was to be said before it may stand in line.
+        if !state.linker.batch.is_empty() {
+            self.note_lines(state);
         }
-        Ok(Linked { receipt, fate: Arc::clone(&state.fate), need })
     }
 
     /// Recording is tried again: what did not work is said first. A buffered log knows better when it works again.
@@ -339,7 +345,7 @@ impl Committer {
     fn announce(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
         say_remarks(state)?;
         let Some(degraded) = state.degraded.clone() else { return Ok(()) };
-        let to = Timestamp::from((state.linker.clock)());
+        let to = state.linker.clock.now();
         let draft = Draft::from_origin("audit_degraded", Origin::Log)
             .detail("from", degraded.from.to_string())
             .detail("to", to.to_string())
@@ -496,6 +502,13 @@ impl Committer {
             log::report(error);
         }
     }
+}
+
+fn linked(state: &mut State, receipt: Receipt, need: Need) -> Linked {
+    if need == Need::Synced {
+        state.sync_to = receipt.seq + 1;
+    }
+    Linked { receipt, fate: Arc::clone(&state.fate), need }
 }
 
 /// Before a sync, lets those come who are about to: as long as more entries stand in line each time, and no longer

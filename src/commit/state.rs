@@ -113,7 +113,7 @@ impl State {
 
     /// Recording failed, and `lost` entries with it.
     pub(super) fn degrade(&mut self, error: &Error, lost: u64) {
-        let now = Timestamp::from((self.linker.clock)());
+        let now = self.linker.clock.now();
         let degraded =
             self.degraded.get_or_insert_with(|| Degraded { from: now, lost: 0, cause: error.to_string() });
         degraded.lost += lost;

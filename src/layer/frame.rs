@@ -10,8 +10,8 @@ use std::cell::{Cell, RefCell};
 use crate::{
     NotRecorded,
     draft::Draft,
-    fields::Message,
     receipt::{Receipt, TrailId},
+    template::Message,
 };
 
 /// How many logs one event can be marked as recorded in.

@@ -14,6 +14,9 @@ use super::frame;
 use crate::{
     canonical,
     draft::{Draft, MAX_VALUE_LEVELS, Origin},
+    entry::{Prefix, Rules},
+    error::DraftError,
+    fields::Rendered,
     log::AuditLog,
     members::Members,
     receipt::TrailId,
@@ -156,6 +159,22 @@ impl Enclosing {
             }
         }
         found
+    }
+
+    /// Renders an event that it stands around.
+    pub(crate) fn render(self, event: Rendered, rules: &Rules) -> Result<Prefix, DraftError> {
+        let event = match event {
+            Rendered::Filled(mut filled) if self.fields.is_empty() => {
+                match Prefix::fill(&mut filled, self.actor.as_deref(), self.span, rules) {
+                    Some(prefix) => return Ok(prefix),
+                    None => Rendered::Filled(filled),
+                }
+            }
+            event => event,
+        };
+        let mut draft = event.into_draft();
+        self.complete(&mut draft);
+        Prefix::render(draft, rules)
     }
 
     /// Adds to `draft` what it doesn't say itself.

@@ -113,7 +113,8 @@ pub struct ParseDigestError;
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.bytes[..self.length.digits() / 2].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let digits = digits_of(&self.bytes);
+        f.write_str(str::from_utf8(&digits[..self.length.digits()]).unwrap_or_default())
     }
 }
 

@@ -263,7 +263,6 @@ where
             if !frame.begin(trail) {
                 return;
             }
-            frame.update();
         }
         if let Some(probe) = Probe::of(event.metadata()) {
             return self.note(probe, trail);

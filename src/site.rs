@@ -149,7 +149,6 @@ fn deliver<T: From<Result<Receipt, NotRecorded>>>(
     record: fn(&AuditLog, Rendered, Enclosing) -> T,
 ) -> T {
     let reached = dispatch.downcast_ref::<AuditLayer>();
-    let mut frame = Frame::new(address(event), site.message);
     let global;
     let log = match (log, reached) {
         (Some(log), _) => Some(log),
@@ -162,7 +161,6 @@ fn deliver<T: From<Result<Receipt, NotRecorded>>>(
     let mut for_others = None;
     let recorded = match log {
         Some(log) => {
-            frame.begin(log.trail_id());
             if layer::are_others(log, reached) {
                 for_others = Some(rendered.to_draft());
             }
@@ -173,16 +171,16 @@ fn deliver<T: From<Result<Receipt, NotRecorded>>>(
             None
         }
     };
-    if recorded.is_some() {
-        frame = frame.settled();
-    }
-    let guard = frame.enter(for_others);
+    let known = recorded.as_ref().and(log).map(AuditLog::trail_id);
+    let guard = Frame::new(address(event), site.message).enter(known, for_others);
     if site.is_wanted(interest, dispatch) {
         dispatch.event(event);
     }
-    // Without a log so far, one may have been reached behind a wrapper that hides its layer.
-    let behind = guard.answer();
-    recorded.unwrap_or_else(|| behind.unwrap_or(Err(NotRecorded::NoLog)).into())
+    match recorded {
+        Some(recorded) => recorded,
+        // One may have been reached behind a wrapper that hides its layer.
+        None => guard.answer().unwrap_or(Err(NotRecorded::NoLog)).into(),
+    }
 }
 
 /// The log that an event of a macro goes to first, where none is named.
@@ -207,7 +205,7 @@ pub fn span(
     values: &[Option<&dyn Value>],
 ) -> Span {
     let values = site.metadata.fields().value_set_all(site.values(values));
-    let guard = Frame::new(address(&values), Message::Keep).enter(None);
+    let guard = Frame::new(address(&values), Message::Keep).enter(None, None);
     let span = if site.is_wanted_here() {
         match parent {
             Parent::Current => Span::new(site.metadata, &values),

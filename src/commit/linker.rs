@@ -62,14 +62,16 @@ impl Linker {
     }
 
     /// Links a caller's entry.
-    pub(crate) fn link(&mut self, prefix: &mut Prefix) -> Result<Receipt, Error> {
-        let time = self.now()?;
+    ///
+    /// `now` is what the clock said just before.
+    pub(crate) fn link(&mut self, prefix: &mut Prefix, now: Timestamp) -> Result<Receipt, Error> {
+        let time = self.time(now)?;
         self.place(prefix, time, true)
     }
 
     /// Links one of the log's own entries.
     pub(crate) fn link_own(&mut self, draft: Draft) -> Result<Receipt, Error> {
-        let time = self.now()?;
+        let time = self.time(self.clock.now())?;
         let mut prefix = self.render(draft)?;
         self.place(&mut prefix, time, false)
     }
@@ -137,14 +139,19 @@ impl Linker {
     }
 
     /// The time of the next entry: never before the last one's, unless the clock stepped back, which is recorded.
-    fn now(&mut self) -> Result<Timestamp, Error> {
-        let now = self.clock.now();
+    fn time(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
         let Some(last) = self.chain.time else { return Ok(now) };
         if now >= last {
             return Ok(now);
         }
-        if last.micros() - now.micros() <= STEP {
+        let is_small = |now: Timestamp| last.micros().saturating_sub(now.micros()) <= STEP;
+        if is_small(now) {
             return Ok(last);
+        }
+        // Who read the clock may have waited for long: it is no step if the clock doesn't say so now.
+        let now = self.clock.now();
+        if is_small(now) {
+            return Ok(now.max(last));
         }
         let stepped = Draft::from_origin("audit_clock_stepped", Origin::Log)
             .detail("from", last.to_string())

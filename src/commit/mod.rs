@@ -35,6 +35,7 @@ use self::{
 };
 pub(crate) use self::{keeper::Keeper, linker::Linker, notary::Notary};
 use crate::{
+    clock::Clock,
     draft::{Draft, Origin},
     entry::{Prefix, Rules},
     error::Error,
@@ -44,6 +45,7 @@ use crate::{
     receipt::{Receipt, TrailId},
     settings::Durability,
     sink::SinkGuard,
+    timestamp::Timestamp,
     writer::Writer,
 };
 
@@ -52,6 +54,9 @@ const BUFFER: usize = 256 * 1024;
 
 /// With this many bytes the buffer is full, and who has more waits.
 const FULL: usize = 4 * BUFFER;
+
+/// How often the lock is tried before a thread sleeps.
+const TRIES: u32 = 100;
 
 /// What a caller waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +78,7 @@ pub(crate) struct Committer {
     directory: PathBuf,
     durability: Durability,
     rules: Rules,
+    clock: Clock,
     trail_id: TrailId,
     /// Futures that wait.
     recordings: AtomicU64,
@@ -103,6 +109,7 @@ impl Committer {
         Self {
             directory: linker.directory.clone(),
             rules: linker.rules.clone(),
+            clock: linker.clock.clone(),
             trail_id: linker.trail_id,
             durability,
             hook,
@@ -172,16 +179,30 @@ impl Committer {
 
     /// Links an entry, and waits until it is as durable as it needs to be.
     pub(crate) fn append(&self, mut prefix: Prefix, need: Need) -> Result<Receipt, Error> {
-        let mut state = self.state.lock();
+        let now = self.clock.now();
+        let mut state = self.lock();
         self.make_room(&mut state, &prefix)?;
         if need == Need::Linked {
-            let receipt = self.link_only(&mut state, &mut prefix)?;
+            let receipt = self.link_only(&mut state, &mut prefix, now)?;
             self.note_lines(&mut state);
             return Ok(receipt);
         }
-        let linked = self.link(&mut state, prefix, need)?;
+        let linked = self.link(&mut state, prefix, need, now)?;
         self.wait(&mut state, &linked)?;
         Ok(linked.receipt)
+    }
+
+    /// Takes the lock. It is held for a moment, less than it takes to put a thread to sleep and wake it: so it is tried for
+    /// some time before.
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, State> {
+        for _ in 0..TRIES {
+            if let Some(state) = self.state.try_lock() {
+                return state;
+            }
+            std::hint::spin_loop();
+        }
+        self.state.lock()
     }
 
     /// Puts everything linked so far on the device.
@@ -304,17 +325,23 @@ impl Committer {
         state: &mut MutexGuard<'_, State>,
         mut prefix: Prefix,
         need: Need,
+        now: Timestamp,
     ) -> Result<Linked, Error> {
-        let receipt = self.link_only(state, &mut prefix)?;
+        let receipt = self.link_only(state, &mut prefix, now)?;
         Ok(linked(state, receipt, need))
     }
 
     /// Links an entry, and forgets about its fate.
     #[inline]
-    fn link_only(&self, state: &mut MutexGuard<'_, State>, prefix: &mut Prefix) -> Result<Receipt, Error> {
+    fn link_only(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        prefix: &mut Prefix,
+        now: Timestamp,
+    ) -> Result<Receipt, Error> {
         refuse_unless_open(state, &self.directory)?;
         self.try_again(state)
-            .and_then(|()| state.linker.link(prefix))
+            .and_then(|()| state.linker.link(prefix, now))
             .inspect_err(|error| self.not_linked(state, error))
     }
 

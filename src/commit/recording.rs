@@ -165,7 +165,7 @@ impl Committer {
     }
 
     fn place_anyway(&self, prefix: Prefix, need: Need, state: &mut MutexGuard<'_, State>) -> Step {
-        match self.link(state, prefix, need) {
+        match self.link(state, prefix, need, self.clock.now()) {
             Ok(linked) => {
                 if need == Need::Linked {
                     self.note_lines(state);

@@ -5,10 +5,11 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    canonical::{self, Malformed, Marks, Recogniser, Text, Value},
+    canonical::{self, Malformed, Marks, NOTED, Notes, Recogniser, Shapes, Text, Value},
     digest::{Digest, HashLength, Link},
     sha256::Message,
     timestamp::Timestamp,
+    vector::differences,
 };
 
 /// The most bytes a line has, its newline included.
@@ -47,7 +48,6 @@ pub(crate) struct Parts {
     context: Part,
     details: Part,
     event_type: Part,
-    previous: Link,
     seq: u64,
     time: Timestamp,
     stated: Digest,
@@ -56,8 +56,12 @@ pub(crate) struct Parts {
     /// What is hashed at last.
     previous_text: Part,
     stated_text: Part,
+    /// The values of some members of `details`, where they were noted.
+    notes: Option<[Part; NOTED]>,
+    /// It follows the line before it in the same bytes, as far as both say.
+    follows: bool,
     /// That of the message, once it is reckoned; zeros until then.
-    pub(crate) sha256: [u8; 32],
+    sha256: [u8; 32],
 }
 
 /// Where something stands in the bytes.
@@ -88,24 +92,27 @@ impl Parts {
         context: Part::NONE,
         details: Part::NONE,
         event_type: Part::NONE,
-        previous: Link::Genesis,
         seq: 0,
         time: Timestamp::EPOCH,
         stated: Digest::ZERO,
         hashed: Part::NONE,
         previous_text: Part::NONE,
         stated_text: Part::NONE,
+        notes: None,
+        follows: false,
         sha256: [0; 32],
     };
 
     /// Recognises what `text` has left of `bytes`, a line without its newline, as an entry in canonical text. `before` is
     /// the entry before it in the same bytes, if there is one: mostly that is what this one names as its predecessor.
+    /// `shapes` are those of entries before it, which need not be of the same bytes.
     ///
     /// `None` if it is none, and what is in these parts then means nothing: it is filled in place, being large.
     pub(crate) fn recognise(
         &mut self,
         bytes: &[u8],
         text: &mut Recogniser<'_>,
+        shapes: &mut Shapes,
         before: Option<&Self>,
     ) -> Option<()> {
         let start = text.start();
@@ -117,7 +124,7 @@ impl Parts {
         const CONTEXT: &[u8] = b", \"context\": ";
         if bytes.get(at..).is_some_and(|rest| rest.starts_with(CONTEXT)) {
             at += CONTEXT.len();
-            let end = object(bytes, text, at, "`context` as an object")?;
+            let (end, _) = object(bytes, text, shapes, at, "`context` as an object")?;
             self.context = Part::new(at, end);
             at = end;
             if self.context.of(bytes) == b"{}" {
@@ -125,8 +132,9 @@ impl Parts {
             }
         }
         let at = text.literal(at, ", \"details\": ")?;
-        let end = object(bytes, text, at, "`details` as an object")?;
+        let (end, notes) = object(bytes, text, shapes, at, "`details` as an object")?;
         self.details = Part::new(at, end);
+        self.notes = notes.map(|Notes(notes)| notes.map(|(from, to)| Part::new(from, to)));
         let at = text.literal(end, ", \"event_type\": ")?;
         let end = text.quoted(at)?.at;
         if end == at + 1 {
@@ -137,22 +145,26 @@ impl Parts {
         let end = text.quoted(at)?.at;
         self.previous_text = Part::new(at + 1, end);
         let stated_previous = self.previous_text.of(bytes);
-        self.previous = match before {
-            Some(before) if before.stated_text.of(bytes) == stated_previous => Link::Hash(before.stated),
-            _ => match Link::parse(stated_previous) {
-                Some(previous) => previous,
-                None => return text.fail(at, "`prev_hash` as 64 or 16 hex digits, or `genesis`"),
-            },
-        };
+        let is_linked = before.is_some_and(|before| is_same(before.stated_text.of(bytes), stated_previous));
+        if !is_linked && Link::parse(stated_previous).is_none() {
+            return text.fail(at, "`prev_hash` as 64 or 16 hex digits, or `genesis`");
+        }
         let at = text.literal(end + 1, ", \"seq\": ")?;
-        let end = text.value_from(at, 2)?;
-        self.seq = match bytes.get(at..end).and_then(canonical::unsigned) {
-            Some(seq) => seq,
-            None => return text.fail(at, "`seq` as a number from 0 to 18446744073709551615"),
+        let (end, seq) = match text.short_unsigned(at) {
+            Some(found) => found,
+            None => {
+                let end = text.value_from(at, 2)?;
+                match bytes.get(at..end).and_then(canonical::unsigned) {
+                    Some(seq) => (end, seq),
+                    None => return text.fail(at, "`seq` as a number from 0 to 18446744073709551615"),
+                }
+            }
         };
+        self.seq = seq;
         let at = text.literal(end, ", \"timestamp\": ")?;
         let end = text.quoted(at)?.at;
-        self.time = match bytes.get(at + 1..end).and_then(Timestamp::parse) {
+        let known = before.map(|before| (before.time_text(bytes), before.time));
+        self.time = match bytes.get(at + 1..end).and_then(|time| Timestamp::parse_after(time, known)) {
             Some(time) => time,
             None => {
                 return text.fail(at, "`timestamp` as RFC 3339 in UTC with six fractional digits and `Z`");
@@ -170,12 +182,76 @@ impl Parts {
         if !text.ends(at) {
             return text.fail(at, "the end of the line");
         }
+        self.follows = is_linked
+            && before.is_some_and(|before| before.is_followed_by(self, start))
+            && !self.event_type.of(bytes).starts_with(b"audit_");
         Some(())
     }
 
-    /// What the hash is of.
-    pub(crate) fn message<'a>(&self, bytes: &'a [u8]) -> Message<'a> {
-        Message::new(self.hashed.of(bytes), self.previous_text.of(bytes))
+    /// Whether `next`, which begins at `start`, is on the next line, has the next number, and a time of the same day and not
+    /// before this one's.
+    fn is_followed_by(&self, next: &Self, start: usize) -> bool {
+        self.end() + 1 == start
+            && self.seq.checked_add(1) == Some(next.seq)
+            && self.time <= next.time
+            && self.time.day() == next.time.day()
+            && self.stated.length() == next.stated.length()
+    }
+
+    /// Its time, which is the last string that is hashed.
+    fn time_text<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let hashed = self.hashed.of(bytes);
+        let from = hashed.len().saturating_sub(Timestamp::LENGTH + 1);
+        hashed.get(from..).and_then(|text| text.strip_suffix(b"\"")).unwrap_or_default()
+    }
+
+    /// Where the newline stands.
+    fn end(&self) -> usize {
+        self.stated_text.to as usize + "\"}".len()
+    }
+
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    pub(crate) fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    pub(crate) fn stated(&self) -> &Digest {
+        &self.stated
+    }
+
+    pub(crate) fn sha256(&self) -> &[u8; 32] {
+        &self.sha256
+    }
+
+    /// Actor, context, details and type, as [`Line`] has them.
+    pub(crate) fn texts<'a>(&self, bytes: &'a [u8]) -> [&'a [u8]; 4] {
+        [self.actor, self.context, self.details, self.event_type].map(|part| part.of(bytes))
+    }
+
+    /// The values of those members of `details` that the shapes note, where they were noted.
+    pub(crate) fn notes<'a>(&self, bytes: &'a [u8]) -> Option<[Option<&'a [u8]>; NOTED]> {
+        self.notes.map(|notes| notes.map(|part| Some(part.of(bytes)).filter(|value| !value.is_empty())))
+    }
+
+    /// Takes the hash of the message.
+    pub(crate) fn set_sha256(&mut self, sha256: [u8; 32]) {
+        self.follows &= self.stated.is_of(&sha256);
+        self.sha256 = sha256;
+    }
+
+    /// Whether it is an entry whose hash holds, on the line behind another entry in the same bytes, which it names as its
+    /// predecessor, with the next number, a time of the same day and not before that one's, and a hash of the same length; and
+    /// whether it says nothing about the trail. Whether the other one's hash holds is not asked.
+    pub(crate) fn follows(&self) -> bool {
+        self.follows
+    }
+
+    /// What the hash is of, as [`Message::new`] takes it.
+    pub(crate) fn message<'a>(&self, bytes: &'a [u8]) -> [&'a [u8]; 2] {
+        [self.hashed.of(bytes), self.previous_text.of(bytes)]
     }
 
     /// The line, whose bytes are those that were recognised.
@@ -185,7 +261,8 @@ impl Parts {
             context: self.context.of(bytes),
             details: self.details.of(bytes),
             event_type: self.event_type.of(bytes),
-            previous: self.previous,
+            // It was recognised as one of both.
+            previous: Link::parse(self.previous_text.of(bytes)).unwrap_or(Link::Genesis),
             seq: self.seq,
             time: self.time,
             stated: self.stated,
@@ -202,8 +279,9 @@ impl<'a> Line<'a> {
         let marks = Marks::of(bytes);
         let mut text = Recogniser::new(bytes, &marks);
         let mut parts = Parts::BLANK;
-        parts.recognise(bytes, &mut text, None).ok_or_else(|| text.failed())?;
-        Ok(Self { sha256: parts.message(bytes).sha256(), ..parts.line(bytes) })
+        parts.recognise(bytes, &mut text, &mut Shapes::default(), None).ok_or_else(|| text.failed())?;
+        let [unhashed, previous] = parts.message(bytes);
+        Ok(Self { sha256: Message::new(unhashed, previous).sha256(), ..parts.line(bytes) })
     }
 
     /// The hash that the line has, in the stated length.
@@ -312,10 +390,27 @@ pub(crate) fn member(object: &[u8], name: &str) -> Option<Value> {
     members.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
-/// The end of the canonical object at level 2 that begins at `at`.
-fn object(bytes: &[u8], text: &mut Recogniser<'_>, at: usize, what: &'static str) -> Option<usize> {
+/// Whether both are the same: faster where they have the 64 digits that most have.
+#[inline]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    match (one.as_chunks(), other.as_chunks()) {
+        (([first, second], []), ([other_first, other_second], [])) => {
+            differences(first, other_first) | differences(second, other_second) == 0
+        }
+        _ => one == other,
+    }
+}
+
+/// The end of the canonical object at level 2 that begins at `at`, and its notes.
+fn object(
+    bytes: &[u8],
+    text: &mut Recogniser<'_>,
+    shapes: &mut Shapes,
+    at: usize,
+    what: &'static str,
+) -> Option<(usize, Option<Notes>)> {
     if bytes.get(at) != Some(&b'{') {
         return text.fail(at, what);
     }
-    text.value_from(at, 2)
+    shapes.object(text, at)
 }

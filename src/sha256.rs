@@ -17,66 +17,67 @@ const BLOCK: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) struct Message<'a> {
     blocks: &'a [[u8; BLOCK]],
-    end: [[u8; BLOCK]; 3],
+    /// The last blocks stand behind the first of these, in which there may be anything; what follows them is room.
+    end: [[u8; BLOCK]; 5],
     /// How many blocks of `end` there are.
     ends: usize,
+}
+
+impl Message<'_> {
+    const NONE: Self = Self { blocks: &[], end: [[0; BLOCK]; 5], ends: 0 };
 }
 
 impl<'a> Message<'a> {
     /// An entry's text without its hash, a closing brace, and what it states as the hash before it, of which no more than
     /// 64 digits count.
     pub(crate) fn new(unhashed: &'a [u8], previous: &[u8]) -> Self {
+        let mut message = Message::NONE;
+        message.set(unhashed, previous);
+        message
+    }
+
+    /// Makes it what [`new`](Self::new) makes.
+    ///
+    /// What nearly every entry has is copied in pieces whose size is known beforehand, more of them than are needed.
+    fn set(&mut self, unhashed: &'a [u8], previous: &[u8]) {
         let (blocks, rest) = unhashed.as_chunks::<BLOCK>();
-        let mut message = Self { blocks, end: [[0; BLOCK]; 3], ends: 0 };
-        let last = message.end.as_flattened_mut();
-        let mut at = rest.len();
-        last[..at].copy_from_slice(rest);
-        last[at] = b'}';
+        self.blocks = blocks;
+        let end = self.end.as_flattened_mut();
+        match unhashed.last_chunk::<BLOCK>() {
+            Some(last) => end[rest.len()..][..BLOCK].copy_from_slice(last),
+            None => end[BLOCK..][..rest.len()].copy_from_slice(rest),
+        }
+        let mut at = BLOCK + rest.len();
+        end[at] = b'}';
         at += 1;
         match previous.first_chunk::<64>() {
-            // Of a size that is known beforehand: this is what nearly every entry has.
             Some(digits) => {
-                last[at..at + 64].copy_from_slice(digits);
+                end[at..][..64].copy_from_slice(digits);
                 at += 64;
             }
             None => {
-                last[at..at + previous.len()].copy_from_slice(previous);
+                end[at..][..previous.len()].copy_from_slice(previous);
                 at += previous.len();
             }
         }
-        last[at] = 0x80;
-        let bits = (blocks.len() * BLOCK + at) as u64 * 8;
-        message.ends = (at + 9).div_ceil(BLOCK);
-        last[message.ends * BLOCK - 8..message.ends * BLOCK].copy_from_slice(&bits.to_be_bytes());
-        message
+        end[at] = 0x80;
+        end[at + 1..][..BLOCK + 8].fill(0);
+        let length = at - BLOCK;
+        let bits = (blocks.len() * BLOCK + length) as u64 * 8;
+        self.ends = (length + 9).div_ceil(BLOCK);
+        let last = (1 + self.ends) * BLOCK;
+        end[last - 8..last].copy_from_slice(&bits.to_be_bytes());
     }
 
     pub(crate) fn sha256(&self) -> [u8; 32] {
         self.sha256_from(INITIAL, 0)
     }
 
-    /// The hashes of two, which takes less time than one after the other.
-    pub(crate) fn sha256_of_two(one: &Message<'_>, other: &Message<'_>) -> [[u8; 32]; 2] {
-        let mut states = [INITIAL; 2];
-        let [first, second] = &mut states;
-        let mut done = 0;
-        loop {
-            let blocks = [one.blocks_from(done), other.blocks_from(done)];
-            let count = blocks[0].len().min(blocks[1].len());
-            if count == 0 {
-                break;
-            }
-            compress_two([first, second], blocks);
-            done += count;
-        }
-        [one.sha256_from(states[0], done), other.sha256_from(states[1], done)]
-    }
-
     /// The blocks that lie together after the first `done` ones.
     fn blocks_from(&self, done: usize) -> &[[u8; BLOCK]] {
         match self.blocks.get(done..) {
             Some(blocks) if !blocks.is_empty() => blocks,
-            _ => self.end[..self.ends].get(done - self.blocks.len()..).unwrap_or_default(),
+            _ => self.end[1..=self.ends].get(done - self.blocks.len()..).unwrap_or_default(),
         }
     }
 
@@ -111,6 +112,74 @@ impl Begun {
     pub(crate) fn finish(self, unhashed: &[u8], previous: &[u8]) -> [u8; 32] {
         Message::new(unhashed, previous).sha256_from(self.state, self.blocks)
     }
+}
+
+/// Hashes what `message` gives of each of `items`, the two parts that [`Message::new`] takes, and gives it the result, in
+/// any order. Two are on their way at any time, however long each is, which takes less time than one after the other.
+pub(crate) fn sha256_of_each<'a, T>(
+    items: &mut [T],
+    message: impl Fn(&T) -> [&'a [u8]; 2],
+    mut done: impl FnMut(&mut T, [u8; 32]),
+) {
+    let mut lanes = [Lane::EMPTY; 2];
+    let mut next = 0;
+    let mut fill = |lane: &mut Lane<'a>, items: &[T]| {
+        lane.item = next;
+        let item = items.get(next);
+        if let Some(item) = item {
+            let [unhashed, previous] = message(item);
+            lane.message.set(unhashed, previous);
+            lane.state = INITIAL;
+            lane.done = 0;
+            next += 1;
+        }
+        item.is_some()
+    };
+    let filled = lanes.each_mut().map(|lane| fill(lane, items));
+    let [one, other] = &mut lanes;
+    let rest = match filled {
+        [true, true] => loop {
+            let blocks = [one.message.blocks_from(one.done), other.message.blocks_from(other.done)];
+            let count = blocks[0].len().min(blocks[1].len());
+            compress_two([&mut one.state, &mut other.state], blocks);
+            let mut goes_on = |lane: &mut Lane<'a>| {
+                lane.done += count;
+                if lane.done < lane.message.blocks.len() + lane.message.ends {
+                    return true;
+                }
+                if let Some(item) = items.get_mut(lane.item) {
+                    done(item, bytes_of(&lane.state));
+                }
+                fill(lane, items)
+            };
+            match [goes_on(one), goes_on(other)] {
+                [true, true] => {}
+                [true, false] => break one,
+                [false, true] => break other,
+                [false, false] => return,
+            }
+        },
+        [true, false] => one,
+        [false, _] => return,
+    };
+    if let Some(item) = items.get_mut(rest.item) {
+        done(item, rest.message.sha256_from(rest.state, rest.done));
+    }
+}
+
+/// A message on its way.
+#[derive(Clone)]
+struct Lane<'a> {
+    message: Message<'a>,
+    /// The number of what it is of.
+    item: usize,
+    state: [u32; 8],
+    /// How many of its blocks are done.
+    done: usize,
+}
+
+impl Lane<'_> {
+    const EMPTY: Self = Self { message: Message::NONE, item: 0, state: INITIAL, done: 0 };
 }
 
 /// Of one message that was cut into blocks already, its padding among them.
@@ -162,14 +231,27 @@ mod tests {
     }
 
     #[test]
-    fn two_give_what_each_gives() {
+    fn many_give_what_each_gives() {
         let bytes: Vec<u8> = (0..1_200_u32).map(|at| (at * 37 % 253) as u8).collect();
-        for one in (0..=1_024).step_by(13) {
-            for other in (0..=1_024).step_by(29) {
-                let message = |length: usize| Message::new(&bytes[..length], &bytes[..length % 65]);
-                let (one, other) = (message(one), message(other));
+        let parts = |length: usize| [&bytes[..length], &bytes[..length % 65]];
+        for count in 0..40 {
+            for step in [0, 13, 29, 397] {
+                let mut lengths: Vec<_> = (0..count).map(|at| (at * step % 1_024, None)).collect();
 
-                assert_eq!(Message::sha256_of_two(&one, &other), [one.sha256(), other.sha256()]);
+                sha256_of_each(
+                    &mut lengths,
+                    |(length, _)| parts(*length),
+                    |(_, hash), sha256| *hash = Some(sha256),
+                );
+
+                for (length, hash) in lengths {
+                    let [unhashed, previous] = parts(length);
+                    assert_eq!(
+                        hash,
+                        Some(Message::new(unhashed, previous).sha256()),
+                        "{length} among {count}"
+                    );
+                }
             }
         }
     }

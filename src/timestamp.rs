@@ -93,6 +93,43 @@ impl Timestamp {
         Some(Self(day * DAY + seconds * 1_000_000 + number(20, 26)))
     }
 
+    /// As [`parse`](Self::parse), after a time that is `known` by its text: mostly that is of the same minute.
+    pub(crate) fn parse_after(text: &[u8], known: Option<(&[u8], Self)>) -> Option<Self> {
+        Self::of_minute(text, known).or_else(|| Self::parse(text))
+    }
+
+    /// The time that `text` is, if it is of the same minute as a known one. `None` only means that it takes more to find
+    /// out.
+    #[inline]
+    fn of_minute(text: &[u8], known: Option<(&[u8], Self)>) -> Option<Self> {
+        const MINUTE: usize = "0000-00-00T00:00".len();
+        let (known, time) = known?;
+        let text: &[u8; Self::LENGTH] = text.try_into().ok()?;
+        let known: &[u8; Self::LENGTH] = known.try_into().ok()?;
+        let number =
+            |text: &[u8; Self::LENGTH]| text.first_chunk::<MINUTE>().copied().map(u128::from_le_bytes);
+        if number(text) != number(known) {
+            return None;
+        }
+        let [.., b':', tens, ones, b'.', _, _, _, _, _, _, b'Z'] = text else { return None };
+        let fraction = text.last_chunk::<8>()?;
+        // Each byte's own digit, and the point and the letter as if they were zeros.
+        let digits = u64::from_le_bytes(*fraction) ^ u64::from_le_bytes(*b".000000Z");
+        const LOWS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+        // No sum of two numbers below 0x80 carries into the byte above. The highest bit says: 10 or more.
+        let others = (((digits & LOWS) + 0x7676_7676_7676_7676) | digits) & !LOWS;
+        if others != 0 || !(b'0'..=b'5').contains(tens) || !ones.is_ascii_digit() {
+            return None;
+        }
+        // Added up by two, four and eight: ten times the fraction, for the letter's zero.
+        let pairs = (digits.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
+        let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
+        let fraction = (fours.wrapping_mul(10_000 << 32 | 1) >> 32) / 10;
+        let seconds = i64::from(tens & 0x0f) * 10 + i64::from(ones & 0x0f);
+        let minute = time.0 - time.0.rem_euclid(60_000_000);
+        Some(Self(minute + seconds * 1_000_000 + fraction.cast_signed()))
+    }
+
     /// Reads what Python's `datetime.isoformat() + "Z"` gives: as [`parse`](Self::parse), but the fraction is left
     /// out when it is zero.
     pub(crate) fn parse_isoformat(text: &[u8]) -> Option<Self> {
@@ -240,6 +277,32 @@ mod tests {
                 assert_eq!(Timestamp::parse(text.as_bytes()), expected, "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_time_after_a_known_one_is_what_it_is_by_itself() {
+        let known = *b"2026-11-24T04:57:14.723726Z";
+        let after = |text: &[u8]| Timestamp::parse_after(text, Some((&known, Timestamp::parse(&known)?)));
+        for text in [
+            &b"2026-11-24T04:57:59.999999Z"[..],
+            b"2026-11-24T04:57:00.000000Z",
+            b"1969-12-31T23:59:59.5",
+            b"",
+        ] {
+            assert_eq!(after(text), Timestamp::parse(text));
+        }
+        for at in 0..known.len() {
+            for byte in 0..=u8::MAX {
+                let mut text = known;
+                text[at] = byte;
+
+                assert_eq!(after(&text), Timestamp::parse(&text), "{at} {byte:#x}");
+                assert_eq!(after(&text[..at]), None);
+            }
+        }
+        let early = *b"1969-12-31T23:59:59.000001Z";
+        let known = Timestamp::parse(&early).map(|time| (&b"1969-12-31T23:59:01.500000Z"[..], time));
+        assert_eq!(Timestamp::parse_after(&early, known), Timestamp::parse(&early));
     }
 
     #[test]

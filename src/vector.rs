@@ -26,7 +26,17 @@ pub(crate) fn compress_two(states: [&mut [u32; 8]; 2], blocks: [&[[u8; 64]]; 2])
     }
 }
 
-/// Which of 64 bytes are not printable ASCII, a quote or a backslash; the first one's bit is the lowest.
+/// Which bytes of each of `blocks` are not printable ASCII, a quote or a backslash; the first one's bit is the lowest.
+pub(crate) fn marks_of_each(blocks: &[[u8; 64]], marks: &mut Vec<u64>) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the feature that the function is compiled for was found in this processor on the line above.
+        return unsafe { x86_64::marks_of_each(blocks, marks) };
+    }
+    marks.extend(blocks.iter().map(self::marks));
+}
+
+/// As [`marks_of_each`], of one.
 #[inline]
 pub(crate) fn marks(block: &[u8; 64]) -> u64 {
     #[cfg(target_arch = "x86_64")]
@@ -36,9 +46,41 @@ pub(crate) fn marks(block: &[u8; 64]) -> u64 {
     marks_of_words(block)
 }
 
-/// As [`marks`], eight bytes at a time.
+/// As [`marks`], of 16 bytes.
+#[inline]
+pub(crate) fn marks_of_few(bytes: &[u8; 16]) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE2 is a part of x86-64, and every processor has it that this is compiled for.
+    return unsafe { x86_64::marks_of_few(bytes) };
+    #[cfg(not(target_arch = "x86_64"))]
+    return u32::try_from(marks_of_words(bytes)).unwrap_or(u32::MAX);
+}
+
+/// How many bytes [`differences`] compares.
+pub(crate) const WINDOW: usize = 32;
+
+/// Which bytes differ; the first one's bit is the lowest.
+#[inline]
+pub(crate) fn differences(one: &[u8; WINDOW], other: &[u8; WINDOW]) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE2 is a part of x86-64, and every processor has it that this is compiled for.
+    return unsafe { x86_64::differences(one, other) };
+    #[cfg(not(target_arch = "x86_64"))]
+    differences_of_bytes(one, other)
+}
+
+/// As [`differences`], byte by byte.
 #[cfg(any(test, not(target_arch = "x86_64")))]
-fn marks_of_words(block: &[u8; 64]) -> u64 {
+fn differences_of_bytes(one: &[u8; WINDOW], other: &[u8; WINDOW]) -> u32 {
+    one.iter()
+        .zip(other)
+        .rev()
+        .fold(0, |differences, (one, other)| differences << 1 | u32::from(one != other))
+}
+
+/// As [`marks`], of up to 64 bytes, eight at a time.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn marks_of_words(block: &[u8]) -> u64 {
     const LOWS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     const ONES: u64 = 0x0101_0101_0101_0101;
 
@@ -154,6 +196,20 @@ mod x86_64 {
         unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
     }
 
+    /// Four rounds of each, the `STEP`th of 16 times.
+    #[inline]
+    #[target_feature(enable = "sha,sse2,ssse3")]
+    fn take_turns<const STEP: usize>(first: &mut Lane, second: &mut Lane) {
+        let [a, b, c, d] = K[STEP].map(u32::cast_signed);
+        let constants = _mm_set_epi32(d, c, b, a);
+        if STEP >= 4 {
+            first.extend(STEP % 4);
+            second.extend(STEP % 4);
+        }
+        first.rounds(STEP % 4, constants);
+        second.rounds(STEP % 4, constants);
+    }
+
     #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
     pub(super) fn compress_two(states: [&mut [u32; 8]; 2], blocks: [&[[u8; 64]]; 2]) {
         let [first_state, second_state] = states;
@@ -163,16 +219,23 @@ mod x86_64 {
             let before = [first.abef, first.cdgh, second.abef, second.cdgh];
             first.take(first_block);
             second.take(second_block);
-            for (at, constants) in K.iter().enumerate() {
-                let [a, b, c, d] = constants.map(u32::cast_signed);
-                let constants = _mm_set_epi32(d, c, b, a);
-                if at >= 4 {
-                    first.extend(at % 4);
-                    second.extend(at % 4);
-                }
-                first.rounds(at % 4, constants);
-                second.rounds(at % 4, constants);
-            }
+            // Written one by one, so that each knows which words it takes, and they stay in registers.
+            take_turns::<0>(&mut first, &mut second);
+            take_turns::<1>(&mut first, &mut second);
+            take_turns::<2>(&mut first, &mut second);
+            take_turns::<3>(&mut first, &mut second);
+            take_turns::<4>(&mut first, &mut second);
+            take_turns::<5>(&mut first, &mut second);
+            take_turns::<6>(&mut first, &mut second);
+            take_turns::<7>(&mut first, &mut second);
+            take_turns::<8>(&mut first, &mut second);
+            take_turns::<9>(&mut first, &mut second);
+            take_turns::<10>(&mut first, &mut second);
+            take_turns::<11>(&mut first, &mut second);
+            take_turns::<12>(&mut first, &mut second);
+            take_turns::<13>(&mut first, &mut second);
+            take_turns::<14>(&mut first, &mut second);
+            take_turns::<15>(&mut first, &mut second);
             first.abef = _mm_add_epi32(first.abef, before[0]);
             first.cdgh = _mm_add_epi32(first.cdgh, before[1]);
             second.abef = _mm_add_epi32(second.abef, before[2]);
@@ -182,21 +245,57 @@ mod x86_64 {
         *second_state = second.store();
     }
 
+    #[target_feature(enable = "avx2")]
+    pub(super) fn marks_of_each(blocks: &[[u8; 64]], marks: &mut Vec<u64>) {
+        marks.extend(blocks.iter().map(|block| {
+            let (halves, _) = block.as_chunks::<32>();
+            halves.iter().rev().fold(0, |marks, half| marks << 32 | u64::from(marks_of_half(half)))
+        }));
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn marks_of_half(bytes: &[u8; 32]) -> u32 {
+        // SAFETY: the 32 bytes behind the pointer are those of the reference, and the load needs no alignment.
+        let bytes = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
+        // As signed numbers, bytes from 0x80 on are below the space too.
+        let outside = _mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), bytes);
+        let quote = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(0x22));
+        let backslash = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(0x5c));
+        let delete = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(0x7f));
+        let any = _mm256_or_si256(_mm256_or_si256(outside, quote), _mm256_or_si256(backslash, delete));
+        _mm256_movemask_epi8(any).cast_unsigned()
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    pub(super) fn differences(one: &[u8; 32], other: &[u8; 32]) -> u32 {
+        let (one, _) = one.as_chunks::<16>();
+        let (other, _) = other.as_chunks::<16>();
+        one.iter().zip(other).rev().fold(0, |differences, (one, other)| {
+            let same = _mm_movemask_epi8(_mm_cmpeq_epi8(load(one), load(other))).cast_unsigned();
+            differences << 16 | (same ^ 0xffff)
+        })
+    }
+
     #[inline]
     #[target_feature(enable = "sse2")]
     pub(super) fn marks(block: &[u8; 64]) -> u64 {
-        let mut marks = 0;
-        for (at, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
-            let bytes = load(bytes);
-            // As signed numbers, bytes from 0x80 on are below the space too.
-            let outside = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
-            let quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x22));
-            let backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x5c));
-            let delete = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
-            let any = _mm_or_si128(_mm_or_si128(outside, quote), _mm_or_si128(backslash, delete));
-            marks |= u64::from(_mm_movemask_epi8(any).cast_unsigned()) << (16 * at);
-        }
-        marks
+        let (quarters, _) = block.as_chunks::<16>();
+        quarters.iter().rev().fold(0, |marks, bytes| marks << 16 | u64::from(marks_of_few(bytes)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    pub(super) fn marks_of_few(bytes: &[u8; 16]) -> u32 {
+        let bytes = load(bytes);
+        // As signed numbers, bytes from 0x80 on are below the space too.
+        let outside = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
+        let quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x22));
+        let backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x5c));
+        let delete = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+        let any = _mm_or_si128(_mm_or_si128(outside, quote), _mm_or_si128(backslash, delete));
+        _mm_movemask_epi8(any).cast_unsigned()
     }
 }
 
@@ -218,7 +317,34 @@ mod tests {
 
                     assert_eq!(marks(&block), expected, "{byte:#x} at {at}");
                     assert_eq!(marks_of_words(&block), expected, "{byte:#x} at {at}");
+                    for (few, marks) in
+                        block.as_chunks().0.iter().zip([0, 16, 32, 48].map(|at| expected >> at))
+                    {
+                        assert_eq!(u64::from(marks_of_few(few)), marks & 0xffff, "{byte:#x} at {at}");
+                        assert_eq!(marks_of_words(few), marks & 0xffff, "{byte:#x} at {at}");
+                    }
+                    let mut each = Vec::new();
+                    marks_of_each(&[block, [b'!'; 64], block], &mut each);
+                    assert_eq!(each, [expected, 0, expected], "{byte:#x} at {at}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn differences_are_those_of_single_bytes() {
+        for first in 0..WINDOW {
+            for second in 0..WINDOW {
+                let one = [b'x'; WINDOW];
+                let mut other = one;
+                other[first] ^= 0x80;
+                other[second] = b'y';
+
+                let expected = 1 << first | 1 << second;
+
+                assert_eq!(differences(&one, &other), expected, "{first} and {second}");
+                assert_eq!(differences_of_bytes(&one, &other), expected, "{first} and {second}");
+                assert_eq!(differences(&other, &other), 0);
             }
         }
     }

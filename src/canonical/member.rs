@@ -2,7 +2,7 @@
 //!
 //! For text that was recognised: on other text it ends early, and never panics.
 
-use crate::canonical::plain::plain_run;
+use crate::{canonical::plain::plain_run, vector::marks_of_few};
 
 /// Goes through an object's members: each name, as it stands between its quotes, with its value's text.
 #[derive(Clone, Debug)]
@@ -19,6 +19,7 @@ impl<'a> MemberTexts<'a> {
 impl<'a> Iterator for MemberTexts<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let text = self.rest.strip_prefix(b", ").unwrap_or(self.rest).strip_prefix(b"\"")?;
         let end = string_end(text)?;
@@ -36,10 +37,22 @@ pub(crate) fn string_text(value: &[u8]) -> Option<&[u8]> {
 }
 
 /// Where the quote stands that ends the string whose inside `text` begins with.
+#[inline(always)]
 fn string_end(text: &[u8]) -> Option<usize> {
+    // Most strings are short: a search that needs a start of its own would take longer.
+    if let Some(few) = text.first_chunk() {
+        let at = marks_of_few(few).trailing_zeros() as usize;
+        if few.get(at) == Some(&b'"') {
+            return Some(at);
+        }
+    }
+    long_string_end(text)
+}
+
+/// As [`string_end`], of any string.
+fn long_string_end(text: &[u8]) -> Option<usize> {
     let mut from = 0;
     loop {
-        // Most strings are short: a search that needs a start of its own would take longer.
         let at = from + plain_run(text.get(from..)?);
         match text.get(at)? {
             b'"' => return Some(at),

@@ -14,6 +14,7 @@ mod recognise;
 #[cfg(test)]
 mod sample;
 mod serialize;
+mod shape;
 mod text;
 mod value;
 mod write;
@@ -23,6 +24,7 @@ pub(crate) use parse::{parse, parse_tool};
 pub(crate) use plain::Marks;
 pub(crate) use recognise::{Malformed, Recogniser, decode, unsigned};
 pub(crate) use serialize::to_value;
+pub(crate) use shape::{NOTED, Notes, Shapes};
 pub(crate) use text::Text;
 pub(crate) use value::Value;
 pub(crate) use write::{float, hex, integer, quoted, string, text};

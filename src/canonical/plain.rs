@@ -3,18 +3,27 @@
 //! Promise: the writer and the recogniser ask here, and so agree on what must be escaped: everything but 0x20 to
 //! 0x7e, and `"` and `\` among those. Does not know what an escape looks like.
 
-use crate::vector::marks;
+use crate::vector::{marks, marks_of_each, marks_of_few};
 
 /// How many of the first bytes are plain.
 pub(crate) fn plain_run(bytes: &[u8]) -> usize {
-    let (words, tail) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let marks = not_plain(u64::from_le_bytes(*word));
+    let (chunks, mut rest) = bytes.as_chunks::<16>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let marks = marks_of_few(chunk);
         if marks != 0 {
-            return index * 8 + marks.trailing_zeros() as usize / 8;
+            return index * 16 + marks.trailing_zeros() as usize;
         }
     }
-    words.len() * 8 + tail.iter().take_while(|&&byte| PLAIN[usize::from(byte)]).count()
+    let mut run = chunks.len() * 16;
+    if let Some((word, after)) = rest.split_first_chunk() {
+        let marks = not_plain(u64::from_le_bytes(*word));
+        if marks != 0 {
+            return run + marks.trailing_zeros() as usize / 8;
+        }
+        run += 8;
+        rest = after;
+    }
+    run + rest.iter().take_while(|&&byte| PLAIN[usize::from(byte)]).count()
 }
 
 /// Whether all bytes are plain.
@@ -47,7 +56,7 @@ impl Marks {
     pub(crate) fn set(&mut self, bytes: &[u8]) {
         let (blocks, rest) = bytes.as_chunks::<64>();
         self.words.clear();
-        self.words.extend(blocks.iter().map(marks));
+        marks_of_each(blocks, &mut self.words);
         let mut last = [0; 64];
         last[..rest.len()].copy_from_slice(rest);
         self.words.push(marks(&last));
@@ -101,8 +110,8 @@ mod tests {
     fn words_and_single_bytes_agree() {
         for byte in 0..=u8::MAX {
             for after in 0..=u8::MAX {
-                for at in 0..20 {
-                    let mut bytes = [b'!'; 20];
+                for at in 0..28 {
+                    let mut bytes = [b'!'; 28];
                     bytes[at] = byte;
                     if let Some(next) = bytes.get_mut(at + 1) {
                         *next = after;

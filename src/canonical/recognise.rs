@@ -63,8 +63,47 @@ impl<'a> Recogniser<'a> {
     }
 
     #[inline]
-    fn rest_from(&self, at: usize) -> &'a [u8] {
+    pub(super) fn rest_from(&self, at: usize) -> &'a [u8] {
         self.bytes.get(at..).unwrap_or_default()
+    }
+
+    /// Where the string ends inside of which `at` is: the place of its closing quote, or of whatever stands where none can.
+    #[inline(always)]
+    pub(super) fn string_end(&mut self, at: usize) -> Option<usize> {
+        let end = self.marks.plain_end(at);
+        match self.bytes.get(end) {
+            Some(b'\\') => self.quoted_with_escapes(end).map(|end| end.at),
+            _ => Some(end),
+        }
+    }
+
+    /// The end and the value of the integer from 0 on that begins at `at`, if it has at most seven digits and another member
+    /// follows it. `None` only means that it takes more to find out.
+    #[inline]
+    pub(crate) fn short_unsigned(&self, at: usize) -> Option<(usize, u64)> {
+        let word = self.rest_from(at).first_chunk::<8>()?;
+        let digits = short_integer(word).filter(|digits| word.get(*digits) == Some(&b','))?;
+        // The digits move to where the last of eight stand, behind zeros, and are added up by two, four and eight.
+        let value = u64::from_le_bytes(*word) << (64 - 8 * digits) & 0x0f0f_0f0f_0f0f_0f0f;
+        let pairs = (value.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
+        let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
+        Some((at + digits, fours.wrapping_mul(10_000 << 32 | 1) >> 32))
+    }
+
+    /// The end of the value that begins at `at` and is neither a string nor a container.
+    #[inline(always)]
+    pub(super) fn scalar(&mut self, at: usize) -> Option<usize> {
+        let rest = self.rest_from(at);
+        if let Some(digits) = rest.first_chunk().and_then(short_integer) {
+            return Some(at + digits);
+        }
+        match rest.first() {
+            Some(b'-' | b'0'..=b'9') => self.number(at),
+            Some(b't') if rest.starts_with(b"true") => Some(at + 4),
+            Some(b'f') if rest.starts_with(b"false") => Some(at + 5),
+            Some(b'n') if rest.starts_with(b"null") => Some(at + 4),
+            _ => self.fail(at, "a value"),
+        }
     }
 
     /// Whether the bytes end at `at`.
@@ -82,14 +121,10 @@ impl<'a> Recogniser<'a> {
         let rest = self.rest_from(at);
         match rest.first() {
             Some(b'"') => self.quoted(at).map(|end| end.at + 1),
-            Some(b'-' | b'0'..=b'9') => self.number(at),
             Some(b'{' | b'[') if level > DEEPEST => self.fail(at, "at most 128 levels"),
             Some(b'{') => self.object(at, level),
             Some(b'[') => self.array(at, level),
-            Some(b't') if rest.starts_with(b"true") => Some(at + 4),
-            Some(b'f') if rest.starts_with(b"false") => Some(at + 5),
-            Some(b'n') if rest.starts_with(b"null") => Some(at + 4),
-            _ => self.fail(at, "a value"),
+            _ => self.scalar(at),
         }
     }
 
@@ -344,7 +379,31 @@ pub(crate) fn unsigned(text: &[u8]) -> Option<u64> {
 }
 
 fn digit_run(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    match bytes.first_chunk().map(digits_of_word) {
+        Some(digits @ ..8) => digits,
+        _ => bytes.iter().take_while(|byte| byte.is_ascii_digit()).count(),
+    }
+}
+
+/// How many of the first bytes are digits.
+#[inline]
+fn digits_of_word(word: &[u8; 8]) -> usize {
+    const LOWS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    const ONES: u64 = 0x0101_0101_0101_0101;
+
+    let value = u64::from_le_bytes(*word) ^ (ONES * 0x30);
+    // No sum of two numbers below 0x80 carries into the byte above. The highest bit says: 10 or more.
+    let others = (((value & LOWS) + ONES * 0x76) | value) & !LOWS;
+    others.trailing_zeros() as usize / 8
+}
+
+/// How many digits the integer has that `word` begins with, if it is canonical and ends in `word`.
+#[inline]
+fn short_integer(word: &[u8; 8]) -> Option<usize> {
+    let digits = digits_of_word(word);
+    let is_plain = digits == 1 || word[0] != b'0';
+    let ends = matches!(word.get(digits), Some(b',' | b'}' | b']'));
+    (digits > 0 && is_plain && ends).then_some(digits)
 }
 
 /// Whether `unsigned`, with `whole` digits before its point, is the spelling of a double because it is so short.
@@ -636,6 +695,46 @@ mod tests {
         {
             assert!(decode(raw).as_bytes().len() <= 3 * raw.len());
         }
+    }
+
+    #[test]
+    fn a_run_of_digits_ends_at_the_first_other_byte() {
+        for byte in 0..=u8::MAX {
+            for at in 0..12 {
+                for length in [at + 1, 12] {
+                    let mut digits = *b"012345678901";
+                    digits[at] = byte;
+                    let digits = &digits[..length];
+
+                    let expected = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+
+                    assert_eq!(digit_run(digits), expected, "{byte:#x} at {at} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn short_integers_are_what_all_integers_are() {
+        let mut random = Random::new(7);
+        let mut short = 0;
+        for _ in 0..50_000 {
+            let length = random.below(12);
+            let alphabet = b"0123456789012345678901234567890123456789-.e, }x";
+            let mut line: Vec<u8> =
+                (0..length).map(|_| alphabet[random.below(alphabet.len() as u64) as usize]).collect();
+            line.extend_from_slice(b", \"timestamp\"");
+            let marks = Marks::of(&line);
+            let mut text = Recogniser::new(&line, &marks);
+
+            if let Some((end, value)) = text.short_unsigned(0) {
+                short += 1;
+                assert_eq!(text.value_from(0, 1), Some(end), "{}", line.escape_ascii());
+                assert_eq!(unsigned(&line[..end]), Some(value), "{}", line.escape_ascii());
+            }
+            assert_eq!(text.scalar(0), text.number(0), "{}", line.escape_ascii());
+        }
+        assert!(short > 10_000, "{short}");
     }
 
     #[test]

@@ -12,11 +12,14 @@ pub(super) fn texts<'a, const N: usize>(object: &'a [u8], names: [&str; N]) -> [
     let mut found = [None; N];
     let Some(last) = names.last() else { return found };
     for (known, value) in MemberTexts::of(object) {
-        if let Some(at) = names.iter().position(|name| name.as_bytes() == known) {
+        // Most are told apart by their first byte.
+        let first = known.first();
+        let is_known = |name: &&str| name.as_bytes().first() == first && name.as_bytes() == known;
+        if let Some(at) = names.iter().position(is_known) {
             found[at] = Some(value);
         }
         // Members stand in the order of their names. Escaped ones sort elsewhere than they look.
-        if known >= last.as_bytes() && !known.contains(&b'\\') {
+        if first >= last.as_bytes().first() && known >= last.as_bytes() && !known.contains(&b'\\') {
             break;
         }
     }

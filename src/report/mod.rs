@@ -164,11 +164,11 @@ impl Reporter {
         let mut tally = Tally::new(from);
         let mut watch = Watch {
             threads: self.threads,
-            said: &mut |said| {
+            said: Some(&mut |said| {
                 if said.seq >= counted {
                     tally.take(&said);
                 }
-            },
+            }),
             progress: &mut progress,
         };
         let verification =

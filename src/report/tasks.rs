@@ -100,8 +100,8 @@ struct Task<'a> {
 }
 
 impl<'a> Task<'a> {
-    fn read(details: &'a [u8]) -> Self {
-        let [action, id, model] = member::texts(details, ["action", "external_task_id", "model"]);
+    fn read(said: &Said<'a>) -> Self {
+        let [action, id, model] = said.noted.unwrap_or_else(|| member::texts(said.details, Said::NOTED));
         Self {
             id: id.and_then(string_text),
             action: action.and_then(string_text).unwrap_or_default(),
@@ -142,7 +142,7 @@ enum State {
 impl Tasks {
     /// Takes an entry whose type begins with `task_`; `counted` if it is of the period.
     pub(super) fn take(&mut self, said: &Said<'_>, counted: bool) {
-        let task = Task::read(said.details);
+        let task = Task::read(said);
         let one = u64::from(counted);
         match said.event_type {
             b"task_submitted" => {

@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 
 use crate::{
     blocks::{Block, Blocks, Bytes},
@@ -154,7 +154,6 @@ impl<F> Crew<'_, F> {
     fn work(&self) {
         let _dismissed = Dismissal(self);
         loop {
-            let source = self.source.lock();
             let mut queue = self.queue.lock();
             while !queue.ended && queue.batches.len() >= self.most {
                 self.changed.wait(&mut queue);
@@ -163,7 +162,7 @@ impl<F> Crew<'_, F> {
                 return;
             }
             drop(queue);
-            self.advance(source);
+            self.advance();
         }
     }
 
@@ -184,20 +183,19 @@ impl<F> Crew<'_, F> {
             if queue.broken || (queue.ended && queue.batches.is_empty()) {
                 return None;
             }
-            let room = !queue.ended && queue.batches.len() < self.most;
-            match self.source.try_lock().filter(|_| room) {
-                Some(source) => {
-                    drop(queue);
-                    self.advance(source);
-                }
-                None => self.changed.wait(&mut queue),
+            if queue.ended || queue.batches.len() >= self.most {
+                self.changed.wait(&mut queue);
+            } else {
+                drop(queue);
+                self.advance();
             }
         }
     }
 
     /// Reads a block and looks at its lines.
-    fn advance(&self, mut source: MutexGuard<'_, Source<'_>>) {
+    fn advance(&self) {
         let (bytes, mut facts) = self.queue.lock().spare.pop().unwrap_or_default();
+        let mut source = self.source.lock();
         let read = source.next(bytes);
         let mut queue = self.queue.lock();
         let (file, block) = match read {

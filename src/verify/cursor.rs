@@ -11,7 +11,7 @@ use crate::{digest::Link, line::Line, timestamp::Timestamp};
 const REMEMBERED: usize = 64;
 
 /// What may come next after some line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cursor {
     /// Two, since a damaged line may have stated a wrong number.
     seqs: [u64; 2],
@@ -145,6 +145,19 @@ impl Course {
     pub(super) fn leads_to(&self, seq: Option<u64>, previous: &Link) -> bool {
         self.trusting
             || seq.is_none_or(|seq| self.main.seqs.contains(&seq)) && self.main.links.contains(previous)
+    }
+
+    /// Whether nothing may follow but what follows `line`.
+    pub(super) fn is_after(&self, line: &Line<'_>) -> bool {
+        !self.trusting && self.main == Cursor::after(line)
+    }
+
+    /// Follows lines that follow each other and the last one, which is all that they may follow: `last`, and the one
+    /// before it if there are two.
+    pub(super) fn go_on(&mut self, before: Option<&Line<'_>>, last: &Line<'_>) {
+        self.before = before.map_or(self.main, Cursor::after);
+        self.main = Cursor::after(last);
+        self.side = None;
     }
 
     /// Takes the next line's place on trust, since the line before it can't be read.

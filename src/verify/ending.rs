@@ -53,6 +53,13 @@ impl End {
         !matches!(self, Self::Unasked)
     }
 
+    /// The numbers of the entries that [`see`](Self::see) looks at.
+    pub(super) fn numbers(&self) -> [Option<u64>; 2] {
+        let Self::Head(expected) = self else { return [None; 2] };
+        let Head { synced, written, .. } = &expected.head;
+        [synced, written].map(|mark| mark.as_ref().map(|mark| mark.seq))
+    }
+
     /// An entry that holds.
     pub(super) fn see(&mut self, seq: u64, hash: &Digest) {
         let Self::Head(expected) = self else { return };

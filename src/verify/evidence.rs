@@ -289,6 +289,11 @@ impl Evidence {
         self.receipts.entry(seq).or_default().push(wanted);
     }
 
+    /// Whether anything comes of [`see`](Self::see).
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked || self.pruned.is_some() || !self.receipts.is_empty()
+    }
+
     /// An entry in the order of the walk. `leaf` is what its hash should be in full, whatever became of its bytes.
     pub(super) fn see(&mut self, seq: u64, leaf: &[u8; 32], stated: &Digest, time: Timestamp) {
         if !self.receipts.is_empty()

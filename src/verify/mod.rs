@@ -205,7 +205,7 @@ impl Verifier {
     ///
     /// [`Error::Io`] and [`Error::Unreadable`] for what can't be read. What is wrong in the trail is no error.
     pub fn run(&self) -> Result<Verification, Error> {
-        self.run_observing(&mut |_| {})
+        self.run_with_progress(|_| {})
     }
 
     /// As [`run`](Self::run), and tells `progress` how far it is: often, about every 128 KiB, and on this thread.
@@ -214,12 +214,12 @@ impl Verifier {
     ///
     /// Those of [`run`](Self::run).
     pub fn run_with_progress(&self, mut progress: impl FnMut(Progress)) -> Result<Verification, Error> {
-        self.run_watched(&mut Watch { threads: self.threads, said: &mut |_| {}, progress: &mut progress })
+        self.run_watched(&mut Watch { threads: self.threads, said: None, progress: &mut progress })
     }
 
     /// As [`run`](Self::run), and shows every entry to `observe` on the way.
     pub(crate) fn run_observing(&self, observe: &mut dyn FnMut(Said<'_>)) -> Result<Verification, Error> {
-        self.run_watched(&mut Watch { threads: self.threads, said: observe, progress: &mut |_| {} })
+        self.run_watched(&mut Watch { threads: self.threads, said: Some(observe), progress: &mut |_| {} })
     }
 
     fn run_watched(&self, watch: &mut Watch<'_>) -> Result<Verification, Error> {

@@ -11,10 +11,10 @@ use super::{
     ending::End,
     evidence::Evidence,
     sealed,
-    walk::{At, NoEntry, Rule, Said, Seen},
+    walk::{At, NoEntry, Rule, Said, Seen, Spot},
 };
 use crate::{
-    canonical::{Malformed, Marks, Recogniser, Value},
+    canonical::{Malformed, Marks, Recogniser, Shapes, Value},
     digest::{HashLength, Link},
     directory::TrailFile,
     ending::hash_from,
@@ -23,7 +23,7 @@ use crate::{
     line::{self, Line, MAX_LINE, Parts},
     lines::Piece,
     pruned::Pruned,
-    sha256::Message,
+    sha256::sha256_of_each,
 };
 
 /// Checks lines of format 1.
@@ -45,6 +45,8 @@ pub(super) struct Native {
     pruned: Option<Pruned>,
     /// Lines at the end that are no entries.
     malformed: u64,
+    /// The last line was an entry in its place and its file, and what may follow is what follows it alone.
+    steady: bool,
 }
 
 impl Native {
@@ -60,6 +62,7 @@ impl Native {
             evidence: Evidence::default(),
             pruned: None,
             malformed: 0,
+            steady: false,
         }
     }
 
@@ -181,13 +184,15 @@ impl Rule for Native {
 
     fn look(bytes: &[u8], known: &mut Vec<LineFacts<Parts>>) {
         let marks = Marks::of(bytes);
+        let mut shapes = Shapes::of_many(Said::NOTED);
         let mut from = 0;
         for to in memchr::memchr_iter(b'\n', bytes) {
             if to - from < MAX_LINE {
                 let mut text = Recogniser::from(&bytes[..to], &marks, from);
                 known.push(LineFacts { from, to, facts: Parts::BLANK });
                 let recognised = known.split_last_mut().and_then(|(last, before)| {
-                    last.facts.recognise(bytes, &mut text, before.last().map(|before| &before.facts))
+                    let before = before.last().map(|before| &before.facts);
+                    last.facts.recognise(bytes, &mut text, &mut shapes, before)
                 });
                 if recognised.is_none() {
                     known.pop();
@@ -195,16 +200,7 @@ impl Rule for Native {
             }
             from = to + 1;
         }
-        for two in known.chunks_mut(2) {
-            match two {
-                [one, other] => {
-                    let messages = [one.facts.message(bytes), other.facts.message(bytes)];
-                    [one.facts.sha256, other.facts.sha256] =
-                        Message::sha256_of_two(&messages[0], &messages[1]);
-                }
-                rest => rest.iter_mut().for_each(|one| one.facts.sha256 = one.facts.message(bytes).sha256()),
-            }
-        }
+        sha256_of_each(known, |line| line.facts.message(bytes), |line, sha256| line.facts.set_sha256(sha256));
     }
 
     fn check(
@@ -213,8 +209,9 @@ impl Rule for Native {
         bytes: &[u8],
         known: Option<(&Parts, &[u8])>,
         seen: &mut Seen,
-        observe: &mut dyn FnMut(Said<'_>),
+        observe: Option<&mut dyn FnMut(Said<'_>)>,
     ) -> Result<Result<(), NoEntry>, Error> {
+        self.steady = false;
         let line = match known.map_or_else(|| Line::recognise(bytes), |(parts, block)| Ok(parts.line(block)))
         {
             Ok(line) => line,
@@ -251,14 +248,9 @@ impl Rule for Native {
         }
         self.malformed = 0;
         seen.entry(Some(line.seq), line.stated, line.time);
-        observe(Said {
-            actor: line.actor,
-            event_type: line.event_type,
-            time: line.time,
-            seq: Some(line.seq),
-            context: line.context,
-            details: line.details,
-        });
+        if let Some(observe) = observe {
+            observe(said(&line));
+        }
         if !line.holds() {
             match line.stated.full() {
                 Some(leaf) => self.evidence.see(line.seq, leaf, &line.stated, line.time),
@@ -294,11 +286,52 @@ impl Rule for Native {
             Step::Broken(broken) => Some(broken),
             Step::InPlace | Step::Late => None,
         };
+        self.steady = broken.is_none() && self.misplaced.is_none() && self.course.is_after(&line);
         if let Some(broken) = broken {
             seen.finding(at.broken(Some(line.seq), &broken));
         }
         seen.day(day);
         Ok(Ok(()))
+    }
+
+    fn pass(
+        &mut self,
+        known: &[LineFacts<Parts>],
+        block: &[u8],
+        seen: &mut Seen,
+        observe: Option<&mut dyn FnMut(Said<'_>)>,
+    ) -> usize {
+        if !self.steady {
+            return 0;
+        }
+        let follow = known.iter().take_while(|line| line.facts.follows()).count();
+        let Some(first) = known[..follow].first().map(|line| line.facts.seq()) else { return 0 };
+        // Their numbers go up by one. What is asked of one of them alone is asked when it is checked by itself.
+        let asked = self.end.numbers().into_iter().chain([self.pruned.as_ref().map(Pruned::size)]);
+        let count = asked
+            .flatten()
+            .filter_map(|seq| seq.checked_sub(first))
+            .fold(follow, |count, before| usize::try_from(before).map_or(count, |before| before.min(count)));
+        let passed = &known[..count];
+        let line = |at: Option<usize>| Some(passed.get(at?)?.facts.line(block));
+        let Some(last) = line(count.checked_sub(1)) else { return 0 };
+        self.course.go_on(line(count.checked_sub(2)).as_ref(), &last);
+        seen.entries(count, Spot { seq: Some(last.seq), hash: last.stated, time: last.time });
+        if self.evidence.is_asked() {
+            for line in passed {
+                let line = &line.facts;
+                self.evidence.see(line.seq(), line.sha256(), line.stated(), line.time());
+            }
+        }
+        if let Some(observe) = observe {
+            for line in passed {
+                let [actor, context, details, event_type] = line.facts.texts(block);
+                let (seq, time) = (Some(line.facts.seq()), line.facts.time());
+                let noted = line.facts.notes(block);
+                observe(Said { actor, event_type, time, seq, context, details, noted });
+            }
+        }
+        count
     }
 
     fn tells_of(later: &[TrailFile], file: &TrailFile, offset: u64) -> Result<bool, Error> {
@@ -350,9 +383,22 @@ impl Rule for Native {
     }
 
     fn pass_malformed(&mut self) {
+        self.steady = false;
         self.malformed += 1;
         self.evidence.lose();
         self.course.trust_next();
+    }
+}
+
+fn said<'a>(line: &Line<'a>) -> Said<'a> {
+    Said {
+        actor: line.actor,
+        event_type: line.event_type,
+        time: line.time,
+        seq: Some(line.seq),
+        context: line.context,
+        details: line.details,
+        noted: None,
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     blocks::{self, Block, Blocks, Bytes},
+    canonical::NOTED,
     digest::Digest,
     directory::TrailFile,
     ending::Ending,
@@ -76,6 +77,13 @@ pub(crate) struct Said<'a> {
     pub(crate) context: &'a [u8],
     /// Canonical text of the object.
     pub(crate) details: &'a [u8],
+    /// The texts of the members [`NOTED`](Self::NOTED) of `details`, where they were found on the way.
+    pub(crate) noted: Option<[Option<&'a [u8]>; NOTED]>,
+}
+
+impl Said<'_> {
+    /// What tells tasks apart, in the order of the names.
+    pub(crate) const NOTED: [&'static str; NOTED] = ["action", "external_task_id", "model"];
 }
 
 /// Why a line is no entry.
@@ -110,8 +118,19 @@ pub(super) trait Rule {
         bytes: &[u8],
         known: Option<(&Self::Facts, &[u8])>,
         seen: &mut Seen,
-        observe: &mut dyn FnMut(Said<'_>),
+        observe: Option<&mut dyn FnMut(Said<'_>)>,
     ) -> Result<Result<(), NoEntry>, Error>;
+
+    /// Passes over those of the first of `known`, which stand in `block`, that say by themselves that they go on from the line
+    /// before them, as far as that settles all there is to check, and says how many. The line before the first of them is the
+    /// one that was checked last.
+    fn pass(
+        &mut self,
+        known: &[LineFacts<Self::Facts>],
+        block: &[u8],
+        seen: &mut Seen,
+        observe: Option<&mut dyn FnMut(Said<'_>)>,
+    ) -> usize;
 
     /// Whether the files `later` tell of the unfinished line in `file`.
     fn tells_of(later: &[TrailFile], file: &TrailFile, offset: u64) -> Result<bool, Error>;
@@ -148,12 +167,23 @@ pub(super) fn walk<R: Rule>(
         match &batch.block {
             Block::Lines { offset, bytes } => {
                 let block = bytes.get();
-                let mut entries = batch.facts.iter().peekable();
+                let mut entries = &batch.facts[..];
                 let mut from = 0;
                 while let Some(rest) = block.get(from..).filter(|rest| !rest.is_empty()) {
+                    let passed = match entries.first() {
+                        Some(entry) if entry.from == from => rule.pass(entries, block, seen, watch.said()),
+                        _ => 0,
+                    };
+                    if let Some(last) = passed.checked_sub(1).and_then(|last| entries.get(last)) {
+                        line += passed as u64;
+                        from = last.to + 1;
+                        entries = &entries[passed..];
+                        continue;
+                    }
                     line += 1;
                     let at = At { file, line, offset: offset + from as u64 };
-                    let entry = entries.next_if(|entry| entry.from == from);
+                    let entry = entries.first().filter(|entry| entry.from == from);
+                    entries = &entries[usize::from(entry.is_some())..];
                     let length = match entry {
                         Some(entry) => entry.to - entry.from,
                         None => memchr::memchr(b'\n', rest).unwrap_or(rest.len()),
@@ -164,7 +194,8 @@ pub(super) fn walk<R: Rule>(
                         pass_long(at, length as u64, &bytes[..blocks::SHOWN.min(length)], rule, seen);
                         continue;
                     }
-                    match rule.check(at, bytes, entry.map(|entry| (&entry.facts, block)), seen, watch.said)? {
+                    let known = entry.map(|entry| (&entry.facts, block));
+                    match rule.check(at, bytes, known, seen, watch.said())? {
                         Ok(()) => seen.open_damage = None,
                         Err(why) => {
                             rule.pass_malformed();
@@ -295,6 +326,12 @@ impl Seen {
             self.first = Some(Place::new(seq, hash, time));
         }
         self.last = Some(Spot { seq, hash, time });
+    }
+
+    /// So many entries one after the other, of the day of the entry before them, the last of which is this.
+    pub(super) fn entries(&mut self, count: usize, last: Spot) {
+        self.entries += count as u64;
+        self.last = Some(last);
     }
 
     /// An entry of that day, in its place.

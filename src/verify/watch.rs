@@ -19,8 +19,18 @@ pub struct Progress {
 /// What is shown of a walk while it goes on, and how many threads it may take.
 pub(crate) struct Watch<'w> {
     pub(crate) threads: NonZero<usize>,
-    /// Is shown every entry, in order.
-    pub(crate) said: &'w mut dyn FnMut(Said<'_>),
+    /// Is shown every entry, in order, if there is somebody.
+    pub(crate) said: Option<&'w mut dyn FnMut(Said<'_>)>,
     /// Is told after each block how far it is.
     pub(crate) progress: &'w mut dyn FnMut(Progress),
+}
+
+impl Watch<'_> {
+    /// Whom every entry is shown.
+    pub(super) fn said(&mut self) -> Option<&mut dyn FnMut(Said<'_>)> {
+        match &mut self.said {
+            Some(said) => Some(&mut **said),
+            None => None,
+        }
+    }
 }

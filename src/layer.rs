@@ -259,10 +259,10 @@ where
         passage::note();
         let trail = self.log.trail_id();
         let mut frame = Frame::of(address(event));
-        if let Some(frame) = &mut frame {
-            if !frame.begin(trail) {
-                return;
-            }
+        if let Some(frame) = &mut frame
+            && !frame.begin(trail)
+        {
+            return;
         }
         if let Some(probe) = Probe::of(event.metadata()) {
             return self.note(probe, trail);

@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -242,6 +243,20 @@ impl AuditLog {
         let recorded = self.render(render).and_then(|prefix| committer.append(prefix, need));
         self.handle.shared.settle(&recorded, own);
         recorded
+    }
+
+    /// Records drafts, and says how long that took once all were rendered.
+    pub(crate) fn time_of_linking(&self, drafts: Vec<Draft>) -> Result<Duration, Error> {
+        let committer = &*self.handle.committer;
+        let prefixes: Vec<_> = drafts
+            .into_iter()
+            .map(|draft| self.render(|rules| Prefix::render(draft, rules)))
+            .collect::<Result<_, _>>()?;
+        let started = Instant::now();
+        for prefix in prefixes {
+            committer.append(prefix, Need::Linked)?;
+        }
+        Ok(started.elapsed())
     }
 
     fn render(&self, render: impl FnOnce(&Rules) -> Result<Prefix, DraftError>) -> Result<Prefix, Error> {

@@ -35,7 +35,10 @@ impl Timestamp {
 
     /// The time that the system's clock gave.
     pub(crate) fn of(time: SystemTime) -> Self {
-        let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        let micros = |span: Duration| {
+            let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+            seconds.saturating_mul(1_000_000).saturating_add(span.subsec_micros().into())
+        };
         let since = match time.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => micros(since),
             Err(before) => -micros(before.duration()),

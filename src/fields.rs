@@ -7,12 +7,11 @@ use std::{
     borrow::Cow,
     error::Error,
     fmt::{self, Write as _},
-    rc::Rc,
 };
 
 use tracing::{
     Event,
-    field::{self, Field, Visit},
+    field::{Field, Visit},
     span::{Attributes, Record},
 };
 
@@ -63,29 +62,15 @@ pub(crate) fn of_event(event: &Event<'_>, origin: Origin, message: Message) -> R
     let Some(template) = Template::of(event.metadata(), origin, message) else {
         return of_event_as_draft(event, origin, message).into();
     };
-    let mut filler = Filler::new(template, origin, message);
+    let filled = Some(Filled::new(template));
+    let mut filler = Filler { filled, visitor: None, origin, message, text: String::new() };
     event.record(&mut filler);
-    filler.rendered()
-}
-
-/// As [`of_event`], for an event that was made of these values, one for each field. They are rendered in the order of
-/// their names, as the entry has them.
-pub(crate) fn of_values(
-    event: &Event<'_>,
-    values: &[Option<&dyn field::Value>],
-    origin: Origin,
-    message: Message,
-) -> Rendered {
-    let Some(template) = Template::of(event.metadata(), origin, message) else {
-        return of_event_as_draft(event, origin, message).into();
-    };
-    let mut filler = Filler::new(Rc::clone(&template), origin, message);
-    for field in template.sorted() {
-        if let Some(Some(value)) = values.get(field.index()) {
-            value.record(field, &mut filler);
-        }
+    match filler {
+        Filler { visitor: Some(visitor), .. } => visitor.draft.into(),
+        Filler { filled: Some(filled), .. } => Rendered::Filled(filled),
+        // One or the other is always there.
+        _ => Draft::from_origin("event", origin).into(),
     }
-    filler.rendered()
 }
 
 fn of_event_as_draft(event: &Event<'_>, origin: Origin, message: Message) -> Draft {
@@ -176,19 +161,6 @@ enum Leaf<'a> {
 }
 
 impl Filler {
-    fn new(template: Rc<Template>, origin: Origin, message: Message) -> Self {
-        Self { filled: Some(Filled::new(template)), visitor: None, origin, message, text: String::new() }
-    }
-
-    fn rendered(self) -> Rendered {
-        match self {
-            Self { visitor: Some(visitor), .. } => visitor.draft.into(),
-            Self { filled: Some(filled), .. } => Rendered::Filled(filled),
-            // One or the other is always there.
-            Self { origin, .. } => Draft::from_origin("event", origin).into(),
-        }
-    }
-
     /// Goes on with a draft.
     #[cold]
     fn draft(&mut self) -> &mut Visitor {

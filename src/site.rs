@@ -125,14 +125,13 @@ fn hand_over<T: From<Result<Receipt, NotRecorded>>>(
     if SinkGuard::is_active() {
         return Err(NotRecorded::Reentered).into();
     }
-    let values = site.values(values);
-    let set = site.metadata.fields().value_set_all(values);
+    let values = site.metadata.fields().value_set_all(site.values(values));
     let event = match parent {
-        Parent::Current => Event::new(site.metadata, &set),
-        Parent::Root => Event::new_child_of(None, site.metadata, &set),
-        Parent::Of(id) => Event::new_child_of(id, site.metadata, &set),
+        Parent::Current => Event::new(site.metadata, &values),
+        Parent::Root => Event::new_child_of(None, site.metadata, &values),
+        Parent::Of(id) => Event::new_child_of(id, site.metadata, &values),
     };
-    let mut rendered = Some(fields::of_values(&event, values, Origin::Macro, site.message));
+    let mut rendered = Some(fields::of_event(&event, Origin::Macro, site.message));
     let interest = site.callsite.interest();
     dispatcher::get_default(|dispatch| match rendered.take() {
         Some(rendered) => deliver(site, &interest, dispatch, &event, log, rendered, record),

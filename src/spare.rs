@@ -14,7 +14,7 @@ const LARGEST: usize = 16 * 1024;
 const KEPT: usize = 8;
 
 /// How many buffers of bytes are kept.
-const BUFFERS_KEPT: usize = 4;
+const BUFFERS_KEPT: usize = 3;
 
 thread_local! {
     static BUFFERS: [Cell<Vec<u8>>; BUFFERS_KEPT] = const { [const { Cell::new(Vec::new()) }; BUFFERS_KEPT] };
@@ -106,6 +106,6 @@ mod tests {
         let kept = || BUFFERS.with(|kept| kept.each_ref().map(Cell::take).map(|kept| kept.capacity()));
         assert_eq!(kept(), [0; BUFFERS_KEPT]);
         (8..16).for_each(|capacity| keep_buffer(Vec::with_capacity(capacity)));
-        assert_eq!(kept(), [15, 14, 13, 12]);
+        assert_eq!(kept(), [15, 14, 13]);
     }
 }

@@ -4,10 +4,7 @@
 //! An event fills it with values, each as canonical text, and nothing more is to be decided when the entry is written.
 //! What is out of the ordinary becomes a draft instead. It knows neither layer nor log.
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-};
+use std::{cell::RefCell, rc::Rc};
 
 use tracing::{
     Metadata,
@@ -28,7 +25,7 @@ const SHORT: usize = 32;
 
 thread_local! {
     static TEMPLATES: RefCell<[Option<Rc<Template>>; KEPT]> = const { RefCell::new([const { None }; KEPT]) };
-    static DETAILS: Cell<Vec<Detail>> = const { Cell::new(Vec::new()) };
+    static PLACES: RefCell<Vec<Vec<Value>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What to do with a field `message`.
@@ -47,8 +44,8 @@ pub(crate) struct Template {
     message: Message,
     /// What each field is, by its number; `None` where the callsite's events are drafts, all of them.
     uses: Option<Vec<Use>>,
-    /// All fields, sorted by name.
-    sorted: Vec<Field>,
+    /// The details, sorted by name: the number of the field, and where its name ends in `names`.
+    details: Vec<(usize, usize)>,
     /// `, "name": ` of each detail, and bytes to copy beyond the last.
     names: Vec<u8>,
     /// The member `source` of `context`.
@@ -61,20 +58,14 @@ pub(crate) struct Template {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Use {
     Actor,
-    /// Its place among the sorted fields, and where its name stands in `names`.
-    Detail {
-        rank: usize,
-        name: (usize, usize),
-    },
+    Detail,
     Nothing,
 }
 
-/// Where in the text a detail stands; nowhere if the field has no value.
+/// Where in the text a value stands; empty where the field has none.
 #[derive(Clone, Copy, Debug, Default)]
-struct Detail {
+struct Value {
     from: usize,
-    /// Where its value begins.
-    value: usize,
     to: usize,
 }
 
@@ -82,14 +73,8 @@ struct Detail {
 #[derive(Debug)]
 pub(crate) struct Filled {
     template: Rc<Template>,
-    /// The actor's canonical text; empty where there is none.
-    actor: Vec<u8>,
-    /// The details as they came, each with a comma before.
     text: Vec<u8>,
-    /// Of each field, by its number.
-    details: Vec<Detail>,
-    /// Where the next detail would have to stand to follow in order; beyond all where one didn't.
-    next: usize,
+    values: Vec<Value>,
 }
 
 impl Template {
@@ -122,32 +107,40 @@ impl Template {
             origin,
             message,
             uses: None,
-            sorted: metadata.fields().iter().collect(),
+            details: Vec::new(),
             names: Vec::new(),
             source: Vec::new(),
             end: Vec::new(),
         };
         let event_type = own_name(metadata).unwrap_or("event");
-        template.sorted.sort_by_key(Field::name);
-        let twice = template.sorted.windows(2).any(|pair| pair[0].name() == pair[1].name());
-        if event_type.is_empty() || draft::is_reserved(event_type) || twice {
+        if event_type.is_empty() || draft::is_reserved(event_type) {
             return template;
         }
-        let mut uses = vec![Use::Nothing; template.sorted.len()];
-        for (rank, field) in template.sorted.iter().enumerate() {
-            uses[field.index()] = match field.name() {
+        let mut uses = Vec::new();
+        let mut details = Vec::new();
+        for field in metadata.fields() {
+            let name = field.name();
+            uses.push(match name {
                 "actor" => Use::Actor,
                 // It names the event, whatever its callsite is called.
                 "event_type" => return template,
                 "message" if message == Message::Drop => Use::Nothing,
-                name => {
-                    let from = template.names.len();
-                    template.names.extend_from_slice(b", ");
-                    canonical::string(&mut template.names, name);
-                    template.names.extend_from_slice(b": ");
-                    Use::Detail { rank, name: (from, template.names.len()) }
-                }
-            };
+                _ => Use::Detail,
+            });
+            if uses.last() == Some(&Use::Detail) {
+                details.push((name, field.index()));
+            }
+        }
+        details.sort_unstable();
+        let twice = details.windows(2).any(|pair| pair[0].0 == pair[1].0);
+        if twice || uses.iter().filter(|used| **used == Use::Actor).count() > 1 {
+            return template;
+        }
+        for (name, number) in details {
+            template.names.extend_from_slice(b", ");
+            canonical::string(&mut template.names, name);
+            template.names.extend_from_slice(b": ");
+            template.details.push((number, template.names.len()));
         }
         template.names.extend([0; SHORT]);
         template.source.extend_from_slice(b"\"source\": ");
@@ -160,19 +153,13 @@ impl Template {
     }
 }
 
-impl Template {
-    /// All fields, in the order that costs the least.
-    pub(crate) fn sorted(&self) -> &[Field] {
-        &self.sorted
-    }
-}
-
 impl Filled {
     /// A template without values.
     pub(crate) fn new(template: Rc<Template>) -> Self {
-        let mut details = DETAILS.try_with(Cell::take).unwrap_or_default();
-        details.resize(template.sorted.len(), Detail::default());
-        Self { template, actor: Vec::new(), text: spare::buffer(), details, next: 0 }
+        let mut values =
+            PLACES.try_with(|places| places.borrow_mut().pop()).ok().flatten().unwrap_or_default();
+        values.resize(template.uses.as_deref().unwrap_or_default().len(), Value::default());
+        Self { template, text: spare::buffer(), values }
     }
 
     /// The callsite's fields.
@@ -189,40 +176,35 @@ impl Filled {
     #[inline]
     pub(crate) fn put_text(&mut self, field: &Field, text: &str) -> bool {
         match self.what_is(field) {
-            Some(Use::Actor) if self.actor.is_empty() => {
-                self.actor = spare::buffer();
-                canonical::string(&mut self.actor, text);
-                true
-            }
-            Some(Use::Actor) => false,
-            _ => self.put_value(field, |out| canonical::string(out, text)),
+            Some(Use::Nothing) => true,
+            Some(_) => self.put(field, |out| canonical::string(out, text)),
+            None => false,
         }
     }
 
-    /// Puts a value under a field that `write` appends as canonical text, and that is no actor. `false` if it can't.
+    /// Puts a value under a field that `write` appends as canonical text, and that is no text. `false` if it can't.
     #[inline]
     pub(crate) fn put_value(&mut self, field: &Field, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         match self.what_is(field) {
             Some(Use::Nothing) => true,
-            Some(Use::Detail { rank, name }) => {
-                let Some(detail) = self.details.get_mut(field.index()).filter(|detail| detail.to == 0) else {
-                    return false;
-                };
-                detail.from = self.text.len();
-                copy(&mut self.text, &self.template.names, name.0, name.1);
-                detail.value = self.text.len();
-                write(&mut self.text);
-                detail.to = self.text.len();
-                self.next = if rank >= self.next { rank + 1 } else { usize::MAX };
-                true
-            }
+            Some(Use::Detail) => self.put(field, write),
             Some(Use::Actor) | None => false,
         }
     }
 
-    #[inline]
     fn what_is(&self, field: &Field) -> Option<Use> {
         self.template.uses.as_deref().and_then(|uses| uses.get(field.index())).copied()
+    }
+
+    #[inline]
+    fn put(&mut self, field: &Field, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let Some(value) = self.values.get_mut(field.index()).filter(|value| value.to == 0) else {
+            return false;
+        };
+        value.from = self.text.len();
+        write(&mut self.text);
+        value.to = self.text.len();
+        true
     }
 
     /// Writes everything that comes before the previous hash. `actor` stands where the event names none; `span` is the
@@ -234,49 +216,49 @@ impl Filled {
         span: Option<(&str, Option<u64>)>,
         out: &mut Vec<u8>,
     ) {
-        let Template { sorted, source, end, .. } = &*self.template;
-        out.reserve(self.actor.len() + self.text.len() + SHORT + end.len() + 128);
+        // For short copies from its end.
+        self.text.extend_from_slice(&[0; SHORT]);
+        let Template { uses, details, names, source, end, .. } = &*self.template;
+        out.reserve(self.text.len() + names.len() + 2 * details.len() + end.len() + 128);
         out.extend_from_slice(b"{\"actor\": ");
-        match &self.actor[..] {
-            [] => canonical::string(out, actor),
-            named => out.extend_from_slice(named),
+        let named = uses.iter().flatten().position(|used| *used == Use::Actor).map(|at| self.values[at]);
+        match named.filter(|value| value.to > 0) {
+            Some(value) => copy(out, &self.text, value.from, value.to),
+            None => canonical::string(out, actor),
         }
         if says_source || span.is_some() {
             write_context(says_source.then_some(source), span, out);
         }
+        out.extend_from_slice(b", \"details\": {");
+        let mut from = 0;
         // No comma stands before the first.
-        if self.next < usize::MAX {
-            out.extend_from_slice(b", \"details\": {");
-            out.extend_from_slice(self.text.get(2..).unwrap_or_default());
-        } else {
-            // For short copies from its end.
-            self.text.extend_from_slice(&[0; SHORT]);
-            out.extend_from_slice(b", \"details\": {");
-            let mut skipped = 2;
-            for field in sorted {
-                let detail = self.details[field.index()];
-                if detail.to > 0 {
-                    copy(out, &self.text, detail.from + skipped, detail.to);
-                    skipped = 0;
-                }
+        let mut skipped = 2;
+        for (number, to) in details {
+            let value = self.values[*number];
+            if value.to > 0 {
+                copy(out, names, from + skipped, *to);
+                copy(out, &self.text, value.from, value.to);
+                skipped = 0;
             }
+            from = *to;
         }
         out.extend_from_slice(end);
     }
 
     /// The same as a draft.
     pub(crate) fn to_draft(&self) -> Draft {
-        let Template { metadata, origin, .. } = &*self.template;
+        let Template { metadata, origin, uses, .. } = &*self.template;
         let mut draft = Draft::from_origin(own_name(metadata).unwrap_or("event"), *origin);
         draft.context.source = Some(self::source(metadata));
         draft.fields = Some(metadata.fields());
-        if let [_, actor @ .., _] = &self.actor[..] {
-            draft.actor = Some(canonical::decode(actor).to_string_lossy().into());
-        }
-        for (field, detail) in metadata.fields().iter().zip(&self.details) {
-            if detail.to > 0 {
-                let value = &self.text[detail.value..detail.to];
-                draft.details.put(field.name(), |out| out.extend_from_slice(value));
+        for field in metadata.fields() {
+            let Some(value) = self.values.get(field.index()).filter(|value| value.to > 0) else { continue };
+            let text = &self.text[value.from..value.to];
+            if uses.as_ref().is_some_and(|uses| uses[field.index()] == Use::Actor) {
+                let bare = &text[1..text.len() - 1];
+                draft.actor = Some(canonical::decode(bare).to_string_lossy().into());
+            } else {
+                draft.details.put(field.name(), |out| out.extend_from_slice(text));
             }
         }
         draft
@@ -286,11 +268,9 @@ impl Filled {
 impl Drop for Filled {
     fn drop(&mut self) {
         spare::keep_buffer(std::mem::take(&mut self.text));
-        spare::keep_buffer(std::mem::take(&mut self.actor));
-        self.details.clear();
-        let details = std::mem::take(&mut self.details);
-        // Without its place it is dropped.
-        DETAILS.try_with(|kept| kept.set(details)).unwrap_or_default();
+        let mut values = std::mem::take(&mut self.values);
+        values.clear();
+        spare::keep(&PLACES, values);
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn of_event(event: &Event<'_>, origin: Origin, message: Message) -> R
         return of_event_as_draft(event, origin, message).into();
     };
     let filled = Some(Filled::new(template));
-    let mut filler = Filler { filled, visitor: None, origin, message, text: String::new() };
+    let mut filler = Filler { filled, visitor: None, origin, message };
     event.record(&mut filler);
     match filler {
         Filler { visitor: Some(visitor), .. } => visitor.draft.into(),
@@ -120,8 +120,6 @@ struct Filler {
     visitor: Option<Box<Visitor>>,
     origin: Origin,
     message: Message,
-    /// Where values are formatted.
-    text: String,
 }
 
 struct Visitor {
@@ -193,12 +191,12 @@ impl Filler {
         if filled.ignores(field) {
             return;
         }
-        self.text.clear();
-        format(&mut self.text, write);
-        if !filled.put_text(field, &self.text) {
-            let text = std::mem::take(&mut self.text);
+        let mut text = spare::string("");
+        format(&mut text, write);
+        if !filled.put_text(field, &text) {
             self.draft().put(field, &Leaf::Text(&text));
         }
+        spare::keep_string(text);
     }
 }
 

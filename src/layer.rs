@@ -43,8 +43,25 @@ use probe::Probe;
 pub(crate) use span::Enclosing;
 use span::SpanState;
 
-/// How many layers were made. With more than one, an event may have several logs.
+/// How many layers there are. With more than one, an event may have several logs.
 static LAYERS: AtomicUsize = AtomicUsize::new(0);
+
+/// One of them.
+#[derive(Debug)]
+struct Counted(());
+
+impl Counted {
+    fn new() -> Self {
+        LAYERS.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        LAYERS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// Records the audit events and spans of a subscriber stack in a log; made by [`AuditLog::layer`].
 ///
@@ -58,6 +75,7 @@ pub struct AuditLayer {
     /// Whether no other layer stands before it.
     is_first: bool,
     log_records: bool,
+    _counted: Counted,
 }
 
 /// The filter of an [`AuditLayer`], which keeps other layers' events from costing more with it than without.
@@ -126,9 +144,14 @@ impl AuditLayer {
     /// ```
     #[must_use]
     pub fn new(log: &AuditLog) -> Self {
-        LAYERS.fetch_add(1, Ordering::Relaxed);
         log.note_layer();
-        Self { log: log.clone(), before: Vec::new(), is_first: false, log_records: false }
+        Self {
+            log: log.clone(),
+            before: Vec::new(),
+            is_first: false,
+            log_records: false,
+            _counted: Counted::new(),
+        }
     }
 
     /// Also records what the `log` crate emits with such a target, by way of `tracing-log`.

@@ -5,12 +5,24 @@
 //! why.
 
 use crate::{
-    canonical::recognise::Recogniser,
+    canonical::{plain::plain_run, recognise::Recogniser},
     vector::{WINDOW, differences},
 };
 
 /// How many shapes are remembered.
-const REMEMBERED: usize = 8;
+const REMEMBERED: usize = 32;
+
+/// How many are tried with an object.
+const TRIED: usize = 3;
+
+/// What an object of a known shape spares is one, and what one of no known shape costs. Remembering costs more.
+const REMEMBERING: usize = 8;
+
+/// The most that is saved up.
+const SAVED: usize = 4 * REMEMBERING * REMEMBERED;
+
+/// Where nothing is left, every so many objects are tried all the same.
+const ONE_OF: usize = 16;
 
 /// The most pieces of one.
 const MOST_PIECES: usize = 40;
@@ -22,6 +34,12 @@ pub(crate) const NOTED: usize = 3;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shapes {
     shapes: Vec<Shape>,
+    /// How each of them begins.
+    heads: Vec<Head>,
+    /// What was spared, less what was spent: where hardly any two objects are alike, shapes would take longer than they
+    /// spare.
+    balance: usize,
+    objects: usize,
     /// The names of members whose values are noted, as they stand between their quotes.
     names: [&'static str; NOTED],
     /// How many are remembered.
@@ -71,7 +89,7 @@ impl Shapes {
     /// For objects of which many are alike. The values of the members with these names are noted; a name has neither a quote
     /// nor a backslash.
     pub(crate) fn of_many(names: [&'static str; NOTED]) -> Self {
-        Self { most: REMEMBERED, names, ..Self::default() }
+        Self { most: REMEMBERED, balance: SAVED, names, ..Self::default() }
     }
 
     /// The end of the object at level 2 that begins at `at`, as [`Recogniser::value_from`] says it, and its notes, where
@@ -79,41 +97,82 @@ impl Shapes {
     #[inline]
     pub(crate) fn object(&mut self, text: &mut Recogniser<'_>, at: usize) -> Option<(usize, Option<Notes>)> {
         let rest = text.rest_from(at);
-        let Some(first) = rest.first_chunk::<WINDOW>().filter(|_| self.most > 0) else {
+        self.objects = self.objects.wrapping_add(1);
+        let is_tried = self.balance > 0 || self.objects.is_multiple_of(ONE_OF);
+        let Some(first) = rest.first_chunk::<WINDOW>().filter(|_| self.most > 0 && is_tried) else {
             return text.value_from(at, 2).map(|end| (end, None));
         };
-        // That of the last object first, then those which others had since.
-        let count = self.shapes.len();
-        for step in 0..count {
-            let number = (self.latest + step) % count;
-            let Some(shape) = self.shapes.get(number) else { break };
-            if shape.pieces.first().is_some_and(|piece| piece.begins(first))
+        // That of the last object first, then those which others had.
+        let head = Head::of(first);
+        let latest = (self.latest..self.shapes.len()).take(1);
+        let others = (0..self.shapes.len()).filter(|number| *number != self.latest);
+        let begins = |number: &usize| self.heads.get(*number).is_some_and(|known| known.begins(head));
+        for number in latest.chain(others).filter(begins).take(TRIED) {
+            if let Some(shape) = self.shapes.get(number)
                 && let Some((end, notes)) = shape.end_of(text, at)
             {
                 self.latest = number;
+                self.balance = (self.balance + 1).min(SAVED);
                 return Some((end, shape.is_noted.then_some(notes)));
             }
         }
         let end = text.value_from(at, 2)?;
-        self.remember(rest.get(..end - at)?);
+        match self.balance.checked_sub(REMEMBERING) {
+            Some(balance) => {
+                self.balance = balance;
+                self.remember(rest.get(..end - at)?);
+            }
+            None => self.balance = self.balance.saturating_sub(1),
+        }
         Some((end, None))
     }
 
     /// Remembers the shape of an object that was recognised.
     fn remember(&mut self, object: &[u8]) {
         let Some(shape) = Shape::of(object, &self.names) else { return };
+        let Some(head) = shape.pieces.first().map(Piece::head) else { return };
         if self.shapes.len() < self.most {
             self.latest = self.shapes.len();
             self.shapes.push(shape);
-        } else if let Some(oldest) = self.shapes.get_mut(self.oldest) {
-            *oldest = shape;
+            self.heads.push(head);
+        } else {
             self.latest = self.oldest;
             self.oldest = (self.oldest + 1) % self.most;
+            if let (Some(known), Some(known_head)) =
+                (self.shapes.get_mut(self.latest), self.heads.get_mut(self.latest))
+            {
+                (*known, *known_head) = (shape, head);
+            }
         }
     }
 }
 
+/// The beginning of an object, and which of its bits belong to the shape.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    bits: u64,
+    mask: u64,
+}
+
+impl Head {
+    fn of(window: &[u8; WINDOW]) -> u64 {
+        // Behind the brace and the quote, where all begin alike.
+        let [_, _, a, b, c, d, e, f, g, h, ..] = *window;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    fn begins(self, other: u64) -> bool {
+        (self.bits ^ other) & self.mask == 0
+    }
+}
+
 impl Piece {
+    fn head(&self) -> Head {
+        let bytes = self.length.saturating_sub(2).min(8);
+        let mask = u64::MAX.checked_shr(64 - 8 * bytes as u32).unwrap_or_default();
+        Head { bits: Head::of(&self.text), mask }
+    }
+
     #[inline(always)]
     fn begins(&self, window: &[u8; WINDOW]) -> bool {
         differences(window, &self.text) & self.mask == 0
@@ -218,10 +277,11 @@ impl Shape {
 /// Where the quote stands that ends the recognised string inside of which `at` is.
 fn string_end(object: &[u8], mut at: usize) -> Option<usize> {
     loop {
+        at += plain_run(object.get(at..)?);
         match object.get(at)? {
             b'"' => return Some(at),
             b'\\' => at += 2,
-            _ => at += 1,
+            _ => return None,
         }
     }
 }
@@ -349,14 +409,21 @@ mod tests {
     #[test]
     fn shapes_take_turns_and_no_more_are_remembered_than_a_few() {
         let mut shapes = Shapes::of_many(NAMES);
-        for round in 0..3 {
-            for number in 0..20 {
-                let object = format!(r#"{{"name_{number}": {round}}}"#);
-                let line = [object.as_bytes(), REST].concat();
-
-                assert_eq!(by_shapes(&mut shapes, &line), Some(object.len()));
-            }
+        let mut take = |number: usize, value: usize| {
+            let object = format!(r#"{{"n{number}": {value}, "name": {{}}}}"#);
+            let line = [object.as_bytes(), REST].concat();
+            assert_eq!(by_shapes(&mut shapes, &line), Some(object.len()));
+            (shapes.shapes.len(), shapes.balance)
+        };
+        for number in 0..2 * SAVED {
+            assert_eq!(take(number, 7).0, REMEMBERED.min(number + 1));
         }
-        assert_eq!(shapes.shapes.len(), REMEMBERED);
+
+        // Nothing is left that could be spent, until those that are known come again.
+        let known = SAVED / REMEMBERING - 1;
+        let tried = (0..10 * SAVED).take_while(|&round| take(known, round).1 < SAVED / 2).count();
+        assert!((SAVED / 2..SAVED).contains(&tried), "{tried}");
+        take(known + 1, 7);
+        assert_eq!(take(known + 1, 8).1, take(known + 1, 9).1 - 1);
     }
 }

@@ -43,15 +43,16 @@ pub(super) struct LineFacts<F> {
     pub(super) facts: F,
 }
 
-/// Looks at the lines of a block and adds what it learns about those that are entries.
-pub(super) type Look<F> = fn(&[u8], &mut Vec<LineFacts<F>>);
+/// Looks at the lines of a block and adds what it learns about those that are entries. `S` is what a thread remembers from
+/// block to block, on which nothing depends.
+pub(super) type Look<F, S> = fn(&[u8], &mut S, &mut Vec<LineFacts<F>>);
 
 /// What is shared by the threads.
-struct Crew<'f, F> {
+struct Crew<'f, F, S> {
     source: Mutex<Source<'f>>,
     queue: Mutex<Queue<F>>,
     changed: Condvar,
-    look: Look<F>,
+    look: Look<F, S>,
     /// How many blocks may be on their way.
     most: usize,
 }
@@ -92,12 +93,12 @@ pub(crate) fn default_threads() -> NonZero<usize> {
 /// # Errors
 ///
 /// What can't be read, when the turn comes to it, and those of `take`.
-pub(super) fn read<F: Send>(
+pub(super) fn read<F: Send, S: Default>(
     files: &[TrailFile],
     from: u64,
     limit: usize,
     threads: NonZero<usize>,
-    look: Look<F>,
+    look: Look<F, S>,
     mut take: impl FnMut(&Batch<F>) -> Result<bool, Error>,
 ) -> Result<(), Error> {
     let length = files.iter().map(|file| file.length).sum::<u64>().saturating_sub(from);
@@ -126,7 +127,8 @@ pub(super) fn read<F: Send>(
                 break;
             }
         }
-        while let Some(batch) = crew.next() {
+        let mut remembered = S::default();
+        while let Some(batch) = crew.next(&mut remembered) {
             let batch = batch?;
             if !take(&batch)? {
                 break;
@@ -138,9 +140,9 @@ pub(super) fn read<F: Send>(
 }
 
 /// Sends the crew home when it goes: at the end, at an error, or when a thread panics.
-struct Dismissal<'c, 'f, F>(&'c Crew<'f, F>);
+struct Dismissal<'c, 'f, F, S>(&'c Crew<'f, F, S>);
 
-impl<F> Drop for Dismissal<'_, '_, F> {
+impl<F, S> Drop for Dismissal<'_, '_, F, S> {
     fn drop(&mut self) {
         let mut queue = self.0.queue.lock();
         queue.ended = true;
@@ -149,10 +151,11 @@ impl<F> Drop for Dismissal<'_, '_, F> {
     }
 }
 
-impl<F> Crew<'_, F> {
+impl<F, S: Default> Crew<'_, F, S> {
     /// What each thread but the first does.
     fn work(&self) {
         let _dismissed = Dismissal(self);
+        let mut remembered = S::default();
         loop {
             let mut queue = self.queue.lock();
             while !queue.ended && queue.batches.len() >= self.most {
@@ -162,12 +165,12 @@ impl<F> Crew<'_, F> {
                 return;
             }
             drop(queue);
-            self.advance();
+            self.advance(&mut remembered);
         }
     }
 
     /// The next block; `None` at the end. While another thread is at it, this one is at one of those that follow.
-    fn next(&self) -> Option<Result<Batch<F>, Error>> {
+    fn next(&self, remembered: &mut S) -> Option<Result<Batch<F>, Error>> {
         loop {
             let mut queue = self.queue.lock();
             if let Some(Some(_)) = queue.batches.front() {
@@ -187,13 +190,13 @@ impl<F> Crew<'_, F> {
                 self.changed.wait(&mut queue);
             } else {
                 drop(queue);
-                self.advance();
+                self.advance(remembered);
             }
         }
     }
 
     /// Reads a block and looks at its lines.
-    fn advance(&self) {
+    fn advance(&self, remembered: &mut S) {
         let (bytes, mut facts) = self.queue.lock().spare.pop().unwrap_or_default();
         let mut source = self.source.lock();
         let read = source.next(bytes);
@@ -217,7 +220,7 @@ impl<F> Crew<'_, F> {
         drop(queue);
         drop(source);
         if let Block::Lines { bytes, .. } = &block {
-            (self.look)(bytes.get(), &mut facts);
+            (self.look)(bytes.get(), remembered, &mut facts);
         }
         let mut queue = self.queue.lock();
         let place = number - queue.given;
@@ -265,7 +268,7 @@ mod tests {
 
     use super::*;
 
-    fn lines(bytes: &[u8], known: &mut Vec<LineFacts<usize>>) {
+    fn lines(bytes: &[u8], (): &mut (), known: &mut Vec<LineFacts<usize>>) {
         let mut from = 0;
         for to in memchr::memchr_iter(b'\n', bytes) {
             known.push(LineFacts { from, to, facts: to - from });
@@ -306,7 +309,7 @@ mod tests {
                 let Block::Lines { offset, bytes } = &batch.block else { panic!("only lines") };
                 assert_eq!(*offset, found[batch.file].len() as u64);
                 let mut known = Vec::new();
-                lines(bytes.get(), &mut known);
+                lines(bytes.get(), &mut (), &mut known);
                 let spans = |facts: &[LineFacts<usize>]| -> Vec<_> {
                     facts.iter().map(|line| (line.from, line.to, line.facts)).collect()
                 };
@@ -351,7 +354,7 @@ mod tests {
     fn a_panic_in_a_thread_ends_all() {
         let directory = tempfile::tempdir().expect("a directory");
         let files = files(&directory, &texts());
-        fn panics(_: &[u8], _: &mut Vec<LineFacts<usize>>) {
+        fn panics(_: &[u8], (): &mut (), _: &mut Vec<LineFacts<usize>>) {
             let name = std::thread::current().name().unwrap_or_default().to_owned();
             assert!(!name.starts_with("audit-verify"), "on a thread of the crew");
         }

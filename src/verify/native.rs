@@ -49,6 +49,18 @@ pub(super) struct Native {
     steady: bool,
 }
 
+/// What lines are looked at with.
+pub(super) struct Sight {
+    marks: Marks,
+    shapes: Shapes,
+}
+
+impl Default for Sight {
+    fn default() -> Self {
+        Self { marks: Marks::default(), shapes: Shapes::of_many(Said::NOTED) }
+    }
+}
+
 impl Native {
     /// For the files of a trail, from its first entry on.
     pub(super) fn whole() -> Self {
@@ -182,17 +194,18 @@ impl Rule for Native {
 
     type Facts = Parts;
 
-    fn look(bytes: &[u8], known: &mut Vec<LineFacts<Parts>>) {
-        let marks = Marks::of(bytes);
-        let mut shapes = Shapes::of_many(Said::NOTED);
+    type Remembered = Sight;
+
+    fn look(bytes: &[u8], Sight { marks, shapes }: &mut Sight, known: &mut Vec<LineFacts<Parts>>) {
+        marks.set(bytes);
         let mut from = 0;
         for to in memchr::memchr_iter(b'\n', bytes) {
             if to - from < MAX_LINE {
-                let mut text = Recogniser::from(&bytes[..to], &marks, from);
+                let mut text = Recogniser::from(&bytes[..to], marks, from);
                 known.push(LineFacts { from, to, facts: Parts::BLANK });
                 let recognised = known.split_last_mut().and_then(|(last, before)| {
                     let before = before.last().map(|before| &before.facts);
-                    last.facts.recognise(bytes, &mut text, &mut shapes, before)
+                    last.facts.recognise(bytes, &mut text, shapes, before)
                 });
                 if recognised.is_none() {
                     known.pop();

@@ -100,7 +100,9 @@ impl Rule for Tool {
 
     type Facts = ToolLine;
 
-    fn look(bytes: &[u8], known: &mut Vec<LineFacts<ToolLine>>) {
+    type Remembered = ();
+
+    fn look(bytes: &[u8], (): &mut (), known: &mut Vec<LineFacts<ToolLine>>) {
         let mut from = 0;
         for to in memchr::memchr_iter(b'\n', bytes) {
             let line = &bytes[from..to];

@@ -107,8 +107,11 @@ pub(super) trait Rule {
     /// What a line says by itself.
     type Facts: Send;
 
+    /// What is remembered from one look to the next, and makes that one faster, but changes nothing of what it finds.
+    type Remembered: Default;
+
     /// Looks at the whole lines in `bytes`, each by itself and on any thread, and adds what those say that are entries.
-    fn look(bytes: &[u8], known: &mut Vec<LineFacts<Self::Facts>>);
+    fn look(bytes: &[u8], remembered: &mut Self::Remembered, known: &mut Vec<LineFacts<Self::Facts>>);
 
     /// Checks a line and its place. Where it is an entry, `known` is what [`look`](Self::look) found, and in which bytes. The
     /// inner `Err` if it is no entry.

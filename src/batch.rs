@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use chrono::NaiveDate;
 
-use crate::{digest::Digest, directory::Label, entry::Entry, spare, timestamp::Timestamp};
+use crate::{digest::Digest, directory::Label, entry::Entry, timestamp::Timestamp};
 
-/// A line from this length on is not copied before it is gathered: pushing takes as long for it as for any other.
+/// A line whose first part is this long is not copied before it is gathered: linking takes as long for it as for any other.
 const LARGE: usize = 1024;
 
 /// Memory beyond this is not kept for the next batch.
@@ -47,18 +47,28 @@ pub(crate) struct Placed {
 }
 
 impl Batch {
-    pub(crate) fn push(&mut self, entry: Entry, asked_for: bool) {
-        let Entry { seq, time, hash, leaf, line, private, .. } = entry;
-        self.length += line.len();
+    /// Begins a line with `bytes`, which are taken where they are many. It is to be completed where they stand, from the
+    /// given place on, and then [pushed](Self::push).
+    #[inline]
+    pub(crate) fn begin(&mut self, bytes: &mut Vec<u8>) -> (&mut Vec<u8>, usize) {
+        let start = self.bytes.len();
+        if bytes.len() >= LARGE {
+            self.large.push((start, std::mem::take(bytes)));
+            if let Some((_, line)) = self.large.last_mut() {
+                return (line, 0);
+            }
+        }
+        self.bytes.extend_from_slice(bytes);
+        (&mut self.bytes, start)
+    }
+
+    /// Takes in the line that was begun last: `length` bytes with its newline, and its private records.
+    pub(crate) fn push(&mut self, entry: Entry, length: usize, private: Vec<u8>, asked_for: bool) {
+        let Entry { seq, time, hash, leaf } = entry;
+        self.length += length;
         if !private.is_empty() {
             self.withheld += private.len();
             self.private.push((self.length, private));
-        }
-        if line.len() < LARGE {
-            self.bytes.extend_from_slice(&line);
-            spare::keep_buffer(line);
-        } else {
-            self.large.push((self.bytes.len(), line));
         }
         self.lines.push(Placed { end: self.length, seq, hash, leaf, time, asked_for });
     }
@@ -220,19 +230,15 @@ mod tests {
     use super::*;
     use crate::digest::HashLength;
 
-    fn entry(seq: u64, length: usize) -> Entry {
+    fn line(seq: u64, length: usize) -> Vec<u8> {
+        vec![b'0' + u8::try_from(seq).expect("a digit"); length]
+    }
+
+    fn push(batch: &mut Batch, seq: u64, length: usize) {
         let hash = Digest::new([0; 32], HashLength::Full);
         let time = chrono::DateTime::UNIX_EPOCH.into();
-        let byte = b'0' + u8::try_from(seq).expect("a digit");
-        Entry {
-            seq,
-            time,
-            date: NaiveDate::MIN,
-            hash,
-            leaf: [0; 32],
-            line: vec![byte; length],
-            private: Vec::new(),
-        }
+        batch.begin(&mut line(seq, length));
+        batch.push(Entry { seq, time, hash, leaf: [0; 32] }, length, Vec::new(), true);
     }
 
     fn label(number: u32) -> Label {
@@ -242,12 +248,12 @@ mod tests {
     #[test]
     fn parts_go_into_one_file_each() {
         let mut batch = Batch::default();
-        batch.push(entry(0, 10), true);
+        push(&mut batch, 0, 10);
         batch.turn(label(2));
-        batch.push(entry(1, 20), true);
-        batch.push(entry(2, 5), false);
+        push(&mut batch, 1, 20);
+        push(&mut batch, 2, 5);
         batch.turn(label(3));
-        batch.push(entry(3, 7), true);
+        push(&mut batch, 3, 7);
 
         let parts: Vec<_> =
             batch.parts().map(|(label, range, _)| (label.map(|label| label.number), range)).collect();
@@ -266,8 +272,8 @@ mod tests {
             let mut batch = Batch::default();
             let mut expected = Vec::new();
             for (seq, &length) in (0..).zip(&lengths[..count]) {
-                expected.extend(entry(seq, length).line);
-                batch.push(entry(seq, length), true);
+                expected.extend(line(seq, length));
+                push(&mut batch, seq, length);
             }
             assert_eq!(batch.length(), expected.len());
 
@@ -282,11 +288,11 @@ mod tests {
     #[test]
     fn what_was_written_is_taken_out() {
         let mut batch = Batch::default();
-        batch.push(entry(0, 10), true);
+        push(&mut batch, 0, 10);
         batch.turn(label(2));
-        batch.push(entry(1, 20), true);
+        push(&mut batch, 1, 20);
         batch.turn(label(3));
-        batch.push(entry(2, 5), true);
+        push(&mut batch, 2, 5);
 
         batch.remove_first(30, 2);
 
@@ -294,7 +300,7 @@ mod tests {
             batch.parts().map(|(label, range, _)| (label.map(|label| label.number), range)).collect();
         assert_eq!(parts, [(None, 0..5)]);
         let mut other = Batch::default();
-        other.push(entry(3, 5), true);
+        push(&mut other, 3, 5);
         batch.append(&mut other);
         assert_eq!(batch.length(), 10);
         assert_eq!(batch.beyond(5).len(), 1);

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     access::Access,
+    clock::Clock,
     digest::HashLength,
     error::Error,
     log::AuditLog,
@@ -152,7 +153,7 @@ impl AuditLogBuilder {
 
     /// Takes the time from `clock` instead of the system: for tests of what happens at midnight.
     pub fn clock(mut self, clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
-        self.settings.clock = Arc::new(clock);
+        self.settings.clock = Clock::Given(Arc::new(clock));
         self
     }
 

@@ -1,5 +1,7 @@
 //! The chain: what the next entry is numbered, linked to and timed after. Pure.
 
+use chrono::NaiveDate;
+
 use crate::{
     digest::{Digest, HashLength, Link},
     entry::{Entry, Prefix},
@@ -25,15 +27,26 @@ impl Chain {
         Self { next: 0, head: Link::Genesis, time: None, length, day: None }
     }
 
-    /// Gives `prefix` the next place, and moves on.
-    pub(crate) fn link(&mut self, prefix: Prefix, time: Timestamp) -> Entry {
-        let day = match self.day {
-            Some(day) if day.holds(time) => day,
-            _ => *self.day.insert(Day::of(time)),
-        };
-        let entry = prefix.link(self.next, time, day, &self.head, self.length);
+    /// The day of `time`, and the bytes of the line that `prefix` would have next.
+    pub(crate) fn measure(&mut self, prefix: &Prefix, time: Timestamp) -> (NaiveDate, u64) {
+        let length = prefix.line_length(self.next, &self.head, self.length);
+        (self.day(time).date, length as u64)
+    }
+
+    /// Gives `prefix` the next place, and moves on: completes the line that its bytes stand in from some place on.
+    #[inline]
+    pub(crate) fn link(&mut self, prefix: &Prefix, time: Timestamp, line: (&mut Vec<u8>, usize)) -> Entry {
+        let day = self.day(time);
+        let entry = prefix.link(line, (self.next, time, &day), &self.head, self.length);
         self.set(entry.seq, entry.hash, entry.time);
         entry
+    }
+
+    fn day(&mut self, time: Timestamp) -> Day {
+        match self.day {
+            Some(day) if day.holds(time) => day,
+            _ => *self.day.insert(Day::of(time)),
+        }
     }
 
     /// Stands after that entry.

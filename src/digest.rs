@@ -93,11 +93,11 @@ impl Digest {
 
     /// Appends the hex digits.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        let mut digits = [[0; 2]; 32];
-        for (digits, byte) in digits.iter_mut().zip(self.bytes) {
-            *digits = PAIRS[usize::from(byte)];
+        let digits = digits_of(&self.bytes);
+        match self.length {
+            HashLength::Full => out.extend_from_slice(&digits),
+            HashLength::Short => out.extend_from_slice(&digits[..self.length.digits()]),
         }
-        out.extend_from_slice(&digits.as_flattened()[..self.length.digits()]);
     }
 }
 
@@ -116,7 +116,8 @@ pub struct ParseDigestError;
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.bytes[..self.length.digits() / 2].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let digits = digits_of(&self.bytes);
+        f.write_str(str::from_utf8(&digits[..self.length.digits()]).unwrap_or_default())
     }
 }
 
@@ -145,6 +146,14 @@ impl Link {
             Self::Hash(digest) => digest.write(out),
         }
     }
+
+    /// How many characters it has.
+    pub(crate) fn digits(&self) -> usize {
+        match self {
+            Self::Genesis => "genesis".len(),
+            Self::Hash(digest) => digest.length.digits(),
+        }
+    }
 }
 
 impl fmt::Display for Link {
@@ -156,17 +165,17 @@ impl fmt::Display for Link {
     }
 }
 
-/// The two digits of each byte.
-const PAIRS: [[u8; 2]; 256] = {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let mut pairs = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        pairs[byte] = [HEX[byte >> 4], HEX[byte & 15]];
-        byte += 1;
+/// The lower-case hex digits of bytes: without a table, so that many are made at a time.
+fn digits_of(bytes: &[u8; 32]) -> [u8; 64] {
+    let digit = |nibble: u8| nibble + b'0' + if nibble > 9 { b'a' - b'0' - 10 } else { 0 };
+    let mut digits = [[0; 2]; 32];
+    for (digits, byte) in digits.iter_mut().zip(bytes) {
+        *digits = [digit(byte >> 4), digit(byte & 15)];
     }
-    pairs
-};
+    let mut text = [0; 64];
+    text.copy_from_slice(digits.as_flattened());
+    text
+}
 
 /// The bytes that lower-case hex digits stand for. Digits of a hash are random, so no branch depends on one.
 fn bytes_of(digits: &[u8; 64]) -> Option<[u8; 32]> {

@@ -102,6 +102,21 @@ impl Origin {
     }
 }
 
+impl Source {
+    /// Appends the object that says it.
+    pub(crate) fn write(&self, origin: Origin, out: &mut Vec<u8>) {
+        let mut members = Members::default();
+        if let Some(line) = self.line {
+            members.put("line", |out| canonical::integer(out, line));
+        }
+        if let Some(module) = &self.module {
+            members.put_str("module", module);
+        }
+        members.put_str("via", origin.name());
+        members.write(out);
+    }
+}
+
 impl Draft {
     /// A draft of type `event_type`, without actor (the log's own will stand) and details.
     ///

@@ -5,9 +5,6 @@
 
 use std::borrow::Cow;
 
-use chrono::NaiveDate;
-use sha2::{Digest as _, Sha256};
-
 use crate::{
     canonical::{self, Value},
     cut,
@@ -17,13 +14,18 @@ use crate::{
     line::MAX_LINE,
     members::Members,
     redaction::{REDACTED, Redaction},
+    sha256::Begun,
     spare,
+    template::Filled,
     timestamp::{Day, Timestamp},
     withhold::{self, Withheld},
 };
 
-/// The most that linking adds to a prefix: previous hash, seq, timestamp, hash, and what stands between them.
-const MAX_SUFFIX: usize = 64 + 9 + 20 + 15 + 27 + 1 + 77 + 1;
+/// What linking adds to a prefix, but for the previous hash, the digits of seq and those of the hash.
+const FRAME: usize = 10 + 16 + Timestamp::LENGTH + 1 + 11 + 3;
+
+/// The most that linking adds to a prefix.
+const MAX_SUFFIX: usize = 64 + 20 + 64 + FRAME;
 
 /// The most bytes a prefix has.
 pub(crate) const MAX_PREFIX: usize = MAX_LINE - MAX_SUFFIX;
@@ -35,7 +37,7 @@ pub(crate) const FIELDS: &str = "context.fields.";
 #[derive(Clone)]
 pub(crate) struct Prefix {
     bytes: Vec<u8>,
-    hash: Sha256,
+    begun: Begun,
     withheld: Vec<Withheld>,
 }
 
@@ -51,19 +53,14 @@ pub(crate) struct Rules {
     pub(crate) source_location: bool,
 }
 
-/// A draft with its place in the trail: one line, and what the next entry needs of it.
-#[derive(Clone)]
+/// The place of a line in the trail, and what the next entry needs of it.
+#[derive(Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) seq: u64,
     pub(crate) time: Timestamp,
-    pub(crate) date: NaiveDate,
     pub(crate) hash: Digest,
     /// The hash in full, also where it is stated short: what a checkpoint's tree holds of it.
     pub(crate) leaf: [u8; 32],
-    /// With its newline.
-    pub(crate) line: Vec<u8>,
-    /// The private records of what it withholds, each a line.
-    pub(crate) private: Vec<u8>,
 }
 
 impl Prefix {
@@ -84,15 +81,38 @@ impl Prefix {
             bytes = cut::shorten(&mut draft);
             withhold::retain(&mut withheld, &draft);
         }
-        let hash = Sha256::new_with_prefix(&bytes);
-        // Linking happens under a lock: no time for an allocation.
-        bytes.reserve(MAX_SUFFIX);
         for text in [draft.actor.take(), Some(draft.event_type)].into_iter().flatten() {
             if let Cow::Owned(text) = text {
                 spare::keep_string(text);
             }
         }
-        Ok(Self { bytes, hash, withheld })
+        Ok(Self::begin(bytes, withheld))
+    }
+
+    /// That of an event as it is, unless it needs what only a draft gets.
+    pub(crate) fn fill(
+        event: &mut Filled,
+        actor: Option<&str>,
+        span: Option<(&str, Option<u64>)>,
+        rules: &Rules,
+    ) -> Option<Self> {
+        if rules.redaction.covers_any_of(event.fields()) {
+            return None;
+        }
+        let mut bytes = spare::buffer();
+        event.write(actor.unwrap_or(&rules.actor), rules.source_location, span, &mut bytes);
+        if bytes.len() > MAX_PREFIX {
+            spare::keep_buffer(bytes);
+            return None;
+        }
+        Some(Self::begin(bytes, Vec::new()))
+    }
+
+    fn begin(mut bytes: Vec<u8>, withheld: Vec<Withheld>) -> Self {
+        let begun = Begun::new(&bytes);
+        // Linking happens under a lock: no time for an allocation.
+        bytes.reserve(MAX_SUFFIX);
+        Self { bytes, begun, withheld }
     }
 
     /// The most bytes that the line and what it withholds will have.
@@ -100,40 +120,59 @@ impl Prefix {
         self.bytes.len() + MAX_SUFFIX + self.withheld.iter().map(Withheld::weight).sum::<usize>()
     }
 
-    /// Gives the entry its place after `previous`.
+    /// The bytes that the line will have.
+    pub(crate) fn line_length(&self, seq: u64, previous: &Link, length: HashLength) -> usize {
+        let digits = seq.checked_ilog10().map_or(1, |power| power as usize + 1);
+        self.bytes.len() + previous.digits() + length.digits() + digits + FRAME
+    }
+
+    /// The bytes before the previous hash, with room for what linking adds.
+    pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Gives the entry its place after `previous`: completes `line`, which these bytes stand in from `start` on.
+    #[inline]
     pub(crate) fn link(
-        self,
-        seq: u64,
-        time: Timestamp,
-        day: Day,
+        &self,
+        (line, start): (&mut Vec<u8>, usize),
+        (seq, time, day): (u64, Timestamp, &Day),
         previous: &Link,
         length: HashLength,
     ) -> Entry {
-        let Self { bytes: mut line, mut hash, withheld } = self;
-        let hashed = line.len();
-        previous.write(&mut line);
-        let previous_end = line.len();
+        line.reserve(MAX_SUFFIX);
+        let from = line.len();
+        previous.write(line);
+        let to = line.len();
         line.extend_from_slice(b"\", \"seq\": ");
         line.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes());
         line.extend_from_slice(b", \"timestamp\": \"");
-        day.write(time, &mut line);
+        day.write(time, line);
         line.push(b'"');
-
         // The preimage is the line without its `hash` member, then the previous hash once more.
-        let end = line.len();
-        line.push(b'}');
-        line.extend_from_within(hashed..previous_end);
-        hash.update(&line[hashed..]);
-        let leaf = hash.finalize().into();
+        let leaf = self.begun.finish(&line[start..], &line[from..to]);
         let hash = Digest::new(leaf, length);
-
-        line.truncate(end);
         line.extend_from_slice(b", \"hash\": \"");
-        hash.write(&mut line);
+        hash.write(line);
         line.extend_from_slice(b"\"}\n");
+        Entry { seq, time, hash, leaf }
+    }
+
+    /// The private records of what entry `seq` withholds, each a line.
+    #[inline]
+    pub(crate) fn private(&self, seq: u64) -> Vec<u8> {
+        if self.withheld.is_empty() {
+            return Vec::new();
+        }
         let mut private = Vec::new();
-        withheld.iter().for_each(|withheld| withheld.write(seq, &mut private));
-        Entry { seq, time, date: day.date, hash, leaf, line, private }
+        self.withheld.iter().for_each(|withheld| withheld.write(seq, &mut private));
+        private
+    }
+}
+
+impl Drop for Prefix {
+    fn drop(&mut self) {
+        spare::keep_buffer(std::mem::take(&mut self.bytes));
     }
 }
 
@@ -183,10 +222,10 @@ fn write_context(draft: &mut Draft, out: &mut Vec<u8>) {
     }
     if draft.origin == Origin::Log {
         member(out, "source");
-        write_source(&Source::default(), draft.origin, out);
+        Source::default().write(draft.origin, out);
     } else if let Some(source) = &context.source {
         member(out, "source");
-        write_source(source, draft.origin, out);
+        source.write(draft.origin, out);
     }
     if let Some((name, seq)) = &context.span {
         member(out, "span");
@@ -203,18 +242,6 @@ fn write_context(draft: &mut Draft, out: &mut Vec<u8>) {
     if opened {
         out.push(b'}');
     }
-}
-
-fn write_source(source: &Source, origin: Origin, out: &mut Vec<u8>) {
-    let mut members = Members::default();
-    if let Some(line) = source.line {
-        members.put("line", |out| canonical::integer(out, line));
-    }
-    if let Some(module) = &source.module {
-        members.put_str("module", module);
-    }
-    members.put_str("via", origin.name());
-    members.write(out);
 }
 
 fn write_names(names: &[String], out: &mut Vec<u8>) {

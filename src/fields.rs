@@ -10,7 +10,7 @@ use std::{
 };
 
 use tracing::{
-    Event, Metadata,
+    Event,
     field::{Field, Visit},
     span::{Attributes, Record},
 };
@@ -21,27 +21,63 @@ use crate::{
     erasable::{ERASABLE, Erasable},
     json::Json,
     spare,
+    template::{Filled, Message, Template, own_name, source},
 };
 
 /// How many sources of an error are followed, lest a cycle has no end.
 const MAX_SOURCES: usize = 32;
 
-/// What to do with a field `message`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Message {
-    Keep,
-    /// It was put there by a macro, for the layers that show no event names.
-    Drop,
+/// An event as it was rendered.
+pub(crate) enum Rendered {
+    /// Most are.
+    Filled(Filled),
+    Draft(Box<Draft>),
 }
 
-/// The draft of an event: its type is the field `event_type`, else the event's own name, else `event`.
-pub(crate) fn of_event(event: &Event<'_>, origin: Origin, message: Message) -> Draft {
-    let name = own_name(event.metadata()).unwrap_or("event");
-    let mut visitor = Visitor::new(Draft::from_origin(name, origin));
-    visitor.draft.context.source = Some(source(event.metadata()));
-    visitor.draft.fields = Some(event.metadata().fields());
-    visitor.names_type = true;
-    visitor.drops_message = message == Message::Drop;
+impl Rendered {
+    /// It as a draft, which it stays beside.
+    pub(crate) fn to_draft(&self) -> Draft {
+        match self {
+            Self::Filled(filled) => filled.to_draft(),
+            Self::Draft(draft) => Draft::clone(draft),
+        }
+    }
+
+    pub(crate) fn into_draft(self) -> Draft {
+        match self {
+            Self::Filled(filled) => filled.to_draft(),
+            Self::Draft(draft) => *draft,
+        }
+    }
+}
+
+impl From<Draft> for Rendered {
+    fn from(draft: Draft) -> Self {
+        Self::Draft(Box::new(draft))
+    }
+}
+
+/// Renders an event: its type is the field `event_type`, else the event's own name, else `event`.
+pub(crate) fn of_event(event: &Event<'_>, origin: Origin, message: Message) -> Rendered {
+    let Some(template) = Template::of(event.metadata(), origin, message) else {
+        return of_event_as_draft(event, origin, message).into();
+    };
+    let filled = Some(Filled::new(template));
+    let mut filler = Filler { filled, visitor: None, origin, message };
+    event.record(&mut filler);
+    match filler {
+        Filler { visitor: Some(visitor), .. } => visitor.draft.into(),
+        Filler { filled: Some(filled), .. } => Rendered::Filled(filled),
+        // One or the other is always there.
+        _ => Draft::from_origin("event", origin).into(),
+    }
+}
+
+fn of_event_as_draft(event: &Event<'_>, origin: Origin, message: Message) -> Draft {
+    let mut draft = Draft::from_origin(own_name(event.metadata()).unwrap_or("event"), origin);
+    draft.context.source = Some(source(event.metadata()));
+    draft.fields = Some(event.metadata().fields());
+    let mut visitor = Visitor::of_event(draft, message);
     event.record(&mut visitor);
     visitor.draft
 }
@@ -77,20 +113,13 @@ pub(crate) fn of_record(values: &Record<'_>) -> Draft {
     visitor.draft
 }
 
-/// Where `metadata` says that a callsite is.
-pub(crate) fn source(metadata: &Metadata<'static>) -> Source {
-    Source { module: metadata.module_path().map(Cow::Borrowed), line: metadata.line() }
-}
-
-/// The event's name, unless it is the `event FILE:LINE` that `tracing` gives to an event without one.
-fn own_name(metadata: &'static Metadata<'static>) -> Option<&'static str> {
-    let name = metadata.name();
-    let place = || Some((metadata.file()?, metadata.line()?));
-    let is_default =
-        name.strip_prefix("event ").and_then(|rest| rest.rsplit_once(':')).is_some_and(|(file, line)| {
-            place().is_some_and(|place| place.0 == file && line.parse() == Ok(place.1))
-        });
-    (!is_default).then_some(name)
+/// Fills a template with what it visits, or makes a draft from the first thing on that doesn't fit into one.
+struct Filler {
+    /// Until then.
+    filled: Option<Filled>,
+    visitor: Option<Box<Visitor>>,
+    origin: Origin,
+    message: Message,
 }
 
 struct Visitor {
@@ -129,7 +158,107 @@ enum Leaf<'a> {
     Value(&'a Value),
 }
 
+impl Filler {
+    /// Goes on with a draft.
+    #[cold]
+    fn draft(&mut self) -> &mut Visitor {
+        let Self { filled, visitor, origin, message, .. } = self;
+        visitor.get_or_insert_with(|| {
+            let filled = filled.take();
+            let draft =
+                filled.map_or_else(|| Draft::from_origin("event", *origin), |filled| filled.to_draft());
+            Box::new(Visitor::of_event(draft, *message))
+        })
+    }
+
+    /// Puts a value that is no text; `write` appends it as canonical text.
+    #[inline]
+    fn put(&mut self, field: &Field, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        self.filled.as_mut().is_some_and(|filled| filled.put_value(field, write))
+    }
+
+    /// Puts the canonical text of a number or a boolean.
+    #[inline]
+    fn put_plain(&mut self, field: &Field, text: &str) {
+        if !self.put(field, |out| out.extend_from_slice(text.as_bytes())) {
+            self.draft().put(field, &Leaf::Plain(text));
+        }
+    }
+
+    /// Formats with `write`, and puts what comes of it.
+    fn put_formatted(&mut self, field: &Field, write: impl FnOnce(&mut String) -> fmt::Result) {
+        let Some(filled) = &mut self.filled else { return self.draft().put_formatted(field, write) };
+        if filled.ignores(field) {
+            return;
+        }
+        let mut text = spare::string("");
+        format(&mut text, write);
+        if !filled.put_text(field, &text) {
+            self.draft().put(field, &Leaf::Text(&text));
+        }
+        spare::keep_string(text);
+    }
+}
+
+impl Visit for Filler {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        if !self.put(field, |out| canonical::float(out, value)) {
+            self.draft().record_f64(field, value);
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put_plain(field, itoa::Buffer::new().format(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put_plain(field, itoa::Buffer::new().format(value));
+    }
+
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        self.put_plain(field, itoa::Buffer::new().format(value));
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.put_plain(field, itoa::Buffer::new().format(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put_plain(field, if value { "true" } else { "false" });
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if !self.filled.as_mut().is_some_and(|filled| filled.put_text(field, value)) {
+            self.draft().record_str(field, value);
+        }
+    }
+
+    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        if !self.put(field, |out| canonical::hex(out, value)) {
+            self.draft().record_bytes(field, value);
+        }
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        // What may be redacted within, or is withheld, is no affair of a template.
+        if value.is::<Json>() || value.is::<Erasable>() {
+            self.draft().record_error(field, value);
+        } else {
+            self.put_formatted(field, |text| write_error(text, value));
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put_formatted(field, |text| write!(text, "{value:?}"));
+    }
+}
+
 impl Visitor {
+    /// One that visits an event.
+    fn of_event(draft: Draft, message: Message) -> Self {
+        Self { names_type: true, drops_message: message == Message::Drop, ..Self::new(draft) }
+    }
+
     fn new(draft: Draft) -> Self {
         Self {
             draft,
@@ -185,9 +314,7 @@ impl Visitor {
         }
         let mut text = std::mem::take(&mut self.text);
         text.clear();
-        if write(&mut text).is_err() {
-            text.push_str("[could not be formatted]");
-        }
+        format(&mut text, write);
         self.put(field, &Leaf::Text(&text));
         self.text = text;
     }
@@ -268,6 +395,12 @@ impl Visit for Visitor {
     }
 }
 
+fn format(text: &mut String, write: impl FnOnce(&mut String) -> fmt::Result) {
+    if write(text).is_err() {
+        text.push_str("[could not be formatted]");
+    }
+}
+
 /// Writes an error and its sources, `: ` between them; a source that the text before already ends with is not
 /// repeated.
 fn write_error(text: &mut String, error: &(dyn Error + 'static)) -> fmt::Result {
@@ -283,4 +416,132 @@ fn write_error(text: &mut String, error: &(dyn Error + 'static)) -> fmt::Result 
         source = error.source();
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    };
+
+    use tracing::{Subscriber, info};
+    use tracing_subscriber::{
+        Layer,
+        layer::{Context, SubscriberExt as _},
+    };
+
+    use super::*;
+    use crate::{
+        entry::{Prefix, Rules},
+        erasable, json,
+    };
+
+    /// Renders each event both ways; says of each whether a template was filled, and how the entry begins.
+    struct Both(Rules, Arc<Mutex<Seen>>);
+
+    type Seen = Vec<(bool, String)>;
+
+    impl<S: Subscriber> Layer<S> for Both {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            let Self(rules, seen) = self;
+            for message in [Message::Keep, Message::Drop] {
+                let mut rendered = of_event(event, Origin::Macro, message);
+                let mut drafts = vec![rendered.to_draft()];
+                let filled = match &mut rendered {
+                    Rendered::Filled(filled) => Prefix::fill(filled, None, None, rules),
+                    Rendered::Draft(_) => None,
+                };
+                drafts.extend([rendered.into_draft(), of_event_as_draft(event, Origin::Macro, message)]);
+                let drafted = drafts.into_iter().map(|draft| Prefix::render(draft, rules));
+                let texts = drafted.map(|drafted| drafted.map(|mut prefix| prefix.bytes().clone()));
+                let texts: Vec<_> =
+                    texts.chain(filled.map(|mut prefix| Ok(prefix.bytes().clone()))).collect();
+
+                for text in &texts {
+                    assert_eq!(*text, texts[0]);
+                }
+                let text = texts[0].as_ref().map_or_else(ToString::to_string, |text| {
+                    String::from_utf8(text.clone()).expect("canonical")
+                });
+                seen.lock().expect("whole").push((texts.len() > 3, text));
+            }
+        }
+    }
+
+    struct Endless;
+
+    impl fmt::Debug for Endless {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            Err(fmt::Error)
+        }
+    }
+
+    fn events(source_location: bool) -> Seen {
+        let rules = Rules {
+            actor: "sys\"tem".to_owned(),
+            inherit: Vec::new(),
+            redaction: Default::default(),
+            source_location,
+        };
+        let seen: Arc<Mutex<Seen>> = Arc::default();
+        let both = Both(rules, Arc::clone(&seen));
+        let error = std::io::Error::other("of \u{1f600}");
+        let long = "long ".repeat(20_000);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(both), || {
+            info!(name: "all", actor = "a\u{e9}\n", b = 1_u64, a = -1_i64, d = f64::NAN, c = 1.5, z = i128::MIN, y = u128::MAX);
+            info!(name: "texts", s = "", t = "\"", u = "sixteen bytes !!", v = "more than sixteen bytes", w = "1234567\u{7f}");
+            info!(name: "formatted", debug = ?"x", display = %"y", error = &error as &dyn Error, endless = ?Endless);
+            info!(name: "absent", some = Some(1), none = None::<u64>, empty = tracing::field::Empty, actor = None::<&str>);
+            info!(name: "bytes", b = &[1_u8, 0xff][..], t = true, f = false, message = "said");
+            info!(actor = "alice", "a message alone {}", 5);
+            info!(name: "typed", event_type = "another", a = 1);
+            info!(name: "actor_of_another_kind", a = 1, actor = 5, b = 2);
+            info!(name: "json", a = 1, b = json(&[1, 2]), c = ?3, actor = "late");
+            info!(name: "redacted", a = 1, password = "x", b = 2);
+            info!(name: "nested", a = json(&std::collections::BTreeMap::from([("password", 1)])));
+            info!(name: "too_long", a = "first", text = long.as_str(), z = "last");
+            info!(name: "x.opened", a = 1);
+        });
+        std::mem::take(&mut *seen.lock().expect("whole"))
+    }
+
+    #[test]
+    fn an_event_gives_the_same_entry_by_a_template_and_as_a_draft() {
+        for source_location in [false, true] {
+            let seen = events(source_location);
+
+            let filled = seen.iter().filter(|(filled, _)| *filled).count();
+            assert_eq!((filled, seen.len()), (12, 26), "{seen:#?}");
+            let (_, all) = &seen[0];
+            assert!(all.starts_with("{\"actor\": \"a\\u00e9\\n\", "), "{all}");
+            assert!(all.contains("\"a\": -1, \"b\": 1, \"c\": 1.5, \"d\": \"NaN\", \"y\": 340282"), "{all}");
+            assert_eq!(all.contains("\"source\": {\"line\": "), source_location);
+        }
+    }
+
+    #[test]
+    fn each_value_is_rendered_once() {
+        static RENDERED: AtomicU64 = AtomicU64::new(0);
+        struct Counted;
+        impl fmt::Debug for Counted {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", RENDERED.fetch_add(1, Ordering::Relaxed))
+            }
+        }
+        struct Once;
+        impl<S: Subscriber> Layer<S> for Once {
+            fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+                let draft = of_event(event, Origin::Event, Message::Keep).into_draft();
+                assert_eq!(draft.details.get(b"counted"), Some(&b"\"0\""[..]));
+            }
+        }
+
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(Once), || {
+            // A template is begun, and given up for the last field.
+            info!(counted = ?Counted, other = erasable(&1));
+        });
+
+        assert_eq!(RENDERED.load(Ordering::Relaxed), 1);
+    }
 }

@@ -24,10 +24,11 @@ use tracing_subscriber::{
 use crate::{
     EventRecording, NotRecorded,
     draft::{Draft, Origin},
-    fields::{self, Message},
+    fields::{self, Rendered},
     log::AuditLog,
     receipt::{Receipt, TrailId},
     sink::SinkGuard,
+    template::{self, Message},
 };
 
 mod frame;
@@ -42,8 +43,25 @@ use probe::Probe;
 pub(crate) use span::Enclosing;
 use span::SpanState;
 
-/// How many layers were made. With more than one, an event may have several logs.
+/// How many layers there are. With more than one, an event may have several logs.
 static LAYERS: AtomicUsize = AtomicUsize::new(0);
+
+/// One of them.
+#[derive(Debug)]
+struct Counted(());
+
+impl Counted {
+    fn new() -> Self {
+        LAYERS.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        LAYERS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// Records the audit events and spans of a subscriber stack in a log; made by [`AuditLog::layer`].
 ///
@@ -57,6 +75,7 @@ pub struct AuditLayer {
     /// Whether no other layer stands before it.
     is_first: bool,
     log_records: bool,
+    _counted: Counted,
 }
 
 /// The filter of an [`AuditLayer`], which keeps other layers' events from costing more with it than without.
@@ -125,9 +144,14 @@ impl AuditLayer {
     /// ```
     #[must_use]
     pub fn new(log: &AuditLog) -> Self {
-        LAYERS.fetch_add(1, Ordering::Relaxed);
         log.note_layer();
-        Self { log: log.clone(), before: Vec::new(), is_first: false, log_records: false }
+        Self {
+            log: log.clone(),
+            before: Vec::new(),
+            is_first: false,
+            log_records: false,
+            _counted: Counted::new(),
+        }
     }
 
     /// Also records what the `log` crate emits with such a target, by way of `tracing-log`.
@@ -175,16 +199,17 @@ impl AuditLayer {
         }
     }
 
-    /// The draft of an event, if it is this layer's.
-    fn render(&self, event: &Event<'_>, frame: Option<&Frame>) -> Option<Draft> {
+    /// An event as it is recorded, if it is this layer's.
+    fn render(&self, event: &Event<'_>, frame: Option<&Frame>) -> Option<Rendered> {
         if !self.captures(event.metadata()) {
             let is_record = self.log_records && event.metadata().target() == "log" && self.is_listening();
-            return if is_record { fields::of_log_record(event, is_audit) } else { None };
+            return if is_record { fields::of_log_record(event, is_audit).map(Rendered::from) } else { None };
         }
         Some(match frame {
-            Some(frame) => {
-                frame.rendered().unwrap_or_else(|| fields::of_event(event, Origin::Macro, frame.message))
-            }
+            Some(frame) => match frame.rendered() {
+                Some(draft) => draft.into(),
+                None => fields::of_event(event, Origin::Macro, frame.message),
+            },
             None => fields::of_event(event, Origin::Event, Message::Keep),
         })
     }
@@ -204,27 +229,25 @@ pub(crate) fn are_others(log: &AuditLog, reached: Option<&AuditLayer>) -> bool {
     LAYERS.load(Ordering::Relaxed) > mine
 }
 
-/// Records in `log`, where everything that this thread emits meanwhile is the log's own.
-pub(crate) fn record(log: &AuditLog, draft: Draft) -> Result<Receipt, NotRecorded> {
+/// Records an event in `log`, where everything that this thread emits meanwhile is the log's own.
+pub(crate) fn record(log: &AuditLog, event: Rendered, enclosing: Enclosing) -> Result<Receipt, NotRecorded> {
     let Some(_guard) = SinkGuard::enter() else { return Err(NotRecorded::Reentered) };
-    log.record(draft).map_err(NotRecorded::from)
+    log.record_event(|rules| enclosing.render(event, rules)).map_err(NotRecorded::from)
 }
 
 /// As [`record`], without waiting for the disk.
-pub(crate) fn record_async(log: &AuditLog, draft: Draft) -> EventRecording {
+pub(crate) fn record_async(log: &AuditLog, event: Rendered, enclosing: Enclosing) -> EventRecording {
     match SinkGuard::enter() {
-        Some(_guard) => log.append_async(draft).into(),
+        Some(_guard) => log.append_event_async(|rules| enclosing.render(event, rules)).into(),
         None => Err(NotRecorded::Reentered).into(),
     }
 }
 
-/// As [`record`]; one that is unhurried is left to the log as soon as it has its place.
-fn record_span(log: &AuditLog, draft: Draft, unhurried: bool) -> Result<Receipt, NotRecorded> {
-    if !unhurried {
-        return record(log, draft);
-    }
+/// Records a draft; one that is unhurried is left to the log as soon as it has its place.
+pub(crate) fn record_draft(log: &AuditLog, draft: Draft, unhurried: bool) -> Result<Receipt, NotRecorded> {
     let Some(_guard) = SinkGuard::enter() else { return Err(NotRecorded::Reentered) };
-    log.append_async(draft).leave().map_err(NotRecorded::from)
+    let recorded = if unhurried { log.append_async(draft).leave() } else { log.record(draft) };
+    recorded.map_err(NotRecorded::from)
 }
 
 /// Gives the answer to the macro that is waiting for it, else tells the loss.
@@ -259,20 +282,19 @@ where
         passage::note();
         let trail = self.log.trail_id();
         let mut frame = Frame::of(address(event));
-        if let Some(frame) = &mut frame {
-            if !frame.begin(trail) {
-                return;
-            }
-            frame.update();
+        if let Some(frame) = &mut frame
+            && !frame.begin(trail)
+        {
+            return;
         }
         if let Some(probe) = Probe::of(event.metadata()) {
             return self.note(probe, trail);
         }
         let rendered =
             passage::rendering(event.metadata(), self.is_first, || self.render(event, frame.as_ref()));
-        let Some(mut draft) = rendered else { return };
-        Enclosing::of(context.event_scope(event).into_iter().flatten(), &self.log).complete(&mut draft);
-        settle(frame, record(&self.log, draft));
+        let Some(rendered) = rendered else { return };
+        let enclosing = Enclosing::of(context.event_scope(event).into_iter().flatten(), &self.log);
+        settle(frame, record(&self.log, rendered, enclosing));
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
@@ -290,7 +312,7 @@ where
         let state = SpanState::new(trail, attributes.metadata().name(), &draft);
         Enclosing::of(span.scope().skip(1), &self.log).complete(&mut draft);
         let frame = Frame::of(address(attributes.values()));
-        let receipt = settle(frame, record_span(&self.log, draft, state.unhurried));
+        let receipt = settle(frame, record_draft(&self.log, draft, state.unhurried));
         state.opened(receipt.map(|receipt| receipt.seq)).put_into(&mut span.extensions_mut());
     }
 
@@ -325,9 +347,9 @@ where
         let Some(state) = SpanState::take_from(&mut span.extensions_mut(), trail) else { return };
         let unhurried = state.unhurried;
         let mut draft = state.close();
-        draft.context.source = Some(fields::source(span.metadata()));
+        draft.context.source = Some(template::source(span.metadata()));
         Enclosing::of(span.scope().skip(1), &self.log).complete(&mut draft);
-        settle(None, record_span(&self.log, draft, unhurried));
+        settle(None, record_draft(&self.log, draft, unhurried));
     }
 }
 

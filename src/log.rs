@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -20,8 +21,8 @@ use crate::{
     checkpoint::SignedCheckpoint,
     commit::{Committer, Keeper, Need, Notary, Recording},
     draft::{Draft, Origin},
-    entry::Prefix,
-    error::Error,
+    entry::{Prefix, Rules},
+    error::{DraftError, Error},
     health::Health,
     process::Process,
     receipt::{Receipt, TrailId},
@@ -191,10 +192,27 @@ impl AuditLog {
     /// # }
     /// ```
     pub fn append_async(&self, draft: Draft) -> Recording {
+        let (critical, own) = (draft.critical, draft.origin == Origin::Log);
+        self.place_async(critical, own, |rules| Prefix::render(draft, rules))
+    }
+
+    /// As [`append_async`](Self::append_async), for an event that `render` renders.
+    pub(crate) fn append_event_async(
+        &self,
+        render: impl FnOnce(&Rules) -> Result<Prefix, DraftError>,
+    ) -> Recording {
+        self.place_async(false, false, render)
+    }
+
+    fn place_async(
+        &self,
+        critical: bool,
+        own: bool,
+        render: impl FnOnce(&Rules) -> Result<Prefix, DraftError>,
+    ) -> Recording {
         let committer = &self.handle.committer;
         let shared = Arc::clone(&self.handle.shared);
-        let (critical, own) = (draft.critical, draft.origin == Origin::Log);
-        let prefix = self.refuse_in_fork().and_then(|()| self.render(draft));
+        let prefix = self.render(render);
         Recording::new(committer, prefix, committer.need(critical).max(self.least), move |outcome| {
             shared.settle(outcome, own)
         })
@@ -202,20 +220,49 @@ impl AuditLog {
 
     /// As [`append`](Self::append), for drafts of any origin.
     pub(crate) fn record(&self, draft: Draft) -> Result<Receipt, Error> {
-        let committer = &*self.handle.committer;
         let (critical, own) = (draft.critical, draft.origin == Origin::Log);
-        let recorded = self
-            .refuse_in_fork()
-            .and_then(|()| self.render(draft))
-            .and_then(|prefix| committer.append(prefix, committer.need(critical).max(self.least)));
+        self.place(critical, own, |rules| Prefix::render(draft, rules))
+    }
+
+    /// As [`append`](Self::append), for an event that `render` renders.
+    pub(crate) fn record_event(
+        &self,
+        render: impl FnOnce(&Rules) -> Result<Prefix, DraftError>,
+    ) -> Result<Receipt, Error> {
+        self.place(false, false, render)
+    }
+
+    fn place(
+        &self,
+        critical: bool,
+        own: bool,
+        render: impl FnOnce(&Rules) -> Result<Prefix, DraftError>,
+    ) -> Result<Receipt, Error> {
+        let committer = &*self.handle.committer;
+        let need = committer.need(critical).max(self.least);
+        let recorded = self.render(render).and_then(|prefix| committer.append(prefix, need));
         self.handle.shared.settle(&recorded, own);
         recorded
     }
 
-    fn render(&self, draft: Draft) -> Result<Prefix, Error> {
+    /// Records drafts, and says how long that took once all were rendered.
+    pub(crate) fn time_of_linking(&self, drafts: Vec<Draft>) -> Result<Duration, Error> {
         let committer = &*self.handle.committer;
-        Prefix::render(draft, committer.rules())
-            .map_err(|source| Error::Draft { path: committer.directory().to_owned(), source })
+        let prefixes: Vec<_> = drafts
+            .into_iter()
+            .map(|draft| self.render(|rules| Prefix::render(draft, rules)))
+            .collect::<Result<_, _>>()?;
+        let started = Instant::now();
+        for prefix in prefixes {
+            committer.append(prefix, Need::Linked)?;
+        }
+        Ok(started.elapsed())
+    }
+
+    fn render(&self, render: impl FnOnce(&Rules) -> Result<Prefix, DraftError>) -> Result<Prefix, Error> {
+        self.refuse_in_fork()?;
+        render(self.handle.committer.rules())
+            .map_err(|source| Error::Draft { path: self.directory().to_owned(), source })
     }
 
     /// Asked before any lock is taken: in a fork, a lock may be held by a thread that is not there.

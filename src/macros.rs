@@ -28,7 +28,14 @@ pub mod __private {
         site::{Parent, Site, level, log, parent, record, record_async, span},
     };
 
-    use crate::{NotRecorded, Outcome, Receipt};
+    use std::time::Duration;
+
+    use crate::{AuditLog, Draft, Error, NotRecorded, Outcome, Receipt};
+
+    /// For benches: the time that drafts take from their rendering on, which is what threads do one after the other.
+    pub fn time_of_linking(log: &AuditLog, drafts: Vec<Draft>) -> Result<Duration, Error> {
+        log.time_of_linking(drafts)
+    }
 
     pub fn outcome(result: Result<Receipt, NotRecorded>) -> Outcome {
         Outcome::new(result)

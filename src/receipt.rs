@@ -24,7 +24,7 @@ pub struct Receipt {
 pub struct TrailId([u8; 16]);
 
 impl TrailId {
-    pub(crate) fn new(bits: [u8; 16]) -> Self {
+    pub(crate) const fn new(bits: [u8; 16]) -> Self {
         Self(bits)
     }
 }

@@ -2,9 +2,9 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use chrono::{DateTime, Utc};
-
-use crate::{access::Access, digest::HashLength, error::Error, redaction::Redaction, segment::Wrap};
+use crate::{
+    access::Access, clock::Clock, digest::HashLength, error::Error, redaction::Redaction, segment::Wrap,
+};
 
 /// When `append` may say that an entry is recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -33,9 +33,6 @@ pub enum OnFailure {
 
 /// Told of errors.
 pub(crate) type Hook = Arc<dyn Fn(&Error) + Send + Sync>;
-
-/// Gives the time of now.
-pub(crate) type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// Everything that a builder can set.
 #[derive(Clone)]
@@ -69,7 +66,7 @@ impl Settings {
             access: Access::default(),
             actor: "system".to_owned(),
             adopted: None,
-            clock: Arc::new(Utc::now),
+            clock: Clock::System,
             durability: Durability::default(),
             hook: None,
             on_failure: OnFailure::default(),

@@ -93,6 +93,27 @@ impl<'a> Message<'a> {
     }
 }
 
+/// The whole blocks that a message begins with, hashed before its end is there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    state: [u32; 8],
+    blocks: usize,
+}
+
+impl Begun {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        let (blocks, _) = bytes.as_chunks::<BLOCK>();
+        let mut state = INITIAL;
+        compress256(&mut state, blocks);
+        Self { state, blocks: blocks.len() }
+    }
+
+    /// The hash of [`Message::new`], where `unhashed` begins with the bytes that were begun with.
+    pub(crate) fn finish(self, unhashed: &[u8], previous: &[u8]) -> [u8; 32] {
+        Message::new(unhashed, previous).sha256_from(self.state, self.blocks)
+    }
+}
+
 /// Hashes what `message` gives of each of `items`, the two parts that [`Message::new`] takes, and gives it the result, in
 /// any order. Two are on their way at any time, however long each is, which takes less time than one after the other.
 pub(crate) fn sha256_of_each<'a, T>(
@@ -202,6 +223,9 @@ mod tests {
                 let theirs = Sha256::new_with_prefix(body).chain_update(b"}").chain_update(previous);
                 let theirs: [u8; 32] = theirs.finalize().into();
                 assert_eq!(ours, theirs, "{} and {}", body.len(), previous.len());
+                for begun in [0, body.len() / 2, body.len()] {
+                    assert_eq!(Begun::new(&body[..begun]).finish(body, previous), theirs);
+                }
             }
         }
     }

@@ -16,12 +16,13 @@ use tracing_subscriber::{Registry, registry::LookupSpan as _};
 
 use crate::{
     EventRecording, NotRecorded, Receipt,
-    draft::{Draft, Origin},
-    fields::{self, Message},
+    draft::Origin,
+    fields::{self, Rendered},
     global,
     layer::{self, AuditLayer, Enclosing, Frame, address},
     log::AuditLog,
     sink::SinkGuard,
+    template::Message,
 };
 
 /// One use of a macro.
@@ -119,7 +120,7 @@ fn hand_over<T: From<Result<Receipt, NotRecorded>>>(
     parent: Parent,
     log: Option<&AuditLog>,
     values: &[Option<&dyn Value>],
-    record: fn(&AuditLog, Draft) -> T,
+    record: fn(&AuditLog, Rendered, Enclosing) -> T,
 ) -> T {
     if SinkGuard::is_active() {
         return Err(NotRecorded::Reentered).into();
@@ -130,10 +131,10 @@ fn hand_over<T: From<Result<Receipt, NotRecorded>>>(
         Parent::Root => Event::new_child_of(None, site.metadata, &values),
         Parent::Of(id) => Event::new_child_of(id, site.metadata, &values),
     };
-    let mut draft = Some(fields::of_event(&event, Origin::Macro, site.message));
+    let mut rendered = Some(fields::of_event(&event, Origin::Macro, site.message));
     let interest = site.callsite.interest();
-    dispatcher::get_default(|dispatch| match draft.take() {
-        Some(draft) => deliver(site, &interest, dispatch, &event, log, draft, record),
+    dispatcher::get_default(|dispatch| match rendered.take() {
+        Some(rendered) => deliver(site, &interest, dispatch, &event, log, rendered, record),
         None => Err(NotRecorded::NoLog).into(),
     })
 }
@@ -144,11 +145,10 @@ fn deliver<T: From<Result<Receipt, NotRecorded>>>(
     dispatch: &Dispatch,
     event: &Event<'_>,
     log: Option<&AuditLog>,
-    mut draft: Draft,
-    record: fn(&AuditLog, Draft) -> T,
+    rendered: Rendered,
+    record: fn(&AuditLog, Rendered, Enclosing) -> T,
 ) -> T {
     let reached = dispatch.downcast_ref::<AuditLayer>();
-    let mut frame = Frame::new(address(event), site.message);
     let global;
     let log = match (log, reached) {
         (Some(log), _) => Some(log),
@@ -161,28 +161,26 @@ fn deliver<T: From<Result<Receipt, NotRecorded>>>(
     let mut for_others = None;
     let recorded = match log {
         Some(log) => {
-            frame.begin(log.trail_id());
             if layer::are_others(log, reached) {
-                for_others = Some(draft.clone());
+                for_others = Some(rendered.to_draft());
             }
-            enclosing(dispatch, event, log).complete(&mut draft);
-            Some(record(log, draft))
+            Some(record(log, rendered, enclosing(dispatch, event, log)))
         }
         None => {
-            for_others = Some(draft);
+            for_others = Some(rendered.into_draft());
             None
         }
     };
-    if recorded.is_some() {
-        frame = frame.settled();
-    }
-    let guard = frame.enter(for_others);
+    let known = recorded.as_ref().and(log).map(AuditLog::trail_id);
+    let guard = Frame::new(address(event), site.message).enter(known, for_others);
     if site.is_wanted(interest, dispatch) {
         dispatch.event(event);
     }
-    // Without a log so far, one may have been reached behind a wrapper that hides its layer.
-    let behind = guard.answer();
-    recorded.unwrap_or_else(|| behind.unwrap_or(Err(NotRecorded::NoLog)).into())
+    match recorded {
+        Some(recorded) => recorded,
+        // One may have been reached behind a wrapper that hides its layer.
+        None => guard.answer().unwrap_or(Err(NotRecorded::NoLog)).into(),
+    }
 }
 
 /// The log that an event of a macro goes to first, where none is named.
@@ -207,7 +205,7 @@ pub fn span(
     values: &[Option<&dyn Value>],
 ) -> Span {
     let values = site.metadata.fields().value_set_all(site.values(values));
-    let guard = Frame::new(address(&values), Message::Keep).enter(None);
+    let guard = Frame::new(address(&values), Message::Keep).enter(None, None);
     let span = if site.is_wanted_here() {
         match parent {
             Parent::Current => Span::new(site.metadata, &values),

@@ -2,7 +2,10 @@
 //!
 //! Pure but for that. What is large is given back to the allocator, and so is everything when the thread ends.
 
-use std::cell::RefCell;
+use std::{
+    cell::{Cell, RefCell},
+    thread::LocalKey,
+};
 
 /// Buffers with more capacity than this are not kept.
 const LARGEST: usize = 16 * 1024;
@@ -10,25 +13,41 @@ const LARGEST: usize = 16 * 1024;
 /// How many of a kind are kept.
 const KEPT: usize = 8;
 
+/// How many buffers of bytes are kept.
+const BUFFERS_KEPT: usize = 3;
+
 thread_local! {
-    static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static BUFFERS: [Cell<Vec<u8>>; BUFFERS_KEPT] = const { [const { Cell::new(Vec::new()) }; BUFFERS_KEPT] };
     static STRINGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
 /// An empty buffer.
+#[inline]
 pub(crate) fn buffer() -> Vec<u8> {
-    BUFFERS.try_with(|kept| kept.borrow_mut().pop()).ok().flatten().unwrap_or_else(|| Vec::with_capacity(512))
+    let take =
+        |kept: &[Cell<Vec<u8>>; BUFFERS_KEPT]| kept.iter().map(Cell::take).find(|kept| kept.capacity() > 0);
+    BUFFERS.try_with(take).ok().flatten().unwrap_or_else(|| Vec::with_capacity(512))
 }
 
 /// Keeps a buffer for later.
+#[inline]
 pub(crate) fn keep_buffer(mut buffer: Vec<u8>) {
     if !is_worth_keeping(buffer.capacity()) {
         return;
     }
     buffer.clear();
-    keep(&BUFFERS, buffer);
+    // Without its place it is dropped.
+    BUFFERS
+        .try_with(|kept| {
+            for place in kept {
+                buffer = place.replace(std::mem::take(&mut buffer));
+                if buffer.capacity() == 0 {
+                    return;
+                }
+            }
+        })
+        .unwrap_or_default();
 }
-
 /// A copy of `text`.
 pub(crate) fn string(text: &str) -> String {
     let mut string = STRINGS.try_with(|kept| kept.borrow_mut().pop()).ok().flatten().unwrap_or_default();
@@ -51,7 +70,7 @@ pub(crate) fn is_worth_keeping(capacity: usize) -> bool {
 }
 
 /// Keeps something in `place`, unless there is enough, or the thread is ending.
-pub(crate) fn keep<T>(place: &'static std::thread::LocalKey<RefCell<Vec<T>>>, thing: T) {
+pub(crate) fn keep<T>(place: &'static LocalKey<RefCell<Vec<T>>>, thing: T) {
     // Without its place it is dropped.
     place
         .try_with(|kept| {
@@ -84,8 +103,9 @@ mod tests {
     fn what_is_large_or_too_much_is_not_kept() {
         keep_buffer(Vec::with_capacity(LARGEST + 1));
         keep_buffer(Vec::new());
-        assert_eq!(BUFFERS.with(|kept| kept.borrow().len()), 0);
-        (0..2 * KEPT).for_each(|_| keep_buffer(Vec::with_capacity(8)));
-        assert_eq!(BUFFERS.with(|kept| kept.borrow().len()), KEPT);
+        let kept = || BUFFERS.with(|kept| kept.each_ref().map(Cell::take).map(|kept| kept.capacity()));
+        assert_eq!(kept(), [0; BUFFERS_KEPT]);
+        (8..16).for_each(|capacity| keep_buffer(Vec::with_capacity(capacity)));
+        assert_eq!(kept(), [15, 14, 13]);
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! Pure: it knows no clock. Years run from 0000 to 9999; what lies beyond is held at the edge.
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
@@ -29,6 +32,19 @@ impl Timestamp {
     pub(crate) const LENGTH: usize = 27;
 
     pub(crate) const EPOCH: Self = Self(0);
+
+    /// The time that the system's clock gave.
+    pub(crate) fn of(time: SystemTime) -> Self {
+        let micros = |span: Duration| {
+            let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+            seconds.saturating_mul(1_000_000).saturating_add(span.subsec_micros().into())
+        };
+        let since = match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => micros(since),
+            Err(before) => -micros(before.duration()),
+        };
+        Self(since.clamp(EARLIEST, LATEST))
+    }
 
     pub(crate) fn micros(self) -> i64 {
         self.0

@@ -14,6 +14,7 @@ use crate::{
     access::Access,
     batch::Batch,
     boot,
+    digest::Digest,
     directory::{self, Label},
     ending::hash_from,
     error::Error,
@@ -44,6 +45,10 @@ pub(crate) struct Writer {
     /// The directory as it was opened: its path may name another one by now.
     #[cfg(unix)]
     opened: File,
+    /// The last entry that was written in this run, and the last that was put on the device: the head names them when it
+    /// is written the next time.
+    written: Option<(u64, Digest)>,
+    synced: Option<(u64, Digest)>,
     head_written: Instant,
     bytes: u64,
     boot_id: Option<String>,
@@ -156,6 +161,8 @@ impl Writer {
             wrap: WrapDebug(wrap),
             live,
             head,
+            written: None,
+            synced: None,
             head_written: Instant::now(),
             bytes: 0,
             boot_id: boot::id(),
@@ -219,7 +226,7 @@ impl Writer {
         }
         self.bytes += written.bytes as u64;
         if let Some(last) = batch.last_within(written.bytes) {
-            self.head.written = Some(Mark::new(last.seq, &last.hash));
+            self.written = Some((last.seq, last.hash));
         }
         written
     }
@@ -233,8 +240,16 @@ impl Writer {
             }
             live.segment.sync()?;
         }
-        self.head.synced.clone_from(&self.head.written);
+        self.note_synced();
         Ok(())
+    }
+
+    /// Everything written is on the device.
+    fn note_synced(&mut self) {
+        match self.written {
+            Some(written) => self.synced = Some(written),
+            None => self.head.synced.clone_from(&self.head.written),
+        }
     }
 
     /// Whether the head is due, where it need not be written with every commit.
@@ -255,6 +270,12 @@ impl Writer {
             self.head.file = live.label.name();
         }
         self.head.boot_id.clone_from(&self.boot_id);
+        if let Some((seq, hash)) = &self.written {
+            self.head.written = Some(Mark::new(*seq, hash));
+        }
+        if let Some((seq, hash)) = &self.synced {
+            self.head.synced = Some(Mark::new(*seq, hash));
+        }
         let offset = (self.head.turn % 2) * head::BLOCK as u64;
         let path = self.directory.join(head::NAME);
         let written = self.head_file.overwrite(&self.head.block(), offset);
@@ -383,7 +404,7 @@ impl Writer {
                 private.sync()?;
             }
             live.segment.finish(self.access)?;
-            self.head.synced.clone_from(&self.head.written);
+            self.note_synced();
         }
         let (segment, label) = self.create(label)?;
         if let Err(error) = sync_directory(&self.directory) {

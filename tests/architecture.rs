@@ -6,10 +6,10 @@ use std::{
 };
 
 /// From the bottom up. A module may use those before it, and no others.
-const ORDER: [&[&str]; 20] = [
+const ORDER: [&[&str]; 21] = [
     &["vector", "blocks"],
     &["escape", "digest", "timestamp", "redaction", "lines", "receipt", "boot", "process", "spare", "sha256"],
-    &["canonical"],
+    &["canonical", "clock"],
     &["members", "line", "commitment"],
     // `Error` carries a whole verification, so it belongs to what verification is made of.
     &[
@@ -28,6 +28,7 @@ const ORDER: [&[&str]; 20] = [
     &["report", "show"],
     // From here on: the write side.
     &["draft"],
+    &["template"],
     &["entry", "cut", "withhold"],
     &["chain", "batch", "health", "sink"],
     &["lock"],

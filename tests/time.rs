@@ -183,3 +183,39 @@ fn a_process_that_sleeps_for_days_leaves_a_notice_and_no_finding() {
         assert_eq!(days_of_files(&place).len(), 3);
     }
 }
+
+#[test]
+fn a_thread_that_waits_for_long_between_clock_and_lock_is_no_step() {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    };
+
+    let place = Place::new();
+    let start = micros("2026-11-24T12:00:00Z");
+    // The first reading of an append may be older than the entry before it.
+    let late = Arc::new(AtomicI64::new(0));
+    let reading = Arc::clone(&late);
+    let log = place
+        .builder()
+        .clock(move || {
+            let late = reading.swap(0, Ordering::Relaxed);
+            DateTime::from_timestamp_micros(start + 60 * SECOND - late).expect("a time")
+        })
+        .open()
+        .expect("opens");
+    log.append(Draft::new("quick")).expect("recorded");
+    for by in [1, SECOND, SECOND + 1, 50 * SECOND] {
+        late.store(by, Ordering::Relaxed);
+        log.append(Draft::new("late").detail("by", by)).expect("recorded");
+    }
+    log.close().expect("closes");
+
+    let entries = place.entries();
+    let types: Vec<_> = entries.iter().map(|entry| entry["event_type"].as_str().expect("a type")).collect();
+    assert_eq!(types, ["audit_started", "quick", "late", "late", "late", "late", "audit_stopped"]);
+    let mut stated: Vec<_> =
+        entries.iter().map(|entry| entry["timestamp"].as_str().expect("a time")).collect();
+    stated.dedup();
+    assert_eq!(stated, ["2026-11-24T12:01:00.000000Z"]);
+}

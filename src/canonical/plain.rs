@@ -26,6 +26,18 @@ pub(crate) fn plain_run(bytes: &[u8]) -> usize {
     run + rest.iter().take_while(|&&byte| PLAIN[usize::from(byte)]).count()
 }
 
+/// Whether all bytes are plain.
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    let marks = |chunk: &[u8; 8]| not_plain(u64::from_le_bytes(*chunk));
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let all = bytes.as_chunks::<8>().0.iter().skip(1);
+            all.fold(marks(first) | marks(last), |sum, chunk| sum | marks(chunk)) == 0
+        }
+        _ => bytes.iter().fold(true, |all, byte| all & PLAIN[usize::from(*byte)]),
+    }
+}
+
 /// Which of some bytes are not plain: found once for all, and asked for wherever a string begins.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Marks {
@@ -108,6 +120,10 @@ mod tests {
                     let expected = bytes.iter().take_while(|&&byte| PLAIN[usize::from(byte)]).count();
 
                     assert_eq!(plain_run(&bytes), expected, "{bytes:?}");
+                    for length in [at, at + 1, 20] {
+                        let is_all = bytes[..length].iter().all(|&byte| PLAIN[usize::from(byte)]);
+                        assert_eq!(is_plain(&bytes[..length]), is_all, "{length} of {bytes:?}");
+                    }
                 }
             }
         }

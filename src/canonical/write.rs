@@ -4,7 +4,7 @@
 //! value holds. They do not know objects and arrays.
 
 use crate::canonical::float::FloatText;
-use crate::canonical::plain::plain_run;
+use crate::canonical::plain::{is_plain, plain_run};
 use crate::canonical::text::{CodePoints, Text};
 
 /// Appends a string with its quotes.
@@ -58,6 +58,11 @@ pub(crate) fn hex_digits(bytes: &[u8]) -> String {
 pub(crate) fn quoted(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(bytes.len() + 2);
     out.push(b'"');
+    if is_plain(bytes) {
+        extend(out, bytes);
+        out.push(b'"');
+        return;
+    }
     let mut rest = bytes;
     while !rest.is_empty() {
         let (plain, after) = rest.split_at(plain_run(rest));
@@ -68,6 +73,20 @@ pub(crate) fn quoted(out: &mut Vec<u8>, bytes: &[u8]) {
         rest = points.rest();
     }
     out.push(b'"');
+}
+
+/// Appends bytes. Most strings are short, and copied without asking how long they are.
+#[inline]
+fn extend(out: &mut Vec<u8>, bytes: &[u8]) {
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) if bytes.len() <= 16 => {
+            let end = out.len() + bytes.len();
+            out.extend_from_slice(first);
+            out.truncate(end - 8);
+            out.extend_from_slice(last);
+        }
+        _ => out.extend_from_slice(bytes),
+    }
 }
 
 fn escape(out: &mut Vec<u8>, point: u32) {

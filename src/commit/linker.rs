@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use crate::{
     batch::{Batch, Placed},
     chain::Chain,
+    clock::Clock,
     directory::{Label, next_number},
     draft::{Draft, Origin},
     entry::{Prefix, Rules},
     error::Error,
     receipt::{Receipt, TrailId},
-    settings::Clock,
     timestamp::Timestamp,
     writer::Writer,
 };
@@ -62,16 +62,18 @@ impl Linker {
     }
 
     /// Links a caller's entry.
-    pub(crate) fn link(&mut self, prefix: Prefix) -> Result<Receipt, Error> {
-        let time = self.now()?;
+    ///
+    /// `now` is what the clock said just before.
+    pub(crate) fn link(&mut self, prefix: &mut Prefix, now: Timestamp) -> Result<Receipt, Error> {
+        let time = self.time(now)?;
         self.place(prefix, time, true)
     }
 
     /// Links one of the log's own entries.
     pub(crate) fn link_own(&mut self, draft: Draft) -> Result<Receipt, Error> {
-        let time = self.now()?;
-        let prefix = self.render(draft)?;
-        self.place(prefix, time, false)
+        let time = self.time(self.clock.now())?;
+        let mut prefix = self.render(draft)?;
+        self.place(&mut prefix, time, false)
     }
 
     /// Writes what is linked, and puts it and a new head on the device.
@@ -137,20 +139,25 @@ impl Linker {
     }
 
     /// The time of the next entry: never before the last one's, unless the clock stepped back, which is recorded.
-    fn now(&mut self) -> Result<Timestamp, Error> {
-        let now = Timestamp::from((self.clock)());
+    fn time(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
         let Some(last) = self.chain.time else { return Ok(now) };
         if now >= last {
             return Ok(now);
         }
-        if last.micros() - now.micros() <= STEP {
+        let is_small = |now: Timestamp| last.micros().saturating_sub(now.micros()) <= STEP;
+        if is_small(now) {
             return Ok(last);
+        }
+        // Who read the clock may have waited for long: it is no step if the clock doesn't say so now.
+        let now = self.clock.now();
+        if is_small(now) {
+            return Ok(now.max(last));
         }
         let stepped = Draft::from_origin("audit_clock_stepped", Origin::Log)
             .detail("from", last.to_string())
             .detail("to", now.to_string());
-        let prefix = self.render(stepped)?;
-        self.place(prefix, now, false)?;
+        let mut prefix = self.render(stepped)?;
+        self.place(&mut prefix, now, false)?;
         Ok(now)
     }
 
@@ -159,10 +166,8 @@ impl Linker {
             .map_err(|source| Error::Draft { path: self.directory.clone(), source })
     }
 
-    fn place(&mut self, prefix: Prefix, time: Timestamp, asked_for: bool) -> Result<Receipt, Error> {
-        let before = self.chain;
-        let entry = self.chain.link(prefix, time);
-        let (day, length) = (entry.date, entry.line.len() as u64);
+    fn place(&mut self, prefix: &mut Prefix, time: Timestamp, asked_for: bool) -> Result<Receipt, Error> {
+        let (day, length) = self.chain.measure(prefix, time);
         match &mut self.file {
             Some((label, planned)) if label.day == day && !is_full(self.max_file_size, *planned, length) => {
                 *planned += length;
@@ -171,22 +176,18 @@ impl Linker {
                 let number = match file {
                     // A number that is planned already stands in no directory yet.
                     Some((label, _)) if label.day == day => label.number.saturating_add(1),
-                    _ => match next_number(&self.directory, day) {
-                        Ok(number) => number,
-                        Err(error) => {
-                            self.chain = before;
-                            return Err(error);
-                        }
-                    },
+                    _ => next_number(&self.directory, day)?,
                 };
                 let label = Label { day, number };
                 *file = Some((label, length));
                 self.batch.turn(label);
             }
         }
-        let receipt = Receipt { trail_id: self.trail_id, seq: entry.seq, hash: entry.hash };
-        self.batch.push(entry, asked_for);
-        Ok(receipt)
+        let private = prefix.private(self.chain.next);
+        let line = self.batch.begin(prefix.bytes());
+        let entry = self.chain.link(prefix, time, line);
+        self.batch.push(entry, length as usize, private, asked_for);
+        Ok(Receipt { trail_id: self.trail_id, seq: entry.seq, hash: entry.hash })
     }
 }
 

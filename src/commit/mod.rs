@@ -10,6 +10,7 @@ mod leaves;
 mod linker;
 mod notary;
 mod recording;
+mod round;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -31,10 +32,12 @@ use self::{
     account::Work,
     failure::Fate,
     recording::Orphan,
+    round::{News, Round},
     state::{Condition, Remark, State},
 };
 pub(crate) use self::{keeper::Keeper, linker::Linker, notary::Notary};
 use crate::{
+    clock::Clock,
     draft::{Draft, Origin},
     entry::{Prefix, Rules},
     error::Error,
@@ -54,6 +57,9 @@ const BUFFER: usize = 256 * 1024;
 /// With this many bytes the buffer is full, and who has more waits.
 const FULL: usize = 4 * BUFFER;
 
+/// How often the lock is tried before a thread sleeps.
+const TRIES: u32 = 100;
+
 /// What a caller waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Need {
@@ -65,7 +71,7 @@ pub(crate) enum Need {
 /// One trail, shared by threads.
 pub(crate) struct Committer {
     state: Mutex<State>,
-    /// Somebody finished writing.
+    /// Somebody finished writing; for those who wait for more than their entry.
     done: Condvar,
     /// The keeper has something to do.
     keeper: Condvar,
@@ -74,9 +80,10 @@ pub(crate) struct Committer {
     directory: PathBuf,
     durability: Durability,
     rules: Rules,
+    clock: Clock,
     trail_id: TrailId,
-    /// Futures that wait.
-    recordings: AtomicU64,
+    /// Threads and futures that wait.
+    waiting: AtomicU64,
     /// The process that opened the log: a fork of it must take no lock, which a thread may hold that is not there.
     process: Process,
     /// Told of failures that no caller is there to be told.
@@ -104,10 +111,11 @@ impl Committer {
         Self {
             directory: linker.directory.clone(),
             rules: linker.rules.clone(),
+            clock: linker.clock.clone(),
             trail_id: linker.trail_id,
             durability,
             hook,
-            recordings: AtomicU64::new(0),
+            waiting: AtomicU64::new(0),
             process: Process::this(),
             done: Condvar::new(),
             keeper: Condvar::new(),
@@ -121,7 +129,11 @@ impl Committer {
                 sync_to: 0,
                 fate: Arc::default(),
                 leaves: None,
-                waiting: 0,
+                round: Arc::default(),
+                joined: 0,
+                awaited: 0,
+                patience: Duration::ZERO,
+                watched: false,
                 wakers: Vec::new(),
                 orphans: Vec::new(),
                 untold: Vec::new(),
@@ -172,16 +184,31 @@ impl Committer {
     }
 
     /// Links an entry, and waits until it is as durable as it needs to be.
-    pub(crate) fn append(&self, prefix: Prefix, need: Need) -> Result<Receipt, Error> {
-        let mut state = self.state.lock();
+    pub(crate) fn append(&self, mut prefix: Prefix, need: Need) -> Result<Receipt, Error> {
+        let now = self.clock.now();
+        let mut state = self.lock();
         self.make_room(&mut state, &prefix)?;
-        let linked = self.link(&mut state, prefix, need)?;
         if need == Need::Linked {
+            let receipt = self.link_only(&mut state, &mut prefix, now)?;
             self.note_lines(&mut state);
-            return Ok(linked.receipt);
+            return Ok(receipt);
         }
-        self.wait(&mut state, &linked)?;
+        let linked = self.link(&mut state, prefix, need, now)?;
+        self.wait(state, &linked)?;
         Ok(linked.receipt)
+    }
+
+    /// Takes the lock. It is held for a moment, less than it takes to put a thread to sleep and wake it: so it is tried for
+    /// some time before.
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, State> {
+        for _ in 0..TRIES {
+            if let Some(state) = self.state.try_lock() {
+                return state;
+            }
+            std::hint::spin_loop();
+        }
+        self.state.lock()
     }
 
     /// Puts everything linked so far on the device.
@@ -208,6 +235,7 @@ impl Committer {
         }
         state.condition = Condition::Closed;
         state.writer = None;
+        state.next_round().end(News::Over);
         self.done.notify_all();
         self.keeper.notify_all();
         self.notary.notify_all();
@@ -226,7 +254,7 @@ impl Committer {
             .detail("not_recorded", not_recorded);
         let linked = self.link_own(state, stopped, Need::Synced)?;
         state.condition = Condition::Closing;
-        self.wait(state, &linked)?;
+        self.waits(|| self.wait_for(state, &linked))?;
         // But for what happened to the files just now.
         self.flush_linked(state)?;
         // That entry stands, and so may what others wrote among them.
@@ -241,7 +269,7 @@ impl Committer {
 
     /// The time by the log's clock.
     pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        (self.state.lock().linker.clock)()
+        self.state.lock().linker.clock.now().to_utc()
     }
 
     /// The number that the next entry will have.
@@ -256,7 +284,7 @@ impl Committer {
 
     /// Threads and futures that wait for the disk now.
     pub(crate) fn waiting(&self) -> u64 {
-        self.state.lock().waiting + self.recordings.load(Ordering::Relaxed)
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Whether this is a fork of the process that opened the log.
@@ -299,35 +327,47 @@ impl Committer {
         Ok(())
     }
 
-    fn link(&self, state: &mut MutexGuard<'_, State>, prefix: Prefix, need: Need) -> Result<Linked, Error> {
+    fn link(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        mut prefix: Prefix,
+        need: Need,
+        now: Timestamp,
+    ) -> Result<Linked, Error> {
+        let receipt = self.link_only(state, &mut prefix, now)?;
+        Ok(linked(state, receipt, need))
+    }
+
+    /// Links an entry, and forgets about its fate.
+    #[inline]
+    fn link_only(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        prefix: &mut Prefix,
+        now: Timestamp,
+    ) -> Result<Receipt, Error> {
         refuse_unless_open(state, &self.directory)?;
-        let linked = self.try_again(state).and_then(|()| state.linker.link(prefix));
-        self.linked(state, linked, need)
+        self.try_again(state)
+            .and_then(|()| state.linker.link(prefix, now))
+            .inspect_err(|error| self.not_linked(state, error))
     }
 
     fn link_own(&self, state: &mut MutexGuard<'_, State>, draft: Draft, need: Need) -> Result<Linked, Error> {
         refuse_unless_open(state, &self.directory)?;
-        let linked = self.try_again(state).and_then(|()| state.linker.link_own(draft));
-        self.linked(state, linked, need)
+        let receipt = self
+            .try_again(state)
+            .and_then(|()| state.linker.link_own(draft))
+            .inspect_err(|error| self.not_linked(state, error))?;
+        Ok(linked(state, receipt, need))
     }
 
-    fn linked(
-        &self,
-        state: &mut MutexGuard<'_, State>,
-        linked: Result<Receipt, Error>,
-        need: Need,
-    ) -> Result<Linked, Error> {
-        let receipt = linked.inspect_err(|error| {
-            self.lose(state, error);
-            // What was to be said before it may stand in line.
-            if !state.linker.batch.is_empty() {
-                self.note_lines(state);
-            }
-        })?;
-        if need == Need::Synced {
-            state.sync_to = receipt.seq + 1;
+    #[cold]
+    fn not_linked(&self, state: &mut MutexGuard<'_, State>, error: &Error) {
+        self.lose(state, error);
+        // What was to be said before it may stand in line.
+        if !state.linker.batch.is_empty() {
+            self.note_lines(state);
         }
-        Ok(Linked { receipt, fate: Arc::clone(&state.fate), need })
     }
 
     /// Recording is tried again: what did not work is said first. A buffered log knows better when it works again.
@@ -339,7 +379,7 @@ impl Committer {
     fn announce(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
         say_remarks(state)?;
         let Some(degraded) = state.degraded.clone() else { return Ok(()) };
-        let to = Timestamp::from((state.linker.clock)());
+        let to = state.linker.clock.now();
         let draft = Draft::from_origin("audit_degraded", Origin::Log)
             .detail("from", degraded.from.to_string())
             .detail("to", to.to_string())
@@ -358,11 +398,40 @@ impl Committer {
         }
     }
 
-    /// Waits until an entry is through; whoever finds nobody writing writes for all.
-    fn wait(&self, state: &mut MutexGuard<'_, State>, linked: &Linked) -> Result<(), Error> {
-        state.waiting += 1;
-        let outcome = self.wait_for(state, linked);
-        state.waiting -= 1;
+    /// Waits until an entry that was linked just now is through; whoever finds nobody writing writes for all. Before a
+    /// sync, those are let come who are about to, and the last of them writes.
+    fn wait(&self, mut state: MutexGuard<'_, State>, linked: &Linked) -> Result<(), Error> {
+        self.waits(|| {
+            state.awaited = state.awaited.saturating_sub(1);
+            if state.writer.is_some() && !state.awaits_others(linked.need) {
+                return self.wait_for(&mut state, linked);
+            }
+            let (round, place) = state.join();
+            loop {
+                // One of them sees to it that those who don't come are not waited for.
+                let watches = state.writer.is_some() && !std::mem::replace(&mut state.watched, true);
+                let patience = watches.then_some(state.patience);
+                drop(state);
+                let news = round.wait(place, patience);
+                if news == News::Through {
+                    return Ok(());
+                }
+                state = self.state.lock();
+                state.watched &= !watches;
+                let over = news == News::Over;
+                if over || state.writer.is_some() && (news == News::Late || !state.awaits_others(linked.need))
+                {
+                    return self.wait_for(&mut state, linked);
+                }
+            }
+        })
+    }
+
+    /// Counts a caller who waits.
+    fn waits<T>(&self, wait: impl FnOnce() -> T) -> T {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let outcome = wait();
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
         outcome
     }
 
@@ -384,10 +453,8 @@ impl Committer {
     }
 
     fn flush_linked(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
-        state.waiting += 1;
-        let flushed = self.flush_up_to(state, state.linker.chain.next);
-        state.waiting -= 1;
-        flushed
+        let end = state.linker.chain.next;
+        self.waits(|| self.flush_up_to(state, end))
     }
 
     /// Puts the entries below the number `end` on the device, as far as they are not given up meanwhile.
@@ -413,9 +480,7 @@ impl Committer {
     }
 
     fn pause(&self, state: &mut MutexGuard<'_, State>) {
-        state.waiting += 1;
-        self.done.wait(state);
-        state.waiting -= 1;
+        self.waits(|| self.done.wait(state));
     }
 
     /// Notes that lines wait which nobody waits for.
@@ -434,16 +499,20 @@ impl Committer {
     fn commit(&self, state: &mut MutexGuard<'_, State>) -> Option<Error> {
         let mut writer = state.writer.take()?;
         let sync = state.sync_to > state.synced;
-        if sync {
-            gather(state);
-        }
         let mut batch = state.linker.take_batch();
         let up_to = state.linker.chain.next;
+        let joined = state.joined;
+        let round = (joined > 0).then(|| state.next_round());
+        state.watched = false;
         state.lines_since = None;
         state.urgent = false;
         state.filled = false;
 
+        let begun = sync.then(Instant::now);
         let work = MutexGuard::unlocked(state, || Work::of(&mut writer, &mut batch, sync));
+        if let Some(begun) = begun {
+            state.note_sync(begun.elapsed(), joined + 1);
+        }
 
         let failed = self.account(state, &mut writer, &mut batch, up_to, work);
         state.linker.keep_memory(batch);
@@ -452,13 +521,32 @@ impl Committer {
         if failed.is_none() {
             state.not_before = None;
         }
-        self.done.notify_all();
+        self.tell_waiting(state, round, failed.is_some());
         // Not each time: waking a thread costs more than writing a line.
         if std::mem::take(&mut state.ring) {
             self.keeper.notify_one();
         }
         self.tell_others(state);
         failed
+    }
+
+    /// Tells those who waited for a commit that it is over, and sees to it that somebody writes for those who came since.
+    fn tell_waiting(&self, state: &mut MutexGuard<'_, State>, round: Option<Arc<Round>>, failed: bool) {
+        self.done.notify_all();
+        let came =
+            (state.joined > 0).then(|| if failed { state.next_round() } else { Arc::clone(&state.round) });
+        if round.is_none() && came.is_none() {
+            return;
+        }
+        MutexGuard::unlocked(state, || {
+            if let Some(came) = came {
+                // What failed for these may have failed for those too.
+                if failed { came.end(News::Over) } else { came.call() }
+            }
+            if let Some(round) = round {
+                round.end(if failed { News::Over } else { News::Through });
+            }
+        });
     }
 
     /// Wakes futures and tells what there is to be told, outside the lock: who is told may look at the log.
@@ -498,16 +586,11 @@ impl Committer {
     }
 }
 
-/// Before a sync, lets those come who are about to: as long as more entries stand in line each time, and no longer
-/// than others wait. Syncing takes so much longer than linking that nobody loses by it.
-fn gather(state: &mut MutexGuard<'_, State>) {
-    for _ in 1..state.waiting {
-        let before = state.linker.chain.next;
-        MutexGuard::unlocked(state, std::thread::yield_now);
-        if state.linker.chain.next == before {
-            break;
-        }
+fn linked(state: &mut State, receipt: Receipt, need: Need) -> Linked {
+    if need == Need::Synced {
+        state.sync_to = receipt.seq + 1;
     }
+    Linked { receipt, fate: Arc::clone(&state.fate), need }
 }
 
 /// Links what is to be remarked and does not stand in line yet.

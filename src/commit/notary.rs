@@ -354,7 +354,7 @@ impl Committer {
             self.note_lines(&mut state);
             return Ok(());
         }
-        self.wait(&mut state, &linked)
+        self.wait(state, &linked)
     }
 }
 

@@ -72,7 +72,7 @@ impl Recording {
         need: Need,
         settle: impl FnOnce(&Result<Receipt, Error>) + Send + Sync + 'static,
     ) -> Self {
-        committer.recordings.fetch_add(1, Ordering::Relaxed);
+        committer.waiting.fetch_add(1, Ordering::Relaxed);
         let step = match prefix {
             Ok(prefix) => committer.place(prefix, need, &mut committer.state.lock()),
             Err(error) => Step::Failed(error),
@@ -165,7 +165,7 @@ impl Committer {
     }
 
     fn place_anyway(&self, prefix: Prefix, need: Need, state: &mut MutexGuard<'_, State>) -> Step {
-        match self.link(state, prefix, need) {
+        match self.link(state, prefix, need, self.clock.now()) {
             Ok(linked) => {
                 if need == Need::Linked {
                     self.note_lines(state);
@@ -198,7 +198,7 @@ impl Future for Recording {
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        self.committer.recordings.fetch_sub(1, Ordering::Relaxed);
+        self.committer.waiting.fetch_sub(1, Ordering::Relaxed);
         let Some(settle_with) = self.settle.take() else { return };
         let committer = &*self.committer;
         let step = std::mem::replace(&mut self.step, Step::Done);

@@ -1,6 +1,11 @@
 //! What threads share under the committer's lock.
 
-use std::{path::Path, sync::Arc, task::Waker, time::Instant};
+use std::{
+    path::Path,
+    sync::Arc,
+    task::Waker,
+    time::{Duration, Instant},
+};
 
 use super::{
     FULL, Linked, Need,
@@ -8,8 +13,12 @@ use super::{
     leaves::Leaves,
     linker::Linker,
     recording::Orphan,
+    round::Round,
 };
 use crate::{draft::Draft, entry::Prefix, error::Error, timestamp::Timestamp, writer::Writer};
+
+/// Others are waited for no longer than this, however long a sync takes.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Everything under the lock.
 pub(super) struct State {
@@ -26,8 +35,15 @@ pub(super) struct State {
     pub(super) fate: Arc<Fate>,
     /// What is written and not signed, where somebody signs.
     pub(super) leaves: Option<Leaves>,
-    /// Threads that wait.
-    pub(super) waiting: u64,
+    /// Those who wait for the entries that are linked now, and how many they are.
+    pub(super) round: Arc<Round>,
+    pub(super) joined: usize,
+    /// Of those who were told of the last sync, how many have not come back.
+    pub(super) awaited: usize,
+    /// How long they are waited for.
+    pub(super) patience: Duration,
+    /// Somebody sees to it that it isn't longer.
+    pub(super) watched: bool,
     pub(super) wakers: Vec<Waker>,
     /// Entries whose future was dropped before it heard of them.
     pub(super) orphans: Vec<Orphan>,
@@ -106,6 +122,30 @@ impl State {
         batch.is_empty() || batch.weight() + prefix.weight() <= FULL
     }
 
+    /// The round of those whose entries are not being written yet, and how many came before.
+    pub(super) fn join(&mut self) -> (Arc<Round>, usize) {
+        self.joined += 1;
+        (Arc::clone(&self.round), self.joined - 1)
+    }
+
+    /// Whether others are about to come, whose entries had better be synced along with one that is to be.
+    pub(super) fn awaits_others(&self, need: Need) -> bool {
+        need == Need::Synced && self.awaited > 0 && !self.patience.is_zero()
+    }
+
+    /// A sync took `took`, and `told` threads are told of it. As long as they come back while one lasts, it is worth
+    /// waiting for them.
+    pub(super) fn note_sync(&mut self, took: Duration, told: usize) {
+        self.patience = if self.awaited == 0 { took.min(PATIENCE) } else { self.patience / 2 };
+        self.awaited = told;
+    }
+
+    /// The round so far; who comes from now on waits for the next.
+    pub(super) fn next_round(&mut self) -> Arc<Round> {
+        self.joined = 0;
+        std::mem::take(&mut self.round)
+    }
+
     /// Entries from `through` on are given up.
     pub(super) fn give_up(&mut self, through: u64, error: &Error) {
         std::mem::take(&mut self.fate).fulfil(through, error);
@@ -113,7 +153,7 @@ impl State {
 
     /// Recording failed, and `lost` entries with it.
     pub(super) fn degrade(&mut self, error: &Error, lost: u64) {
-        let now = Timestamp::from((self.linker.clock)());
+        let now = self.linker.clock.now();
         let degraded =
             self.degraded.get_or_insert_with(|| Degraded { from: now, lost: 0, cause: error.to_string() });
         degraded.lost += lost;

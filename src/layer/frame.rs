@@ -10,16 +10,20 @@ use std::cell::{Cell, RefCell};
 use crate::{
     NotRecorded,
     draft::Draft,
-    fields::Message,
     receipt::{Receipt, TrailId},
+    template::Message,
 };
 
 /// How many logs one event can be marked as recorded in.
 const LOGS: usize = 8;
 
 thread_local! {
-    static FRAME: Cell<Option<Frame>> = const { Cell::new(None) };
+    static FRAME: Cell<Frame> = const { Cell::new(Frame::NONE) };
     static UNHURRIED: Cell<bool> = const { Cell::new(false) };
+    /// The logs that were tried with the frame's event.
+    static TRIED: [Cell<TrailId>; LOGS] = const { [const { Cell::new(TrailId::new([0; 16])) }; LOGS] };
+    /// Where the first of them recorded it.
+    static RECEIPT: Cell<Option<Receipt>> = const { Cell::new(None) };
     static PARKED: RefCell<Parked> = const { RefCell::new(Parked { draft: None, failure: None }) };
 }
 
@@ -28,23 +32,34 @@ thread_local! {
 pub(crate) struct Frame {
     subject: usize,
     pub(crate) message: Message,
-    tried: [Option<TrailId>; LOGS],
-    receipt: Option<Receipt>,
-    /// Whether the first log that was tried has answered.
+    /// How many logs were tried.
+    tried: usize,
+    /// Whether the first of them has answered.
     settled: bool,
+    /// Whether it said where it recorded the event.
+    recorded: bool,
+    /// Whether something is parked.
+    parked: bool,
 }
 
 #[derive(Default)]
 struct Parked {
     /// The event, rendered, for further logs.
-    draft: Option<Draft>,
+    draft: Option<Box<Draft>>,
     /// Why the first log that was tried has no record.
     failure: Option<NotRecorded>,
 }
 
 /// Restores what was there before.
 pub(crate) struct FrameGuard {
-    frame: Option<Frame>,
+    frame: Frame,
+    /// What belongs to that frame, if there is one.
+    rest: Option<Box<Rest>>,
+}
+
+struct Rest {
+    tried: [TrailId; LOGS],
+    receipt: Option<Receipt>,
     parked: Parked,
 }
 
@@ -73,86 +88,126 @@ pub(super) fn is_unhurried() -> bool {
 }
 
 impl Frame {
+    /// No event stands at this address.
+    const NONE: Self =
+        Self { subject: 0, message: Message::Keep, tried: 0, settled: false, recorded: false, parked: false };
+
     pub(crate) fn new(subject: usize, message: Message) -> Self {
-        Self { subject, message, tried: [None; LOGS], receipt: None, settled: false }
+        Self { subject, message, ..Self::NONE }
     }
 
     /// The frame of `subject`, if it is the one that is being handed over.
+    #[inline]
     pub(crate) fn of(subject: usize) -> Option<Self> {
-        FRAME.get().filter(|frame| frame.subject == subject)
+        let frame = FRAME.get();
+        (frame.subject == subject).then_some(frame)
     }
 
-    /// Marks `trail` as tried; `false` if it was already.
+    /// Marks `trail` as tried with the frame that is in place; `false` if it was already.
     pub(crate) fn begin(&mut self, trail: TrailId) -> bool {
-        if self.tried.contains(&Some(trail)) {
-            return false;
-        }
-        if let Some(free) = self.tried.iter_mut().find(|tried| tried.is_none()) {
-            *free = Some(trail);
-        }
-        true
+        TRIED.with(|tried| {
+            if tried[..self.tried].iter().any(|tried| tried.get() == trail) {
+                return false;
+            }
+            if let Some(free) = tried.get(self.tried) {
+                free.set(trail);
+                self.tried += 1;
+                FRAME.set(*self);
+            }
+            true
+        })
     }
 
-    /// Puts the frame in place; `draft` is for logs that are reached later.
-    pub(crate) fn enter(self, draft: Option<Draft>) -> FrameGuard {
-        let frame = FRAME.replace(Some(self));
-        let parked =
-            PARKED.try_with(|parked| parked.replace(Parked { draft, failure: None })).unwrap_or_default();
-        FrameGuard { frame, parked }
-    }
-
-    /// Stores what was changed in a copy of the frame that is in place.
-    pub(crate) fn update(self) {
-        FRAME.set(Some(self));
+    /// Puts the frame in place. `known` is the log whose answer the macro knows, and `draft` is for logs that are reached
+    /// later.
+    pub(crate) fn enter(mut self, known: Option<TrailId>, draft: Option<Draft>) -> FrameGuard {
+        let guard = FrameGuard::keep(FRAME.get());
+        if let Some(draft) = draft {
+            park(|parked| parked.draft = Some(Box::new(draft)));
+            self.parked = true;
+        }
+        if let Some(trail) = known {
+            self.settled = true;
+            self.tried = 1;
+            TRIED.with(|[first, ..]| first.set(trail));
+        }
+        FRAME.set(self);
+        guard
     }
 
     /// The event as it was rendered for an earlier log.
     pub(crate) fn rendered(&self) -> Option<Draft> {
-        PARKED.try_with(|parked| parked.borrow().draft.clone()).ok().flatten()
+        if !self.parked {
+            return None;
+        }
+        PARKED.try_with(|parked| parked.borrow().draft.as_deref().cloned()).ok().flatten()
     }
 
     pub(crate) fn is_settled(&self) -> bool {
         self.settled
     }
 
-    /// The macro knows what the first log answered.
-    pub(crate) fn settled(self) -> Self {
-        Self { settled: true, ..self }
-    }
-
     /// Takes down what the first log answered.
     pub(crate) fn settle(mut self, answer: Result<Receipt, NotRecorded>) {
         self.settled = true;
         match answer {
-            Ok(receipt) => self.receipt = Some(receipt),
+            Ok(receipt) => {
+                RECEIPT.set(Some(receipt));
+                self.recorded = true;
+            }
             Err(failure) => {
                 // Without the thread-local, the macro says that no log was reached: less exact, and no less a loss.
-                PARKED.try_with(|parked| parked.borrow_mut().failure = Some(failure)).unwrap_or_default();
+                park(|parked| parked.failure = Some(failure));
+                self.parked = true;
             }
         }
-        self.update();
+        FRAME.set(self);
     }
 }
 
 impl FrameGuard {
-    /// What the first log that was reached under this frame answered.
+    /// Keeps what is in place.
+    fn keep(frame: Frame) -> Self {
+        let rest = (frame.subject != 0).then(|| {
+            Box::new(Rest {
+                tried: TRIED.with(|tried| tried.each_ref().map(Cell::get)),
+                receipt: RECEIPT.get(),
+                parked: PARKED.try_with(RefCell::take).unwrap_or_default(),
+            })
+        });
+        Self { frame, rest }
+    }
+
+    /// What the first log that was reached under this frame answered, if the macro didn't know it.
     pub(crate) fn answer(self) -> Option<Result<Receipt, NotRecorded>> {
-        let frame = FRAME.get()?;
-        match frame.receipt {
-            Some(receipt) => Some(Ok(receipt)),
-            None if frame.settled => {
-                let failure = PARKED.try_with(|parked| parked.borrow_mut().failure.take()).ok().flatten();
-                Some(Err(failure.unwrap_or(NotRecorded::NoLog)))
-            }
-            None => None,
+        let frame = FRAME.get();
+        if !frame.settled {
+            return None;
         }
+        if frame.recorded
+            && let Some(receipt) = RECEIPT.get()
+        {
+            return Some(Ok(receipt));
+        }
+        let failure = PARKED.try_with(|parked| parked.borrow_mut().failure.take()).ok().flatten();
+        Some(Err(failure.unwrap_or(NotRecorded::NoLog)))
     }
 }
 
 impl Drop for FrameGuard {
     fn drop(&mut self) {
-        FRAME.set(self.frame);
-        let before = std::mem::take(&mut self.parked);
-        PARKED.try_with(|parked| drop(parked.replace(before))).unwrap_or_default();
+        if FRAME.replace(self.frame).parked {
+            park(|parked| *parked = Parked::default());
+        }
+        if let Some(rest) = self.rest.take() {
+            TRIED.with(|tried| tried.iter().zip(rest.tried).for_each(|(place, trail)| place.set(trail)));
+            RECEIPT.set(rest.receipt);
+            park(|parked| *parked = rest.parked);
+        }
     }
+}
+
+/// Does so, unless the thread is ending.
+fn park(change: impl FnOnce(&mut Parked)) {
+    PARKED.try_with(|parked| change(&mut parked.borrow_mut())).unwrap_or_default();
 }

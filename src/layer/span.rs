@@ -14,6 +14,9 @@ use super::frame;
 use crate::{
     canonical,
     draft::{Draft, MAX_VALUE_LEVELS, Origin},
+    entry::{Prefix, Rules},
+    error::DraftError,
+    fields::Rendered,
     log::AuditLog,
     members::Members,
     receipt::TrailId,
@@ -40,9 +43,12 @@ pub(crate) struct SpanState {
 /// Each log's state. The type is private to this crate, so no other layer can take or replace it.
 struct States(Vec<SpanState>);
 
-/// What the audit spans around an event say of it.
+/// What the audit spans around an event say of it; mostly there are none.
 #[derive(Default)]
-pub(crate) struct Enclosing {
+pub(crate) struct Enclosing(Option<Box<Spans>>);
+
+#[derive(Default)]
+struct Spans {
     span: Option<(&'static str, Option<u64>)>,
     actor: Option<Cow<'static, str>>,
     /// The log's inherited fields.
@@ -132,12 +138,13 @@ impl Enclosing {
         R: LookupSpan<'a> + 'a,
     {
         let (trail, inherited) = (log.trail_id(), log.inherited());
-        let mut found = Self::default();
+        let mut enclosing = Self::default();
         let mut missing = inherited.len();
         for span in scope {
             let extensions = span.extensions();
             let states = extensions.get::<States>().map_or(&[][..], |states| &states.0);
             let Some(state) = states.iter().find(|state| state.trail == trail) else { continue };
+            let found = enclosing.0.get_or_insert_default();
             found.span.get_or_insert((state.name, state.opened));
             if found.actor.is_none() {
                 found.actor = state.actor.as_deref().map(|actor| Cow::Owned(spare::string(actor)));
@@ -155,18 +162,42 @@ impl Enclosing {
                 break;
             }
         }
-        found
+        enclosing
+    }
+
+    /// Renders an event that it stands around.
+    pub(crate) fn render(self, event: Rendered, rules: &Rules) -> Result<Prefix, DraftError> {
+        let event = match event {
+            Rendered::Filled(mut filled) if self.fills() => {
+                let spans = self.0.as_deref();
+                let actor = spans.and_then(|spans| spans.actor.as_deref());
+                match Prefix::fill(&mut filled, actor, spans.and_then(|spans| spans.span), rules) {
+                    Some(prefix) => return Ok(prefix),
+                    None => Rendered::Filled(filled),
+                }
+            }
+            event => event,
+        };
+        let mut draft = event.into_draft();
+        self.complete(&mut draft);
+        Prefix::render(draft, rules)
+    }
+
+    /// Whether a template can say it: nothing is inherited.
+    fn fills(&self) -> bool {
+        self.0.as_ref().is_none_or(|spans| spans.fields.is_empty())
     }
 
     /// Adds to `draft` what it doesn't say itself.
     pub(crate) fn complete(self, draft: &mut Draft) {
+        let Some(spans) = self.0 else { return };
         if draft.actor.is_none() {
-            draft.actor = self.actor;
+            draft.actor = spans.actor;
         }
         if draft.context.span.is_none() {
-            draft.context.span = self.span.map(|(name, seq)| (Cow::Borrowed(name), seq));
+            draft.context.span = spans.span.map(|(name, seq)| (Cow::Borrowed(name), seq));
         }
-        draft.context.fields = self.fields;
+        draft.context.fields = spans.fields;
     }
 }
 

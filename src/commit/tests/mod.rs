@@ -26,6 +26,7 @@ use chrono::DateTime;
 use self::storage::{Faults, scratch};
 use crate::{
     AuditLog, Draft, Durability,
+    clock::Clock,
     settings::Settings,
     verify::{Notice, Verdict, Verification, Verifier},
 };
@@ -86,8 +87,9 @@ fn settings(
 ) -> Settings {
     let mut settings = Settings::new(directory.to_owned());
     let now = Arc::clone(now);
-    settings.clock =
-        Arc::new(move || DateTime::from_timestamp_micros(now.load(Ordering::Relaxed)).expect("a time"));
+    settings.clock = Clock::Given(Arc::new(move || {
+        DateTime::from_timestamp_micros(now.load(Ordering::Relaxed)).expect("a time")
+    }));
     settings.durability = durability;
     settings.max_file_size = max_file_size;
     settings.wrap = faults.wrap();

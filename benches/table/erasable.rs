@@ -1,20 +1,18 @@
-//! What values that can be erased cost, beside values that can't, in one run: `cargo bench --bench erasable`.
-
-#[allow(dead_code, reason = "each bench uses some of it")]
-mod pair;
+//! What values that can be erased cost, beside values that can't.
 
 use std::{fs, hint::black_box, path::Path};
 
 use kling_audit::{AuditLog, Draft, Durability, Reader, Verifier};
-use pair::{Scale, Table};
 
-fn main() {
-    let scale = Scale::from_arguments();
-    let mut table = Table::default();
-    appending(&mut table, scale);
-    verifying(&mut table, scale);
-    showing(&mut table, scale);
-    print!("{table}");
+use crate::{
+    measure::{Row, Scale, Table},
+    subject::{bytes, log},
+};
+
+pub(crate) fn measure(table: &mut Table, scale: Scale) {
+    appending(table, scale);
+    verifying(table, scale);
+    showing(table, scale);
 }
 
 fn draft(number: u64) -> Draft {
@@ -29,16 +27,12 @@ fn withheld(log: &AuditLog, number: u64) {
     log.append(draft(number).erasable("email", "alice@example.com")).expect("recorded");
 }
 
-fn log(directory: &Path) -> AuditLog {
-    AuditLog::builder(directory).durability(Durability::Buffered).open().expect("a log")
-}
-
 fn appending(table: &mut Table, scale: Scale) {
     let place = tempfile::tempdir().expect("a directory");
-    let (with, without) = (log(&place.path().join("with")), log(&place.path().join("without")));
+    let (with, without) =
+        ["with", "without"].map(|name| log(&place.path().join(name), Durability::Buffered)).into();
     table.pair(
-        "append, one value of three erasable",
-        "append, none",
+        Row::new("append, one value of three erasable", "append, none"),
         scale.events(20_000),
         scale,
         |count| (0..count).for_each(|number| withheld(&with, number)),
@@ -48,7 +42,7 @@ fn appending(table: &mut Table, scale: Scale) {
 
 /// A trail in which every tenth entry withholds a value.
 fn trail(directory: &Path, entries: u64) {
-    let log = log(directory);
+    let log = log(directory, Durability::Buffered);
     for number in 0..entries {
         if number % 10 == 0 { withheld(&log, number) } else { clear(&log, number) }
     }
@@ -62,14 +56,9 @@ fn verifying(table: &mut Table, scale: Scale) {
     trail(&without, scale.events(200_000));
     fs::remove_dir_all(without.join("audit.private")).expect("removed");
     let run = |trail: &Path| drop(black_box(Verifier::new(trail).run().expect("readable")));
-    let bytes = fs::read_dir(&with)
-        .expect("a directory")
-        .map(|entry| entry.expect("readable").metadata().expect("there").len())
-        .sum();
     table.pair_of_bytes(
-        "verify, values of each tenth entry",
-        "verify, no values beside the trail",
-        bytes,
+        Row::new("verify, values of each tenth entry", "verify, no values beside the trail"),
+        bytes(&with),
         scale,
         || run(&with),
         || run(&without),
@@ -86,8 +75,7 @@ fn showing(table: &mut Table, scale: Scale) {
         assert!(black_box(shown.count()) > 0);
     };
     table.pair(
-        "show, five entries from the end",
-        "show, five from the start",
+        Row::new("show, five entries from the end", "show, five from the start"),
         5,
         scale,
         |_| show(entries - 5),

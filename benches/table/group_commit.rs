@@ -1,32 +1,26 @@
-//! What sharing a sync is worth: 64 threads in a synced log against one thread that syncs each entry, on the same disk,
-//! in turns. `cargo bench --bench group_commit`; with `-- --test` it runs once, to prove that it does.
+//! What sharing a sync is worth: 64 threads in a synced log against one thread that syncs each entry, on the same disk.
 //!
 //! The disk is the one that the system's directory for temporary files is on, unless TMPDIR says another.
-
-#[allow(dead_code, reason = "each bench uses some of it")]
-mod pair;
 
 use std::{fs::File, io::Write as _, thread};
 
 use kling_audit::{AuditLog, Draft, Durability};
-use pair::{Scale, Table};
+
+use crate::{
+    measure::{Row, Scale, Table},
+    subject,
+};
 
 const THREADS: u64 = 64;
 
-fn main() {
-    let scale = Scale::from_arguments();
-    let mut table = Table::default();
+pub(crate) fn measure(table: &mut Table, scale: Scale) {
     let directory = tempfile::tempdir().expect("a directory");
-    let open = |name: &str| {
-        let path = directory.path().join(name);
-        AuditLog::builder(path).durability(Durability::Synced).open().expect("a log")
-    };
+    let open = |name: &str| subject::log(&directory.path().join(name), Durability::Synced);
     let (shared, alone) = (open("shared"), open("alone"));
     let count = scale.events(20_000).max(THREADS);
 
     table.throughput(
-        "64 threads, synced",
-        "one thread, synced",
+        Row::new("64 threads, synced", "one thread, synced").at_least(20.0),
         (count, count / THREADS),
         scale,
         |count| {
@@ -41,8 +35,7 @@ fn main() {
     // A log apart, the disk's own speed.
     let plain = File::create(directory.path().join("plain")).expect("a file");
     table.throughput(
-        "one thread, synced",
-        "write and fdatasync of 300 bytes",
+        Row::new("one thread, synced", "write and fdatasync of 300 bytes"),
         (count / THREADS, count / THREADS),
         scale,
         |count| (0..count).for_each(|number| append(&alone, number)),
@@ -53,7 +46,6 @@ fn main() {
             });
         },
     );
-    print!("{table}");
     shared.close().expect("closes");
     alone.close().expect("closes");
 }

@@ -1,0 +1,269 @@
+//! Two things measured in turns, and a table of their ratios.
+
+use std::{
+    fmt,
+    hint::black_box,
+    thread,
+    time::{Duration, Instant},
+};
+
+use sha2::{Digest as _, Sha256};
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Scale {
+    rounds: usize,
+    divisor: u64,
+    /// Trails of gigabytes too.
+    pub(crate) large: bool,
+}
+
+impl Scale {
+    /// `test` asks for one short round.
+    pub(crate) fn new(test: bool, large: bool) -> Self {
+        if test { Self { rounds: 1, divisor: 1_000, large } } else { Self { rounds: 25, divisor: 1, large } }
+    }
+
+    pub(crate) fn is_test(self) -> bool {
+        self.divisor > 1
+    }
+
+    /// The same with no more than so many rounds, for what takes long.
+    pub(crate) fn rounds(self, most: usize) -> Self {
+        Self { rounds: self.rounds.min(most), ..self }
+    }
+
+    pub(crate) fn events(self, count: u64) -> u64 {
+        (count / self.divisor).max(10)
+    }
+}
+
+/// How many times the work of one thread two must do in a control, for a row of two threads to count.
+const SCALES: f64 = 1.8;
+
+/// Bytes that a control hashes a round.
+const HASHED: usize = 16 * 1024 * 1024;
+
+/// What a row is called, and what is asked of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Row<'a> {
+    name: &'a str,
+    peer: &'a str,
+    bar: Option<Bar>,
+    is_of_two_threads: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Bar {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl<'a> Row<'a> {
+    pub(crate) fn new(name: &'a str, peer: &'a str) -> Self {
+        Self { name, peer, bar: None, is_of_two_threads: false }
+    }
+
+    pub(crate) fn at_most(self, bar: f64) -> Self {
+        Self { bar: Some(Bar::AtMost(bar)), ..self }
+    }
+
+    pub(crate) fn at_least(self, bar: f64) -> Self {
+        Self { bar: Some(Bar::AtLeast(bar)), ..self }
+    }
+
+    /// Each round, two threads and one also hash.
+    pub(crate) fn of_two_threads(self) -> Self {
+        Self { is_of_two_threads: true, ..self }
+    }
+}
+
+impl fmt::Display for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtMost(bar) => write!(f, "<= {bar:.2}"),
+            Self::AtLeast(bar) => write!(f, ">= {bar:.2}"),
+        }
+    }
+}
+
+/// Rows, which are printed as they are measured.
+#[derive(Default)]
+pub(crate) struct Table(());
+
+/// What the rounds gave.
+struct Measured {
+    ours: Duration,
+    theirs: Duration,
+    /// Ours to theirs.
+    ratio: f64,
+    /// How much more two threads hashed than one.
+    control: Option<f64>,
+}
+
+impl Table {
+    pub(crate) fn section(&mut self, name: &str) {
+        println!("\n{name:<38} {:>14}   {:<36} {:>14} {:>9}   bar", "", "beside", "", "ratio");
+    }
+
+    /// Measures `ours` against `theirs`, each doing `count` events a round.
+    pub(crate) fn pair(
+        &mut self,
+        row: Row<'_>,
+        count: u64,
+        scale: Scale,
+        ours: impl Fn(u64),
+        theirs: impl Fn(u64),
+    ) {
+        let measured = rounds(row, scale, || ours(count), || theirs(count));
+        let each = |time| format!("{:.0} ns", nanoseconds(time, count));
+        print(row, &each(measured.ours), &each(measured.theirs), measured.ratio, measured.control);
+    }
+
+    /// Measures `ours` against `theirs`, each going through `bytes` a round. A ratio above 1 is faster than the peer.
+    pub(crate) fn pair_of_bytes(
+        &mut self,
+        row: Row<'_>,
+        bytes: u64,
+        scale: Scale,
+        ours: impl Fn(),
+        theirs: impl Fn(),
+    ) {
+        let measured = rounds(row, scale, ours, theirs);
+        let speed = |time: Duration| format!("{:.2} GB/s", bytes as f64 / 1e9 / time.as_secs_f64());
+        print(row, &speed(measured.ours), &speed(measured.theirs), 1.0 / measured.ratio, measured.control);
+    }
+
+    /// Measures how many events a second `ours` and `theirs` get through, each with a count of its own a round.
+    pub(crate) fn throughput(
+        &mut self,
+        row: Row<'_>,
+        counts: (u64, u64),
+        scale: Scale,
+        ours: impl Fn(u64),
+        theirs: impl Fn(u64),
+    ) {
+        let measured = rounds(row, scale, || ours(counts.0), || theirs(counts.1));
+        let speed = |count: u64, time: Duration| format!("{:.0} /s", count as f64 / time.as_secs_f64());
+        let ratio = counts.0 as f64 / counts.1 as f64 / measured.ratio;
+        let (ours, theirs) = (speed(counts.0, measured.ours), speed(counts.1, measured.theirs));
+        print(row, &ours, &theirs, ratio, measured.control);
+    }
+
+    /// Measures how long `ours` and `theirs` take, each as a whole.
+    pub(crate) fn pair_of_times(&mut self, row: Row<'_>, scale: Scale, ours: impl Fn(), theirs: impl Fn()) {
+        let measured = rounds(row, scale, ours, theirs);
+        let time = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
+        print(row, &time(measured.ours), &time(measured.theirs), measured.ratio, measured.control);
+    }
+
+    /// Measures what `ours` and `theirs` say of themselves, each round.
+    pub(crate) fn pair_of_readings(
+        &mut self,
+        row: Row<'_>,
+        scale: Scale,
+        ours: impl Fn() -> Duration,
+        theirs: impl Fn() -> Duration,
+    ) {
+        let pairs: Vec<_> = (0..scale.rounds).map(|_| (ours(), theirs())).collect();
+        let measured = Measured::of(&pairs, None);
+        let each = |time: Duration| format!("{} ns", time.as_nanos());
+        print(row, &each(measured.ours), &each(measured.theirs), measured.ratio, None);
+    }
+
+    /// A figure that was measured apart, and what stands beside it.
+    pub(crate) fn value(&mut self, row: Row<'_>, ratio: f64, unit: &str, ours: f64, theirs: f64) {
+        let each = |value: f64| format!("{value:.2} {unit}");
+        print(row, &each(ours), &each(theirs), ratio, None);
+    }
+
+    /// A row that says something else.
+    pub(crate) fn note(&mut self, text: &str) {
+        println!("{text}");
+    }
+
+    /// The median time of `count` events, in nanoseconds.
+    pub(crate) fn time(&self, count: u64, scale: Scale, run: impl Fn(u64)) -> f64 {
+        run(count);
+        let mut times: Vec<_> = (0..scale.rounds).map(|_| timed(|| run(count))).collect();
+        nanoseconds(median(&mut times), count)
+    }
+}
+
+impl Measured {
+    fn of(pairs: &[(Duration, Duration)], control: Option<f64>) -> Self {
+        let mut ours: Vec<_> = pairs.iter().map(|pair| pair.0).collect();
+        let mut theirs: Vec<_> = pairs.iter().map(|pair| pair.1).collect();
+        let mut ratios: Vec<_> =
+            pairs.iter().map(|(ours, theirs)| ours.as_secs_f64() / theirs.as_secs_f64()).collect();
+        ratios.sort_by(f64::total_cmp);
+        Self {
+            ours: median(&mut ours),
+            theirs: median(&mut theirs),
+            ratio: ratios[ratios.len() / 2],
+            control,
+        }
+    }
+}
+
+fn rounds(row: Row<'_>, scale: Scale, ours: impl Fn(), theirs: impl Fn()) -> Measured {
+    ours();
+    theirs();
+    let mut scaling = Vec::new();
+    let hashed = vec![b'x'; if scale.is_test() { 1024 } else { HASHED }];
+    let mut round = || {
+        let pair = (timed(&ours), timed(&theirs));
+        if row.is_of_two_threads {
+            let [two, one] = [2, 1].map(|threads| timed(|| hash(&hashed, threads)).as_secs_f64());
+            scaling.push(one / two);
+        }
+        pair
+    };
+    let pairs: Vec<_> = (0..scale.rounds).map(|_| round()).collect();
+    scaling.sort_by(f64::total_cmp);
+    Measured::of(&pairs, scaling.get(scaling.len() / 2).copied())
+}
+
+/// Hashes `bytes`, a part on each thread.
+fn hash(bytes: &[u8], threads: usize) {
+    thread::scope(|scope| {
+        for part in bytes.chunks(bytes.len().div_ceil(threads)) {
+            scope.spawn(move || black_box(Sha256::digest(part)));
+        }
+    });
+}
+
+fn print(row: Row<'_>, ours: &str, theirs: &str, ratio: f64, control: Option<f64>) {
+    let Row { name, peer, bar, .. } = row;
+    let verdict = match bar {
+        None => String::new(),
+        Some(bar) => {
+            let holds = match bar {
+                Bar::AtMost(bar) => ratio <= bar,
+                Bar::AtLeast(bar) => ratio >= bar,
+            };
+            format!("{bar}{}", if holds { "" } else { ": missed" })
+        }
+    };
+    let control = match control {
+        Some(control @ SCALES..) => format!("   control {control:.2}"),
+        Some(control) => format!("   does NOT count: control {control:.2}, and not {SCALES}"),
+        None => String::new(),
+    };
+    println!("{name:<38} {ours:>14}   {peer:<36} {theirs:>14} {ratio:>9.3}   {verdict}{control}");
+}
+
+fn timed(run: impl FnOnce()) -> Duration {
+    let started = Instant::now();
+    run();
+    started.elapsed()
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn nanoseconds(time: Duration, count: u64) -> f64 {
+    time.as_nanos() as f64 / count as f64
+}

@@ -1,0 +1,75 @@
+//! Proofs for somebody without the trail, and checking them.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use kling_audit::{ConsistencyProof, EntryProof, SignedCheckpoint, Unproven, Verdict, VerifyingKey};
+
+use crate::{
+    failure::{Failure, Outcome},
+    stream::{ascii, complain, print, read, unreadable},
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Prove {
+    /// The trail's directory.
+    dir: PathBuf,
+    /// The entry's number.
+    #[arg(long, value_name = "N", required_unless_present = "since", conflicts_with = "since")]
+    seq: Option<u64>,
+    /// Prove that the trail goes on from the checkpoint in this file.
+    #[arg(long, value_name = "FILE")]
+    since: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct CheckProof {
+    /// The proof.
+    file: PathBuf,
+    /// The public key of who signs, as keygen printed it.
+    #[arg(long, value_name = "VKEY")]
+    key: VerifyingKey,
+}
+
+pub(crate) fn prove(arguments: &Prove) -> Outcome {
+    let proof = match (&arguments.since, arguments.seq) {
+        (Some(path), _) => {
+            let text = read(path)?;
+            let earlier: SignedCheckpoint = text.parse().map_err(|error| unreadable(path, &error))?;
+            kling_audit::prove_consistency(&arguments.dir, &earlier)?.to_string()
+        }
+        (None, Some(seq)) => kling_audit::prove(&arguments.dir, seq)?.to_string(),
+        (None, None) => return Err(Failure::Usage("--seq or --since is needed".to_owned())),
+    };
+    print(&format!("{}\n", ascii(&proof)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn check_proof(arguments: &CheckProof) -> Outcome {
+    let text = read(&arguments.file)?;
+    let checked = match text.parse::<ConsistencyProof>() {
+        Ok(proof) => proof.check(&arguments.key).map(|()| {
+            let (old, new) = (proof.earlier().size(), proof.checkpoint().size());
+            format!(
+                "PROVEN  the trail of {} grew from {old} to {new} entries, and nothing before was changed\n",
+                arguments.key.name()
+            )
+        }),
+        Err(_) => {
+            let proof: EntryProof = text.parse().map_err(|error| unreadable(&arguments.file, &error))?;
+            proof.check(&arguments.key).map(|entry| {
+                format!("PROVEN  seq {} of the trail of {}\n{}\n", entry.seq, entry.origin, entry.line)
+            })
+        }
+    };
+    match checked {
+        Ok(proven) => print(&proven).map(|()| ExitCode::SUCCESS),
+        Err(unproven) => {
+            complain(&Failure::Usage(format!("check {:?}: {unproven}", arguments.file.to_string_lossy())));
+            let verdict = match unproven {
+                Unproven::OtherKey { .. } => Verdict::Unverifiable,
+                _ => Verdict::Tampered,
+            };
+            Ok(ExitCode::from(verdict.exit_code()))
+        }
+    }
+}

@@ -6,7 +6,7 @@ mod place;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use kling_audit::{AuditLog, Draft, Error, Notice, Verdict, Verifier};
+use kling_audit::{AuditLog, Draft, Error, HashLength, Notice, Verdict, Verifier};
 use place::{DAY, LIVE, Place, contents, names};
 use serde_json::Value;
 
@@ -286,6 +286,22 @@ fn a_line_whose_hash_does_not_hold_accuses_no_sealed_file() {
     place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
 
     assert_adopted(&place, "a changed hash of a manifest");
+}
+
+#[test]
+fn a_line_that_was_no_entry_of_the_trail_accuses_no_sealed_file() {
+    let other = Place::new();
+    other.run(3);
+    other.builder().adopt("alice", "elsewhere").expect("adopted").close().expect("closes");
+    let place = Place::new();
+    place.builder().hash_length(HashLength::Short).open().expect("opens").close().expect("closes");
+    fs::rename(place.path(LIVE), place.path("audit-x.jsonl")).expect("renamed");
+    fs::copy(other.path(LIVE), place.path(LIVE)).expect("copied");
+    assert_eq!(place.findings(), ["wrong_file", "malformed_line", "malformed_line"]);
+
+    place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+
+    assert_adopted(&place, "two lengths of hashes");
 }
 
 #[test]

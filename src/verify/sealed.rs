@@ -45,9 +45,10 @@ pub(super) fn look(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -
     let mut next = look_at_one(adopted, &found, at, rehash, seen)?;
     let mut is_new = |sealed: &Sealed| known.insert(sealed.directory.clone()) && known.len() < GENERATIONS;
     while let Some(sealed) = next.filter(&mut is_new) {
-        next = match earlier(&sealed)? {
+        let mut then = Then::of(&sealed.directory);
+        next = match earlier(&sealed, &then)? {
             Some(adopted) => {
-                found.append(&mut found_before(&sealed.directory));
+                found.append(&mut then.found);
                 look_at_one(&adopted, &found, at, rehash, seen)?
             }
             None => None,
@@ -56,20 +57,40 @@ pub(super) fn look(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -
     Ok(())
 }
 
-/// The files in which something was found when the trail in `sealed` was given up: whoever gave it up knew of that. Its
-/// verification is one of the files that are looked after.
-fn found_before(sealed: &Path) -> BTreeSet<String> {
-    let findings = open_regular(&sealed.join(VERIFICATION), OpenOptions::new().read(true))
-        .ok()
-        .and_then(|(file, _)| serde_json::from_reader::<_, serde_json::Value>(BufReader::new(file)).ok());
-    let findings = findings.as_ref().and_then(|verification| verification["findings"].as_array());
-    let files = findings.into_iter().flatten().filter_map(|finding| finding["file"].as_str());
-    files.map(str::to_owned).collect()
+/// What verification said of a trail when it was given up: whoever gave it up knew of that. Where that is not there, nothing
+/// is found and all is heeded.
+#[derive(Default)]
+struct Then {
+    /// The files in which something was found.
+    found: BTreeSet<String>,
+    /// The ids of the trails given up before it that were told of in lines which were heeded.
+    heeded: Option<BTreeSet<String>>,
+}
+
+impl Then {
+    /// The verification of the trail in `sealed` is one of the files that are looked after.
+    fn of(sealed: &Path) -> Self {
+        let verification = open_regular(&sealed.join(VERIFICATION), OpenOptions::new().read(true))
+            .ok()
+            .and_then(|(file, _)| serde_json::from_reader(BufReader::new(file)).ok());
+        let Some(verification): Option<serde_json::Value> = verification else { return Self::default() };
+        let texts = |list: &str, name: &str| {
+            let items = verification[list].as_array().into_iter().flatten();
+            items.filter_map(|item| item[name].as_str()).map(str::to_owned).collect()
+        };
+        Self { found: texts("findings", "file"), heeded: Some(texts("notices", "trail_id")) }
+    }
+
+    fn heeded(&self, adopted: &Value) -> bool {
+        let Value::Object(members) = adopted else { return false };
+        let Some(heeded) = &self.heeded else { return true };
+        matches!(member(members, "trail_id"), Some(Value::String(id)) if heeded.contains(&*id.to_string_lossy()))
+    }
 }
 
 /// What the trail in `sealed` tells of one that was given up before it. A file that somebody put there later tells
-/// nothing, nor does a line whose hash does not hold: verification did not heed it either when the trail was given up.
-fn earlier(sealed: &Sealed) -> Result<Option<Value>, Error> {
+/// nothing, nor does a line that was not heeded when the trail was given up.
+fn earlier(sealed: &Sealed, then: &Then) -> Result<Option<Value>, Error> {
     for name in sealed.files.iter().filter(|name| name.ends_with(".jsonl")) {
         let path = sealed.directory.join(name);
         let file = match TrailFile::alone(&path) {
@@ -85,7 +106,8 @@ fn earlier(sealed: &Sealed) -> Result<Option<Value>, Error> {
         };
         let line = Line::recognise(bytes).ok();
         let first = line.filter(|line| line.seq == 0 && line.holds() && line.is("audit_started"));
-        if let Some(adopted) = first.and_then(|line| line.detail("adopted")) {
+        let adopted = first.and_then(|line| line.detail("adopted"));
+        if let Some(adopted) = adopted.filter(|adopted| then.heeded(adopted)) {
             return Ok(Some(adopted));
         }
     }

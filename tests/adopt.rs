@@ -6,7 +6,7 @@ mod place;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use kling_audit::{AuditLog, Draft, Error, Notice, Verdict, Verifier};
+use kling_audit::{AuditLog, Draft, Error, HashLength, Notice, Verdict, Verifier};
 use place::{DAY, LIVE, Place, contents, names};
 use serde_json::Value;
 
@@ -268,6 +268,63 @@ fn trails_that_were_given_up_before_are_looked_after_too() {
     place.builder().adopt("alice", "it is gone").expect("adopted").close().expect("closes");
     let verification = place.look();
     assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
+}
+
+#[test]
+fn a_line_whose_hash_does_not_hold_accuses_no_sealed_file() {
+    let place = Place::new();
+    place.run(3);
+    place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+    let manifest = place.entries()[0]["details"]["adopted"]["manifest_sha256"].clone();
+    let manifest = manifest.as_str().expect("a hash").to_owned();
+    place.edit(LIVE, |bytes| {
+        let at = memchr::memmem::find(bytes, manifest.as_bytes()).expect("there");
+        bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+    });
+    assert_eq!(place.findings(), ["hash_mismatch"]);
+
+    place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+
+    assert_adopted(&place, "a changed hash of a manifest");
+}
+
+#[test]
+fn a_line_that_was_no_entry_of_the_trail_accuses_no_sealed_file() {
+    let other = Place::new();
+    other.run(3);
+    other.builder().adopt("alice", "elsewhere").expect("adopted").close().expect("closes");
+    let place = Place::new();
+    place.builder().hash_length(HashLength::Short).open().expect("opens").close().expect("closes");
+    fs::rename(place.path(LIVE), place.path("audit-x.jsonl")).expect("renamed");
+    fs::copy(other.path(LIVE), place.path(LIVE)).expect("copied");
+    assert_eq!(place.findings(), ["wrong_file", "malformed_line", "malformed_line"]);
+
+    place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+
+    assert_adopted(&place, "two lengths of hashes");
+}
+
+#[test]
+fn no_file_that_is_put_beside_sealed_ones_hides_what_they_tell() {
+    let place = Place::new();
+    place.run(3);
+    place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+    let oldest = sealed(&place);
+    let old = place.entries()[0]["details"]["trail_id"].clone();
+    place.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+    let beside = place.path("sealed").join(old.as_str().expect("an id")).join("audit-2000-01-01.jsonl");
+    place.edit(
+        &format!("sealed/{}/{LIVE}", oldest.file_name().expect("a name").to_string_lossy()),
+        Vec::clear,
+    );
+
+    for text in ["", "{}\n"] {
+        fs::write(&beside, text).expect("written");
+        assert_eq!(place.findings(), ["hash_mismatch"]);
+    }
+    fs::remove_file(&beside).expect("removed");
+    std::os::unix::fs::symlink("nowhere", &beside).expect("linked");
+    assert_eq!(place.findings(), ["hash_mismatch"]);
 }
 
 /// A damaged trail of several files with torn bytes beside.

@@ -1,7 +1,8 @@
 //! Bytes that nobody wrote, by the million: the recogniser and the verifier, recovery, and the head's reader.
 //!
-//! Each mutation comes from a seed, so a failure can be had again: `KLING_AUDIT_SEED` sets another. By default a few
-//! thousand executions are run; with `KLING_AUDIT_LONG=1` as many as `KLING_AUDIT_EXECUTIONS` says, or 200,000 each.
+//! Each mutation comes from a seed, so a failure can be had again: `KLING_AUDIT_SEED` sets another. Trails hold the id of
+//! the process, so that takes one of as many digits. By default a few thousand executions are run; with
+//! `KLING_AUDIT_LONG=1` as many as `KLING_AUDIT_EXECUTIONS` says, or 200,000 each.
 
 #![cfg(unix)]
 

@@ -12,7 +12,7 @@ mod plain;
 mod printable;
 mod recognise;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod serialize;
 mod shape;
 mod text;

@@ -473,3 +473,264 @@ fn own_length(line: &Line<'_>) -> Result<Option<HashLength>, NoEntry> {
 fn unknown_format(at: At<'_>, format: &str) -> String {
     format!("{} line {} begins a part in format {format}, and only format 1 is known", at.file.name, at.line)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, num::NonZero, path::Path};
+
+    use super::*;
+    use crate::{
+        AuditLog, Draft, Durability,
+        canonical::{MemberTexts, sample::Random},
+        digest::Digest,
+        directory,
+        sha256::Message,
+        verify::{Watch, walk},
+    };
+
+    /// The same rule for lines that are all read by themselves: nothing is remembered, and none is passed over.
+    struct OneByOne(Native);
+
+    impl Rule for OneByOne {
+        const LIMIT: usize = Native::LIMIT;
+
+        fn begins_like_an_entry(bytes: &[u8]) -> bool {
+            Native::begins_like_an_entry(bytes)
+        }
+
+        fn ends_like_an_entry(bytes: &[u8]) -> bool {
+            Native::ends_like_an_entry(bytes)
+        }
+
+        type Facts = Parts;
+
+        type Remembered = ();
+
+        fn look(_: &[u8], (): &mut (), _: &mut Vec<LineFacts<Parts>>) {}
+
+        fn check(
+            &mut self,
+            at: At<'_>,
+            bytes: &[u8],
+            _: Option<(&Parts, &[u8])>,
+            seen: &mut Seen,
+            observe: Option<&mut dyn FnMut(Said<'_>)>,
+        ) -> Result<Result<(), NoEntry>, Error> {
+            self.0.check(at, bytes, None, seen, observe)
+        }
+
+        fn pass(
+            &mut self,
+            _: &[LineFacts<Parts>],
+            _: &[u8],
+            _: &mut Seen,
+            _: Option<&mut dyn FnMut(Said<'_>)>,
+        ) -> usize {
+            0
+        }
+
+        fn tells_of(later: &[TrailFile], file: &TrailFile, offset: u64) -> Result<bool, Error> {
+            Native::tells_of(later, file, offset)
+        }
+
+        fn begins_next(
+            later: &[TrailFile],
+            file: &TrailFile,
+            offset: u64,
+            length: u64,
+        ) -> Result<bool, Error> {
+            Native::begins_next(later, file, offset, length)
+        }
+
+        fn pass_malformed(&mut self) {
+            self.0.pass_malformed();
+        }
+    }
+
+    /// All that a walk has seen and shown.
+    fn walked<R: Rule>(
+        trail: &Path,
+        threads: usize,
+        mut rule: R,
+        inner: impl FnOnce(R) -> Native,
+    ) -> (String, String) {
+        let files = directory::list(trail).expect("listed");
+        let mut seen = Seen::default();
+        let mut shown = String::new();
+        let mut say = |said: Said<'_>| {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            // What was not noted on the way is looked for.
+            let noted = said.noted.unwrap_or_else(|| {
+                Said::NOTED.map(|name| {
+                    MemberTexts::of(said.details)
+                        .find(|(known, _)| *known == name.as_bytes())
+                        .map(|(_, value)| value)
+                })
+            });
+            let texts = [said.actor, said.event_type, said.context, said.details].map(text);
+            shown.push_str(&format!(
+                "{:?} {} {texts:?} {:?}\n",
+                said.seq,
+                said.time,
+                noted.map(|noted| noted.map(text))
+            ));
+        };
+        let threads = NonZero::new(threads).expect("not zero");
+        let mut watch = Watch { threads, said: Some(&mut say), progress: &mut |_| {} };
+        walk::walk(&files, 0, &mut rule, &mut seen, &mut watch).expect("read");
+        inner(rule).conclude("audit.head", &mut seen);
+        (format!("{seen:#?}"), shown)
+    }
+
+    /// A trail of one file, most of whose lines are alike; longer than some blocks.
+    fn trail(directory: &Path) {
+        let log = AuditLog::builder(directory)
+            .durability(Durability::Buffered)
+            .clock(|| "2026-11-24T12:00:00Z".parse().expect("a time"))
+            .open()
+            .expect("opens");
+        for number in 0..700_u64 {
+            let draft = Draft::new("task_submitted")
+                .actor(format!("user-{}", number % 3))
+                .detail("action", "text_to_video")
+                .detail("a name that is longer than any window of bytes", number * 7_919)
+                .detail("external_task_id", format!("t-{number}"))
+                .detail("nested", [Some(number as f64 / 8.0), None])
+                .detail("text", "\u{e9}\n".repeat(number as usize % 40));
+            let draft = if number % 5 == 0 { draft.detail("extra", number % 2 == 0) } else { draft };
+            log.append(draft).expect("recorded");
+        }
+        log.close().expect("closes");
+    }
+
+    /// Something else at a likely place of the line.
+    fn change(line: &mut Vec<u8>, random: &mut Random) {
+        let at = random.below(line.len() as u64) as usize;
+        let likely = b"0123456789abcdef\"\\{}[],:.eE+-/ unrtb\n";
+        let byte = likely[random.below(likely.len() as u64) as usize];
+        let texts = |line: &[u8], text: &[u8]| memchr::memmem::find_iter(line, text).collect::<Vec<_>>();
+        let members = texts(line, b", \"");
+        let member = |random: &mut Random| members[random.below(members.len() as u64) as usize];
+        match random.below(12) {
+            0 => line[at] = byte,
+            1 => line[at] ^= 1 << random.below(8),
+            2 => line.insert(at, byte),
+            3 => drop(line.remove(at)),
+            4 => {
+                let digit = line[at..].iter().position(u8::is_ascii_digit).map_or(at, |digit| at + digit);
+                line[digit] = b'0' + random.below(10) as u8;
+            }
+            // A member twice, or gone, or two that change places.
+            5..8 => {
+                let mut ends = [member(random), member(random), member(random)];
+                ends.sort_unstable();
+                let [from, middle, to] = ends;
+                let (first, second) = (line[from..middle].to_vec(), line[middle..to].to_vec());
+                let instead = match random.below(3) {
+                    0 => [&first[..], &second, &first].concat(),
+                    1 => second,
+                    _ => [second, first].concat(),
+                };
+                line.splice(from..to, instead);
+            }
+            // Another value, or another spelling of one.
+            8..10 => {
+                let values: &[&[u8]] = &[
+                    b"01",
+                    b"1.0",
+                    b"1e5",
+                    b"-0",
+                    b"null",
+                    b"tru",
+                    b"true",
+                    b"\"x\"",
+                    b"\"\\u0041\"",
+                    b"\"\\u00E9\"",
+                    b"\"\xc3\xa9\"",
+                    b"{}",
+                    b"[]",
+                    b"[1,2]",
+                    b"{\"b\": 1, \"a\": 2}",
+                    b"",
+                    b" 1",
+                    b"1234567890123456789012345678901234567890",
+                ];
+                let colons = texts(line, b": ");
+                let from = colons[random.below(colons.len() as u64) as usize] + 2;
+                let length = line[from..].iter().position(|byte| matches!(byte, b',' | b'}')).unwrap_or(0);
+                let value = values[random.below(values.len() as u64) as usize];
+                line.splice(from..from + length, value.iter().copied());
+            }
+            10 => line.truncate(at),
+            _ => line.extend_from_slice(&line.clone()[..at]),
+        }
+    }
+
+    /// Gives a line the hash that it has, so that nothing but its form is wrong; `previous` is the one before it, if it
+    /// should go on from that. Gives the hash.
+    fn hash_anew(line: &mut Vec<u8>, before: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let at = memchr::memmem::rfind(line, b", \"hash\": \"")?;
+        let from = memchr::memmem::rfind(&line[..at], b"\"prev_hash\": \"")? + 14;
+        let previous = line.get_mut(from..from + 64)?;
+        if let Some(before) = before {
+            previous.copy_from_slice(&before);
+        }
+        let sha256 = Message::new(&line[..at], &line[from..from + 64]).sha256();
+        let hash = Digest::new(sha256, HashLength::Full).to_string().into_bytes();
+        line.truncate(at);
+        line.extend_from_slice(&[b", \"hash\": \"", &hash[..], b"\"}"].concat());
+        Some(hash)
+    }
+
+    #[test]
+    fn lines_are_judged_as_each_by_itself_wherever_they_stand() {
+        let place = tempfile::tempdir().expect("a directory");
+        let audit = place.path().join("audit");
+        trail(&audit);
+        let path = audit.join("audit-2026-11-24.jsonl");
+        let whole = fs::read(&path).expect("readable");
+        assert!(whole.len() > 3 << 17, "{}", whole.len());
+        let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+        let by_itself = || walked(&audit, 1, OneByOne(Native::whole()), |rule| rule.0);
+        let together = |threads| walked(&audit, threads, Native::whole(), |rule| rule);
+        assert_eq!(together(1), by_itself());
+        let mut random = Random::new(51);
+        let mut kinds = BTreeSet::new();
+
+        for round in 0..100 {
+            let mut changed: Vec<Vec<u8>> = lines.iter().map(|line| line.to_vec()).collect();
+            // Few lines are read by few threads; at the end, and where a block ends, windows reach beyond.
+            let length = if round % 8 == 0 { lines.len() } else { 3 + random.below(40) as usize };
+            changed.truncate(length);
+            for _ in 0..1 + random.below(if length > 100 { 12 } else { 3 }) {
+                let number = match random.below(3) {
+                    0 => changed.len() - 1,
+                    _ => random.below(changed.len() as u64) as usize,
+                };
+                let line = &mut changed[number];
+                let newline = line.pop();
+                if line.len() > 100 {
+                    change(line, &mut random);
+                }
+                line.extend(newline);
+                let mut before = None;
+                for line in changed[number..].iter_mut().take([0, 1, 700][random.below(3) as usize]) {
+                    let newline = line.pop_if(|byte| *byte == b'\n');
+                    before = hash_anew(line, before);
+                    line.extend(newline);
+                }
+            }
+            fs::write(&path, changed.concat()).expect("written");
+
+            let expected = by_itself();
+
+            for threads in [1, 3] {
+                assert_eq!(together(threads), expected, "round {round}");
+            }
+            let known =
+                ["MalformedLine", "HashMismatch", "ChainBroken", "SequenceGap", "WrongFile", "findings: []"];
+            kinds.extend(known.into_iter().filter(|kind| expected.0.contains(kind)));
+        }
+        assert!(kinds.len() >= 5, "{kinds:?}");
+    }
+}

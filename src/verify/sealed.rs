@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs::OpenOptions,
-    io::BufReader,
+    io::{self, BufReader},
     path::{Path, PathBuf},
 };
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     canonical::{Text, Value},
-    directory,
+    directory::TrailFile,
     ending::hash_from,
     error::Error,
     line::{Line, MAX_LINE},
@@ -30,16 +30,25 @@ const VERIFICATION: &str = "verification.json";
 /// So many trails are looked after that were given up one after the other.
 const GENERATIONS: usize = 1_000;
 
+/// A trail that was given up.
+struct Sealed {
+    directory: PathBuf,
+    /// The names of the files that it had then.
+    files: BTreeSet<String>,
+}
+
 /// Looks after what `adopted`, of an `audit_started`, tells of, and what the trail that was given up told of in its
 /// turn. The files are read only where they are to be there.
 pub(super) fn look(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -> Result<(), Error> {
     let mut known = BTreeSet::new();
     let mut found = BTreeSet::new();
     let mut next = look_at_one(adopted, &found, at, rehash, seen)?;
-    while let Some(sealed) = next.filter(|sealed| known.insert(sealed.clone()) && known.len() < GENERATIONS) {
-        next = match earlier(&sealed)? {
+    let mut is_new = |sealed: &Sealed| known.insert(sealed.directory.clone()) && known.len() < GENERATIONS;
+    while let Some(sealed) = next.filter(&mut is_new) {
+        let mut then = Then::of(&sealed.directory);
+        next = match earlier(&sealed, &then)? {
             Some(adopted) => {
-                found.append(&mut found_before(&sealed));
+                found.append(&mut then.found);
                 look_at_one(&adopted, &found, at, rehash, seen)?
             }
             None => None,
@@ -48,45 +57,71 @@ pub(super) fn look(adopted: &Value, at: At<'_>, rehash: bool, seen: &mut Seen) -
     Ok(())
 }
 
-/// The files in which something was found when the trail in `sealed` was given up: whoever gave it up knew of that. Its
-/// verification is one of the files that are looked after.
-fn found_before(sealed: &Path) -> BTreeSet<String> {
-    let findings = open_regular(&sealed.join(VERIFICATION), OpenOptions::new().read(true))
-        .ok()
-        .and_then(|(file, _)| serde_json::from_reader::<_, serde_json::Value>(BufReader::new(file)).ok());
-    let findings = findings.as_ref().and_then(|verification| verification["findings"].as_array());
-    let files = findings.into_iter().flatten().filter_map(|finding| finding["file"].as_str());
-    files.map(str::to_owned).collect()
+/// What verification said of a trail when it was given up: whoever gave it up knew of that. Where that is not there, nothing
+/// is found and all is heeded.
+#[derive(Default)]
+struct Then {
+    /// The files in which something was found.
+    found: BTreeSet<String>,
+    /// The ids of the trails given up before it that were told of in lines which were heeded.
+    heeded: Option<BTreeSet<String>>,
 }
 
-/// What the trail in `sealed` tells of one that was given up before it.
-fn earlier(sealed: &Path) -> Result<Option<Value>, Error> {
-    if !sealed.is_dir() {
-        return Ok(None);
+impl Then {
+    /// The verification of the trail in `sealed` is one of the files that are looked after.
+    fn of(sealed: &Path) -> Self {
+        let verification = open_regular(&sealed.join(VERIFICATION), OpenOptions::new().read(true))
+            .ok()
+            .and_then(|(file, _)| serde_json::from_reader(BufReader::new(file)).ok());
+        let Some(verification): Option<serde_json::Value> = verification else { return Self::default() };
+        let texts = |list: &str, name: &str| {
+            let items = verification[list].as_array().into_iter().flatten();
+            items.filter_map(|item| item[name].as_str()).map(str::to_owned).collect()
+        };
+        Self { found: texts("findings", "file"), heeded: Some(texts("notices", "trail_id")) }
     }
-    let files = match directory::list(sealed) {
-        Ok(files) => files,
-        // Something else stands in a file's place, which is a finding by now.
-        Err(Error::Unreadable { .. }) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let Some(first) = files.first() else { return Ok(None) };
-    let mut lines = first.lines(MAX_LINE)?;
-    let Some(Piece::Line { bytes, .. }) = lines.next().map_err(Error::io("read", &first.path))? else {
-        return Ok(None);
-    };
-    let line = Line::recognise(bytes).ok().filter(|line| line.is("audit_started"));
-    Ok(line.and_then(|line| line.detail("adopted")))
+
+    fn heeded(&self, adopted: &Value) -> bool {
+        let Value::Object(members) = adopted else { return false };
+        let Some(heeded) = &self.heeded else { return true };
+        matches!(member(members, "trail_id"), Some(Value::String(id)) if heeded.contains(&*id.to_string_lossy()))
+    }
 }
 
-/// Gives the directory that the files are to be in, where they were read.
+/// What the trail in `sealed` tells of one that was given up before it. A file that somebody put there later tells
+/// nothing, nor does a line that was not heeded when the trail was given up.
+fn earlier(sealed: &Sealed, then: &Then) -> Result<Option<Value>, Error> {
+    for name in sealed.files.iter().filter(|name| name.ends_with(".jsonl")) {
+        let path = sealed.directory.join(name);
+        let file = match TrailFile::alone(&path) {
+            Ok(file) => file,
+            // What is gone, or has something else in its place, is a finding by now.
+            Err(Error::Unreadable { .. }) => continue,
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let mut lines = file.lines(MAX_LINE)?;
+        let Some(Piece::Line { bytes, .. }) = lines.next().map_err(Error::io("read", &path))? else {
+            continue;
+        };
+        let line = Line::recognise(bytes).ok();
+        let first = line.filter(|line| line.seq == 0 && line.holds() && line.is("audit_started"));
+        let adopted = first.and_then(|line| line.detail("adopted"));
+        if let Some(adopted) = adopted.filter(|adopted| then.heeded(adopted)) {
+            return Ok(Some(adopted));
+        }
+    }
+    Ok(None)
+}
+
+/// Gives the trail that was given up, where its files were read.
 fn look_at_one(
     adopted: &Value,
     found_before: &BTreeSet<String>,
     at: At<'_>,
     rehash: bool,
     seen: &mut Seen,
-) -> Result<Option<PathBuf>, Error> {
+) -> Result<Option<Sealed>, Error> {
     let Value::Object(members) = adopted else { return Ok(None) };
     let text = |name: &str| match member(members, name) {
         Some(Value::String(text)) => text.to_string_lossy(),
@@ -103,7 +138,9 @@ fn look_at_one(
         return Ok(None);
     };
     let sealed = directory.join("sealed").join(&trail_id);
+    let mut names = BTreeSet::new();
     let mut check = |name: &str, sha256: &str| {
+        names.insert(name.to_owned());
         if found_before.contains(&shown(&trail_id, name)) {
             return Ok(false);
         }
@@ -131,7 +168,8 @@ fn look_at_one(
             }
         }
     }
-    Ok(Some(sealed))
+    names.retain(|name| is_plain(name));
+    Ok(Some(Sealed { directory: sealed, files: names }))
 }
 
 /// Whether a sealed file is what it was.

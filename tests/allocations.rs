@@ -1,5 +1,7 @@
 //! What an event costs in allocations: nothing, once its thread is warm.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a failed test is meant to panic")]
+
 mod stack;
 
 use allocation_counter::measure;

@@ -323,7 +323,7 @@ impl Evidence {
         }
         self.waiting.push(*leaf);
         self.last = Some(time);
-        let next = seq + 1;
+        let next = seq.saturating_add(1);
         if self.waiting.len() >= WAITING || self.expected.front().is_some_and(|one| one.size <= next) {
             self.tree.extend(&self.waiting);
             self.waiting.clear();

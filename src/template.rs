@@ -18,7 +18,10 @@ use crate::{
 };
 
 /// The templates of how many callsites a thread keeps.
-const KEPT: usize = 64;
+const KEPT: usize = 256;
+
+/// In how many places one may stand: callsites whose first is the same don't drive each other out.
+const WAYS: usize = 4;
 
 /// Copies of up to so many bytes are made by copying just as many.
 const SHORT: usize = 32;
@@ -69,8 +72,7 @@ struct Value {
     to: usize,
 }
 
-/// A template with the values of one event.
-#[derive(Debug)]
+/// A template with the values of one event, which may be secrets yet: it has no `Debug`.
 pub(crate) struct Filled {
     template: Rc<Template>,
     text: Vec<u8>,
@@ -85,17 +87,18 @@ impl Template {
         message: Message,
     ) -> Option<Rc<Self>> {
         let address = std::ptr::from_ref(metadata).addr();
-        let place = (address / size_of::<Metadata<'_>>()) % KEPT;
+        let first = (address / size_of::<Metadata<'_>>()) % KEPT;
+        let places = (0..WAYS).map(|way| (first + way) % KEPT);
+        let is_it = |kept: &&Rc<Self>| {
+            std::ptr::eq(kept.metadata, metadata) && kept.origin == origin && kept.message == message
+        };
         let find = |templates: &RefCell<[Option<Rc<Self>>; KEPT]>| {
             let mut templates = templates.borrow_mut();
-            let kept = &mut templates[place];
-            let is_it = |kept: &Rc<Self>| {
-                std::ptr::eq(kept.metadata, metadata) && kept.origin == origin && kept.message == message
-            };
-            match kept {
-                Some(kept) if is_it(kept) => Rc::clone(kept),
-                _ => Rc::clone(kept.insert(Rc::new(Self::new(metadata, origin, message)))),
+            if let Some(kept) = places.clone().find_map(|place| templates[place].as_ref().filter(is_it)) {
+                return Rc::clone(kept);
             }
+            let free = places.clone().find(|place| templates[*place].is_none()).unwrap_or(first);
+            Rc::clone(templates[free].insert(Rc::new(Self::new(metadata, origin, message))))
         };
         // While the thread ends, there are no templates.
         TEMPLATES.try_with(find).ok().filter(|template| template.uses.is_some())

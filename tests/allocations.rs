@@ -4,14 +4,16 @@
 
 mod stack;
 
+use std::sync::Mutex;
+
 use allocation_counter::measure;
 use kling_audit::{AuditLog, Durability, audit};
 use stack::Trail;
-use tracing::{Dispatch, dispatcher};
+use tracing::{Dispatch, dispatcher, info};
 use tracing_subscriber::prelude::*;
 
 fn event(number: u64) {
-    tracing::info!(
+    info!(
         name: "task_submitted",
         target: "audit",
         actor = "alice",
@@ -27,6 +29,9 @@ fn event_by_macro(number: u64) {
     audit!("task_submitted", actor = "alice", model = "kling-v2-6", prompt_length = number, cached = false);
 }
 
+/// With another log's layer in the process, a macro keeps its event for that.
+static ONE_LOG: Mutex<()> = Mutex::new(());
+
 /// Allocations of so many events, after as many.
 fn of(log: &AuditLog, count: u64, emit: fn(u64)) -> u64 {
     let stack = Dispatch::new(tracing_subscriber::registry().with(log.layer()));
@@ -39,6 +44,7 @@ fn of(log: &AuditLog, count: u64, emit: fn(u64)) -> u64 {
 
 #[test]
 fn an_event_allocates_nothing_once_its_thread_is_warm() {
+    let _alone = ONE_LOG.lock();
     const COUNT: u64 = 200;
     for durability in [Durability::Written, Durability::Buffered] {
         for (way, emit) in [("event", event as fn(u64)), ("macro", event_by_macro)] {
@@ -50,4 +56,28 @@ fn an_event_allocates_nothing_once_its_thread_is_warm() {
             assert!(allocations < COUNT / 2, "{durability:?}, {way}: {allocations} of {COUNT} events");
         }
     }
+}
+
+/// Fifty callsites, one event each.
+fn fifty_callsites(number: u64) {
+    macro_rules! events {
+        ($($digit:literal)*) => {$(
+            info!(name: "one", target: "audit", digit = $digit, number);
+            info!(name: "two", target: "audit", digit = $digit, number);
+            info!(name: "three", target: "audit", digit = $digit, number);
+            info!(name: "four", target: "audit", digit = $digit, number);
+            info!(name: "five", target: "audit", digit = $digit, number);
+        )*};
+    }
+    events!(0 1 2 3 4 5 6 7 8 9);
+}
+
+#[test]
+fn callsites_do_not_drive_each_other_out() {
+    let _alone = ONE_LOG.lock();
+    let trail = Trail::of(|builder| builder.durability(Durability::Buffered));
+
+    let allocations = of(&trail.log, 20, fifty_callsites);
+
+    assert!(allocations < 100, "{allocations} of 1,000 events");
 }

@@ -124,6 +124,7 @@ impl Committer {
                 linker,
                 bytes: writer.bytes(),
                 writer: Some(writer),
+                out: 0,
                 written: through,
                 synced: through,
                 sync_to: 0,
@@ -500,6 +501,7 @@ impl Committer {
         let mut writer = state.writer.take()?;
         let sync = state.sync_to > state.synced;
         let mut batch = state.linker.take_batch();
+        state.out = batch.weight();
         let up_to = state.linker.chain.next;
         let joined = state.joined;
         let round = (joined > 0).then(|| state.next_round());
@@ -514,6 +516,7 @@ impl Committer {
             state.note_sync(begun.elapsed(), joined + 1);
         }
 
+        state.out = 0;
         let failed = self.account(state, &mut writer, &mut batch, up_to, work);
         state.linker.keep_memory(batch);
         state.bytes = writer.bytes();

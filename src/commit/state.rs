@@ -25,6 +25,8 @@ pub(super) struct State {
     pub(super) linker: Linker,
     /// Out while somebody writes.
     pub(super) writer: Option<Writer>,
+    /// The weight of the lines that are out with it: they come back if they can't be written.
+    pub(super) out: usize,
     /// Entries below this number are handed to the system.
     pub(super) written: u64,
     /// Entries below this number are on the device.
@@ -118,8 +120,8 @@ impl Condition {
 impl State {
     /// Whether one more line fits into the buffer; an empty one takes any.
     pub(super) fn has_room(&self, prefix: &Prefix) -> bool {
-        let batch = &self.linker.batch;
-        batch.is_empty() || batch.weight() + prefix.weight() <= FULL
+        let held = self.out + self.linker.batch.weight();
+        held == 0 || held + prefix.weight() <= FULL
     }
 
     /// The round of those whose entries are not being written yet, and how many came before.

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use super::super::FULL;
 use super::{
     Bench, Gate, assert_intact, draft, entries, has_torn_tail, is_long, look, numbers, ready,
     storage::{Answer, EIO, ENOSPC, EPERM, What},
@@ -206,6 +207,46 @@ fn a_buffered_log_keeps_its_lines_over_a_full_disk() {
 }
 
 /// Torn bytes that stay are told of in the file that comes next, however full the buffer was.
+#[test]
+fn a_buffered_log_holds_no_more_than_its_buffer_however_many_fail() {
+    let bench = Bench::new();
+    let log = bench.open(Durability::Buffered);
+    let most = Arc::new(AtomicUsize::new(0));
+    let asked_for = Arc::clone(&most);
+    bench.faults.rule(move |asked| match asked.what {
+        What::Append => {
+            asked_for.fetch_max(asked.length, Ordering::Relaxed);
+            // Long enough for others to fill a buffer meanwhile.
+            thread::sleep(Duration::from_millis(2));
+            Answer::Fail(ENOSPC)
+        }
+        _ => Answer::Do,
+    });
+
+    thread::scope(|scope| {
+        for thread in 0..4_u64 {
+            let log = &log;
+            scope.spawn(move || {
+                let (mut number, mut refused) = (thread << 32, 0);
+                while refused < 5 {
+                    refused +=
+                        u32::from(log.append(draft(number).detail("more", "x".repeat(4_000))).is_err());
+                    number += 1;
+                }
+            });
+        }
+    });
+
+    let most = most.load(Ordering::Relaxed);
+    assert!((FULL / 2..=FULL).contains(&most), "{most} bytes");
+    bench.faults.clear();
+    log.close().expect("closes");
+    let told = entries(&bench.trail());
+    let degraded = told.iter().filter(|entry| entry.event_type == "audit_degraded");
+    assert_eq!(degraded.filter_map(|entry| entry.details["lost"].as_u64()).sum::<u64>(), 20);
+    bench.reopen();
+}
+
 #[test]
 fn torn_bytes_that_stay_are_told_of_over_rotations_and_failures() {
     for durability in DURABILITIES {

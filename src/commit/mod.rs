@@ -409,8 +409,9 @@ impl Committer {
             }
             let (round, place) = state.join();
             loop {
-                // One of them sees to it that those who don't come are not waited for.
-                let watches = state.writer.is_some() && !std::mem::replace(&mut state.watched, true);
+                // One of them sees to it that those who don't come are not waited for; none whose entry was written, and
+                // who is about to be told so.
+                let watches = state.writer.is_some() && state.watch(&round);
                 let patience = watches.then_some(state.patience);
                 drop(state);
                 let news = round.wait(place, patience);
@@ -419,9 +420,12 @@ impl Committer {
                 }
                 state = self.state.lock();
                 state.watched &= !watches;
-                let over = news == News::Over;
-                if over || state.writer.is_some() && (news == News::Late || !state.awaits_others(linked.need))
-                {
+                let writes =
+                    state.writer.is_some() && (news == News::Late || !state.awaits_others(linked.need));
+                if writes {
+                    state.leave(&round);
+                }
+                if writes || news == News::Over {
                     return self.wait_for(&mut state, linked);
                 }
             }
@@ -505,7 +509,6 @@ impl Committer {
         let up_to = state.linker.chain.next;
         let joined = state.joined;
         let round = (joined > 0).then(|| state.next_round());
-        state.watched = false;
         state.lines_since = None;
         state.urgent = false;
         state.filled = false;

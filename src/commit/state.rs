@@ -44,7 +44,7 @@ pub(super) struct State {
     pub(super) awaited: usize,
     /// How long they are waited for.
     pub(super) patience: Duration,
-    /// Somebody sees to it that it isn't longer.
+    /// Somebody of the round sees to it that it isn't longer.
     pub(super) watched: bool,
     pub(super) wakers: Vec<Waker>,
     /// Entries whose future was dropped before it heard of them.
@@ -142,9 +142,22 @@ impl State {
         self.awaited = told;
     }
 
+    /// Whether one who waits in `round` is to watch over it: nobody does, and it is still to be written.
+    pub(super) fn watch(&mut self, round: &Arc<Round>) -> bool {
+        Arc::ptr_eq(&self.round, round) && !std::mem::replace(&mut self.watched, true)
+    }
+
+    /// One of `round` writes for the others, if it is still to be written, and is not told by it.
+    pub(super) fn leave(&mut self, round: &Arc<Round>) {
+        if Arc::ptr_eq(&self.round, round) {
+            self.joined -= 1;
+        }
+    }
+
     /// The round so far; who comes from now on waits for the next.
     pub(super) fn next_round(&mut self) -> Arc<Round> {
         self.joined = 0;
+        self.watched = false;
         std::mem::take(&mut self.round)
     }
 

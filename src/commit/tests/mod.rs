@@ -3,6 +3,7 @@
 mod checkpoints;
 mod failures;
 mod power;
+mod rounds;
 mod storage;
 mod storm;
 mod withheld;

@@ -36,17 +36,17 @@ pub(crate) enum Rendered {
 
 impl Rendered {
     /// It as a draft, which it stays beside.
-    pub(crate) fn to_draft(&self) -> Draft {
+    pub(crate) fn to_draft(&self) -> Box<Draft> {
         match self {
-            Self::Filled(filled) => filled.to_draft(),
-            Self::Draft(draft) => Draft::clone(draft),
+            Self::Filled(filled) => Box::new(filled.to_draft()),
+            Self::Draft(draft) => draft.clone(),
         }
     }
 
-    pub(crate) fn into_draft(self) -> Draft {
+    pub(crate) fn into_draft(self) -> Box<Draft> {
         match self {
-            Self::Filled(filled) => filled.to_draft(),
-            Self::Draft(draft) => *draft,
+            Self::Filled(filled) => Box::new(filled.to_draft()),
+            Self::Draft(draft) => draft,
         }
     }
 }
@@ -447,12 +447,12 @@ mod tests {
             let Self(rules, seen) = self;
             for message in [Message::Keep, Message::Drop] {
                 let mut rendered = of_event(event, Origin::Macro, message);
-                let mut drafts = vec![rendered.to_draft()];
+                let mut drafts = vec![*rendered.to_draft()];
                 let filled = match &mut rendered {
                     Rendered::Filled(filled) => Prefix::fill(filled, None, None, rules),
                     Rendered::Draft(_) => None,
                 };
-                drafts.extend([rendered.into_draft(), of_event_as_draft(event, Origin::Macro, message)]);
+                drafts.extend([*rendered.into_draft(), of_event_as_draft(event, Origin::Macro, message)]);
                 let drafted = drafts.into_iter().map(|draft| Prefix::render(draft, rules));
                 let texts = drafted.map(|drafted| drafted.map(|mut prefix| prefix.bytes().clone()));
                 let texts: Vec<_> =

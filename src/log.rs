@@ -112,6 +112,11 @@ impl AuditLog {
     }
 
     #[cfg(test)]
+    pub(crate) fn committer(&self) -> &Committer {
+        &self.handle.committer
+    }
+
+    #[cfg(test)]
     pub(crate) fn start(settings: Settings) -> Result<Self, Error> {
         Self::start_signing(settings, None)
     }

@@ -190,11 +190,10 @@ pub(crate) fn reached(dispatch: &Dispatch) -> Option<AuditLog> {
 
 /// What the audit spans around `event` say, without the context that a layer is given.
 fn enclosing(dispatch: &Dispatch, event: &Event<'_>, log: &AuditLog) -> Enclosing {
-    let Some(registry) = dispatch.downcast_ref::<Registry>() else { return Enclosing::default() };
-    let current = dispatch.current_span();
-    let id = if event.is_contextual() { current.id() } else { event.parent() };
-    let scope = id.and_then(|id| registry.span(id)).map(|span| span.scope());
-    Enclosing::of(scope.into_iter().flatten(), log)
+    let current = if event.is_contextual() { dispatch.current_span().id().cloned() } else { None };
+    let Some(id) = current.as_ref().or_else(|| event.parent()) else { return Enclosing::default() };
+    let span = dispatch.downcast_ref::<Registry>().and_then(|registry| registry.span(id));
+    Enclosing::of(span.map(|span| span.scope()).into_iter().flatten(), log)
 }
 
 /// Opens a span.

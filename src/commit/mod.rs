@@ -57,6 +57,9 @@ const BUFFER: usize = 256 * 1024;
 /// With this many bytes the buffer is full, and who has more waits.
 const FULL: usize = 4 * BUFFER;
 
+/// The most that is held with what is being written: while one buffer is, the next is filled.
+const HELD: usize = 2 * FULL;
+
 /// How often the lock is tried before a thread sleeps.
 const TRIES: u32 = 100;
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    FULL, Linked, Need,
+    FULL, HELD, Linked, Need,
     failure::{Failure, Fate},
     leaves::Leaves,
     linker::Linker,
@@ -120,8 +120,9 @@ impl Condition {
 impl State {
     /// Whether one more line fits into the buffer; an empty one takes any.
     pub(super) fn has_room(&self, prefix: &Prefix) -> bool {
-        let held = self.out + self.linker.batch.weight();
-        held == 0 || held + prefix.weight() <= FULL
+        let (batch, more) = (&self.linker.batch, prefix.weight());
+        let held = self.out + batch.weight();
+        held == 0 || held + more <= HELD && (batch.is_empty() || batch.weight() + more <= FULL)
     }
 
     /// The round of those whose entries are not being written yet, and how many came before.

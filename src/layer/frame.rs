@@ -120,10 +120,10 @@ impl Frame {
 
     /// Puts the frame in place. `known` is the log whose answer the macro knows, and `draft` is for logs that are reached
     /// later.
-    pub(crate) fn enter(mut self, known: Option<TrailId>, draft: Option<Draft>) -> FrameGuard {
+    pub(crate) fn enter(mut self, known: Option<TrailId>, draft: Option<Box<Draft>>) -> FrameGuard {
         let guard = FrameGuard::keep(FRAME.get());
         if let Some(draft) = draft {
-            park(|parked| parked.draft = Some(Box::new(draft)));
+            park(|parked| parked.draft = Some(draft));
             self.parked = true;
         }
         if let Some(trail) = known {

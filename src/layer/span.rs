@@ -180,7 +180,7 @@ impl Enclosing {
         };
         let mut draft = event.into_draft();
         self.complete(&mut draft);
-        Prefix::render(draft, rules)
+        Prefix::render(*draft, rules)
     }
 
     /// Whether a template can say it: nothing is inherited.

@@ -37,6 +37,7 @@ pub mod __private {
         log.time_of_linking(drafts)
     }
 
+    #[inline]
     pub fn outcome(result: Result<Receipt, NotRecorded>) -> Outcome {
         Outcome::new(result)
     }

@@ -54,6 +54,7 @@ impl NotRecorded {
     /// Says on standard error that something was lost where no caller could be told; once for each kind of loss.
     ///
     /// Not by `tracing`: the loss of an event would be told with an event. The log counts each loss.
+    #[cold]
     pub(crate) fn tell(&self) {
         let kind = 1 << self.kind();
         if TOLD.fetch_or(kind, Ordering::Relaxed) & kind == 0 {

@@ -10,6 +10,7 @@ use crate::{NotRecorded, Receipt};
 pub struct Outcome(Result<Receipt, NotRecorded>);
 
 impl Outcome {
+    #[inline]
     pub(crate) fn new(result: Result<Receipt, NotRecorded>) -> Self {
         if let Err(failure) = &result {
             failure.tell();

@@ -139,6 +139,7 @@ fn hand_over<T: From<Result<Receipt, NotRecorded>>>(
     })
 }
 
+#[inline]
 fn deliver<T: From<Result<Receipt, NotRecorded>>>(
     site: &Site,
     interest: &Interest,
@@ -189,6 +190,7 @@ pub(crate) fn reached(dispatch: &Dispatch) -> Option<AuditLog> {
 }
 
 /// What the audit spans around `event` say, without the context that a layer is given.
+#[inline]
 fn enclosing(dispatch: &Dispatch, event: &Event<'_>, log: &AuditLog) -> Enclosing {
     let current = if event.is_contextual() { dispatch.current_span().id().cloned() } else { None };
     let Some(id) = current.as_ref().or_else(|| event.parent()) else { return Enclosing::default() };

@@ -104,6 +104,7 @@ impl Frame {
     }
 
     /// Marks `trail` as tried with the frame that is in place; `false` if it was already.
+    #[inline]
     pub(crate) fn begin(&mut self, trail: TrailId) -> bool {
         TRIED.with(|tried| {
             if tried[..self.tried].iter().any(|tried| tried.get() == trail) {
@@ -120,6 +121,7 @@ impl Frame {
 
     /// Puts the frame in place. `known` is the log whose answer the macro knows, and `draft` is for logs that are reached
     /// later.
+    #[inline]
     pub(crate) fn enter(mut self, known: Option<TrailId>, draft: Option<Box<Draft>>) -> FrameGuard {
         let guard = FrameGuard::keep(FRAME.get());
         if let Some(draft) = draft {
@@ -167,6 +169,7 @@ impl Frame {
 
 impl FrameGuard {
     /// Keeps what is in place.
+    #[inline]
     fn keep(frame: Frame) -> Self {
         let rest = (frame.subject != 0).then(|| {
             Box::new(Rest {

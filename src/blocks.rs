@@ -70,8 +70,10 @@ impl<R: Read> Blocks<R> {
         let mut buffer = bytes.buffer;
         let offset = self.offset;
         let mut end = self.begun.len();
-        if buffer.len() < READ.max(2 * end) {
-            buffer.resize(READ.max(2 * end), 0);
+        let least = READ.max(2 * end);
+        if buffer.len() < least {
+            // Zeroed by the system, where it is used at all: most files of a trail may be small.
+            buffer = vec![0; least];
         }
         buffer[..end].copy_from_slice(&self.begun);
         self.begun.clear();

@@ -218,13 +218,16 @@ fn under_another_boot(bytes: &[u8]) -> Vec<u8> {
     other
 }
 
+/// What may be found at one moment, which takes much longer to make than to leave out.
+type Make<'a> = &'a dyn Fn() -> Found;
+
 /// Everything that may be found at one moment. `last` are the bytes of the write under way.
-fn moments(disk: &Disk, last: Option<(&Path, &[u8])>, at: &str, visit: &mut dyn FnMut(Found)) {
-    let whole = |gone, what: String, change: &dyn Fn(&str, &Content) -> Vec<u8>| {
+fn moments(disk: &Disk, last: Option<(&Path, &[u8])>, at: &str, visit: &mut dyn FnMut(Gone, Make<'_>)) {
+    let killed = |what: String, change: &dyn Fn(&str, &Content) -> Vec<u8>| {
         let files = disk.files.iter().map(|(name, content)| (name.clone(), change(name, content)));
-        Found::new(gone, what, files)
+        Found::new(Gone::Process, what, files)
     };
-    visit(whole(Gone::Process, format!("{at}, killed"), &|_, content| content.bytes.clone()));
+    visit(Gone::Process, &|| killed(format!("{at}, killed"), &|_, content| content.bytes.clone()));
     if let Some((path, bytes)) = last {
         let name = name_of(path);
         for count in 1..bytes.len() {
@@ -235,7 +238,7 @@ fn moments(disk: &Disk, last: Option<(&Path, &[u8])>, at: &str, visit: &mut dyn 
                 }
                 found
             };
-            visit(whole(Gone::Process, format!("{at}, killed {count} bytes into a write"), &change));
+            visit(Gone::Process, &|| killed(format!("{at}, killed {count} bytes into a write"), &change));
         }
     }
     // The device has what was synced, any part of what was written since, and any of the head's states.
@@ -273,17 +276,20 @@ fn moments(disk: &Disk, last: Option<(&Path, &[u8])>, at: &str, visit: &mut dyn 
                     }
                     found
                 };
-                let files = disk.files.iter().map(|(name, content)| (name.clone(), change(name, content)));
-                let what =
-                    format!("{at}, power cut at byte {length} of {from} to {to}, head {number}, {zeros}");
-                visit(Found::new(Gone::Power, what, files));
+                visit(Gone::Power, &|| {
+                    let files =
+                        disk.files.iter().map(|(name, content)| (name.clone(), change(name, content)));
+                    let what =
+                        format!("{at}, power cut at byte {length} of {from} to {to}, head {number}, {zeros}");
+                    Found::new(Gone::Power, what, files)
+                });
             }
         }
     }
 }
 
 /// Goes through a journal, and calls `visit` with all that may be found.
-fn walk(start: &Disk, journal: &[Event], visit: &mut dyn FnMut(&Disk, Found, bool)) {
+fn walk(start: &Disk, journal: &[Event], visit: &mut dyn FnMut(&Disk, Gone, Make<'_>, bool)) {
     let mut disk = start.clone();
     let last = journal.iter().rposition(|event| matches!(event, Event::Appended(..)));
     for (number, event) in journal.iter().enumerate() {
@@ -293,13 +299,13 @@ fn walk(start: &Disk, journal: &[Event], visit: &mut dyn FnMut(&Disk, Found, boo
         };
         let known = disk.clone();
         let is_last = last == Some(number);
-        moments(&known, write, &format!("before event {number}"), &mut |found| {
-            visit(&known, found, is_last);
+        moments(&known, write, &format!("before event {number}"), &mut |gone, found| {
+            visit(&known, gone, found, is_last);
         });
         disk.happen(event);
     }
     let known = disk.clone();
-    moments(&known, None, "at the end", &mut |found| visit(&known, found, true));
+    moments(&known, None, "at the end", &mut |gone, found| visit(&known, gone, found, true));
 }
 
 /// A run with all that a trail does: rotation, midnight, threads, critical entries, a flush, a second run.
@@ -366,12 +372,12 @@ fn whenever_it_stops_what_was_acknowledged_is_there_and_nothing_is_called_tamper
         let (tried, mut number) = (Tried::default(), 0_u64);
         let syncs = journal.iter().filter(|event| matches!(event, Event::Synced(_))).count();
 
-        walk(&start, &journal, &mut |disk, found, is_last| {
+        walk(&start, &journal, &mut |disk, gone, found, is_last| {
             number += 1;
             // Every byte of the last write; of the others, by default, one in many.
-            let killed_in_last = is_last && found.gone == Gone::Process;
+            let killed_in_last = is_last && gone == Gone::Process;
             if is_long() || killed_in_last || number.is_multiple_of(397) {
-                found.try_out(disk, &tried, is_long() || !killed_in_last || number.is_multiple_of(23));
+                found().try_out(disk, &tried, is_long() || !killed_in_last || number.is_multiple_of(23));
             }
         });
 
@@ -392,11 +398,12 @@ fn a_second_power_cut_while_the_first_is_recovered_from_is_no_tampering_either()
         let (tried, mut number) = (Tried::default(), 0_u64);
         let step = if is_long() { 211 } else { 12_007 };
 
-        walk(&start, &journal, &mut |disk, found, _| {
+        walk(&start, &journal, &mut |disk, gone, found, _| {
             number += 1;
-            if found.gone == Gone::Process || !number.is_multiple_of(step) {
+            if gone == Gone::Process || !number.is_multiple_of(step) {
                 return;
             }
+            let found = found();
             let root = found.lay_out();
             let trail = root.path().join("audit");
             let mut base = Disk::of(&trail);
@@ -408,9 +415,10 @@ fn a_second_power_cut_while_the_first_is_recovered_from_is_no_tampering_either()
             let second = faults.journal();
             drop(log);
             let mut inner = 0_u64;
-            walk(&base, &second, &mut |disk, again, _| {
+            walk(&base, &second, &mut |disk, _, again, _| {
                 inner += 1;
                 if is_long() || inner.is_multiple_of(31) {
+                    let again = again();
                     let what = format!("{}; then {}", found.what, again.what);
                     // What was lost under the first boot may still be to be told of, whatever stops the opening.
                     let again = Found { what, gone: Gone::Power, ..again };

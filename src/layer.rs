@@ -207,7 +207,7 @@ impl AuditLayer {
         }
         Some(match frame {
             Some(frame) => match frame.rendered() {
-                Some(draft) => draft.into(),
+                Some(draft) => Rendered::Draft(draft),
                 None => fields::of_event(event, Origin::Macro, frame.message),
             },
             None => fields::of_event(event, Origin::Event, Message::Keep),

@@ -138,11 +138,11 @@ impl Frame {
     }
 
     /// The event as it was rendered for an earlier log.
-    pub(crate) fn rendered(&self) -> Option<Draft> {
+    pub(crate) fn rendered(&self) -> Option<Box<Draft>> {
         if !self.parked {
             return None;
         }
-        PARKED.try_with(|parked| parked.borrow().draft.as_deref().cloned()).ok().flatten()
+        PARKED.try_with(|parked| parked.borrow().draft.clone()).ok().flatten()
     }
 
     pub(crate) fn is_settled(&self) -> bool {

@@ -206,7 +206,6 @@ fn a_buffered_log_keeps_its_lines_over_a_full_disk() {
     bench.reopen();
 }
 
-/// Torn bytes that stay are told of in the file that comes next, however full the buffer was.
 #[test]
 fn a_buffered_log_holds_no_more_than_two_buffers_however_many_fail() {
     let bench = Bench::new();
@@ -247,6 +246,7 @@ fn a_buffered_log_holds_no_more_than_two_buffers_however_many_fail() {
     bench.reopen();
 }
 
+/// Torn bytes that stay are told of in the file that comes next, however full the buffer was.
 #[test]
 fn torn_bytes_that_stay_are_told_of_over_rotations_and_failures() {
     for durability in DURABILITIES {

@@ -19,7 +19,7 @@ use crate::{
     adopt,
     builder::AuditLogBuilder,
     checkpoint::SignedCheckpoint,
-    commit::{Committer, Keeper, Need, Notary, Recording},
+    commit::{Committer, Keeper, Need, Notary, Observer, Recording},
     draft::{Draft, Origin},
     entry::{Prefix, Rules},
     error::{DraftError, Error},
@@ -218,9 +218,7 @@ impl AuditLog {
         let committer = &self.handle.committer;
         let shared = Arc::clone(&self.handle.shared);
         let prefix = self.render(render);
-        Recording::new(committer, prefix, committer.need(critical).max(self.least), move |outcome| {
-            shared.settle(outcome, own)
-        })
+        Recording::new(committer, prefix, committer.need(critical).max(self.least), shared, own)
     }
 
     /// As [`append`](Self::append), for drafts of any origin.
@@ -246,7 +244,11 @@ impl AuditLog {
         let committer = &*self.handle.committer;
         let need = committer.need(critical).max(self.least);
         let recorded = self.render(render).and_then(|prefix| committer.append(prefix, need));
-        self.handle.shared.settle(&recorded, own);
+        let shared = &self.handle.shared;
+        shared.count(&recorded, own);
+        if let Err(error) = &recorded {
+            shared.tell(error);
+        }
         recorded
     }
 
@@ -449,9 +451,11 @@ impl Shared {
     fn is_fork(&self) -> bool {
         !self.process.is_this()
     }
+}
 
-    /// Counts an outcome, and does what the failure policy says.
-    fn settle(&self, recorded: &Result<Receipt, Error>, own: bool) {
+impl Observer for Shared {
+    #[inline]
+    fn count(&self, recorded: &Result<Receipt, Error>, own: bool) {
         let Err(error) = recorded else {
             self.recorded.fetch_add(u64::from(!own), Ordering::Relaxed);
             return;
@@ -460,6 +464,11 @@ impl Shared {
         if matches!(error, Error::Io { .. }) {
             self.io_errors.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Does what the failure policy says.
+    #[cold]
+    fn tell(&self, error: &Error) {
         if let Some(hook) = &self.hook {
             let _guard = SinkGuard::enter();
             hook(error);
@@ -475,7 +484,7 @@ impl Shared {
 
 impl Handle {
     fn close(&self) -> Result<(), Error> {
-        let closed = self.committer.close(self.shared.not_recorded.load(Ordering::Relaxed));
+        let closed = self.committer.close(|| self.shared.not_recorded.load(Ordering::Relaxed));
         if let Some(keeper) = self.keeper.lock().take() {
             keeper.join();
         }

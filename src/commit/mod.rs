@@ -27,11 +27,12 @@ use std::{
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+pub(crate) use self::recording::Observer;
 pub use self::recording::Recording;
 use self::{
     account::Work,
     failure::Fate,
-    recording::Orphan,
+    recording::Loss,
     round::{News, Round},
     state::{Condition, Remark, State},
 };
@@ -140,6 +141,7 @@ impl Committer {
                 watched: false,
                 wakers: Vec::new(),
                 orphans: Vec::new(),
+                losses: Vec::new(),
                 untold: Vec::new(),
                 degraded: None,
                 refusals: 0,
@@ -223,7 +225,7 @@ impl Committer {
     }
 
     /// Records `audit_stopped`, puts everything on the device, and lets the trail go. Closing twice is closing once.
-    pub(crate) fn close(&self, not_recorded: u64) -> Result<(), Error> {
+    pub(crate) fn close(&self, not_recorded: impl FnOnce() -> u64) -> Result<(), Error> {
         let mut state = self.state.lock();
         if matches!(state.condition, Condition::Closing | Condition::Closed) {
             return Ok(());
@@ -247,7 +249,11 @@ impl Committer {
         closed
     }
 
-    fn stop(&self, state: &mut MutexGuard<'_, State>, not_recorded: u64) -> Result<(), Error> {
+    fn stop(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        not_recorded: impl FnOnce() -> u64,
+    ) -> Result<(), Error> {
         refuse_unless_open(state, &self.directory)?;
         // What there is to say comes before the end, and so does what this finds out. An error shows itself again.
         drop(self.announce(state).and_then(|()| self.flush_linked(state)));
@@ -255,7 +261,7 @@ impl Committer {
         let entries = state.linker.chain.next - state.first + 1;
         let stopped = Draft::from_origin("audit_stopped", Origin::Log)
             .detail("entries", entries)
-            .detail("not_recorded", not_recorded);
+            .detail("not_recorded", not_recorded());
         let linked = self.link_own(state, stopped, Need::Synced)?;
         state.condition = Condition::Closing;
         self.waits(|| self.wait_for(state, &linked))?;
@@ -530,6 +536,7 @@ impl Committer {
         if failed.is_none() {
             state.not_before = None;
         }
+        state.count_orphans(&self.directory);
         self.tell_waiting(state, round, failed.is_some());
         // Not each time: waking a thread costs more than writing a line.
         if std::mem::take(&mut state.ring) {
@@ -560,20 +567,21 @@ impl Committer {
 
     /// Wakes futures and tells what there is to be told, outside the lock: who is told may look at the log.
     fn tell_others(&self, state: &mut MutexGuard<'_, State>) {
-        let settled = state.settled_orphans(&self.directory);
-        if state.wakers.is_empty() && state.untold.is_empty() && settled.is_empty() {
+        state.count_orphans(&self.directory);
+        if state.wakers.is_empty() && state.untold.is_empty() && state.losses.is_empty() {
             return;
         }
         // Each future looks for itself whether it is done.
         let wakers = std::mem::take(&mut state.wakers);
         let untold = std::mem::take(&mut state.untold);
+        let losses = std::mem::take(&mut state.losses);
         MutexGuard::unlocked(state, || {
             for waker in wakers {
                 // One that panics is its runtime's affair, and leaves the others to be woken.
                 drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
             }
             untold.iter().for_each(|error| self.tell(error));
-            settled.into_iter().for_each(Orphan::settle);
+            losses.iter().for_each(Loss::tell);
         });
     }
 

@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
     pin::Pin,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
@@ -27,11 +28,33 @@ use crate::{entry::Prefix, error::Error, log, receipt::Receipt, settings::Durabi
 pub struct Recording {
     committer: Arc<Committer>,
     step: Step,
-    settle: Option<Settle>,
+    account: Option<Account>,
 }
 
-/// What a log does with the outcome.
-type Settle = Box<dyn FnOnce(&Result<Receipt, Error>) + Send + Sync>;
+/// Where the log keeps count of an entry's outcome.
+pub(super) struct Account {
+    observer: Arc<dyn Observer>,
+    /// The entry is the log's own.
+    own: bool,
+}
+
+/// Who hears what became of entries.
+pub(crate) trait Observer: Send + Sync {
+    /// Counts an outcome; called under the log's lock too.
+    fn count(&self, recorded: &Result<Receipt, Error>, own: bool);
+
+    /// Does what is to be done about a failure; never called under the lock.
+    fn tell(&self, error: &Error);
+}
+
+impl Account {
+    fn settle(&self, outcome: &Result<Receipt, Error>) {
+        self.observer.count(outcome, self.own);
+        if let Err(error) = outcome {
+            self.observer.tell(error);
+        }
+    }
+}
 
 enum Step {
     /// The buffer was full.
@@ -44,24 +67,48 @@ enum Step {
 
 /// An entry whose future was dropped before it heard of it: the log still counts it.
 pub(super) struct Orphan {
-    pub(super) linked: Linked,
-    pub(super) outcome: Option<Result<(), Error>>,
-    settle: Settle,
+    linked: Linked,
+    account: Account,
+}
+
+/// What is still to be told of an orphan that failed.
+pub(super) struct Loss {
+    observer: Arc<dyn Observer>,
+    error: Error,
 }
 
 impl Orphan {
-    pub(super) fn settle(self) {
-        let Some(outcome) = self.outcome else { return };
-        settle(self.settle, &outcome.map(|()| self.linked.receipt));
+    /// Counts the entry if its fate is known, and says whether it is. What is to be told of it goes to `failed`.
+    fn count(&self, state: &State, directory: &Path, failed: &mut Vec<Loss>) -> bool {
+        let Some(outcome) = state.outcome(&self.linked, directory) else { return false };
+        let outcome = outcome.map(|()| self.linked.receipt);
+        self.account.observer.count(&outcome, self.account.own);
+        if let Err(error) = outcome {
+            failed.push(Loss { observer: Arc::clone(&self.account.observer), error });
+        }
+        true
     }
 }
 
-/// Outside of the caller's sight, a hook's panic ends nobody's thread.
-fn settle(settle: Settle, outcome: &Result<Receipt, Error>) {
-    if catch_unwind(AssertUnwindSafe(|| settle(outcome))).is_err()
-        && let Err(error) = outcome
-    {
-        log::report(error);
+impl Loss {
+    /// Outside of the caller's sight, a hook's panic ends nobody's thread.
+    pub(super) fn tell(&self) {
+        if catch_unwind(AssertUnwindSafe(|| self.observer.tell(&self.error))).is_err() {
+            log::report(&self.error);
+        }
+    }
+}
+
+impl State {
+    /// Counts the entries without a future whose fate is known by now: before anybody who waits goes on, so that what
+    /// is flushed is counted.
+    pub(super) fn count_orphans(&mut self, directory: &Path) {
+        if self.orphans.is_empty() {
+            return;
+        }
+        let (mut orphans, mut failed) = (std::mem::take(&mut self.orphans), std::mem::take(&mut self.losses));
+        orphans.retain(|orphan| !orphan.count(self, directory, &mut failed));
+        (self.orphans, self.losses) = (orphans, failed);
     }
 }
 
@@ -70,14 +117,15 @@ impl Recording {
         committer: &Arc<Committer>,
         prefix: Result<Prefix, Error>,
         need: Need,
-        settle: impl FnOnce(&Result<Receipt, Error>) + Send + Sync + 'static,
+        observer: Arc<dyn Observer>,
+        own: bool,
     ) -> Self {
         committer.waiting.fetch_add(1, Ordering::Relaxed);
         let step = match prefix {
             Ok(prefix) => committer.place(prefix, need, &mut committer.state.lock()),
             Err(error) => Step::Failed(error),
         };
-        Self { committer: Arc::clone(committer), step, settle: Some(Box::new(settle)) }
+        Self { committer: Arc::clone(committer), step, account: Some(Account { observer, own }) }
     }
 
     /// Leaves the entry to the log, which gives it its place now, and says which.
@@ -91,8 +139,8 @@ impl Recording {
         match step {
             Step::Failed(error) => {
                 let outcome = Err(error);
-                if let Some(settle) = self.settle.take() {
-                    settle(&outcome);
+                if let Some(account) = self.account.take() {
+                    account.settle(&outcome);
                 }
                 outcome
             }
@@ -186,8 +234,8 @@ impl Future for Recording {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.outcome(context) {
             Some(outcome) => {
-                if let Some(settle) = self.settle.take() {
-                    settle(&outcome);
+                if let Some(account) = self.account.take() {
+                    account.settle(&outcome);
                 }
                 Poll::Ready(outcome)
             }
@@ -199,7 +247,7 @@ impl Future for Recording {
 impl Drop for Recording {
     fn drop(&mut self) {
         self.committer.waiting.fetch_sub(1, Ordering::Relaxed);
-        let Some(settle_with) = self.settle.take() else { return };
+        let Some(account) = self.account.take() else { return };
         let committer = &*self.committer;
         let step = std::mem::replace(&mut self.step, Step::Done);
         if committer.is_fork() && !matches!(step, Step::Failed(_)) {
@@ -217,14 +265,17 @@ impl Drop for Recording {
                 match state.outcome(&linked, &committer.directory) {
                     Some(outcome) => outcome.map(|()| linked.receipt),
                     None => {
-                        state.orphans.push(Orphan { linked, outcome: None, settle: settle_with });
+                        state.orphans.push(Orphan { linked, account });
                         return;
                     }
                 }
             }
             Step::Unlinked(..) | Step::Done => return,
         };
-        settle(settle_with, &outcome);
+        account.observer.count(&outcome, account.own);
+        if let Err(error) = outcome {
+            Loss { observer: account.observer, error }.tell();
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     failure::{Failure, Fate},
     leaves::Leaves,
     linker::Linker,
-    recording::Orphan,
+    recording::{Loss, Orphan},
     round::Round,
 };
 use crate::{draft::Draft, entry::Prefix, error::Error, timestamp::Timestamp, writer::Writer};
@@ -49,6 +49,8 @@ pub(super) struct State {
     pub(super) wakers: Vec<Waker>,
     /// Entries whose future was dropped before it heard of them.
     pub(super) orphans: Vec<Orphan>,
+    /// Those of them that failed, and of which nobody is told yet.
+    pub(super) losses: Vec<Loss>,
     /// Errors that no caller is there to be told.
     pub(super) untold: Vec<Error>,
     /// How often a buffered log could not write its lines, and how that failed the last time.
@@ -214,19 +216,5 @@ impl State {
             Need::Synced => seq < self.synced,
         };
         if through { Some(Ok(())) } else { self.condition.refusal(directory).map(Err) }
-    }
-
-    /// Takes out the entries without a future whose outcome is known.
-    pub(super) fn settled_orphans(&mut self, directory: &Path) -> Vec<Orphan> {
-        if self.orphans.is_empty() {
-            return Vec::new();
-        }
-        let mut orphans = std::mem::take(&mut self.orphans);
-        for orphan in &mut orphans {
-            orphan.outcome = self.outcome(&orphan.linked, directory);
-        }
-        let (settled, open) = orphans.into_iter().partition(|orphan| orphan.outcome.is_some());
-        self.orphans = open;
-        settled
     }
 }

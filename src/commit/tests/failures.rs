@@ -1,10 +1,13 @@
 //! Writes, cuts, syncs and heads that fail, one at a time.
 
 use std::{
+    future::Future as _,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    task::{Context, Wake, Waker},
     thread,
     time::Duration,
 };
@@ -501,6 +504,40 @@ fn dropped_futures_are_recorded_or_accounted_for() {
             }
             log.close().expect("closes");
             assert_intact(&bench.trail());
+        }
+    });
+}
+
+/// A waker that takes its time.
+struct Slow(Gate);
+
+impl Wake for Slow {
+    fn wake(self: Arc<Self>) {
+        self.0.pass();
+    }
+}
+
+/// What is flushed is counted, also where nobody hears of it, and though the log's thread is held up.
+#[test]
+fn a_flush_counts_dropped_futures() {
+    watched(LIMIT, || {
+        for durability in WAITED_FOR {
+            let bench = Bench::new();
+            let log = bench.open(durability);
+            let (mut recordings, write) = hold_up(&bench, &log, 1);
+            let (mut awaited, waking) = (recordings.remove(1), Gate::default());
+            drop(recordings);
+            let waker = Waker::from(Arc::new(Slow(waking.clone())));
+            assert!(Pin::new(&mut awaited).poll(&mut Context::from_waker(&waker)).is_pending());
+            write.open();
+            waking.reached();
+
+            log.flush().expect("works");
+
+            assert_eq!(log.counters().recorded, 1, "{durability:?}: the dropped one");
+            waking.open();
+            ready(awaited).expect("recorded");
+            log.close().expect("closes");
         }
     });
 }

@@ -6,7 +6,12 @@ use std::ops::Range;
 
 use chrono::NaiveDate;
 
-use crate::{digest::Digest, directory::Label, entry::Entry, timestamp::Timestamp};
+use crate::{
+    digest::{Digest, HashLength},
+    directory::Label,
+    entry::Entry,
+    timestamp::Timestamp,
+};
 
 /// A line whose first part is this long is not copied before it is gathered: linking takes as long for it as for any other.
 const LARGE: usize = 1024;
@@ -38,12 +43,20 @@ pub(crate) struct Placed {
     /// Where it ends, its newline included.
     end: usize,
     pub(crate) seq: u64,
-    pub(crate) hash: Digest,
     /// The hash in full, for checkpoints.
     pub(crate) leaf: [u8; 32],
+    /// How much of it the line states.
+    stated: HashLength,
     pub(crate) time: Timestamp,
     /// Whether a caller waits to hear of it; else it is the log's own.
     pub(crate) asked_for: bool,
+}
+
+impl Placed {
+    /// The hash, as the line states it.
+    pub(crate) fn hash(&self) -> Digest {
+        Digest::new(self.leaf, self.stated)
+    }
 }
 
 impl Batch {
@@ -70,7 +83,7 @@ impl Batch {
             self.withheld += private.len();
             self.private.push((self.length, private));
         }
-        self.lines.push(Placed { end: self.length, seq, hash, leaf, time, asked_for });
+        self.lines.push(Placed { end: self.length, seq, leaf, stated: hash.length(), time, asked_for });
     }
 
     /// Puts all lines one after the other, as they are written.
@@ -228,7 +241,6 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::HashLength;
 
     fn line(seq: u64, length: usize) -> Vec<u8> {
         vec![b'0' + u8::try_from(seq).expect("a digit"); length]

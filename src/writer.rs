@@ -226,7 +226,7 @@ impl Writer {
         }
         self.bytes += written.bytes as u64;
         if let Some(last) = batch.last_within(written.bytes) {
-            self.written = Some((last.seq, last.hash));
+            self.written = Some((last.seq, last.hash()));
         }
         written
     }

@@ -103,7 +103,7 @@ impl Linker {
     /// The lines up to `last` are written. The files are at `file`.
     pub(crate) fn wrote(&mut self, last: Option<Placed>) {
         if let Some(last) = last {
-            self.whole.set(last.seq, last.hash, last.time);
+            self.whole.set(last.seq, last.hash(), last.time);
         }
     }
 

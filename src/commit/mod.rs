@@ -127,7 +127,7 @@ impl Committer {
             state: Mutex::new(State {
                 linker,
                 bytes: writer.bytes(),
-                writer: Some(writer),
+                writer: Some(Box::new(writer)),
                 out: 0,
                 written: through,
                 synced: through,

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 pub(super) struct State {
     pub(super) linker: Linker,
     /// Out while somebody writes.
-    pub(super) writer: Option<Writer>,
+    pub(super) writer: Option<Box<Writer>>,
     /// The weight of the lines that are out with it: they come back if they can't be written.
     pub(super) out: usize,
     /// Entries below this number are handed to the system.

@@ -17,6 +17,9 @@ use place::{alone, long};
 const THREADS: u64 = 4;
 const MEBIBYTE: u64 = 1 << 20;
 
+/// After as many entries every buffer was full once, and has the size that it keeps.
+const WARM: u64 = 20_000;
+
 /// The most memory that this process had resident, in bytes.
 fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -43,7 +46,7 @@ fn append_and_verify(durability: Durability, entries: u64, file_size: u64) {
                 })
             })
             .collect();
-        while log.counters().recorded < entries / 10 {
+        while log.counters().recorded < WARM.max(entries / 10) {
             assert!(writers.iter().all(|writer| !writer.is_finished()), "no writer ends early");
             thread::sleep(Duration::from_millis(5));
         }

@@ -433,6 +433,7 @@ fn a_forged_record_makes_no_trail_intact() {
     let (details, files) = details_of_a_prune(&place);
     let good: Value = serde_json::from_str(&details).expect("JSON");
     let node = good["frontier"][0].as_str().expect("a hash");
+    let other = format!("{}{}", if node.starts_with('A') { 'B' } else { 'A' }, &node[1..]);
     let through = good["through_hash"].as_str().expect("a hash");
     let seq = good["through_seq"].as_u64().expect("a number");
     let before = place.root().join("before");
@@ -443,7 +444,7 @@ fn a_forged_record_makes_no_trail_intact() {
         (details.clone(), Verdict::Unverifiable, None),
         // Another tree: the checkpoints over what is left are not over this.
         (details.replace(node, &node.chars().rev().collect::<String>()), Verdict::Tampered, None),
-        (details.replace(node, &format!("A{}", &node[1..])), Verdict::Tampered, Some("checkpoint_mismatch")),
+        (details.replace(node, &other), Verdict::Tampered, Some("checkpoint_mismatch")),
         (details.replace(through, &"0".repeat(64)), Verdict::Tampered, Some("missing_file")),
         // More than is gone may be told, but not less.
         (

@@ -288,7 +288,7 @@ fn scenarios() -> Vec<Scenario> {
         submitting("half the answer is lost", vec![Fault::Half], "ok", trail(&[FOUND, END]), (1, 1)),
         submitting(
             "the answer is late",
-            vec![Fault::Slow(Duration::from_millis(800))],
+            vec![Fault::Slow(Duration::from_secs(3))],
             "ok",
             trail(&[FOUND, END]),
             (1, 1),
@@ -380,7 +380,7 @@ fn scenarios() -> Vec<Scenario> {
                 Fault::Body(""),
                 Fault::Body("null"),
                 Fault::Body(r#"{"code": 0, "data": {"task_id": "7", "task_status": "succeed"}}"#),
-                Fault::Slow(Duration::from_millis(800)),
+                Fault::Slow(Duration::from_secs(3)),
                 Fault::Code(500, 5000, "internal"),
                 Fault::Code(503, 5001, "maintenance"),
                 Fault::Code(504, 5002, "timeout"),
@@ -885,8 +885,8 @@ async fn forty_tasks_at_a_time_mint_one_token() {
 
 #[tokio::test]
 async fn the_limit_on_parallel_tasks_is_waited_for() {
-    let studio = Studio::with(StandIn::start_with(Pace::Time(Duration::from_millis(40)), 1), |builder| {
-        builder.retries(10)
+    let studio = Studio::with(StandIn::start_with(Pace::Time(Duration::from_millis(600)), 1), |builder| {
+        builder.retries(12)
     });
     studio.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
 

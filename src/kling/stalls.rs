@@ -21,7 +21,7 @@ use crate::{AuditLog, Durability, segment::Storage, settings::Settings};
 mod stand_in;
 
 /// Longer than anything takes that does not hang.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(120);
 /// Long enough for a request to come, if one left.
 const A_WHILE: Duration = Duration::from_millis(60);
 /// No space left on the device.

@@ -227,7 +227,7 @@ pub(crate) fn assert_all_there(receipts: &[Receipt], entries: &[Value]) {
 
 /// Waits until `done`, and not for ever.
 pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while !done() {
         assert!(Instant::now() < deadline, "waited in vain: {what}");
         thread::sleep(Duration::from_millis(2));

@@ -199,8 +199,8 @@ fn quick(builder: Builder, server: &StandIn) -> Builder {
     builder
         .actor("alice")
         .base_url(server.base_url())
-        .timeout(Duration::from_millis(500))
-        .deadline(Duration::from_secs(5))
+        .timeout(Duration::from_secs(2))
+        .deadline(Duration::from_secs(60))
         .poll_interval(Duration::from_millis(2))
         .backoff(Duration::from_millis(2))
         .retries(2)

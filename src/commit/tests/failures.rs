@@ -22,7 +22,7 @@ use crate::{AuditLog, Durability, Error, Health, Notice, OnFailure};
 
 const DURABILITIES: [Durability; 3] = [Durability::Written, Durability::Synced, Durability::Buffered];
 const WAITED_FOR: [Durability; 2] = [Durability::Written, Durability::Synced];
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// How a write fails.
 #[derive(Clone, Copy, Debug)]

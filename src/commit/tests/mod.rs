@@ -189,7 +189,7 @@ fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
 }
 
 fn ready<T>(future: impl Future<Output = T>) -> T {
-    within(Duration::from_secs(20), future).expect("somebody wakes it")
+    within(Duration::from_secs(60), future).expect("somebody wakes it")
 }
 
 /// Runs `body` in a thread of its own; that it doesn't end is a failure and no hanging test.

@@ -30,23 +30,16 @@ impl Chain {
     /// The day of `time`, and the bytes of the line that `prefix` would have next.
     pub(crate) fn measure(&mut self, prefix: &Prefix, time: Timestamp) -> (NaiveDate, u64) {
         let length = prefix.line_length(self.next, &self.head, self.length);
-        (self.day(time).date, length as u64)
+        (day_of(&mut self.day, time).date, length as u64)
     }
 
     /// Gives `prefix` the next place, and moves on: completes the line that its bytes stand in from some place on.
     #[inline]
     pub(crate) fn link(&mut self, prefix: &Prefix, time: Timestamp, line: (&mut Vec<u8>, usize)) -> Entry {
-        let day = self.day(time);
-        let entry = prefix.link(line, (self.next, time, &day), &self.head, self.length);
+        let day = day_of(&mut self.day, time);
+        let entry = prefix.link(line, (self.next, time, day), &self.head, self.length);
         self.set(entry.seq, entry.hash, entry.time);
         entry
-    }
-
-    fn day(&mut self, time: Timestamp) -> Day {
-        match self.day {
-            Some(day) if day.holds(time) => day,
-            _ => *self.day.insert(Day::of(time)),
-        }
     }
 
     /// Stands after that entry.
@@ -55,4 +48,9 @@ impl Chain {
         self.head = Link::Hash(hash);
         self.time = Some(time);
     }
+}
+
+fn day_of(day: &mut Option<Day>, time: Timestamp) -> &mut Day {
+    day.take_if(|day| !day.holds(time));
+    day.get_or_insert_with(|| Day::of(time))
 }

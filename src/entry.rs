@@ -136,7 +136,7 @@ impl Prefix {
     pub(crate) fn link(
         &self,
         (line, start): (&mut Vec<u8>, usize),
-        (seq, time, day): (u64, Timestamp, &Day),
+        (seq, time, day): (u64, Timestamp, &mut Day),
         previous: &Link,
         length: HashLength,
     ) -> Entry {

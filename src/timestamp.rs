@@ -13,17 +13,19 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Timestamp(i64);
 
-/// A day and its spelling: entries of one day have most of their time in common.
+/// A day, and how the last of its times is spelled: entries that follow each other have most of it in common.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Day {
     /// As [`Timestamp::day`] counts.
     number: i64,
     pub(crate) date: NaiveDate,
-    /// `YYYY-MM-DD`.
-    text: [u8; 10],
+    /// Seconds since 1970-01-01, of the time that is spelled.
+    second: i64,
+    text: [u8; Timestamp::LENGTH],
 }
 
 const DAY: i64 = 86_400_000_000;
+const SECOND: i64 = 1_000_000;
 /// 0000-01-01T00:00:00.000000Z and 9999-12-31T23:59:59.999999Z.
 const EARLIEST: i64 = -62_167_219_200_000_000;
 const LATEST: i64 = 253_402_300_799_999_999;
@@ -147,11 +149,12 @@ impl Timestamp {
 impl Day {
     pub(crate) fn of(time: Timestamp) -> Self {
         let date = time.date();
-        let mut text = *b"0000-00-00";
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
         put(&mut text[0..4], date.year().unsigned_abs());
         put(&mut text[5..7], date.month());
         put(&mut text[8..10], date.day());
-        Self { number: time.day(), date, text }
+        let number = time.day();
+        Self { number, date, second: number * (DAY / SECOND), text }
     }
 
     pub(crate) fn holds(&self, time: Timestamp) -> bool {
@@ -159,16 +162,23 @@ impl Day {
     }
 
     /// Appends a time of this day.
-    pub(crate) fn write(&self, time: Timestamp, out: &mut Vec<u8>) {
-        let micros = time.0.rem_euclid(DAY).unsigned_abs();
-        let (seconds, micros) = ((micros / 1_000_000) as u32, (micros % 1_000_000) as u32);
-        let mut text = *b"0000-00-00T00:00:00.000000Z";
-        text[..10].copy_from_slice(&self.text);
-        put(&mut text[11..13], seconds / 3600);
-        put(&mut text[14..16], seconds / 60 % 60);
-        put(&mut text[17..19], seconds % 60);
-        put(&mut text[20..26], micros);
-        out.extend_from_slice(&text);
+    #[inline]
+    pub(crate) fn write(&mut self, time: Timestamp, out: &mut Vec<u8>) {
+        let second = time.0.div_euclid(SECOND);
+        if second != self.second {
+            self.spell(second);
+        }
+        put(&mut self.text[20..26], (time.0 - second * SECOND) as u32);
+        out.extend_from_slice(&self.text);
+    }
+
+    /// Spells a second of this day.
+    fn spell(&mut self, second: i64) {
+        let seconds = second.rem_euclid(DAY / SECOND) as u32;
+        put(&mut self.text[11..13], seconds / 3600);
+        put(&mut self.text[14..16], seconds / 60 % 60);
+        put(&mut self.text[17..19], seconds % 60);
+        self.second = second;
     }
 }
 
@@ -247,6 +257,25 @@ mod tests {
 
             assert_eq!(text.len(), Timestamp::LENGTH);
             assert_eq!(Timestamp::parse(&text), Some(Timestamp(micros)), "{}", Timestamp(micros));
+        }
+    }
+
+    #[test]
+    fn times_of_a_day_are_spelled_one_after_the_other() {
+        let day = 1_795_478_400_000_000;
+        for start in [day, -DAY, EARLIEST, LATEST - DAY + 1] {
+            let mut known = Day::of(Timestamp(start));
+            for offset in [0, 1, 999_999, 1_000_000, 59_999_999, 3_599_999_999, DAY - 1, 42, 3_600_000_000] {
+                let time = Timestamp(start + offset);
+                let (mut one, mut other) = (Vec::new(), Vec::new());
+                assert!(known.holds(time));
+
+                known.write(time, &mut one);
+
+                time.write(&mut other);
+                assert_eq!(one, other);
+                assert_eq!(Timestamp::parse(&one), Some(time));
+            }
         }
     }
 

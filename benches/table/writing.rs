@@ -14,12 +14,13 @@ use tracing_subscriber::{filter::LevelFilter, fmt as tracing_fmt, prelude::*};
 
 use crate::{
     measure::{Row, Scale, Table},
-    subject::{emit, event_by_macro, files, log, stack},
+    subject::{emit, event, event_by_macro, files, log, stack},
 };
 
 pub(crate) fn measure(table: &mut Table, scale: Scale) {
     layer_against_fmt(table, scale);
     system_calls_alone(table, scale);
+    written_against_its_parts(table, scale);
     macro_against_tracing(table, scale);
     two_threads_against_one(table, scale);
     linking_much_against_little(table, scale);
@@ -85,6 +86,36 @@ fn system_calls_alone(table: &mut Table, scale: Scale) {
         |count| (0..count).for_each(|_| (&file).write_all(line).expect("written")),
         |count| emit(&theirs, count),
     );
+}
+
+/// What is left of the price of handing each entry over, where the same event in a buffered log and the system call alone
+/// are taken together: a call makes what comes after it slower, whatever that is.
+fn written_against_its_parts(table: &mut Table, scale: Scale) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let open = |name: &str, durability| log(&directory.path().join(name), durability);
+    let (written, buffered) = (open("written", Durability::Written), open("buffered", Durability::Buffered));
+    let (ours, parts) = (stack(&written), stack(&buffered));
+    emit(&ours, 1);
+    let text = fs::read(&files(&directory.path().join("written"))[0]).expect("readable");
+    let line = text.split_inclusive(|byte| *byte == b'\n').next_back().expect("an event");
+    let file = File::create(directory.path().join("plain")).expect("a file");
+
+    table.pair(
+        Row::new("event through the layer, written", "one buffered, and write(2) of the same line"),
+        scale.events(20_000),
+        scale,
+        |count| emit(&ours, count),
+        |count| {
+            dispatcher::with_default(&parts, || {
+                for number in 0..count {
+                    event(number);
+                    (&file).write_all(line).expect("written");
+                }
+            });
+        },
+    );
+    written.close().expect("closes");
+    buffered.close().expect("closes");
 }
 
 fn macro_against_tracing(table: &mut Table, scale: Scale) {

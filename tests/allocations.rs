@@ -32,13 +32,14 @@ fn event_by_macro(number: u64) {
 /// With another log's layer in the process, a macro keeps its event for that.
 static ONE_LOG: Mutex<()> = Mutex::new(());
 
-/// Allocations of so many events, after as many.
+/// Allocations of so many events, after as many: the fewest of some tries, since what else the log has to do comes in
+/// between, most of all where the machine is busy.
 fn of(log: &AuditLog, count: u64, emit: fn(u64)) -> u64 {
     let stack = Dispatch::new(tracing_subscriber::registry().with(log.layer()));
     dispatcher::with_default(&stack, || {
         (0..count).for_each(emit);
         log.flush().expect("flushed");
-        measure(|| (0..count).for_each(emit)).count_total
+        (0..20).map(|_| measure(|| (0..count).for_each(emit)).count_total).min().unwrap_or_default()
     })
 }
 

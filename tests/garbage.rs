@@ -7,6 +7,7 @@ use std::{
     fmt::Display,
     fs::{self, File},
     io::{BufWriter, Write},
+    num::NonZero,
     os::unix::{
         fs::{FileExt, PermissionsExt, symlink},
         net::UnixListener,
@@ -18,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use kling_audit::{
     AuditLog, Draft, Error, FindingKind, Notice, Reporter, Verdict, Verification, Verifier, report, verify,
 };
@@ -53,7 +54,7 @@ impl Directory {
             assert_eq!(reported.is_ok(), verified.is_ok());
             sender.send(verified).ok();
         });
-        receiver.recv_timeout(Duration::from_secs(60)).expect("it neither hangs nor panics")
+        receiver.recv_timeout(Duration::from_secs(300)).expect("it neither hangs nor panics")
     }
 
     fn verdict(&self) -> Verdict {
@@ -61,11 +62,15 @@ impl Directory {
     }
 }
 
+/// The hour of all entries here: no file ends meanwhile.
+fn noon() -> DateTime<Utc> {
+    "2026-11-24T12:00:00Z".parse().expect("a time")
+}
+
 /// A trail of some entries, its one file named `NAME`.
 fn trail() -> Directory {
     let directory = Directory::new();
-    let noon = "2026-11-24T12:00:00Z".parse().expect("a time");
-    let log = AuditLog::builder(directory.0.path()).clock(move || noon).open().expect("opens");
+    let log = AuditLog::builder(directory.0.path()).clock(noon).open().expect("opens");
     for number in 0..5 {
         log.append(Draft::new("worked").detail("number", number)).expect("recorded");
     }
@@ -263,8 +268,10 @@ fn in_child(path: &Path) -> (serde_json::Value, u64) {
 #[test]
 fn the_child_of_other_tests() {
     let Some(path) = std::env::var_os("KLING_AUDIT_CHILD") else { return };
-    Reporter::new(&path).run().expect("can be read");
-    let verification = Verifier::new(&path).run().expect("can be read");
+    // Each thread has memory of its own, and there are as many as processors.
+    let two = NonZero::new(2).expect("not zero");
+    Reporter::new(&path).threads(two).run().expect("can be read");
+    let verification = Verifier::new(&path).threads(two).run().expect("can be read");
     let peak = peak();
     println!("\nPEAK {peak}");
     println!("VERIFICATION {}", serde_json::to_string(&verification).expect("JSON"));
@@ -341,7 +348,7 @@ fn nothing_that_steers_a_terminal_is_printed() {
     const STEERING: &str = "\u{1b}[2J\u{9b}31m\r\u{8}\u{202e}\u{2028}\u{7}x";
     let root = Directory::new();
     let path = root.path(STEERING);
-    let log = AuditLog::open(&path).expect("opens");
+    let log = AuditLog::builder(&path).clock(noon).open().expect("opens");
     log.append(Draft::new(STEERING).actor(STEERING).detail(STEERING, STEERING)).expect("recorded");
     log.close().expect("closes");
     let name = fs::read_dir(&path)
@@ -354,7 +361,7 @@ fn nothing_that_steers_a_terminal_is_printed() {
     shows_nothing(&report(&path, 30).expect("can be read"));
     shows_nothing(&verify(path.join("nowhere")).expect_err("missing"));
     shows_nothing(&verify(path.join(STEERING)).expect_err("missing"));
-    let locked = AuditLog::open(&path).expect("opens");
+    let locked = AuditLog::builder(&path).clock(noon).open().expect("opens");
     shows_nothing(&AuditLog::open(&path).expect_err("locked"));
     locked.close().expect("closes");
     shows_nothing(&locked.append(Draft::new("late")).expect_err("closed"));

@@ -354,7 +354,7 @@ async fn callbacks_that_come_out_of_order_do_not_open_a_task_again() {
     use parking_lot::Mutex;
     use stand_in::{Pace, StandIn};
 
-    let server = StandIn::start_with(Pace::Time(Duration::from_millis(600)), 100);
+    let server = StandIn::start_with(Pace::Time(Duration::from_secs(4)), 100);
     server.sign_with([OTHER_KEY.to_vec(), KEY.to_vec()]);
     server.tell_out_of_order();
     let studio = Studio::with(server, |builder| builder);
@@ -405,7 +405,7 @@ async fn the_vendors_callbacks_come_in_by_a_route_each_change_once() {
     use kling_audit::kling::callback::route;
     use stand_in::{Pace, StandIn};
 
-    let server = StandIn::start_with(Pace::Time(Duration::from_secs(1)), 100);
+    let server = StandIn::start_with(Pace::Time(Duration::from_secs(4)), 100);
     server.sign_with([KEY.to_vec()]);
     let studio = Studio::with(server, |builder| builder);
     let receiver =

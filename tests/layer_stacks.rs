@@ -901,6 +901,7 @@ fn one_span_on_several_threads() {
         let trail = Trail::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
 
+        let begun = std::time::Instant::now();
         let span = audit_span!("span", actor = "alice");
         thread::scope(|scope| {
             for n in 0..8 {
@@ -914,6 +915,7 @@ fn one_span_on_several_threads() {
             }
         });
         drop(span);
+        let most = u64::try_from(begun.elapsed().as_micros()).expect("not that long");
 
         let entries = trail.entries();
         assert_eq!(entries.len(), 10);
@@ -923,7 +925,7 @@ fn one_span_on_several_threads() {
         }
         // Once for all threads that are inside together.
         let details = &entries[9]["details"];
-        assert!(details["busy_us"].as_u64().unwrap() < 8 * 5_000, "{details}");
+        assert!(details["busy_us"].as_u64().unwrap() <= most, "{details}");
     });
 }
 

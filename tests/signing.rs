@@ -13,11 +13,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use kling_audit::{
     AuditLog, AuditLogBuilder, CheckpointSink, Checkpoints, Draft, Durability, Error, FindingKind,
     HashLength, SignedCheckpoint, Signer, SigningKey, TrailId, Verdict, Verification, Verifier, VerifyingKey,
 };
 use serde_json::Value;
+
+/// The hour of all entries here: files that end at midnight are signed then.
+fn noon() -> DateTime<Utc> {
+    "2026-11-24T12:00:00Z".parse().expect("a time")
+}
 
 struct Place {
     root: tempfile::TempDir,
@@ -47,6 +53,7 @@ impl Place {
     fn builder(&self, checkpoints: Checkpoints) -> AuditLogBuilder {
         let told = Arc::clone(&self.told);
         AuditLog::builder(self.path("audit"))
+            .clock(noon)
             .on_error(move |error| told.lock().expect("no panic").push(error.to_string()))
             .checkpoints(checkpoints)
     }
@@ -162,7 +169,7 @@ fn a_checkpoint_that_is_asked_for_is_told_by_an_entry() {
 #[test]
 fn a_log_without_checkpoints_says_so() {
     let place = Place::new();
-    let log = AuditLog::open(place.path("audit")).expect("opens");
+    let log = AuditLog::builder(place.path("audit")).clock(noon).open().expect("opens");
 
     let error = log.checkpoint().expect_err("nobody signs").to_string();
 
@@ -258,7 +265,7 @@ fn a_log_goes_on_from_the_last_checkpoint_and_reads_nothing_before() {
 #[test]
 fn an_old_trail_can_be_signed_from_now_on() {
     let place = Place::new();
-    let log = AuditLog::open(place.path("audit")).expect("opens");
+    let log = AuditLog::builder(place.path("audit")).clock(noon).open().expect("opens");
     append(&log, 30);
     log.close().expect("closes");
 
@@ -521,6 +528,7 @@ fn what_does_not_follow_from_the_last_checkpoint_is_not_signed() {
                 let good = fs::read_to_string(&path).expect("text");
                 let copy = audit.join("../copy");
                 AuditLog::builder(&copy)
+                    .clock(noon)
                     .checkpoints(Checkpoints::new(key))
                     .open()
                     .expect("opens")

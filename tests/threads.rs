@@ -24,7 +24,7 @@ fn watched(body: impl FnOnce() + Send + 'static) {
         body();
         ended.send(()).expect("somebody listens");
     });
-    let limit = Duration::from_secs(if is_long() { 1_800 } else { 120 });
+    let limit = Duration::from_secs(if is_long() { 1_800 } else { 600 });
     assert_ne!(end.recv_timeout(limit), Err(mpsc::RecvTimeoutError::Timeout), "it hangs");
     runs.join().expect("no panic");
 }

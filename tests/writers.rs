@@ -12,7 +12,6 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::Duration,
 };
 
 use kling_audit::{AuditLog, Draft, Durability, Error, Health, OnFailure};
@@ -56,6 +55,8 @@ impl Opener {
             match &log {
                 Ok(log) => {
                     log.append(Draft::new("opened")).expect("recorded");
+                    // Its head is written then, and it looks at nothing until its next entry.
+                    log.flush().expect("flushed");
                     println!("\nANSWER opened");
                 }
                 Err(error) => println!("\nANSWER {error}"),
@@ -121,8 +122,6 @@ fn a_second_process_without_the_lock_file_is_kept_out() {
     let mut openers = [Opener::new(name), Opener::new(name)];
     openers[0].order(&order);
     assert_eq!(openers[0].answer(), "opened");
-    // The first one's head is written by then, and it looks at nothing until its next entry.
-    thread::sleep(Duration::from_millis(100));
     fs::remove_file(place.path("audit.lock")).expect("removed");
 
     openers[1].order(&order);

@@ -29,7 +29,7 @@ pub(crate) const LIVE: &str = "audit-2026-11-24.jsonl";
 
 const SCENARIO: &str = "KLING_AUDIT_SCENARIO";
 /// Long enough on a busy machine; a deadlock lasts longer.
-const TIME: Duration = Duration::from_secs(120);
+const TIME: Duration = Duration::from_secs(400);
 /// The long versions are soaks.
 const LONG_TIME: Duration = Duration::from_secs(3_600);
 

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 const SCENARIO: &str = "KLING_AUDIT_SCENARIO";
 /// Long enough for eighty thousand entries without optimisation on a busy machine; a deadlock lasts longer.
-const TIME: Duration = Duration::from_secs(60);
+const TIME: Duration = Duration::from_secs(240);
 
 /// Runs `body` in a process of its own; `name` is that of the test which calls this.
 pub(crate) fn alone(name: &str, body: impl FnOnce()) {

@@ -9,7 +9,7 @@ use std::{
     },
     task::{Context, Wake, Waker},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::super::{FULL, HELD};
@@ -31,6 +31,15 @@ enum How {
     Short,
     /// Bytes land, and the call fails.
     Persist,
+}
+
+/// Waits until something holds.
+fn eventually(holds: impl Fn() -> bool) {
+    let until = Instant::now() + LIMIT;
+    while !holds() {
+        assert!(Instant::now() < until, "it never holds");
+        thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// While the storage is held up in a first entry's write, `count` more are linked: the next commit is theirs.
@@ -498,8 +507,7 @@ fn dropped_futures_are_recorded_or_accounted_for() {
                     _ => Answer::Do,
                 });
                 drop(log.append_async(draft(20)));
-                thread::sleep(Duration::from_millis(100));
-                assert_eq!(log.counters().not_recorded, 1, "{durability:?}");
+                eventually(|| log.counters().not_recorded == 1);
                 bench.faults.clear();
             }
             log.close().expect("closes");
@@ -572,7 +580,7 @@ fn a_hook_may_look_at_the_log_and_may_panic() {
                     _ => Answer::Do,
                 });
                 log.append(draft(0)).expect("recorded");
-                thread::sleep(Duration::from_millis(60));
+                eventually(|| told.load(Ordering::Relaxed) > 0);
                 bench.faults.clear();
 
                 ready(log.append_async(draft(1).critical())).expect("recorded");

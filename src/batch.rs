@@ -13,7 +13,8 @@ use crate::{
     timestamp::Timestamp,
 };
 
-/// A line whose first part is this long is not copied before it is gathered: linking takes as long for it as for any other.
+/// A line whose first part is this long is not copied before it is gathered, nor touched: linking takes as long for it as
+/// for any other.
 const LARGE: usize = 1024;
 
 /// Memory beyond this is not kept for the next batch.
@@ -22,9 +23,9 @@ const KEPT: usize = 1024 * 1024;
 /// Lines in the order of their `seq`.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// What was gathered: all lines but the large ones.
+    /// What was gathered: all lines, without the first parts of large ones.
     bytes: Vec<u8>,
-    /// Large lines, and where in `bytes` each belongs.
+    /// Those, and where in `bytes` each belongs.
     large: Vec<(usize, Vec<u8>)>,
     /// Bytes of all lines.
     length: usize,
@@ -60,24 +61,30 @@ impl Placed {
 }
 
 impl Batch {
-    /// Begins a line with `bytes`, which are taken where they are many. It is to be completed where they stand, from the
-    /// given place on, and then [pushed](Self::push).
+    /// Begins a line with `first`. What follows it is to be appended to what is given, and the line then
+    /// [pushed](Self::push).
     #[inline]
-    pub(crate) fn begin(&mut self, bytes: &mut Vec<u8>) -> (&mut Vec<u8>, usize) {
-        let start = self.bytes.len();
-        if bytes.len() >= LARGE {
-            self.large.push((start, std::mem::take(bytes)));
-            if let Some((_, line)) = self.large.last_mut() {
-                return (line, 0);
-            }
+    pub(crate) fn begin(&mut self, first: &[u8]) -> &mut Vec<u8> {
+        if first.len() < LARGE {
+            self.bytes.extend_from_slice(first);
         }
-        self.bytes.extend_from_slice(bytes);
-        (&mut self.bytes, start)
+        &mut self.bytes
     }
 
-    /// Takes in the line that was begun last: `length` bytes with its newline, and its private records.
-    pub(crate) fn push(&mut self, entry: Entry, length: usize, private: Vec<u8>, asked_for: bool) {
+    /// Takes in the line that was begun last: its first part again, which is taken where it is large, the `length` of all
+    /// with its newline, and its private records.
+    pub(crate) fn push(
+        &mut self,
+        entry: Entry,
+        (first, length): (&mut Vec<u8>, usize),
+        private: Vec<u8>,
+        asked_for: bool,
+    ) {
         let Entry { seq, time, hash, leaf } = entry;
+        if first.len() >= LARGE {
+            let start = (self.bytes.len() + first.len()).saturating_sub(length);
+            self.large.push((start, std::mem::take(first)));
+        }
         self.length += length;
         if !private.is_empty() {
             self.withheld += private.len();
@@ -90,13 +97,16 @@ impl Batch {
     pub(crate) fn gather(&mut self) {
         match &mut self.large[..] {
             [] => return,
-            [(_, only)] if self.bytes.is_empty() => self.bytes = std::mem::take(only),
+            [(_, only)] if self.lines.len() == 1 => {
+                only.append(&mut self.bytes);
+                self.bytes = std::mem::take(only);
+            }
             large => {
                 let mut all = Vec::with_capacity(self.length);
                 let mut from = 0;
-                for (at, line) in large {
+                for (at, first) in large {
                     all.extend_from_slice(&self.bytes[from..*at]);
-                    all.extend_from_slice(line);
+                    all.extend_from_slice(first);
                     from = *at;
                 }
                 all.extend_from_slice(&self.bytes[from..]);
@@ -249,8 +259,9 @@ mod tests {
     fn push(batch: &mut Batch, seq: u64, length: usize) {
         let hash = Digest::new([0; 32], HashLength::Full);
         let time = chrono::DateTime::UNIX_EPOCH.into();
-        batch.begin(&mut line(seq, length));
-        batch.push(Entry { seq, time, hash, leaf: [0; 32] }, length, Vec::new(), true);
+        let (mut first, end) = (line(seq, length - 1), line(seq, 1));
+        batch.begin(&first).extend(end);
+        batch.push(Entry { seq, time, hash, leaf: [0; 32] }, (&mut first, length), Vec::new(), true);
     }
 
     fn label(number: u32) -> Label {
@@ -279,7 +290,7 @@ mod tests {
 
     #[test]
     fn large_lines_stand_in_their_places() {
-        let lengths = [LARGE, 3, LARGE + 1, LARGE, 5];
+        let lengths = [LARGE + 1, 3, LARGE + 2, LARGE + 1, LARGE, 5];
         for count in 0..=lengths.len() {
             let mut batch = Batch::default();
             let mut expected = Vec::new();

@@ -33,9 +33,9 @@ impl Chain {
         (day_of(&mut self.day, time).date, length as u64)
     }
 
-    /// Gives `prefix` the next place, and moves on: completes the line that its bytes stand in from some place on.
+    /// Gives `prefix` the next place, and moves on: appends what follows its bytes to `line`.
     #[inline]
-    pub(crate) fn link(&mut self, prefix: &Prefix, time: Timestamp, line: (&mut Vec<u8>, usize)) -> Entry {
+    pub(crate) fn link(&mut self, prefix: &Prefix, time: Timestamp, line: &mut Vec<u8>) -> Entry {
         let day = day_of(&mut self.day, time);
         let entry = prefix.link(line, (self.next, time, day), &self.head, self.length);
         self.set(entry.seq, entry.hash, entry.time);

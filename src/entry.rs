@@ -126,16 +126,16 @@ impl Prefix {
         self.bytes.len() + previous.digits() + length.digits() + digits + FRAME
     }
 
-    /// The bytes before the previous hash, with room for what linking adds.
+    /// The bytes before the previous hash, with room for what linking adds. Once they are taken it can't be linked.
     pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// Gives the entry its place after `previous`: completes `line`, which these bytes stand in from `start` on.
+    /// Gives the entry its place after `previous`: appends what follows these bytes to `line`.
     #[inline]
     pub(crate) fn link(
         &self,
-        (line, start): (&mut Vec<u8>, usize),
+        line: &mut Vec<u8>,
         (seq, time, day): (u64, Timestamp, &mut Day),
         previous: &Link,
         length: HashLength,
@@ -150,7 +150,7 @@ impl Prefix {
         day.write(time, line);
         line.push(b'"');
         // The preimage is the line without its `hash` member, then the previous hash once more.
-        let leaf = self.begun.finish(&line[start..], &line[from..to]);
+        let leaf = self.begun.finish(&self.bytes, &line[from..], &line[from..to]);
         let hash = Digest::new(leaf, length);
         line.extend_from_slice(b", \"hash\": \"");
         hash.write(line);

@@ -108,9 +108,30 @@ impl Begun {
         Self { state, blocks: blocks.len() }
     }
 
-    /// The hash of [`Message::new`], where `unhashed` begins with the bytes that were begun with.
-    pub(crate) fn finish(self, unhashed: &[u8], previous: &[u8]) -> [u8; 32] {
-        Message::new(unhashed, previous).sha256_from(self.state, self.blocks)
+    /// The hash of [`Message::new`] of the bytes that were begun with and of `more`. Of the former, only those that
+    /// fill no block are looked at.
+    pub(crate) fn finish(mut self, bytes: &[u8], more: &[u8], previous: &[u8]) -> [u8; 32] {
+        /// What hardly any entry needs more than.
+        const SHORT: usize = 5 * BLOCK;
+        let rest = bytes.get(self.blocks * BLOCK..).unwrap_or_default();
+        let length = rest.len() + more.len() + 1 + previous.len();
+        let blocks = (length + 9).div_ceil(BLOCK);
+        let (mut short, mut long) = ([0; SHORT], Vec::new());
+        let end = if blocks * BLOCK <= SHORT {
+            &mut short[..]
+        } else {
+            long.resize(blocks * BLOCK, 0);
+            &mut long[..]
+        };
+        let mut at = 0;
+        for part in [rest, more, b"}", previous, &[0x80]] {
+            end[at..][..part.len()].copy_from_slice(part);
+            at += part.len();
+        }
+        let bits = (self.blocks * BLOCK + length) as u64 * 8;
+        end[blocks * BLOCK - 8..][..8].copy_from_slice(&bits.to_be_bytes());
+        compress256(&mut self.state, &end.as_chunks().0[..blocks]);
+        bytes_of(&self.state)
     }
 }
 
@@ -224,7 +245,8 @@ mod tests {
                 let theirs: [u8; 32] = theirs.finalize().into();
                 assert_eq!(ours, theirs, "{} and {}", body.len(), previous.len());
                 for begun in [0, body.len() / 2, body.len()] {
-                    assert_eq!(Begun::new(&body[..begun]).finish(body, previous), theirs);
+                    let (begun, more) = body.split_at(begun);
+                    assert_eq!(Begun::new(begun).finish(begun, more, previous), theirs);
                 }
             }
         }

@@ -186,7 +186,7 @@ impl Linker {
         let private = prefix.private(self.chain.next);
         let line = self.batch.begin(prefix.bytes());
         let entry = self.chain.link(prefix, time, line);
-        self.batch.push(entry, length as usize, private, asked_for);
+        self.batch.push(entry, (prefix.bytes(), length as usize), private, asked_for);
         Ok(Receipt { trail_id: self.trail_id, seq: entry.seq, hash: entry.hash })
     }
 }

@@ -23,9 +23,9 @@ const KEPT: usize = 1024 * 1024;
 /// Lines in the order of their `seq`.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// What was gathered: all lines, without the first parts of large ones.
+    /// All lines, but for the first parts that stand in `large`.
     bytes: Vec<u8>,
-    /// Those, and where in `bytes` each belongs.
+    /// The first parts of large lines until they are gathered, and where in `bytes` each belongs.
     large: Vec<(usize, Vec<u8>)>,
     /// Bytes of all lines.
     length: usize,
@@ -38,7 +38,7 @@ pub(crate) struct Batch {
     turns: Vec<(usize, Label)>,
 }
 
-/// A line of a batch.
+/// A line of a batch. It takes no more than 64 bytes: one is written for each entry, under a lock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Placed {
     /// Where it ends, its newline included.
@@ -82,6 +82,7 @@ impl Batch {
     ) {
         let Entry { seq, time, hash, leaf } = entry;
         if first.len() >= LARGE {
+            debug_assert!(first.len() <= length && length - first.len() <= self.bytes.len());
             let start = (self.bytes.len() + first.len()).saturating_sub(length);
             self.large.push((start, std::mem::take(first)));
         }
@@ -252,14 +253,20 @@ impl Batch {
 mod tests {
     use super::*;
 
+    /// What is added to the first part of each line.
+    const END: &[u8] = b", ...\n";
+
     fn line(seq: u64, length: usize) -> Vec<u8> {
-        vec![b'0' + u8::try_from(seq).expect("a digit"); length]
+        let mut line = vec![b'0' + u8::try_from(seq).expect("a digit"); length.saturating_sub(END.len())];
+        line.extend(&END[END.len() - (length - line.len())..]);
+        line
     }
 
     fn push(batch: &mut Batch, seq: u64, length: usize) {
         let hash = Digest::new([0; 32], HashLength::Full);
         let time = chrono::DateTime::UNIX_EPOCH.into();
-        let (mut first, end) = (line(seq, length - 1), line(seq, 1));
+        let mut first = line(seq, length);
+        let end = first.split_off(length.saturating_sub(END.len()));
         batch.begin(&first).extend(end);
         batch.push(Entry { seq, time, hash, leaf: [0; 32] }, (&mut first, length), Vec::new(), true);
     }
@@ -290,7 +297,8 @@ mod tests {
 
     #[test]
     fn large_lines_stand_in_their_places() {
-        let lengths = [LARGE + 1, 3, LARGE + 2, LARGE + 1, LARGE, 5];
+        let least = LARGE + END.len();
+        let lengths = [least, 3, least + 1, least, least - 1, 5];
         for count in 0..=lengths.len() {
             let mut batch = Batch::default();
             let mut expected = Vec::new();
@@ -306,6 +314,32 @@ mod tests {
             assert_eq!(bytes, expected);
             assert_eq!(batch.whole(expected.len()), expected.len());
         }
+    }
+
+    #[test]
+    fn large_lines_stay_in_their_places_whatever_is_done_to_the_batch() {
+        let lengths = [40, 2 * LARGE, 3 * LARGE, 50, 4 * LARGE, 60, 2 * LARGE];
+        let all: Vec<u8> = (0..).zip(lengths).flat_map(|(seq, length)| line(seq, length)).collect();
+        let (mut batch, mut other) = (Batch::default(), Batch::default());
+        for (seq, length) in (0..).zip(lengths) {
+            push(if seq < 5 { &mut batch } else { &mut other }, seq, length);
+            if seq == 1 {
+                batch.gather();
+            }
+        }
+
+        batch.append(&mut other);
+        batch.gather();
+
+        let bytes =
+            |batch: &Batch| batch.parts().flat_map(|(_, _, bytes)| bytes.to_vec()).collect::<Vec<_>>();
+        assert_eq!(bytes(&batch), all);
+        assert_eq!((batch.length(), other.length()), (all.len(), 0));
+        batch.remove_first(40 + 2 * LARGE, 0);
+        assert_eq!(bytes(&batch), all[40 + 2 * LARGE..]);
+        push(&mut batch, 7, LARGE + 10);
+        batch.remove_first(3 * LARGE, 0);
+        assert_eq!(bytes(&batch), [&all[40 + 5 * LARGE..], &line(7, LARGE + 10)].concat());
     }
 
     #[test]

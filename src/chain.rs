@@ -30,13 +30,13 @@ impl Chain {
     /// The day of `time`, and the bytes of the line that `prefix` would have next.
     pub(crate) fn measure(&mut self, prefix: &Prefix, time: Timestamp) -> (NaiveDate, u64) {
         let length = prefix.line_length(self.next, &self.head, self.length);
-        (day_of(&mut self.day, time).date, length as u64)
+        (known_day(&mut self.day, time).date, length as u64)
     }
 
     /// Gives `prefix` the next place, and moves on: appends what follows its bytes to `line`.
     #[inline]
     pub(crate) fn link(&mut self, prefix: &Prefix, time: Timestamp, line: &mut Vec<u8>) -> Entry {
-        let day = day_of(&mut self.day, time);
+        let day = known_day(&mut self.day, time);
         let entry = prefix.link(line, (self.next, time, day), &self.head, self.length);
         self.set(entry.seq, entry.hash, entry.time);
         entry
@@ -50,7 +50,7 @@ impl Chain {
     }
 }
 
-fn day_of(day: &mut Option<Day>, time: Timestamp) -> &mut Day {
+fn known_day(day: &mut Option<Day>, time: Timestamp) -> &mut Day {
     day.take_if(|day| !day.holds(time));
     day.get_or_insert_with(|| Day::of(time))
 }

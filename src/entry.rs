@@ -108,10 +108,8 @@ impl Prefix {
         Some(Self::begin(bytes, Vec::new()))
     }
 
-    fn begin(mut bytes: Vec<u8>, withheld: Vec<Withheld>) -> Self {
+    fn begin(bytes: Vec<u8>, withheld: Vec<Withheld>) -> Self {
         let begun = Begun::new(&bytes);
-        // Linking happens under a lock: no time for an allocation.
-        bytes.reserve(MAX_SUFFIX);
         Self { bytes, begun, withheld }
     }
 
@@ -126,7 +124,7 @@ impl Prefix {
         self.bytes.len() + previous.digits() + length.digits() + digits + FRAME
     }
 
-    /// The bytes before the previous hash, with room for what linking adds. Once they are taken it can't be linked.
+    /// The bytes before the previous hash. Once they are taken it can't be linked.
     pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }

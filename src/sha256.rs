@@ -111,7 +111,7 @@ impl Begun {
     /// The hash of [`Message::new`] of the bytes that were begun with and of `more`. Of the former, only those that
     /// fill no block are looked at.
     pub(crate) fn finish(mut self, bytes: &[u8], more: &[u8], previous: &[u8]) -> [u8; 32] {
-        /// What hardly any entry needs more than.
+        /// No entry needs more: less than a block, what linking adds, a brace and the hash before it.
         const SHORT: usize = 5 * BLOCK;
         let rest = bytes.get(self.blocks * BLOCK..).unwrap_or_default();
         let length = rest.len() + more.len() + 1 + previous.len();

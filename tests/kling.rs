@@ -644,6 +644,7 @@ async fn killing_the_server_in_the_middle_of_a_task_is_ambiguous() {
     while studio.server.queries() < 2 && !wait.is_finished() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+    assert!(!wait.is_finished(), "the server is killed in the middle");
     studio.server.kill();
 
     let result = wait.await.unwrap();

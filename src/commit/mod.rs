@@ -241,6 +241,7 @@ impl Committer {
         }
         state.condition = Condition::Closed;
         state.writer = None;
+        state.count_orphans(&self.directory);
         state.next_round().end(News::Over);
         self.done.notify_all();
         self.keeper.notify_all();
@@ -567,7 +568,6 @@ impl Committer {
 
     /// Wakes futures and tells what there is to be told, outside the lock: who is told may look at the log.
     fn tell_others(&self, state: &mut MutexGuard<'_, State>) {
-        state.count_orphans(&self.directory);
         if state.wakers.is_empty() && state.untold.is_empty() && state.losses.is_empty() {
             return;
         }

@@ -71,7 +71,7 @@ pub(super) struct Orphan {
     account: Account,
 }
 
-/// What is still to be told of an orphan that failed.
+/// What is still to be told of an entry that failed and whose future is gone.
 pub(super) struct Loss {
     observer: Arc<dyn Observer>,
     error: Error,

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 /// Everything under the lock.
 pub(super) struct State {
     pub(super) linker: Linker,
-    /// Out while somebody writes.
+    /// Out while somebody writes; a pointer, since it goes out and in under the lock.
     pub(super) writer: Option<Box<Writer>>,
     /// The weight of the lines that are out with it: they come back if they can't be written.
     pub(super) out: usize,

@@ -542,10 +542,71 @@ fn a_flush_counts_dropped_futures() {
 
             log.flush().expect("works");
 
-            assert_eq!(log.counters().recorded, 1, "{durability:?}: the dropped one");
+            let recorded = log.counters().recorded;
             waking.open();
+            assert_eq!(recorded, 1, "{durability:?}: the dropped one");
             ready(awaited).expect("recorded");
             log.close().expect("closes");
+        }
+    });
+}
+
+/// What a thread is told of is counted, with everything that was written along with it.
+#[test]
+fn who_is_told_finds_all_that_was_written_counted() {
+    watched(LIMIT, || {
+        for durability in WAITED_FOR {
+            let bench = Bench::new();
+            let log = bench.open(durability);
+            for round in 0..if is_long() { 2_000 } else { 100 } {
+                let (recordings, gate) = hold_up(&bench, &log, 5);
+                thread::scope(|scope| {
+                    let told = scope.spawn(|| log.append(draft(6)).map(|_| log.counters().recorded));
+                    drop(recordings);
+                    eventually(|| log.counters().waiting == 1);
+                    gate.open();
+                    let recorded = told.join().expect("no panic").expect("recorded");
+                    assert_eq!(recorded, 7 * (round + 1), "{durability:?}");
+                });
+                bench.faults.clear();
+            }
+            log.close().expect("closes");
+        }
+    });
+}
+
+/// What fails while the log is closed is counted in the entry that ends it.
+#[test]
+fn the_end_tells_of_what_failed_just_before_it() {
+    watched(LIMIT, || {
+        for durability in WAITED_FOR {
+            let bench = Bench::new();
+            let log = bench.open(durability);
+            let gate = Gate::default();
+            let (passed, mut appends) = (gate.clone(), 0);
+            bench.faults.rule(move |asked| {
+                appends += u64::from(asked.what == What::Append);
+                match (asked.what, appends) {
+                    (What::Append, 1) => passed.pass(),
+                    (What::Append, 2) => return Answer::Fail(ENOSPC),
+                    _ => {}
+                }
+                Answer::Do
+            });
+            let written = log.append_async(draft(0));
+            gate.reached();
+            drop((written, log.append_async(draft(1))));
+            thread::scope(|scope| {
+                let closing = scope.spawn(|| log.close());
+                eventually(|| log.counters().waiting == 1);
+                gate.open();
+                closing.join().expect("no panic").expect("closes");
+            });
+
+            assert_intact(&bench.trail());
+            let stopped = entries(&bench.trail()).pop().expect("entries");
+            assert_eq!(stopped.event_type, "audit_stopped");
+            assert_eq!(stopped.details["not_recorded"], 1, "{durability:?}");
         }
     });
 }

@@ -244,11 +244,7 @@ impl AuditLog {
         let committer = &*self.handle.committer;
         let need = committer.need(critical).max(self.least);
         let recorded = self.render(render).and_then(|prefix| committer.append(prefix, need));
-        let shared = &self.handle.shared;
-        shared.count(&recorded, own);
-        if let Err(error) = &recorded {
-            shared.tell(error);
-        }
+        self.handle.shared.settle(&recorded, own);
         recorded
     }
 

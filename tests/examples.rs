@@ -72,7 +72,7 @@ fn generate_video_exits_0_only_with_a_video_and_never_prints_the_prompt() {
     for output in [&made, &failed, &refused, &unknown] {
         let printed =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        for secret in ["heron", ACCESS_KEY, SECRET_KEY, "eyJhbGci"] {
+        for secret in ["heron", ACCESS_KEY, SECRET_KEY, "eyJhbGci", "eyJpc3Mi"] {
             assert!(!printed.contains(secret), "{printed}");
         }
     }

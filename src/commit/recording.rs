@@ -45,14 +45,25 @@ pub(crate) trait Observer: Send + Sync {
 
     /// Does what is to be done about a failure; never called under the lock.
     fn tell(&self, error: &Error);
+
+    /// Counts an outcome, and tells of it if it is a failure.
+    fn settle(&self, recorded: &Result<Receipt, Error>, own: bool) {
+        self.count(recorded, own);
+        if let Err(error) = recorded {
+            self.tell(error);
+        }
+    }
 }
 
 impl Account {
     fn settle(&self, outcome: &Result<Receipt, Error>) {
-        self.observer.count(outcome, self.own);
-        if let Err(error) = outcome {
-            self.observer.tell(error);
-        }
+        self.observer.settle(outcome, self.own);
+    }
+
+    /// Counts an outcome that no caller hears of, and gives what is still to be told of it.
+    fn count(&self, outcome: Result<Receipt, Error>) -> Option<Loss> {
+        self.observer.count(&outcome, self.own);
+        outcome.err().map(|error| Loss { observer: Arc::clone(&self.observer), error })
     }
 }
 
@@ -81,11 +92,7 @@ impl Orphan {
     /// Counts the entry if its fate is known, and says whether it is. What is to be told of it goes to `failed`.
     fn count(&self, state: &State, directory: &Path, failed: &mut Vec<Loss>) -> bool {
         let Some(outcome) = state.outcome(&self.linked, directory) else { return false };
-        let outcome = outcome.map(|()| self.linked.receipt);
-        self.account.observer.count(&outcome, self.account.own);
-        if let Err(error) = outcome {
-            failed.push(Loss { observer: Arc::clone(&self.account.observer), error });
-        }
+        failed.extend(self.account.count(outcome.map(|()| self.linked.receipt)));
         true
     }
 }
@@ -272,9 +279,8 @@ impl Drop for Recording {
             }
             Step::Unlinked(..) | Step::Done => return,
         };
-        account.observer.count(&outcome, account.own);
-        if let Err(error) = outcome {
-            Loss { observer: account.observer, error }.tell();
+        if let Some(loss) = account.count(outcome) {
+            loss.tell();
         }
     }
 }

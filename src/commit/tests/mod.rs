@@ -1,6 +1,7 @@
 //! What happens when storage fails, stops or lies: everything that was acknowledged is there, nothing else is.
 
 mod checkpoints;
+mod counts;
 mod failures;
 mod power;
 mod rounds;
@@ -24,9 +25,9 @@ use std::{
 
 use chrono::DateTime;
 
-use self::storage::{Faults, scratch};
+use self::storage::{Answer, Faults, What, scratch};
 use crate::{
-    AuditLog, Draft, Durability,
+    AuditLog, Draft, Durability, Recording,
     clock::Clock,
     settings::Settings,
     verify::{Notice, Verdict, Verification, Verifier},
@@ -35,6 +36,11 @@ use crate::{
 /// 2026-11-24T04:57:14Z.
 const NOW: i64 = 1_795_496_234_000_000;
 const DAY: i64 = 86_400_000_000;
+
+const DURABILITIES: [Durability; 3] = [Durability::Written, Durability::Synced, Durability::Buffered];
+const WAITED_FOR: [Durability; 2] = [Durability::Written, Durability::Synced];
+/// Longer than anything takes that does not hang.
+const LIMIT: Duration = Duration::from_secs(120);
 
 fn is_long() -> bool {
     std::env::var_os("KLING_AUDIT_LONG").is_some_and(|value| value == "1")
@@ -235,4 +241,29 @@ impl Gate {
         state.lock().1 = true;
         changed.notify_all();
     }
+}
+
+/// Waits until something holds.
+fn eventually(holds: impl Fn() -> bool) {
+    let until = Instant::now() + LIMIT;
+    while !holds() {
+        assert!(Instant::now() < until, "it never holds");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// While the storage is held up in a first entry's write, `count` more are linked: the next commit is theirs.
+fn hold_up(bench: &Bench, log: &AuditLog, count: u64) -> (Vec<Recording>, Gate) {
+    let gate = Gate::default();
+    let passed = gate.clone();
+    bench.faults.rule(move |asked| {
+        if asked.what == What::Append {
+            passed.pass();
+        }
+        Answer::Do
+    });
+    let mut recordings = vec![log.append_async(draft(0))];
+    gate.reached();
+    recordings.extend((1..=count).map(|number| log.append_async(draft(number))));
+    (recordings, gate)
 }

@@ -67,7 +67,7 @@ pub fn report(path: impl AsRef<Path>, days: u32) -> Result<Report, Error> {
 /// | [`days`](Self::days) | 30 |
 /// | [`key`](Self::key) | none: checkpoints are not looked at |
 /// | [`now`](Self::now) | the system's time when it runs |
-/// | [`threads`](Self::threads) | as many as the machine runs at once |
+/// | [`threads`](Self::threads) | as many as the machine runs at once, 16 at most |
 #[derive(Clone, Debug)]
 #[must_use = "nothing is reported before `run`"]
 pub struct Reporter {

@@ -142,8 +142,8 @@ impl Verifier {
         self
     }
 
-    /// How many threads look at lines, this one among them: as many as the machine runs at once, unless this says
-    /// otherwise. What is found does not depend on it. A short trail is read by one.
+    /// How many threads look at lines, this one among them: as many as the machine runs at once, 16 at most, unless this
+    /// says otherwise. What is found does not depend on it. Each takes some memory; a short trail is read by one.
     pub fn threads(mut self, threads: NonZero<usize>) -> Self {
         self.threads = threads;
         self

@@ -27,7 +27,7 @@ pub(crate) struct Report {
     /// Check checkpoints with this key, as keygen printed it; may be given more than once. All files are verified then.
     #[arg(long, value_name = "VKEY")]
     key: Vec<VerifyingKey>,
-    /// How many threads look at lines; as many as the machine runs at once, unless given.
+    /// How many threads look at lines; as many as the machine runs at once, 16 at most, unless given.
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
 }

@@ -44,7 +44,7 @@ pub(crate) struct Verify {
     /// Verify only what came after an entry that is known from an earlier verification, or from a receipt. Of one path.
     #[arg(long, value_name = "SEQ:HASH", value_parser = known_entry, conflicts_with_all = ["key", "checkpoint", "max_age", "receipt"])]
     since: Option<(u64, Digest)>,
-    /// How many threads look at lines; as many as the machine runs at once, unless given.
+    /// How many threads look at lines; as many as the machine runs at once, 16 at most, unless given.
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
 }

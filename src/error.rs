@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{digest::HashLength, escape::Escaped};
+use crate::codec::{digest::HashLength, terminal::Escaped};
 
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +115,7 @@ pub enum Error {
 
     /// The trail was read, and is not intact. `{0}` is the verification in full.
     #[error("verify {}: {}", Escaped(.0.path()), .0.summary())]
-    NotIntact(Box<crate::verify::Verification>),
+    NotIntact(Box<crate::findings::verification::Verification>),
 }
 
 /// Why a draft can't be an entry.

@@ -33,108 +33,82 @@
 //! | `kling` | an audited client for Kling AI |
 //! | `cli` | the command `kling-audit` |
 
-mod access;
-mod adopt;
-mod batch;
-mod blocks;
-mod boot;
-mod builder;
-mod canonical;
-mod chain;
 mod checkpoint;
-mod clock;
-mod commit;
-mod commitment;
-mod cut;
-mod digest;
-mod directory;
-mod draft;
-mod ending;
-mod entry;
-mod erasable;
-mod erase;
-mod erasure;
+mod codec;
+mod findings;
+mod format;
+mod layer;
+mod log;
+mod read;
+mod storage;
+mod write;
+
 mod error;
-mod escape;
-mod event_recording;
-mod fields;
-mod global;
-mod head;
-mod health;
-mod json;
 #[cfg(feature = "kling")]
 pub mod kling;
-mod layer;
-mod line;
-mod lines;
-mod lock;
-mod log;
-mod lookup;
-mod macros;
 pub mod manual;
-mod members;
-mod not_recorded;
-mod outcome;
-mod private;
-mod private_file;
-mod process;
-mod prune;
-mod pruned;
-mod receipt;
-mod redaction;
-mod regular;
 mod report;
-mod segment;
-mod self_test;
-mod settings;
-mod sha256;
-mod show;
-mod signing;
-mod sink;
-mod site;
-mod spare;
-mod template;
-mod timestamp;
-mod torn;
-mod trail;
-mod vector;
 mod verify;
-mod withhold;
-mod writer;
 
 #[doc(hidden)]
-pub use self::macros::__private;
-pub use self::{
-    builder::AuditLogBuilder,
+pub use crate::layer::macros::__private;
+pub use crate::{
     checkpoint::{
-        ConsistencyProof, EntryProof, ParseCheckpointError, ParseKeyError, ProvenEntry, SignedCheckpoint,
-        TreeHash, Unproven, VerifyingKey, prove, prove_consistency,
+        consistency::ConsistencyProof,
+        inclusion::{EntryProof, ProvenEntry, Unproven},
+        prove::{prove, prove_consistency},
+        statement::{ParseCheckpointError, SignedCheckpoint},
+        verifying_key::{ParseKeyError, VerifyingKey},
     },
-    commit::Recording,
-    digest::{Digest, HashLength, ParseDigestError},
-    draft::Draft,
-    erasable::erasable,
+    codec::{
+        digest::{Digest, HashLength, ParseDigestError},
+        merkle::TreeHash,
+    },
     error::{DraftError, Error},
-    event_recording::EventRecording,
-    health::Health,
-    json::json,
-    layer::{AuditFilter, AuditLayer},
-    log::{AuditLog, Counters},
-    not_recorded::NotRecorded,
-    outcome::Outcome,
-    prune::{Pruning, Retention},
-    receipt::{ParseTrailIdError, Receipt, TrailId},
-    report::{
-        CredentialUse, Durations, Listed, OpenSpan, OpenTask, Reason, Remark, Report, Reporter, Runs,
-        TaskCounts, report,
+    findings::{
+        finding::{Finding, FindingKind},
+        notice::Notice,
+        verification::{Place, Verdict, Verification, Verified},
     },
-    self_test::{Culprit, SelfTestError},
-    settings::{Durability, OnFailure},
-    show::{DamagedLine, Entries, Reader, Shown, ShownEntry, WithheldValue},
-    signing::{CheckpointSink, Checkpoints, Signer, SigningKey, checkpoint},
-    verify::{
-        Finding, FindingKind, Notice, Place, Progress, Verdict, Verification, Verified, Verifier, Withheld,
-        verify,
+    format::{
+        draft::Draft,
+        receipt::{ParseTrailIdError, Receipt, TrailId},
+    },
+    layer::{
+        AuditFilter, AuditLayer,
+        erasable::erasable,
+        json::json,
+        self_test::{Culprit, SelfTestError},
+    },
+    log::{
+        AuditLog, Counters,
+        builder::AuditLogBuilder,
+        event_recording::EventRecording,
+        health::Health,
+        not_recorded::NotRecorded,
+        outcome::Outcome,
+        prune::{Pruning, Retention},
+    },
+    read::{
+        Entries, Reader,
+        stored_entry::{DamagedLine, Shown, ShownEntry, WithheldValue},
+    },
+    report::{
+        Report, Reporter,
+        capped_list::Listed,
+        credentials::CredentialUse,
+        log_events::{Remark, Runs},
+        report,
+        spans::OpenSpan,
+        tasks::{Durations, OpenTask, Reason, TaskCounts},
+    },
+    verify::{Verifier, observer::Progress, private_values::Withheld, verify},
+    write::{
+        commit::pending::Recording,
+        settings::{Durability, OnFailure},
+        signing::{
+            checkpoint, key_file::SigningKey, policy::Checkpoints, signer::Signer, sink::CheckpointSink,
+        },
     },
 };
 

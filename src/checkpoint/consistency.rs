@@ -4,8 +4,14 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    SignedCheckpoint, TreeHash, Unproven, VerifyingKey, inclusion::check_signature, proof::is_consistent,
+use crate::{
+    checkpoint::{
+        inclusion::{Unproven, check_signature},
+        proof::is_consistent,
+        statement::SignedCheckpoint,
+        verifying_key::VerifyingKey,
+    },
+    codec::merkle::TreeHash,
 };
 
 /// Proof that a checkpoint goes on from an earlier one: nothing that the earlier one covers was changed. It shows no

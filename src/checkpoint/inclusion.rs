@@ -5,8 +5,14 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{SignedCheckpoint, TreeHash, VerifyingKey, proof::is_included};
-use crate::{canonical::decode, escape::Escaped, line::Line};
+use crate::{
+    checkpoint::{proof::is_included, statement::SignedCheckpoint, verifying_key::VerifyingKey},
+    codec::merkle::TreeHash,
+};
+use crate::{
+    codec::{json::validate::decode, terminal::Escaped},
+    format::line::Line,
+};
 
 /// Proof that one entry stands in a trail, for somebody who sees nothing else of it; made by [`prove`](crate::prove).
 ///

@@ -3,22 +3,27 @@
 //! The formats are others': a checkpoint is a C2SP signed note, its tree that of RFC 6962, so that others' tools check
 //! ours. It knows how to read and to judge, and makes no signature.
 
-mod consistency;
-mod inclusion;
-mod key;
-mod note;
-mod proof;
-mod prove;
-mod statement;
-pub(crate) mod stored;
-mod tree;
+pub(crate) mod file;
+pub(crate) mod signed_note;
+pub(crate) mod verifying_key;
 
-pub use self::{
-    consistency::ConsistencyProof,
-    inclusion::{EntryProof, ProvenEntry, Unproven},
-    key::{ParseKeyError, VerifyingKey},
-    prove::{prove, prove_consistency},
-    statement::{ParseCheckpointError, SignedCheckpoint},
-    tree::TreeHash,
+pub(crate) mod consistency;
+pub(crate) mod inclusion;
+pub(crate) mod proof;
+pub(crate) mod prove;
+pub(crate) mod statement;
+
+pub use crate::{
+    checkpoint::{
+        consistency::ConsistencyProof,
+        inclusion::{EntryProof, ProvenEntry, Unproven},
+        prove::{prove, prove_consistency},
+        statement::{ParseCheckpointError, SignedCheckpoint},
+        verifying_key::{ParseKeyError, VerifyingKey},
+    },
+    codec::merkle::TreeHash,
 };
-pub(crate) use self::{key::ED25519, statement::Statement, tree::Frontier};
+pub(crate) use crate::{
+    checkpoint::{statement::Statement, verifying_key::ED25519},
+    codec::merkle::Frontier,
+};

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::tree::{Frontier, TreeHash};
+use crate::codec::merkle::{Frontier, TreeHash};
 
 /// A proof being made: it takes every leaf of the tree, from the first.
 #[derive(Debug)]
@@ -182,10 +182,8 @@ pub(crate) fn is_consistent(old: (u64, &TreeHash), new: (u64, &TreeHash), proof:
 mod tests {
     use tlog_tiles::tlog;
 
-    use super::{
-        super::tree::vectors::{LEAVES, ROOTS, hash},
-        *,
-    };
+    use super::*;
+    use crate::codec::merkle::vectors::{LEAVES, ROOTS, hash};
 
     fn proof(prover: Option<Prover>, leaves: &[&[u8]]) -> Vec<TreeHash> {
         let mut prover = prover.expect("within the tree");

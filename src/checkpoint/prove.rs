@@ -4,17 +4,24 @@
 
 use std::{ops::Range, path::Path};
 
-use super::{
-    ConsistencyProof, EntryProof, SignedCheckpoint, TreeHash,
-    proof::{Prover, is_consistent, is_included},
-    stored,
+use crate::{
+    checkpoint::{
+        consistency::ConsistencyProof,
+        file,
+        inclusion::EntryProof,
+        proof::{Prover, is_consistent, is_included},
+        statement::SignedCheckpoint,
+    },
+    codec::merkle::TreeHash,
 };
 use crate::{
-    directory::{self, TrailFile},
     error::Error,
-    line::{Line, MAX_LINE},
-    lines::Piece,
-    pruned::Pruned,
+    format::line::{Line, MAX_LINE},
+    storage::{
+        line_reader::Piece,
+        prune_record::Pruned,
+        segments::{self, TrailFile},
+    },
 };
 
 /// Proves that entry `seq` stands in the trail in `directory`, by the newest checkpoint that the trail has.
@@ -44,12 +51,12 @@ use crate::{
 pub fn prove(directory: impl AsRef<Path>, seq: u64) -> Result<EntryProof, Error> {
     let directory = directory.as_ref();
     let checkpoint = newest(directory, seq.saturating_add(1))?
-        .ok_or_else(|| cannot(directory, format!("no checkpoint in {} covers seq {seq}", stored::NAME)))?;
+        .ok_or_else(|| cannot(directory, format!("no checkpoint in {} covers seq {seq}", file::NAME)))?;
     let size = checkpoint.size();
     let mut prover = Prover::of_inclusion(seq, size)
         .ok_or_else(|| cannot(directory, format!("a checkpoint over {size} entries covers no seq {seq}")))?;
     let mut found = None;
-    let files = directory::list(directory)?;
+    let files = segments::list(directory)?;
     let pruned = after_pruned(&files, &mut prover)?;
     if seq < pruned {
         return Err(cannot(directory, format!("entries before seq {pruned} were pruned")));
@@ -80,12 +87,12 @@ pub fn prove_consistency(
     let directory = directory.as_ref();
     let old = earlier.size();
     let checkpoint = newest(directory, old)?.ok_or_else(|| {
-        cannot(directory, format!("no checkpoint in {} covers {old} entries or more", stored::NAME))
+        cannot(directory, format!("no checkpoint in {} covers {old} entries or more", file::NAME))
     })?;
     let size = checkpoint.size();
     let mut prover = Prover::of_consistency(old, size)
         .ok_or_else(|| cannot(directory, format!("a checkpoint over {size} entries is not later")))?;
-    let files = directory::list(directory)?;
+    let files = segments::list(directory)?;
     let pruned = after_pruned(&files, &mut prover)?;
     if old < pruned {
         return Err(cannot(directory, format!("entries before seq {pruned} were pruned")));
@@ -102,7 +109,7 @@ pub fn prove_consistency(
 /// The largest checkpoint over `least` entries or more, of several the last.
 fn newest(directory: &Path, least: u64) -> Result<Option<SignedCheckpoint>, Error> {
     let mut newest: Option<SignedCheckpoint> = None;
-    stored::read(&stored::path(directory), |one| {
+    file::read(&file::path(directory), |one| {
         if let Ok(checkpoint) = one.checkpoint
             && checkpoint.size() >= least
             && newest.as_ref().is_none_or(|newest| newest.size() <= checkpoint.size())

@@ -6,10 +6,12 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{
-    VerifyingKey,
-    note::{Note, Signature, is_key_name},
-    tree::TreeHash,
+use crate::{
+    checkpoint::{
+        signed_note::{Note, Signature, is_key_name},
+        verifying_key::VerifyingKey,
+    },
+    codec::merkle::TreeHash,
 };
 
 /// A trail's entries as far as number `size` - 1, in one hash.

@@ -21,7 +21,7 @@ use super::{
     screen::Screen,
     submission::Submission,
 };
-use crate::EventRecording;
+use crate::log::event_recording::EventRecording;
 
 /// How often a lost answer is looked up at least. The vendor may still be at it when it is asked first.
 const LOOKUPS: u32 = 4;

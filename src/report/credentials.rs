@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use super::member;
-use crate::{timestamp::Timestamp, verify::Said};
+use crate::report::fields;
+use crate::{codec::timestamp::Timestamp, verify::scan::Said};
 
 /// How one credential was used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,7 +43,7 @@ struct Use {
 impl Credentials {
     /// Takes an `auth_event` of the period.
     pub(super) fn take(&mut self, said: &Said<'_>) {
-        let prefix = member::string(said.details, "access_key_prefix").unwrap_or_default().to_vec();
+        let prefix = fields::string(said.details, "access_key_prefix").unwrap_or_default().to_vec();
         let used = self.uses.entry(prefix).or_insert_with(|| Use {
             events: HashMap::new(),
             successes: 0,
@@ -52,9 +52,9 @@ impl Credentials {
             last: said.time,
         });
         used.last = said.time;
-        let event = member::string(said.details, "event").unwrap_or_default();
+        let event = fields::string(said.details, "event").unwrap_or_default();
         *used.events.entry(event.to_vec()).or_default() += 1;
-        match member::text(said.details, "success") {
+        match fields::text(said.details, "success") {
             Some(b"true") => used.successes += 1,
             Some(b"false") => used.failures += 1,
             _ => {}
@@ -66,8 +66,8 @@ impl Credentials {
             .uses
             .iter()
             .map(|(prefix, used)| CredentialUse {
-                access_key_prefix: member::decoded(prefix),
-                events: used.events.iter().map(|(name, count)| (member::decoded(name), *count)).collect(),
+                access_key_prefix: fields::decoded(prefix),
+                events: used.events.iter().map(|(name, count)| (fields::decoded(name), *count)).collect(),
                 successes: used.successes,
                 failures: used.failures,
                 first: used.first.to_string(),

@@ -3,14 +3,15 @@
 //! It reads each file of the period once, verifying on the way. Its memory grows with distinct actors and types, and
 //! with what is open at once. Files that ended before the period are not read.
 
-mod credentials;
-mod listed;
-mod member;
-mod remarks;
-mod spans;
-mod tally;
-mod tasks;
-mod text;
+pub(crate) mod capped_list;
+pub(crate) mod counters;
+pub(crate) mod fields;
+pub(crate) mod log_events;
+
+pub(crate) mod credentials;
+pub(crate) mod spans;
+pub(crate) mod tasks;
+pub(crate) mod text;
 
 use std::{
     collections::BTreeMap,
@@ -21,24 +22,33 @@ use std::{
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
 
-use self::tally::Tally;
-pub use self::{
+use crate::report::counters::Tally;
+pub use crate::report::{
+    capped_list::Listed,
     credentials::CredentialUse,
-    listed::Listed,
-    remarks::{Remark, Runs},
+    log_events::{Remark, Runs},
     spans::OpenSpan,
     tasks::{Durations, OpenTask, Reason, TaskCounts},
 };
 use crate::{
-    VerifyingKey,
-    canonical::{self, Value},
-    directory::{self, MAX_TOOL_LINE, TrailFile},
-    ending::Ending,
+    checkpoint::verifying_key::VerifyingKey,
+    codec::{
+        json::{self, value::Value},
+        timestamp::Timestamp,
+    },
     error::Error,
-    lines::Piece,
-    pruned::first_seq,
-    timestamp::Timestamp,
-    verify::{self, Asked, Evidence, Extent, HeadPolicy, Progress, Verdict, Verification, Watch},
+    findings::verification::{Verdict, Verification},
+    storage::{
+        line_reader::Piece,
+        prune_record::first_seq,
+        segments::{self, MAX_TOOL_LINE, TrailFile},
+        tail::Ending,
+    },
+    verify::{
+        self, Extent, HeadPolicy,
+        evidence::{Asked, Evidence},
+        observer::{Progress, Watch},
+    },
 };
 
 /// Reports what the trail at `path` says about the last `days` days.
@@ -147,8 +157,7 @@ impl Reporter {
         let directory = std::fs::metadata(&self.path).map_err(Error::io("open", &self.path))?.is_dir();
         let head = if directory { self.head.read(&self.path)? } else { None };
         let evidence = Evidence::gather(&self.asked, directory.then_some(&*self.path))?;
-        let files =
-            if directory { directory::list(&self.path)? } else { vec![TrailFile::alone(&self.path)?] };
+        let files = if directory { segments::list(&self.path)? } else { vec![TrailFile::alone(&self.path)?] };
         let before = ended_before(&files, from)?;
         // Where all files are verified, those before the period are not counted.
         let (verified, counted) = match self.asked.keys.is_empty() {
@@ -267,7 +276,7 @@ pub(crate) fn is_before(file: &TrailFile, from: Timestamp) -> Result<bool, Error
 
 /// The time of an entry of either format, if it can be read.
 fn time_of(line: &[u8]) -> Option<Timestamp> {
-    let Ok(Value::Object(members)) = canonical::parse_tool(line, 128) else { return None };
+    let Ok(Value::Object(members)) = json::parse_tool(line, 128) else { return None };
     match members.iter().find(|(name, _)| name.to_str() == Some("timestamp")) {
         Some((_, Value::String(text))) => Timestamp::parse_isoformat(text.as_bytes()),
         _ => None,

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::{Listed, member};
-use crate::{timestamp::Timestamp, verify::Said};
+use crate::report::{capped_list::Listed, fields};
+use crate::{codec::timestamp::Timestamp, verify::scan::Said};
 
 /// A span without a closing entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,7 +41,7 @@ impl Spans {
         if let (Some(name), Some(seq)) = (said.event_type.strip_suffix(b".opened"), said.seq) {
             let open = Open { name: name.into(), actor: said.actor.into(), time: said.time, counted };
             self.open.insert(seq, open);
-        } else if let Some(seq) = member::number(said.context, "span_seq") {
+        } else if let Some(seq) = fields::number(said.context, "span_seq") {
             self.open.remove(&seq);
         }
     }
@@ -52,8 +52,8 @@ impl Spans {
         Listed::of(open, |(seq, open)| OpenSpan {
             seq: *seq,
             timestamp: open.time.to_string(),
-            name: member::decoded(&open.name),
-            actor: member::decoded(&open.actor),
+            name: fields::decoded(&open.name),
+            actor: fields::decoded(&open.actor),
         })
     }
 }

@@ -6,8 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use super::{Listed, member};
-use crate::{canonical::string_text, timestamp::Timestamp, verify::Said};
+use crate::report::{capped_list::Listed, fields};
+use crate::{
+    codec::{json::object_reader::string_text, timestamp::Timestamp},
+    verify::scan::Said,
+};
 
 /// How many different reasons are told apart; further ones are counted together.
 const REASONS: usize = 1_000;
@@ -101,7 +104,7 @@ struct Task<'a> {
 
 impl<'a> Task<'a> {
     fn read(said: &Said<'a>) -> Self {
-        let [action, id, model] = said.noted.unwrap_or_else(|| member::texts(said.details, Said::NOTED));
+        let [action, id, model] = said.noted.unwrap_or_else(|| fields::texts(said.details, Said::NOTED));
         Self {
             id: id.and_then(string_text),
             action: action.and_then(string_text).unwrap_or_default(),
@@ -222,7 +225,7 @@ impl Tasks {
             seq: open.seq,
             timestamp: open.time.to_string(),
             action: self.groups[open.group].counts.action.clone(),
-            external_task_id: member::decoded(id),
+            external_task_id: fields::decoded(id),
         })
     }
 
@@ -253,8 +256,8 @@ impl Tasks {
             return;
         }
         let code =
-            member::text(said.details, "code").and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-        let reason = member::string(said.details, "reason").map(member::decoded).unwrap_or_default();
+            fields::text(said.details, "code").and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+        let reason = fields::string(said.details, "reason").map(fields::decoded).unwrap_or_default();
         let key = (event_type, code, reason);
         if self.reasons.len() < REASONS || self.reasons.contains_key(&key) {
             *self.reasons.entry(key).or_default() += 1;
@@ -274,8 +277,8 @@ impl Tasks {
             return group;
         }
         let counts = TaskCounts {
-            action: member::decoded(task.action),
-            model: string_text(task.model).map(member::decoded),
+            action: fields::decoded(task.action),
+            model: string_text(task.model).map(fields::decoded),
             ..TaskCounts::default()
         };
         let (action, model) = key.clone();

@@ -2,10 +2,10 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
-use super::{Listed, Report, TaskCounts};
+use crate::report::{Report, capped_list::Listed, tasks::TaskCounts};
 use crate::{
-    escape::Escaped,
-    verify::{Verdict, count},
+    codec::terminal::Escaped,
+    findings::verification::{Verdict, count},
 };
 
 /// How many rows of a table are shown; the JSON has them all.

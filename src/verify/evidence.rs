@@ -11,14 +11,23 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Finding, FindingKind, Notice, walk::Seen};
 use crate::{
-    checkpoint::{Frontier, SignedCheckpoint, TreeHash, VerifyingKey, stored},
-    digest::Digest,
+    checkpoint::{file, statement::SignedCheckpoint, verifying_key::VerifyingKey},
+    codec::{
+        digest::Digest,
+        merkle::{Frontier, TreeHash},
+        timestamp::Timestamp,
+    },
     error::Error,
-    pruned::Pruned,
-    receipt::Receipt,
-    timestamp::Timestamp,
+    format::receipt::Receipt,
+    storage::prune_record::Pruned,
+};
+use crate::{
+    findings::{
+        finding::{Finding, FindingKind},
+        notice::Notice,
+    },
+    verify::scan::Seen,
 };
 
 /// How many checkpoints of a file are held at once. Of more, the oldest are left out: a later one covers what they do.
@@ -168,11 +177,11 @@ impl Evidence {
                         ));
                     }
                 }
-                let own = stored::path(directory);
+                let own = file::path(directory);
                 if !evidence.read_checkpoints(&own)? && asked.kept.is_empty() {
                     evidence.miss(format!(
                         "there is no checkpoint in {}: {}",
-                        stored::NAME,
+                        file::NAME,
                         evidence.why(&own)
                     ));
                 }
@@ -222,7 +231,7 @@ impl Evidence {
         // One file leaves none of another's out.
         let first = self.expected.len();
         let mut last = None;
-        stored::read(path, |one| {
+        file::read(path, |one| {
             let claims = match &one.checkpoint {
                 Ok(checkpoint) => match self.signer(checkpoint) {
                     Some(key) => {
@@ -480,7 +489,7 @@ impl Evidence {
         {
             by.push(format!(
                 "{} through seq {received}",
-                super::count(self.receipts_found, "receipt holds", "receipts hold")
+                crate::findings::verification::count(self.receipts_found, "receipt holds", "receipts hold")
             ));
         }
         let proven = signed.max(self.received);
@@ -530,7 +539,13 @@ fn not_a_receipt(path: &Path, line: u64) -> Error {
 mod tests {
     use std::fs;
 
-    use crate::{AuditLog, Checkpoints, Draft, SigningKey, Verdict, Verifier};
+    use crate::{
+        findings::verification::Verdict,
+        format::draft::Draft,
+        log::AuditLog,
+        verify::Verifier,
+        write::signing::{key_file::SigningKey, policy::Checkpoints},
+    };
 
     #[test]
     fn no_number_of_the_trails_own_checkpoints_leaves_out_one_that_was_kept() {

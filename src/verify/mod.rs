@@ -3,20 +3,18 @@
 //! It trusts nobody: not the directory, not its names, not its lines. It never writes, never panics, and its memory
 //! is bounded, whatever the bytes are.
 
-mod crew;
-mod cursor;
-mod ending;
-mod evidence;
-mod finding;
-mod native;
-mod notice;
-mod sealed;
-mod since;
-mod tool;
-mod verification;
-mod walk;
-mod watch;
-mod withheld;
+pub(crate) mod adopted_trail;
+pub(crate) mod anchor;
+pub(crate) mod format1;
+pub(crate) mod head_check;
+pub(crate) mod observer;
+pub(crate) mod parallel_read;
+pub(crate) mod private_values;
+pub(crate) mod python_tool;
+pub(crate) mod scan;
+pub(crate) mod sequence;
+
+pub(crate) mod evidence;
 
 use std::{
     num::NonZero,
@@ -24,35 +22,39 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use self::{
-    crew::default_threads,
-    evidence::{Asked, Evidence},
-    verification::count,
-    walk::Said,
-    watch::Watch,
-};
-pub use self::{
-    finding::{Finding, FindingKind},
-    notice::Notice,
-    verification::{Place, Verdict, Verification, Verified},
-    watch::Progress,
-    withheld::Withheld,
-};
-use self::{
-    native::Native,
-    since::{Since, Sought},
-    tool::Tool,
-    walk::Seen,
+use crate::verify::{
+    anchor::{Since, Sought},
+    format1::Native,
+    python_tool::Tool,
+    scan::Seen,
 };
 use crate::{
-    access,
-    checkpoint::VerifyingKey,
-    digest::Digest,
-    directory::{self, TrailFile, Writer},
+    checkpoint::verifying_key::VerifyingKey,
+    codec::digest::Digest,
     error::Error,
-    head::Found,
-    pruned::Pruned,
-    receipt::Receipt,
+    format::{head::Found, receipt::Receipt},
+    storage::{
+        permissions,
+        prune_record::Pruned,
+        segments::{self, TrailFile, Writer},
+    },
+};
+pub(crate) use crate::{
+    findings::verification::count,
+    verify::{
+        evidence::{Asked, Evidence},
+        observer::Watch,
+        parallel_read::default_threads,
+        scan::Said,
+    },
+};
+pub use crate::{
+    findings::{
+        finding::{Finding, FindingKind},
+        notice::Notice,
+        verification::{Place, Verdict, Verification, Verified},
+    },
+    verify::{observer::Progress, private_values::Withheld},
 };
 
 /// Verifies the trail at `path`: a directory, or one file of a trail. `Ok` only if it is intact.
@@ -229,7 +231,7 @@ impl Verifier {
             let head = self.head.read(&self.path)?;
             let head = head.filter(|found| *found != Found::Missing || !self.asked.has_kept());
             let evidence = Evidence::gather(&self.asked, Some(&self.path))?;
-            let files = directory::list(&self.path)?;
+            let files = segments::list(&self.path)?;
             self.verify(&files, Extent::Whole, (head, evidence), watch)
         } else {
             let file = TrailFile::alone(&self.path)?;
@@ -288,7 +290,7 @@ pub(crate) fn verify_files(
 ) -> Result<Verification, Error> {
     let mut seen = Seen::default();
     let has_head = matches!(head, Some(Found::Head(_)));
-    let writer = directory::writer(files)?;
+    let writer = segments::writer(files)?;
     match writer {
         Writer::Native => {
             note_permissions(path, files, extent, &mut seen)?;
@@ -299,16 +301,16 @@ pub(crate) fn verify_files(
             };
             let pruned = if extent == Extent::Whole { Pruned::look(files)? } else { None };
             let mut rule = rule.until(head).against(evidence).after(pruned);
-            walk::walk(files, 0, &mut rule, &mut seen, watch)?;
-            let last_file = files.last().map_or(crate::head::NAME, |file| &file.name);
+            scan::walk(files, 0, &mut rule, &mut seen, watch)?;
+            let last_file = files.last().map_or(crate::format::head::NAME, |file| &file.name);
             rule.conclude(last_file, &mut seen);
             if extent != Extent::File {
-                withheld::look(path, files, &mut seen)?;
+                private_values::look(path, files, &mut seen)?;
             }
         }
         Writer::Tool => {
             let mut rule = if extent == Extent::Whole { Tool::whole() } else { Tool::part() };
-            walk::walk(files, 0, &mut rule, &mut seen, watch)?;
+            scan::walk(files, 0, &mut rule, &mut seen, watch)?;
             seen.standing = evidence.of_tool();
         }
     }
@@ -326,7 +328,7 @@ fn verify_since(
 ) -> Result<Verification, Error> {
     let mut seen = Seen::default();
     let has_head = matches!(head, Some(Found::Head(_)));
-    let writer = directory::writer(files)?;
+    let writer = segments::writer(files)?;
     let mut read = files;
     if writer == Writer::Tool {
         seen.stopped = Some("entries of the Python tool have no numbers to begin at".to_owned());
@@ -340,11 +342,11 @@ fn verify_since(
                 seen.findings.extend(finding);
                 let rule = if extent == Extent::File { Native::file() } else { Native::part() };
                 let mut rule = rule.until(head);
-                walk::walk(read, offset, &mut rule, &mut seen, watch)?;
-                let last_file = files.last().map_or(crate::head::NAME, |file| &file.name);
+                scan::walk(read, offset, &mut rule, &mut seen, watch)?;
+                let last_file = files.last().map_or(crate::format::head::NAME, |file| &file.name);
                 rule.conclude(last_file, &mut seen);
                 if let Some(first) = read.first() {
-                    walk::count_from_the_start(first, offset, &mut seen)?;
+                    scan::count_from_the_start(first, offset, &mut seen)?;
                 }
                 if more {
                     let needed = "checkpoints and receipts were asked for too, which need the whole trail";
@@ -365,7 +367,7 @@ fn verify_since(
 fn note_permissions(path: &Path, files: &[TrailFile], extent: Extent, seen: &mut Seen) -> Result<(), Error> {
     let mut look = |name: &str, path: &Path| {
         let metadata = std::fs::symlink_metadata(path).map_err(Error::io("open", path))?;
-        if let Some(mode) = access::loose_mode(&metadata) {
+        if let Some(mode) = permissions::loose_mode(&metadata) {
             seen.notice(Notice::LoosePermissions { file: name.to_owned(), mode: format!("{mode:04o}") });
         }
         Ok(())

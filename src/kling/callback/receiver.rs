@@ -12,8 +12,8 @@ use super::{
     signature::{self, Fault, Proof, Secret},
 };
 use crate::{
-    AuditLog, NotRecorded,
     kling::{client, envelope::is_word, error::Error, recorder::Recorder},
+    log::{AuditLog, not_recorded::NotRecorded},
 };
 
 /// The most bytes of a body.

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::{Client, not_recorded, now, outcome_not_recorded};
 use crate::{
-    EventRecording,
     kling::{
         envelope::Envelope,
         error::Error,
@@ -12,6 +11,7 @@ use crate::{
         recorder::Subject,
         token::Token,
     },
+    log::event_recording::EventRecording,
 };
 
 impl Client {

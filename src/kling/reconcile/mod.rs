@@ -21,9 +21,10 @@ use super::{
     screen::Screen,
 };
 use crate::{
-    NotRecorded, Verdict,
-    draft::{Draft, Origin},
-    escape::Escaped,
+    codec::terminal::Escaped,
+    findings::verification::Verdict,
+    format::draft::{Draft, Origin},
+    log::not_recorded::NotRecorded,
 };
 
 /// How many findings the entry lists; it counts them all.

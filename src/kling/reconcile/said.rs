@@ -10,13 +10,16 @@ use chrono::{DateTime, Days, Utc};
 use memchr::memmem;
 use serde_json::Value;
 
-use super::super::{amount::Cash, envelope::text};
+use crate::kling::{amount::Cash, envelope::text};
 use crate::{
-    Error, Verdict, Verifier,
-    directory::{self, TrailFile},
-    line::MAX_LINE,
-    lines::Piece,
-    verify::Said,
+    error::Error,
+    findings::verification::Verdict,
+    format::line::MAX_LINE,
+    storage::{
+        line_reader::Piece,
+        segments::{self, TrailFile},
+    },
+    verify::{Verifier, scan::Said},
 };
 
 /// What is said of a submission that nobody knows the end of.
@@ -127,7 +130,7 @@ impl Glance {
         let first = start.date_naive();
         let first = first.checked_sub_days(Days::new(1)).unwrap_or(first);
         let about_tasks = memmem::Finder::new(b"\"event_type\": \"task_");
-        let files = if trail.is_dir() { directory::list(trail)? } else { vec![TrailFile::alone(trail)?] };
+        let files = if trail.is_dir() { segments::list(trail)? } else { vec![TrailFile::alone(trail)?] };
         let mut glance = Glance::default();
         for file in files.iter().filter(|file| file.label.is_none_or(|label| label.day >= first)) {
             let mut lines = file.lines(MAX_LINE)?;

@@ -2,11 +2,13 @@
 
 use super::{Recorder, Reply, Subject};
 use crate::{
-    EventRecording, NotRecorded, Receipt, json,
+    format::receipt::Receipt,
     kling::{
         submission::Asked,
         token::{Reason, Token},
     },
+    layer::json::json,
+    log::{event_recording::EventRecording, not_recorded::NotRecorded},
     try_audit, try_audit_async,
 };
 

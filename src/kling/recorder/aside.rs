@@ -2,8 +2,9 @@
 
 use super::{Asset, Recorder};
 use crate::{
-    EventRecording, json,
     kling::callback::{Callback, Notice},
+    layer::json::json,
+    log::event_recording::EventRecording,
     try_audit_async,
 };
 

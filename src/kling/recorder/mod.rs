@@ -12,7 +12,12 @@ use std::{sync::Arc, time::Duration};
 
 use tracing::Span;
 
-use crate::{AuditLog, NotRecorded, audit_span, kling::charge::Charge, layer};
+use crate::{
+    audit_span,
+    kling::charge::Charge,
+    layer,
+    log::{AuditLog, not_recorded::NotRecorded},
+};
 
 /// Records what the client does, on behalf of one actor.
 #[derive(Debug, Clone)]

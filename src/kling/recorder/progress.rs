@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::{Cost, Recorder, Reply, Subject, milliseconds};
 use crate::{
-    EventRecording, json,
     kling::{
         output::{Counts, Resource},
         status::TaskStatus,
     },
+    layer::json::json,
+    log::event_recording::EventRecording,
     try_audit_async,
 };
 

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::{Recorder, Reply, Subject, milliseconds};
 use crate::{
-    EventRecording, json,
     kling::{
         prompt_key::PromptKey,
         status::TaskStatus,
         submission::{Asked, Submission},
     },
+    layer::json::json,
+    log::event_recording::EventRecording,
     try_audit_async,
 };
 

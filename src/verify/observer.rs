@@ -1,0 +1,36 @@
+//! Who looks on while a trail is read.
+
+use std::num::NonZero;
+
+use crate::verify::scan::Said;
+
+/// How far a verification or a report has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Bytes that were read and checked.
+    pub bytes: u64,
+    /// Bytes to read in all.
+    pub of: u64,
+    /// Entries among what was read.
+    pub entries: u64,
+}
+
+/// What is shown of a walk while it goes on, and how many threads it may take.
+pub(crate) struct Watch<'w> {
+    pub(crate) threads: NonZero<usize>,
+    /// Is shown every entry, in order, if there is somebody.
+    pub(crate) said: Option<&'w mut dyn FnMut(Said<'_>)>,
+    /// Is told after each block how far it is.
+    pub(crate) progress: &'w mut dyn FnMut(Progress),
+}
+
+impl Watch<'_> {
+    /// Whom every entry is shown.
+    pub(super) fn said(&mut self) -> Option<&mut dyn FnMut(Said<'_>)> {
+        match &mut self.said {
+            Some(said) => Some(&mut **said),
+            None => None,
+        }
+    }
+}

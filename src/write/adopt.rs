@@ -1,0 +1,294 @@
+//! Giving a trail up deliberately: what is there is sealed as evidence, and a new trail begins that tells of it.
+//!
+//! Nothing is deleted or changed, only moved. Interrupted and run again, it goes on where it was.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use crate::{
+    codec::json::value::Value,
+    error::Error,
+    format::{
+        head::{Found, Head},
+        line::{Line, MAX_LINE},
+    },
+    storage::{
+        line_reader::Piece, lock::Lock, open::open_regular, private_values, segments, tail::hash_from,
+    },
+    verify::Verifier,
+    write::{settings::Settings, trail_writer::sync_directory},
+};
+
+/// Where given-up trails are kept, each under its id.
+pub(crate) const SEALED: &str = "sealed";
+
+/// The hashes of a sealed trail's files, as `sha256sum` writes and checks them.
+pub(crate) const MANIFEST: &str = "SHA256SUMS";
+
+/// The verification of a sealed trail, as it was when it was given up.
+const VERIFICATION: &str = "verification.json";
+
+/// So many files are named in the new trail's first entry; of more, the manifest's hash stands for them.
+const LISTED: usize = 250;
+
+/// An adoption under way: what the new trail's first entry is to say. It is there from before the first file is moved
+/// until the new trail has said it, so that nothing of an interrupted adoption goes untold.
+const UNTOLD: &str = "untold.json";
+
+/// What the new trail's `audit_started` says of the old one.
+#[derive(Serialize)]
+struct Adopted {
+    trail_id: String,
+    actor: String,
+    reason: String,
+    verdict: String,
+    entries: u64,
+    findings: u64,
+    head: Option<Head>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<SealedFile>>,
+    manifest_sha256: String,
+}
+
+#[derive(Serialize)]
+struct SealedFile {
+    name: String,
+    length: u64,
+    sha256: String,
+}
+
+/// An adoption that was begun.
+struct Untold {
+    adopted: serde_json::Value,
+    sealed: PathBuf,
+}
+
+/// Seals the trail in the settings' directory. The lock is held on; [`resume`] says in the settings what was sealed.
+pub(crate) fn seal(settings: &Settings, actor: &str, reason: &str) -> Result<Lock, Error> {
+    let directory = &settings.directory;
+    let lock = Lock::take(directory, settings.access)?;
+    let untold = match Untold::read(directory)? {
+        Some(untold) => untold,
+        None => prepare(settings, actor, reason)?,
+    };
+    let (values, kept) = (directory.join(private_values::NAME), untold.sealed.join(private_values::NAME));
+    if values.symlink_metadata().is_ok() && kept.symlink_metadata().is_err() {
+        fs::rename(&values, &kept).map_err(Error::io("move", &values))?;
+    }
+    // The head goes last: until then, what is not moved is still a trail that can't be gone on with.
+    let mut names = untold.to_move()?;
+    names.sort_by_key(|name| (name == crate::format::head::NAME, name.clone()));
+    for name in names {
+        let from = directory.join(&name);
+        fs::rename(&from, untold.sealed.join(&name)).map_err(Error::io("move", &from))?;
+    }
+    sync_directory(&untold.sealed)?;
+    sync_directory(directory)?;
+    Ok(lock)
+}
+
+/// Puts into the settings what an adoption that the trail does not tell of yet is to say.
+///
+/// # Errors
+///
+/// An adoption was interrupted while files were moved.
+pub(crate) fn resume(settings: &mut Settings) -> Result<(), Error> {
+    if let Some(untold) = Untold::read(&settings.directory)? {
+        if !untold.to_move()?.is_empty() {
+            return Err(Error::Refused {
+                path: settings.directory.clone(),
+                reason: "an adoption was interrupted: run it again".to_owned(),
+            });
+        }
+        settings.adopted = Some(untold.adopted);
+    }
+    Ok(())
+}
+
+/// The new trail has told.
+pub(crate) fn told(directory: &Path) -> Result<(), Error> {
+    let path = directory.join(SEALED).join(UNTOLD);
+    fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+    sync_directory(&directory.join(SEALED))
+}
+
+/// Everything but the moving.
+fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<Untold, Error> {
+    let directory = &settings.directory;
+    let movable = movable(directory)?;
+    if movable.is_empty() {
+        return Err(Error::State {
+            action: "adopt",
+            path: directory.clone(),
+            reason: "there is no trail to give up".to_owned(),
+        });
+    }
+    let head = match Found::read(directory)? {
+        Found::Head(head) => Some(head),
+        Found::Missing | Found::Blank | Found::Unreadable => None,
+    };
+    let verification = Verifier::new(directory).run()?;
+    // The name comes from a file that is not trusted.
+    let id = head.as_ref().map(|head| head.trail_id.clone()).or(stated_id(directory)?).unwrap_or_default();
+    let name: String = id.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
+    let sealed = free_directory(directory, if name.is_empty() { "unknown" } else { &name })?;
+    settings.access.create_directory(&sealed).map_err(Error::io("create", &sealed))?;
+
+    let path = sealed.join(VERIFICATION);
+    let json = serde_json::to_vec(&verification).map_err(|error| Error::io("write", &path)(error.into()))?;
+    create(&path, &json)?;
+    let files =
+        movable.iter().chain([&path]).map(|path| SealedFile::of(path)).collect::<Result<Vec<_>, _>>()?;
+    let path = sealed.join(MANIFEST);
+    let manifest: String = files.iter().map(|file| format!("{}  {}\n", file.sha256, file.name)).collect();
+    create(&path, manifest.as_bytes())?;
+    let adopted = Adopted {
+        trail_id: sealed.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        actor: actor.to_owned(),
+        reason: reason.to_owned(),
+        verdict: verification.verdict().name().to_owned(),
+        entries: verification.entries(),
+        findings: verification.findings_total(),
+        head,
+        files: (files.len() <= LISTED).then_some(files),
+        manifest_sha256: hash_from(&path, 0)?.1,
+    };
+    sync_directory(&sealed)?;
+    let path = directory.join(SEALED).join(UNTOLD);
+    let unready = path.with_extension("new");
+    let json = serde_json::to_vec(&adopted).map_err(|error| Error::io("write", &path)(error.into()))?;
+    remove_if_there(&unready)?;
+    create(&unready, &json)?;
+    fs::rename(&unready, &path).map_err(Error::io("rename", &unready))?;
+    sync_directory(&directory.join(SEALED))?;
+    sync_directory(directory)?;
+    let adopted = serde_json::to_value(&adopted).map_err(|error| Error::io("write", &path)(error.into()))?;
+    Ok(Untold { adopted, sealed })
+}
+
+impl Untold {
+    /// The adoption that the trail in `directory` has yet to tell of.
+    fn read(directory: &Path) -> Result<Option<Self>, Error> {
+        let path = directory.join(SEALED).join(UNTOLD);
+        if path.symlink_metadata().is_err() {
+            return Ok(None);
+        }
+        let (file, _) = open_regular(&path, OpenOptions::new().read(true))?;
+        let adopted: serde_json::Value =
+            serde_json::from_reader(file).map_err(|error| Error::io("read", &path)(error.into()))?;
+        let text = |name: &str| adopted.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+        if stated(directory, "adopted")?.is_some_and(|told| states(&told, text("manifest_sha256"))) {
+            told(directory)?;
+            return Ok(None);
+        }
+        let name: String =
+            text("trail_id").chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
+        let sealed = directory.join(SEALED).join(name.trim_matches('.'));
+        Ok(Some(Self { adopted, sealed }))
+    }
+
+    /// The names of the files that are not moved yet.
+    fn to_move(&self) -> Result<Vec<String>, Error> {
+        let path = self.sealed.join(MANIFEST);
+        let manifest = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let names =
+            manifest.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name.to_owned());
+        Ok(names.filter(|name| self.sealed.join(name).symlink_metadata().is_err()).collect())
+    }
+}
+
+impl SealedFile {
+    fn of(path: &Path) -> Result<Self, Error> {
+        let (length, sha256) = hash_from(path, 0)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { name, length, sha256 })
+    }
+}
+
+/// What the first entry of the trail in `directory` states, if it holds.
+fn stated(directory: &Path, detail: &str) -> Result<Option<Value>, Error> {
+    let files = segments::list(directory)?;
+    let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(None) };
+    let mut lines = first.lines(MAX_LINE)?;
+    let Some(Piece::Line { bytes, .. }) = lines.next().map_err(Error::io("read", &first.path))? else {
+        return Ok(None);
+    };
+    let line = Line::recognise(bytes).ok().filter(|line| line.holds() && line.is("audit_started"));
+    Ok(line.and_then(|line| line.detail(detail)))
+}
+
+/// The id that the first entry of the trail gives it.
+fn stated_id(directory: &Path) -> Result<Option<String>, Error> {
+    let id = stated(directory, "trail_id")?;
+    Ok(id.and_then(|id| if let Value::String(id) = id { Some(id.to_string_lossy()) } else { None }))
+}
+
+/// Whether an `adopted` is about the sealed trail with this manifest.
+fn states(adopted: &Value, manifest_sha256: &str) -> bool {
+    let Value::Object(members) = adopted else { return false };
+    members.iter().any(|(name, value)| {
+        name.to_str() == Some("manifest_sha256")
+            && matches!(value, Value::String(text) if text.to_str() == Some(manifest_sha256))
+    })
+}
+
+/// A directory for a sealed trail of this name, which holds none yet.
+fn free_directory(directory: &Path, name: &str) -> Result<PathBuf, Error> {
+    let sealed = directory.join(SEALED);
+    let mut path = sealed.join(name);
+    let mut number = 2;
+    while path.symlink_metadata().is_ok() {
+        // What an interruption left before anything was moved is made anew.
+        let mut entries = fs::read_dir(&path).map_err(Error::io("list", &path))?;
+        let holds_more = entries.any(|entry| {
+            entry.is_ok_and(|entry| entry.file_name() != MANIFEST && entry.file_name() != VERIFICATION)
+        });
+        if !holds_more {
+            remove_if_there(&path.join(MANIFEST))?;
+            remove_if_there(&path.join(VERIFICATION))?;
+            break;
+        }
+        path = sealed.join(format!("{name}.{number}"));
+        number += 1;
+    }
+    Ok(path)
+}
+
+fn remove_if_there(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// The files that belong to the trail.
+fn movable(directory: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(directory).map_err(Error::io("list", directory))? {
+        let path = entry.map_err(Error::io("list", directory))?.path();
+        // No name of ours is other than printable.
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if name.contains(char::is_control) {
+            continue;
+        }
+        let ours = name.starts_with("audit") && name != "audit.lock";
+        if ours && path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn create(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    crate::storage::permissions::Access::Owner.on_create(&mut options);
+    let mut file = options.open(path).map_err(Error::io("create", path))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io("write", path))
+}

@@ -1,0 +1,67 @@
+//! Threads that wait for each other's syncs: however they meet, each of them gets through.
+
+use std::{thread, time::Duration};
+
+use crate::write::commit::tests::{
+    Bench, assert_intact, draft, is_long,
+    storage::{Answer, What},
+    watched,
+};
+use crate::write::settings::Durability;
+
+#[test]
+fn nobody_is_waited_for_by_all_others_for_ever() {
+    watched(Duration::from_secs(120), || {
+        let rounds = if is_long() { 200 } else { 4 };
+        for round in 0..rounds {
+            let bench = Bench::new();
+            let log = bench.open(Durability::Synced);
+            let mut sync: u64 = 0;
+            bench.faults.rule(move |asked| {
+                if asked.what == What::Sync {
+                    // Shorter and longer than it takes to come back.
+                    sync += 1;
+                    thread::sleep(Duration::from_micros([0, 20, 100, 400][(sync % 4) as usize]));
+                }
+                Answer::Do
+            });
+
+            thread::scope(|scope| {
+                for thread in 0..32 {
+                    let log = &log;
+                    scope.spawn(move || {
+                        for number in 0..100 {
+                            let receipt = log.append(draft(thread * 1_000 + number + round));
+                            receipt.expect("recorded");
+                        }
+                    });
+                }
+            });
+
+            log.close().expect("closes");
+            assert_intact(&bench.trail());
+        }
+    });
+}
+
+#[test]
+fn only_one_of_a_round_that_is_to_be_written_watches_over_it() {
+    let bench = Bench::new();
+    let log = bench.open(Durability::Synced);
+    let mut state = log.committer().state.lock();
+    let (first, _) = state.join();
+    state.join();
+    assert!(state.watch(&first));
+    assert!(!state.watch(&first), "one is enough");
+
+    // Whoever writes for the others has no need to be waited for.
+    state.leave(&first);
+    assert_eq!(state.joined, 1);
+    drop(state.next_round());
+
+    assert!(!state.watch(&first), "it is being written");
+    let (second, _) = state.join();
+    assert!(state.watch(&second), "and nobody watches over the next");
+    state.leave(&first);
+    assert_eq!(state.joined, 1, "it is of another round");
+}

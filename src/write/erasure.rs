@@ -1,0 +1,230 @@
+//! Erasing private values: what is there is found, noted, told in the trail, and overwritten, in this order.
+//!
+//! The note is on the device before the trail tells, and stays until the values are gone: an erasure that was
+//! interrupted is completed when the trail is opened, and told once.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    path::Path,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    codec::json::value::Value,
+    error::Error,
+    format::{
+        draft::{Draft, Origin},
+        entry_commitments::commitments,
+        line::{Line, MAX_LINE},
+        private_record::PrivateLine,
+        receipt::{Receipt, TrailId},
+    },
+    storage::{
+        line_reader::Piece,
+        lookup,
+        open::open_regular,
+        permissions::Access,
+        private_values::{self, PrivateValues},
+        segments,
+    },
+    write::{segment::Storage as _, trail_writer::sync_directory},
+};
+
+/// The values of one entry that are to be erased.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Erasure {
+    seq: u64,
+    fields: Vec<String>,
+    actor: String,
+    reason: String,
+    /// The file of private values.
+    file: String,
+    spans: Vec<Span>,
+    /// Entries from this number on may tell of it.
+    next: u64,
+}
+
+/// Where a record stands in its file, without its newline.
+#[derive(Debug, Serialize, Deserialize)]
+struct Span {
+    offset: u64,
+    length: u64,
+}
+
+impl Erasure {
+    /// Finds the value of `field` in entry `seq`, or all of its values. The trail's next entry is `next`.
+    ///
+    /// # Errors
+    ///
+    /// There is no such entry, it withholds nothing of that name, or the value is not there any more.
+    pub(crate) fn find(
+        trail: &Path,
+        seq: u64,
+        field: Option<&str>,
+        (actor, reason): (&str, &str),
+        next: u64,
+    ) -> Result<Self, Error> {
+        let refuse = |reason: String| Error::State { action: "erase from", path: trail.to_owned(), reason };
+        let Some(found) = lookup::entry(trail, seq)? else {
+            return Err(refuse(format!("there is no entry {seq} that verifies")));
+        };
+        let Ok(line) = Line::recognise(&found.line) else {
+            return Err(refuse(format!("entry {seq} can't be read")));
+        };
+        let mut wanted = commitments(line.context, line.details);
+        if wanted.is_empty() {
+            return Err(refuse(format!("entry {seq} has no erasable values")));
+        }
+        if let Some(field) = field {
+            let known: Vec<_> = wanted.iter().map(|commitment| format!("`{}`", commitment.path())).collect();
+            wanted.retain(|commitment| commitment.path() == field);
+            if wanted.is_empty() {
+                let known = known.join(", ");
+                return Err(refuse(format!("entry {seq} has no erasable value `{field}`; it has {known}")));
+            }
+        }
+        let (mut fields, mut spans) = (Vec::new(), Vec::new());
+        if let Some(values) = PrivateValues::of(trail, &found.file.name)? {
+            let mut lines = values.lines()?;
+            while let Some(piece) = lines.next().map_err(Error::io("read", values.path()))? {
+                let Piece::Line { offset, bytes } = piece else { continue };
+                // One that was changed goes too.
+                if let PrivateLine::Record(record) = PrivateLine::read(bytes)
+                    && record.seq == seq
+                    && let Some(commitment) =
+                        wanted.iter().find(|commitment| commitment.field == record.field)
+                {
+                    fields.push(commitment.path());
+                    spans.push(Span { offset, length: bytes.len() as u64 });
+                }
+            }
+        }
+        fields.sort_unstable();
+        fields.dedup();
+        if spans.is_empty() {
+            let what = field.map_or("no value".to_owned(), |field| format!("no value `{field}`"));
+            return Err(refuse(format!(
+                "there is {what} of entry {seq} any more: it was erased before, or is not in {}",
+                private_values::NAME
+            )));
+        }
+        let (actor, reason) = (actor.to_owned(), reason.to_owned());
+        Ok(Self { seq, fields, actor, reason, file: found.file.name, spans, next })
+    }
+
+    /// The erasure that was begun and not completed, if there is one.
+    pub(crate) fn pending(trail: &Path) -> Result<Option<Self>, Error> {
+        let path = private_values::directory(trail).join(private_values::ERASING);
+        if path.symlink_metadata().is_err() {
+            return Ok(None);
+        }
+        let (file, _) = open_regular(&path, OpenOptions::new().read(true))?;
+        serde_json::from_reader(io::BufReader::new(file))
+            .map(Some)
+            .map_err(|error| Error::io("read", &path)(error.into()))
+    }
+
+    /// Whether it erases the value of `field` in entry `seq`, or all of its values.
+    pub(crate) fn covers(&self, seq: u64, field: Option<&str>) -> bool {
+        self.seq == seq && field.is_none_or(|field| self.fields.iter().any(|known| known == field))
+    }
+
+    /// Notes that it is to be done.
+    pub(crate) fn begin(&self, trail: &Path) -> Result<(), Error> {
+        let directory = private_values::directory(trail);
+        let path = directory.join(private_values::ERASING);
+        let unready = path.with_extension("new");
+        let json = serde_json::to_vec(self).map_err(|error| Error::io("write", &path)(error.into()))?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        Access::Owner.on_create(&mut options);
+        if unready.symlink_metadata().is_ok() {
+            fs::remove_file(&unready).map_err(Error::io("remove", &unready))?;
+        }
+        let mut file = options.open(&unready).map_err(Error::io("create", &unready))?;
+        file.write_all(&json).and_then(|()| file.sync_all()).map_err(Error::io("write", &unready))?;
+        fs::rename(&unready, &path).map_err(Error::io("rename", &unready))?;
+        sync_directory(&directory)
+    }
+
+    /// What the trail is to tell.
+    pub(crate) fn draft(&self) -> Draft {
+        Draft::from_origin("audit_erased", Origin::Log)
+            .actor(self.actor.clone())
+            .detail("fields", &self.fields)
+            .detail("reason", &self.reason)
+            .detail("seq", self.seq)
+            .critical()
+    }
+
+    /// The entry that tells of it, if the trail does.
+    pub(crate) fn told(&self, trail: &Path, trail_id: TrailId) -> Result<Option<Receipt>, Error> {
+        let files = segments::list(trail)?;
+        let from = lookup::file_of(&files, self.next)?;
+        for file in files.get(from..).unwrap_or_default() {
+            let mut lines = lookup::from(file, lookup::offset_of(file, self.next)?)?;
+            while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
+                let Piece::Line { bytes, .. } = piece else { continue };
+                if memchr::memmem::find(bytes, b"\"audit_erased\"").is_none() {
+                    continue;
+                }
+                match Line::recognise(bytes) {
+                    Ok(line) if line.holds() && line.seq >= self.next && self.is_told_by(&line) => {
+                        return Ok(Some(Receipt { trail_id, seq: line.seq, hash: line.stated }));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_told_by(&self, line: &Line<'_>) -> bool {
+        let fields = self.fields.iter().map(|field| Value::String(field.as_str().into())).collect();
+        line.is("audit_erased")
+            && line.detail("seq") == Some(Value::integer(self.seq))
+            && line.detail("fields") == Some(Value::Array(fields))
+    }
+
+    /// Overwrites the values, and takes back the note.
+    pub(crate) fn finish(&self, trail: &Path) -> Result<(), Error> {
+        let directory = private_values::directory(trail);
+        // The name comes from a file that is not trusted.
+        if segments::Label::parse(&self.file).is_some() {
+            self.overwrite(&directory.join(&self.file))?;
+        }
+        let note = directory.join(private_values::ERASING);
+        fs::remove_file(&note).map_err(Error::io("remove", &note))?;
+        sync_directory(&directory)
+    }
+
+    fn overwrite(&self, path: &Path) -> Result<(), Error> {
+        if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return Ok(());
+        }
+        let (mut file, length) = open_regular(path, OpenOptions::new().read(true).write(true))?;
+        for span in &self.spans {
+            if self.is_a_line(&mut file, length, span).map_err(Error::io("read", path))? {
+                let blank = vec![b' '; usize::try_from(span.length).unwrap_or_default()];
+                file.overwrite(&blank, span.offset).map_err(Error::io("overwrite a value in", path))?;
+            }
+        }
+        file.sync_all().map_err(Error::io("sync", path))
+    }
+
+    /// Whether a span is one line still: the end of the file may have been taken out since.
+    fn is_a_line(&self, file: &mut fs::File, length: u64, span: &Span) -> io::Result<bool> {
+        let end = span.offset.saturating_add(span.length);
+        if end >= length || span.length >= MAX_LINE as u64 {
+            return Ok(false);
+        }
+        let from = span.offset.saturating_sub(1);
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.take(end + 1 - from).read_to_end(&mut bytes)?;
+        let line = if span.offset == 0 { Some(&bytes[..]) } else { bytes.strip_prefix(b"\n") };
+        Ok(line.and_then(|line| line.strip_suffix(b"\n")).is_some_and(|line| !line.contains(&b'\n')))
+    }
+}

@@ -1,0 +1,210 @@
+//! One file of a trail being written: bytes, sync, modes, and what its end looks like.
+//!
+//! It knows no JSON and no hashes. After an error the file ends with a whole line, or the segment says that it doesn't.
+
+use std::{
+    fmt,
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, SeekFrom, Take, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    error::Error,
+    storage::{lock::same_file, open::open_regular, permissions::Access},
+};
+
+/// What a segment is kept on. Beside the file system's own there is one for tests, whose faults come when asked for.
+pub(crate) trait Storage: fmt::Debug + Send {
+    /// Writes some of `bytes` at the end, and says how many.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Writes `bytes` at `offset`, all of them.
+    fn overwrite(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Waits until everything written is on the device.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Removes everything from `length` on.
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+
+    /// The length now.
+    fn length(&self) -> io::Result<u64>;
+}
+
+/// Puts a fault between segments and their files; made for each file that is created or opened.
+pub(crate) type Wrap = Arc<dyn Fn(File, &Path) -> Box<dyn Storage> + Send + Sync>;
+
+impl Storage for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write(bytes)
+    }
+
+    fn overwrite(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        #[cfg(unix)]
+        return std::os::unix::fs::FileExt::write_all_at(self, bytes, offset);
+        #[cfg(not(unix))]
+        {
+            self.seek(SeekFrom::Start(offset))?;
+            self.write_all(bytes)
+        }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.metadata().map(|metadata| metadata.len())
+    }
+}
+
+/// The live file of a trail.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    storage: Box<dyn Storage>,
+    /// The same file, to look at and to read back.
+    file: File,
+    path: PathBuf,
+    length: u64,
+}
+
+/// An append that failed.
+#[derive(Debug)]
+pub(crate) struct AppendError {
+    pub(crate) error: Error,
+    /// How many bytes stand in the file all the same. What followed them was cut off again.
+    pub(crate) kept: usize,
+    /// How many bytes behind those could not be cut off.
+    pub(crate) stuck: usize,
+}
+
+impl Segment {
+    /// Creates a file that must not exist yet.
+    pub(crate) fn create(path: PathBuf, access: Access, wrap: &Wrap) -> Result<Self, Error> {
+        let mut options = OpenOptions::new();
+        options.append(true).read(true).create_new(true);
+        access.on_create(&mut options);
+        let file = options.open(&path).map_err(Error::io("create", &path))?;
+        access.live(&file).map_err(Error::io("set the mode of", &path))?;
+        Self::with(file, path, 0, wrap)
+    }
+
+    /// Opens a file to go on with it.
+    pub(crate) fn open(path: PathBuf, wrap: &Wrap) -> Result<Self, Error> {
+        let mut options = OpenOptions::new();
+        options.append(true).read(true);
+        let (file, length) = open_regular(&path, &mut options)?;
+        Self::with(file, path, length, wrap)
+    }
+
+    fn with(file: File, path: PathBuf, length: u64, wrap: &Wrap) -> Result<Self, Error> {
+        // Who deleted the trail's lock file and comes in meets this lock. Elsewhere it would keep readers out.
+        #[cfg(unix)]
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let directory = path.parent().unwrap_or(&path).to_owned();
+                return Err(Error::Locked { path: directory, lock: path });
+            }
+            Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
+        }
+        let storage = wrap(file.try_clone().map_err(Error::io("open", &path))?, &path);
+        Ok(Self { storage, file, path, length })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The length that was written, whatever others did to the file.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The length now.
+    pub(crate) fn length_now(&self) -> Result<u64, Error> {
+        self.storage.length().map_err(Error::io("look at", &self.path))
+    }
+
+    /// Whether the file still stands under its name.
+    pub(crate) fn is_in_place(&self) -> Result<bool, Error> {
+        same_file(&self.file, &self.path).map_err(Error::io("look at", &self.path))
+    }
+
+    /// The file's content, as it was written.
+    pub(crate) fn content(&self) -> Result<Take<File>, Error> {
+        let mut file = self.file.try_clone().map_err(Error::io("read back", &self.path))?;
+        file.seek(SeekFrom::Start(0)).map_err(Error::io("read back", &self.path))?;
+        Ok(file.take(self.length))
+    }
+
+    /// Appends whole lines. On an error, `whole` says how many of the bytes that were written are whole lines; the
+    /// rest is cut off again.
+    pub(crate) fn append(&mut self, lines: &[u8], whole: impl Fn(usize) -> usize) -> Result<(), AppendError> {
+        let mut written = 0;
+        let source = loop {
+            if written == lines.len() {
+                self.length += written as u64;
+                return Ok(());
+            }
+            match self.storage.append(&lines[written..]) {
+                Ok(0) => break io::ErrorKind::WriteZero.into(),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break error,
+            }
+        };
+        let error = Error::io("append to", &self.path)(source);
+        let start = self.length;
+        let mut kept = whole(written);
+        self.length = start + kept as u64;
+        // A write that failed may have left more than it said.
+        let stuck = match self.storage.length() {
+            Ok(length) if length == self.length => 0,
+            _ if self.storage.cut(self.length).is_ok() => 0,
+            length => {
+                // What can't be taken back is there: its whole lines are as good as written.
+                kept = whole(self.standing(start, lines).unwrap_or(written)).max(kept);
+                self.length = start + kept as u64;
+                let length = length.unwrap_or(start + written as u64);
+                usize::try_from(length.saturating_sub(self.length)).unwrap_or(usize::MAX)
+            }
+        };
+        Err(AppendError { error, kept, stuck })
+    }
+
+    /// How many bytes of `lines` stand in the file from `offset` on.
+    fn standing(&self, offset: u64, lines: &[u8]) -> io::Result<usize> {
+        let mut file = self.file.try_clone()?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut there = Vec::new();
+        file.take(lines.len() as u64).read_to_end(&mut there)?;
+        Ok(there.iter().zip(lines).take_while(|(there, line)| there == line).count())
+    }
+
+    /// Waits until what was appended is on the device.
+    pub(crate) fn sync(&mut self) -> Result<(), Error> {
+        self.storage.sync().map_err(Error::io("sync", &self.path))
+    }
+
+    /// Marks the file as finished: nobody writes it any more.
+    pub(crate) fn finish(mut self, access: Access) -> Result<(), Error> {
+        self.sync()?;
+        access.closed(&self.file).map_err(Error::io("set the mode of", &self.path))?;
+        self.unlock();
+        Ok(())
+    }
+
+    /// Lets the next writer in, also while a fork of this process still has the file open.
+    pub(crate) fn unlock(&self) {
+        // Closing the file unlocks it all the same, unless it is open in a fork.
+        #[cfg(unix)]
+        drop(self.file.unlock());
+    }
+}

@@ -1,0 +1,115 @@
+//! A trail's own file of checkpoints, open for the one who signs.
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io::{Seek as _, SeekFrom, Write as _},
+    path::{Path, PathBuf},
+};
+
+use crate::write::signing::refused;
+use crate::{
+    checkpoint::{file, statement::SignedCheckpoint, verifying_key::VerifyingKey},
+    codec::merkle::TreeHash,
+    error::Error,
+    storage::{open::open_regular, permissions::Access},
+    write::trail_writer::sync_directory,
+};
+
+/// The checkpoints of a trail, and the file in which they stand.
+#[derive(Debug)]
+pub(crate) struct Book {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    /// What the key signed: sizes and roots.
+    signed: BTreeMap<u64, TreeHash>,
+}
+
+impl Book {
+    /// Opens the file, or creates it. A write that did not come to its end is cut off.
+    pub(crate) fn open(directory: &Path, access: Access, key: &VerifyingKey) -> Result<Self, Error> {
+        let path = file::path(directory);
+        let mut signed = BTreeMap::new();
+        let mut end = 0;
+        let mut wrong = None;
+        let there = file::read(&path, |one| {
+            end = one.end;
+            let line = one.line;
+            let mut refuse = |reason: String| {
+                wrong.get_or_insert(format!("{} line {line}: {reason}", file::NAME));
+            };
+            match one.checkpoint {
+                Ok(checkpoint) if checkpoint.is_signed_by(key) => {
+                    let before = signed.insert(checkpoint.size(), checkpoint.root());
+                    if before.is_some_and(|before| before != checkpoint.root()) {
+                        refuse(format!("a second root of the first {} entries", checkpoint.size()));
+                    }
+                }
+                Ok(checkpoint) if checkpoint.origin() == key.name() => {
+                    refuse(format!(
+                        "a checkpoint that claims {} and is not signed by {}",
+                        checkpoint.claims(),
+                        key.label()
+                    ));
+                }
+                Ok(_) => {}
+                Err(error) => refuse(error.to_string()),
+            }
+        })?;
+        if let Some(wrong) = wrong {
+            return Err(refused(directory, wrong));
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        let file = if there {
+            open_regular(&path, &mut options)?.0
+        } else {
+            options.create_new(true);
+            access.on_create(&mut options);
+            let file = options.open(&path).map_err(Error::io("create", &path))?;
+            access.live(&file).map_err(Error::io("set the mode of", &path))?;
+            sync_directory(directory)?;
+            file
+        };
+        file.set_len(end).map_err(Error::io("write", &path))?;
+        Ok(Self { path, file, length: end, signed })
+    }
+
+    /// Whether the key signed none of them.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.signed.is_empty()
+    }
+
+    /// The root over that many entries, where it was signed.
+    pub(crate) fn root(&self, size: u64) -> Option<TreeHash> {
+        self.signed.get(&size).copied()
+    }
+
+    /// The most entries that were signed.
+    pub(crate) fn last_size(&self) -> Option<u64> {
+        self.signed.last_key_value().map(|(size, _)| *size)
+    }
+
+    /// Appends a checkpoint, and puts it on the device. One that stands there already is left at that.
+    pub(crate) fn append(&mut self, checkpoint: &SignedCheckpoint) -> Result<(), Error> {
+        if self.root(checkpoint.size()) == Some(checkpoint.root()) {
+            return Ok(());
+        }
+        let between = if self.length == 0 { "" } else { "\n" };
+        let text = format!("{between}{checkpoint}");
+        let written = self
+            .file
+            .seek(SeekFrom::Start(self.length))
+            .and_then(|_| self.file.write_all(text.as_bytes()))
+            .and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            // What can't be cut off is written over by the next one.
+            drop(self.file.set_len(self.length));
+            return Err(Error::io("append to", &self.path)(error));
+        }
+        self.length += text.len() as u64;
+        self.signed.insert(checkpoint.size(), checkpoint.root());
+        Ok(())
+    }
+}

@@ -2,7 +2,7 @@
 //! a finding and not an error.
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -15,8 +15,8 @@ pub enum Error {
     /// The operating system refused.
     #[error("{action} {}: {source}", Escaped(path.as_path()))]
     Io {
-        /// What was being done, as a verb: `open`, `append to`, `sync`.
-        action: &'static str,
+        /// The operation that failed.
+        action: Operation,
         /// The file or directory it was done to.
         path: PathBuf,
         /// The system's reason.
@@ -48,8 +48,8 @@ pub enum Error {
     /// Something is not as it must be, such as a live file that somebody else wrote into.
     #[error("{action} {}: {}", Escaped(path.as_path()), Escaped(reason.as_str()))]
     State {
-        /// What was being done.
-        action: &'static str,
+        /// The operation that was refused.
+        action: Operation,
         /// The file or directory.
         path: PathBuf,
         /// What is not as it must be.
@@ -105,8 +105,8 @@ pub enum Error {
     /// The path holds nothing that can be read as a trail.
     #[error("{action} {}: {reason}", Escaped(path.as_path()))]
     Unreadable {
-        /// What was being done.
-        action: &'static str,
+        /// The operation that was refused.
+        action: Operation,
         /// The path.
         path: PathBuf,
         /// Why not.
@@ -116,6 +116,124 @@ pub enum Error {
     /// The trail was read, and is not intact. `{0}` is the verification in full.
     #[error("verify {}: {}", Escaped(.0.path()), .0.summary())]
     NotIntact(Box<crate::findings::verification::Verification>),
+}
+
+/// An operation on a trail or on one of its files, as [`Error`] names it. Its `Display` is the verb of the error's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Sealing a trail and beginning a new one.
+    Adopt,
+    /// Appending to a trail or to one of its files.
+    Append,
+    /// Appending a checkpoint to the file of a trail's checkpoints.
+    AppendCheckpoint,
+    /// Copying a file of a trail into an archive.
+    Archive,
+    /// Copying a file.
+    Copy,
+    /// Creating a file or a directory.
+    Create,
+    /// Creating a signing key.
+    CreateKey,
+    /// Erasing private values of an entry.
+    Erase,
+    /// Overwriting one private value.
+    EraseValue,
+    /// Generating the random id of a trail.
+    GenerateId,
+    /// Generating a random key.
+    GenerateKey,
+    /// Reading the metadata of a file or a directory.
+    Inspect,
+    /// Writing private values.
+    KeepValues,
+    /// Listing a directory.
+    List,
+    /// Locking a file.
+    Lock,
+    /// Moving a file into another directory.
+    Move,
+    /// Opening a file, a directory or a trail.
+    Open,
+    /// Making a proof from a trail.
+    Prove,
+    /// Removing old files of a trail.
+    Prune,
+    /// Handing a checkpoint to a sink.
+    PublishCheckpoint,
+    /// Reading a file.
+    Read,
+    /// Reading entries again before they are signed.
+    ReadBack,
+    /// Reading a signing key.
+    ReadKey,
+    /// Recording an entry.
+    Record,
+    /// Recording in a key file the trail that the key signs.
+    RecordTrail,
+    /// Removing a file.
+    Remove,
+    /// Renaming a file.
+    Rename,
+    /// Setting the mode of a file or a directory.
+    SetMode,
+    /// Signing with a key.
+    Sign,
+    /// Signing a checkpoint of a trail.
+    SignCheckpoint,
+    /// Starting the thread that signs checkpoints.
+    StartCheckpointer,
+    /// Starting the thread that writes what no caller waits for.
+    StartFlusher,
+    /// Syncing a file or a directory. Afterwards it is unknown what the disk holds.
+    Sync,
+    /// Truncating a file.
+    Truncate,
+    /// Writing a file.
+    Write,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Adopt => "adopt",
+            Self::Append => "append to",
+            Self::AppendCheckpoint => "append a checkpoint to",
+            Self::Archive => "archive",
+            Self::Copy => "copy",
+            Self::Create => "create",
+            Self::CreateKey => "create a key in",
+            Self::Erase => "erase from",
+            Self::EraseValue => "overwrite a value in",
+            Self::GenerateId => "generate the id of",
+            Self::GenerateKey => "generate a key for",
+            Self::Inspect => "inspect",
+            Self::KeepValues => "keep values in",
+            Self::List => "list",
+            Self::Lock => "lock",
+            Self::Move => "move",
+            Self::Open => "open",
+            Self::Prove => "prove from",
+            Self::Prune => "prune",
+            Self::PublishCheckpoint => "publish a checkpoint of",
+            Self::Read => "read",
+            Self::ReadBack => "read back",
+            Self::ReadKey => "read a key from",
+            Self::Record => "record in",
+            Self::RecordTrail => "record the trail in",
+            Self::Remove => "remove",
+            Self::Rename => "rename",
+            Self::SetMode => "set the mode of",
+            Self::Sign => "sign with",
+            Self::SignCheckpoint => "sign a checkpoint of",
+            Self::StartCheckpointer => "start the checkpointer thread of",
+            Self::StartFlusher => "start the flusher thread of",
+            Self::Sync => "sync",
+            Self::Truncate => "truncate",
+            Self::Write => "write",
+        })
+    }
 }
 
 /// Why a draft can't be an entry.
@@ -151,7 +269,15 @@ pub enum DraftError {
 }
 
 impl Error {
-    pub(crate) fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(action: Operation, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.as_ref().to_owned(), source }
     }
+}
+
+/// Prints an error that no caller receives, such as a failure of a thread of the log, to standard error.
+pub(crate) fn print_to_stderr(error: &dyn std::error::Error) {
+    use std::io::Write as _;
+
+    // Standard error may be closed; there is nothing left to report that to.
+    drop(writeln!(io::stderr(), "kling-audit: {error}"));
 }

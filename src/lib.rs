@@ -68,7 +68,7 @@ pub use crate::{
     findings::{
         finding::{Finding, FindingKind},
         notice::Notice,
-        verification::{Place, Verdict, Verification, Verified},
+        verification::{Place, Verdict, Verification},
     },
     format::{
         draft::Draft,
@@ -84,7 +84,6 @@ pub use crate::{
         AuditLog, Counters,
         builder::AuditLogBuilder,
         event_recording::EventRecording,
-        health::Health,
         not_recorded::NotRecorded,
         outcome::Outcome,
         prune::{Pruning, Retention},
@@ -102,9 +101,10 @@ pub use crate::{
         spans::OpenSpan,
         tasks::{Durations, OpenTask, Reason, TaskCounts},
     },
-    verify::{Verifier, observer::Progress, private_values::Withheld, verify},
+    verify::{Progress, Verified, Verifier, Withheld, verify},
     write::{
         commit::pending::Recording,
+        health::Health,
         settings::{Durability, OnFailure},
         signing::{
             checkpoint, key_file::SigningKey, policy::Checkpoints, signer::Signer, sink::CheckpointSink,

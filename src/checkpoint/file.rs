@@ -10,7 +10,7 @@ use std::{
 
 use crate::checkpoint::statement::{ParseCheckpointError, SignedCheckpoint};
 use crate::{
-    error::Error,
+    error::{Error, Operation},
     storage::{
         line_reader::{Lines, Piece},
         open::open_regular,
@@ -45,7 +45,7 @@ pub(crate) fn read(path: &Path, mut show: impl FnMut(Stored)) -> Result<bool, Er
     let mut lines = Lines::new(file, length, LIMIT);
     let mut number = 0;
     let mut part = Part::default();
-    while let Some(piece) = lines.next().map_err(Error::io("read", path))? {
+    while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, path))? {
         number += 1;
         match piece {
             Piece::Line { offset, bytes } => part.take(number, offset, bytes, &mut show),

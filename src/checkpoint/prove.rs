@@ -15,7 +15,7 @@ use crate::{
     codec::merkle::TreeHash,
 };
 use crate::{
-    error::Error,
+    error::{Error, Operation},
     format::line::{Line, MAX_LINE},
     storage::{
         line_reader::Piece,
@@ -137,7 +137,7 @@ fn each_leaf(
     let mut next = start;
     for file in files {
         let mut lines = file.lines(MAX_LINE)?;
-        while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
+        while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
             if next == size {
                 return Ok(());
             }
@@ -168,5 +168,5 @@ fn each_leaf(
 }
 
 fn cannot(directory: &Path, reason: String) -> Error {
-    Error::State { action: "prove from", path: directory.to_owned(), reason }
+    Error::State { action: Operation::Prove, path: directory.to_owned(), reason }
 }

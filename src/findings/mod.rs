@@ -2,4 +2,6 @@
 
 pub(crate) mod finding;
 pub(crate) mod notice;
+pub(crate) mod progress;
 pub(crate) mod verification;
+pub(crate) mod withheld;

@@ -1,22 +1,16 @@
-//! The outcome of a verification: the verdict, all that it rests on, and what was found.
-//!
-//! Only verification makes one; [`Verified`] exists for intact trails alone.
+//! The outcome of a verification: the verdict, its basis, the findings and the notices.
 
 use std::{
     fmt,
-    ops::Deref,
     path::{Path, PathBuf},
 };
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
+use crate::codec::{digest::Digest, terminal::Escaped, timestamp::Timestamp};
 use crate::{
-    codec::{digest::Digest, terminal::Escaped, timestamp::Timestamp},
-    error::Error,
-};
-use crate::{
+    findings::withheld::Withheld,
     findings::{finding::Finding, notice::Notice},
-    verify::private_values::Withheld,
 };
 
 /// Whether a trail can be believed.
@@ -185,18 +179,6 @@ impl Verification {
     /// How many findings and how many notices are listed at most; the totals count on.
     pub const LISTED: usize = 10_000;
 
-    /// The verification as proof that the trail is intact.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotIntact`], with the verification in it, for every other verdict.
-    pub fn into_verified(self) -> Result<Verified, Error> {
-        match self.verdict {
-            Verdict::Intact => Ok(Verified(self)),
-            Verdict::Tampered | Verdict::Unverifiable => Err(Error::NotIntact(Box::new(self))),
-        }
-    }
-
     /// Verdict and counts in a line.
     pub(crate) fn summary(&self) -> String {
         let mut text = format!("{}: {}", self.verdict.name(), Escaped(self.basis.as_str()));
@@ -204,25 +186,6 @@ impl Verification {
             text.push_str(&format!("; first: {first}"));
         }
         text
-    }
-}
-
-/// Proof that a trail was verified and is intact.
-#[derive(Clone, Debug, Serialize)]
-#[serde(transparent)]
-pub struct Verified(Verification);
-
-impl Deref for Verified {
-    type Target = Verification;
-
-    fn deref(&self) -> &Verification {
-        &self.0
-    }
-}
-
-impl fmt::Display for Verified {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

@@ -1,9 +1,7 @@
 //! The head: which entry a trail's writer acknowledged last, in a file beside the entries.
 //!
 //! Two blocks used in turn, so that a torn one leaves the other. It is written after the bytes that it speaks of, and
-//! never ahead of them. Pure but for reading.
-
-use std::{fs::OpenOptions, io::Read as _, path::Path};
+//! never ahead of them. Pure.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -13,7 +11,7 @@ use crate::{
         digest::Digest,
         json::{self, value::Value},
     },
-    error::Error,
+    error::{Error, Operation},
     storage::open::open_regular,
 };
 
@@ -44,17 +42,6 @@ pub(crate) struct Head {
 pub(crate) struct Mark {
     pub(crate) hash: String,
     pub(crate) seq: u64,
-}
-
-/// A trail's head as it was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
-    Missing,
-    /// The file is there, and nothing was ever written into it.
-    Blank,
-    /// The file is there, and neither block can be read.
-    Unreadable,
-    Head(Head),
 }
 
 impl Mark {
@@ -104,24 +91,6 @@ impl Head {
     /// The newer readable block of a head file's bytes.
     pub(crate) fn newest(bytes: &[u8]) -> Option<Self> {
         bytes.chunks(BLOCK).take(2).filter_map(Self::parse).max_by_key(|head| head.turn)
-    }
-}
-
-impl Found {
-    /// Reads the head of the trail in `directory`.
-    pub(crate) fn read(directory: &Path) -> Result<Self, Error> {
-        let path = directory.join(NAME);
-        match std::fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::Missing),
-            _ => {}
-        }
-        let (file, _) = open_regular(&path, OpenOptions::new().read(true))?;
-        let mut bytes = Vec::new();
-        file.take(2 * BLOCK as u64).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
-        if bytes.iter().all(|&byte| byte == 0) {
-            return Ok(Self::Blank);
-        }
-        Ok(Head::newest(&bytes).map_or(Self::Unreadable, Self::Head))
     }
 }
 

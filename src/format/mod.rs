@@ -10,5 +10,6 @@ pub(crate) mod prepared_entry;
 pub(crate) mod private_record;
 pub(crate) mod receipt;
 pub(crate) mod redaction;
+pub(crate) mod render;
 pub(crate) mod truncate;
 pub(crate) mod withhold;

@@ -15,26 +15,13 @@ use crate::{
     },
     error::DraftError,
     format::{
-        draft::{self, Context, Draft, Origin, Source},
-        line::MAX_LINE,
+        draft::{self, Context, Draft, Origin},
         redaction::{REDACTED, Redaction},
+        render::{self, FIELDS, FRAME, MAX_PREFIX, MAX_SUFFIX},
         truncate,
         withhold::{self, Withheld},
     },
-    layer::template::Filled,
 };
-
-/// What linking adds to a prefix, but for the previous hash, the digits of seq and those of the hash.
-const FRAME: usize = 10 + 16 + Timestamp::LENGTH + 1 + 11 + 3;
-
-/// The most that linking adds to a prefix.
-const MAX_SUFFIX: usize = 64 + 20 + 64 + FRAME;
-
-/// The most bytes a prefix has.
-pub(crate) const MAX_PREFIX: usize = MAX_LINE - MAX_SUFFIX;
-
-/// How the paths of inherited fields begin, in what `context` says was redacted or cut.
-pub(crate) const FIELDS: &str = "context.fields.";
 
 /// The part of an entry that doesn't depend on its place in the trail, with its hash so far.
 #[derive(Clone)]
@@ -79,7 +66,7 @@ impl Prefix {
         if draft.actor.is_none() {
             draft.actor = Some(Cow::Owned(buffer_pool::string(&rules.actor)));
         }
-        let mut bytes = write(&mut draft);
+        let mut bytes = render::write(&mut draft);
         if bytes.len() > MAX_PREFIX {
             bytes = truncate::shorten(&mut draft);
             withhold::retain(&mut withheld, &draft);
@@ -92,18 +79,8 @@ impl Prefix {
         Ok(Self::begin(bytes, withheld))
     }
 
-    /// That of an event as it is, unless it needs what only a draft gets.
-    pub(crate) fn fill(
-        event: &mut Filled,
-        actor: Option<&str>,
-        span: Option<(&str, Option<u64>)>,
-        rules: &Rules,
-    ) -> Option<Self> {
-        if rules.redaction.covers_any_of(event.fields()) {
-            return None;
-        }
-        let mut bytes = buffer_pool::buffer();
-        event.write(actor.unwrap_or(&rules.actor), rules.source_location, span, &mut bytes);
+    /// Takes the rendered bytes of an entry that withholds nothing; `None` if they are too long for an entry.
+    pub(crate) fn from_rendered(bytes: Vec<u8>) -> Option<Self> {
         if bytes.len() > MAX_PREFIX {
             buffer_pool::keep_buffer(bytes);
             return None;
@@ -175,85 +152,6 @@ impl Drop for Prefix {
     fn drop(&mut self) {
         buffer_pool::keep_buffer(std::mem::take(&mut self.bytes));
     }
-}
-
-/// Writes everything that comes before the previous hash.
-pub(crate) fn write(draft: &mut Draft) -> Vec<u8> {
-    let mut out = buffer_pool::buffer();
-    out.extend_from_slice(b"{\"actor\": ");
-    json::string(&mut out, draft.actor.as_deref().unwrap_or_default());
-    write_context(draft, &mut out);
-    out.extend_from_slice(b", \"details\": ");
-    draft.details.write(&mut out);
-    out.extend_from_slice(b", \"event_type\": ");
-    json::string(&mut out, &draft.event_type);
-    out.extend_from_slice(b", \"prev_hash\": \"");
-    out
-}
-
-/// Writes `context`, whose members stand in order of their names, unless it is empty.
-fn write_context(draft: &mut Draft, out: &mut Vec<u8>) {
-    let context = &mut draft.context;
-    let mut opened = false;
-    let mut member = |out: &mut Vec<u8>, name: &str| {
-        out.extend_from_slice(if opened { b", \"" } else { b", \"context\": {\"" });
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"\": ");
-        opened = true;
-    };
-    if !context.cut.is_empty() {
-        member(out, "cut");
-        truncate::write(&context.cut, out);
-    }
-    if !context.duplicate_fields.is_empty() {
-        member(out, "duplicate_fields");
-        write_names(&context.duplicate_fields, out);
-    }
-    if !context.erasable.is_empty() {
-        member(out, "erasable");
-        write_names(&context.erasable, out);
-    }
-    if !context.fields.is_empty() {
-        member(out, "fields");
-        context.fields.write(out);
-    }
-    if !context.redacted.is_empty() {
-        member(out, "redacted");
-        write_names(&context.redacted, out);
-    }
-    if draft.origin == Origin::Log {
-        member(out, "source");
-        Source::default().write(draft.origin, out);
-    } else if let Some(source) = &context.source {
-        member(out, "source");
-        source.write(draft.origin, out);
-    }
-    if let Some((name, seq)) = &context.span {
-        member(out, "span");
-        json::string(out, name);
-        if let Some(seq) = seq {
-            member(out, "span_seq");
-            json::integer(out, *seq);
-        }
-    }
-    if let Some(wanted) = &context.wanted_type {
-        member(out, "wanted_type");
-        json::string(out, wanted);
-    }
-    if opened {
-        out.push(b'}');
-    }
-}
-
-fn write_names(names: &[String], out: &mut Vec<u8>) {
-    out.push(b'[');
-    for (at, name) in names.iter().enumerate() {
-        if at > 0 {
-            out.extend_from_slice(b", ");
-        }
-        json::string(out, name);
-    }
-    out.push(b']');
 }
 
 /// Decides the event type: what is reserved is refused from callers who can be told, and renamed for those who

@@ -8,7 +8,7 @@ use crate::{
     codec::json::{self, object_builder::Members, value::Value, wtf8::Text},
     format::{
         draft::{Context, Cut, Draft, MAX_VALUE_LEVELS},
-        prepared_entry::{self, FIELDS, MAX_PREFIX},
+        render::{self, FIELDS, MAX_PREFIX},
     },
 };
 
@@ -27,34 +27,17 @@ pub(crate) fn shorten(draft: &mut Draft) -> Vec<u8> {
     draft.details.write(&mut whole);
     draft.context.fields.write(&mut inherited);
     cut_strings(draft);
-    let bytes = prepared_entry::write(draft);
+    let bytes = render::write(draft);
     if bytes.len() <= MAX_PREFIX {
         return bytes;
     }
     give_up_details(draft, &whole);
-    let bytes = prepared_entry::write(draft);
+    let bytes = render::write(draft);
     if bytes.len() <= MAX_PREFIX {
         return bytes;
     }
     give_up_context(draft, &inherited);
-    prepared_entry::write(draft)
-}
-
-/// Writes `context.cut`: `{name: {"length": .., "sha256": ..}}`.
-pub(crate) fn write(cuts: &[Cut], out: &mut Vec<u8>) {
-    let mut members = Members::default();
-    for cut in cuts {
-        members.put(&cut.name, |out| describe(cut.length, &cut.sha256, out));
-    }
-    members.write(out);
-}
-
-fn describe(length: usize, sha256: &[u8; 32], out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"length\": ");
-    json::integer(out, length as u64);
-    out.extend_from_slice(b", \"sha256\": ");
-    json::hex(out, sha256);
-    out.push(b'}');
+    render::write(draft)
 }
 
 /// A string that could be cut: its size as canonical text, and the size it is to be cut to.
@@ -83,7 +66,7 @@ fn cut_strings(draft: &mut Draft) {
     };
     parts.walk(&mut measure);
 
-    let mut over = prepared_entry::write(draft).len() - MAX_PREFIX + NOTE;
+    let mut over = render::write(draft).len() - MAX_PREFIX + NOTE;
     let mut order: Vec<usize> = (0..candidates.len()).collect();
     order.sort_by_key(|&at| std::cmp::Reverse(candidates[at].size));
     for at in order {
@@ -214,7 +197,7 @@ fn give_up_details(draft: &mut Draft, whole: &[u8]) {
 fn oversized(whole: &[u8]) -> Members {
     let sha256: [u8; 32] = Sha256::digest(whole).into();
     let mut members = Members::default();
-    members.put("oversized", |out| describe(whole.len(), &sha256, out));
+    members.put("oversized", |out| render::write_cut(whole.len(), &sha256, out));
     members
 }
 

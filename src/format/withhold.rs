@@ -8,7 +8,7 @@ use crate::{
     format::{
         commitment::{self, Salt},
         draft::{Cut, Draft},
-        prepared_entry::{self, FIELDS, MAX_PREFIX},
+        render::{self, FIELDS, MAX_PREFIX},
         truncate,
     },
 };
@@ -92,7 +92,7 @@ fn fit(name: &str, value: Vec<u8>) -> (Vec<u8>, Vec<Cut>) {
     }
     let mut alone = Draft::new("");
     alone.details.put(name, |out| out.extend_from_slice(&value));
-    if prepared_entry::write(&mut alone).len() <= MAX_PREFIX {
+    if render::write(&mut alone).len() <= MAX_PREFIX {
         return (value, Vec::new());
     }
     truncate::shorten(&mut alone);
@@ -111,7 +111,7 @@ fn record(path: String, salt: &Salt, value: &[u8], cuts: &[Cut]) -> Withheld {
     let mut before = b"{".to_vec();
     if !cuts.is_empty() {
         before.extend_from_slice(b"\"cut\": ");
-        truncate::write(cuts, &mut before);
+        render::write_cuts(cuts, &mut before);
         before.extend_from_slice(b", ");
     }
     before.extend_from_slice(b"\"field\": ");

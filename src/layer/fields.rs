@@ -453,7 +453,7 @@ mod tests {
                 let mut rendered = of_event(event, Origin::Macro, message);
                 let mut drafts = vec![*rendered.to_draft()];
                 let filled = match &mut rendered {
-                    Rendered::Filled(filled) => Prefix::fill(filled, None, None, rules),
+                    Rendered::Filled(filled) => filled.prepare(None, None, rules),
                     Rendered::Draft(_) => None,
                 };
                 drafts.extend([*rendered.into_draft(), of_event_as_draft(event, Origin::Macro, message)]);

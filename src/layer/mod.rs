@@ -49,8 +49,8 @@ pub(crate) mod probe;
 pub(crate) use crate::layer::dispatch_frame::unhurried;
 pub(crate) use crate::layer::dispatch_frame::{Frame, address};
 pub(crate) use crate::layer::span_state::Enclosing;
-use probe::Probe;
 use crate::layer::span_state::SpanState;
+use probe::Probe;
 
 /// How many layers there are. With more than one, an event may have several logs.
 static LAYERS: AtomicUsize = AtomicUsize::new(0);

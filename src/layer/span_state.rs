@@ -174,7 +174,7 @@ impl Enclosing {
             Rendered::Filled(mut filled) if self.fills() => {
                 let spans = self.0.as_deref();
                 let actor = spans.and_then(|spans| spans.actor.as_deref());
-                match Prefix::fill(&mut filled, actor, spans.and_then(|spans| spans.span), rules) {
+                match filled.prepare(actor, spans.and_then(|spans| spans.span), rules) {
                     Some(prefix) => return Ok(prefix),
                     None => Rendered::Filled(filled),
                 }

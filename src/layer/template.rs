@@ -13,7 +13,10 @@ use tracing::{
 
 use crate::{
     codec::{buffer_pool, json},
-    format::draft::{self, Draft, Origin, Source},
+    format::{
+        draft::{self, Draft, Origin, Source},
+        prepared_entry::{Prefix, Rules},
+    },
 };
 
 /// The templates of how many callsites a thread keeps.
@@ -156,6 +159,22 @@ impl Template {
 }
 
 impl Filled {
+    /// Fast path: prepares the entry of an event straight from its callsite's template. Returns `None` if a field must
+    /// be redacted or the entry is too long; the caller then builds a draft.
+    pub(crate) fn prepare(
+        &mut self,
+        actor: Option<&str>,
+        span: Option<(&str, Option<u64>)>,
+        rules: &Rules,
+    ) -> Option<Prefix> {
+        if rules.redaction.covers_any_of(self.fields()) {
+            return None;
+        }
+        let mut bytes = buffer_pool::buffer();
+        self.write(actor.unwrap_or(&rules.actor), rules.source_location, span, &mut bytes);
+        Prefix::from_rendered(bytes)
+    }
+
     /// A template without values.
     pub(crate) fn new(template: Rc<Template>) -> Self {
         let mut values =

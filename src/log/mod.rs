@@ -6,7 +6,6 @@ pub(crate) mod builder;
 pub(crate) mod erase;
 pub(crate) mod event_recording;
 pub(crate) mod global;
-pub(crate) mod health;
 pub(crate) mod not_recorded;
 pub(crate) mod outcome;
 pub(crate) mod prune;
@@ -26,15 +25,16 @@ use parking_lot::Mutex;
 
 use crate::{
     checkpoint::statement::SignedCheckpoint,
-    error::{DraftError, Error},
+    error::{DraftError, Error, Operation, print_to_stderr},
     findings::verification::Verification,
     format::{
         draft::{Draft, Origin},
         prepared_entry::{Prefix, Rules},
         receipt::{Receipt, TrailId},
     },
-    log::{builder::AuditLogBuilder, health::Health},
+    log::builder::AuditLogBuilder,
     storage::process::Process,
+    write::health::Health,
     write::{
         adopt,
         commit::{
@@ -336,7 +336,7 @@ impl AuditLog {
         self.refuse_in_fork()?;
         self.handle.committer.checkpoint().unwrap_or_else(|| {
             Err(Error::State {
-                action: "sign a checkpoint of",
+                action: Operation::SignCheckpoint,
                 path: self.directory().to_owned(),
                 reason: "the log is closed, or was opened without `AuditLogBuilder::checkpoints`".to_owned(),
             })
@@ -489,7 +489,7 @@ impl Observer for Shared {
         // A draft that can't be an entry is the caller's affair, and no failure of the log.
         if self.on_failure == OnFailure::Abort && !matches!(error, Error::Draft { .. } | Error::Closed { .. })
         {
-            report(error);
+            print_to_stderr(error);
             std::process::abort();
         }
     }
@@ -515,15 +515,7 @@ impl Drop for Handle {
             std::mem::forget(self.keeper.get_mut().take());
             std::mem::forget(self.notary.get_mut().take());
         } else if let Err(error) = self.close() {
-            report(&error);
+            print_to_stderr(&error);
         }
     }
-}
-
-/// Says on stderr what no caller is there to be told.
-pub(crate) fn report(error: &dyn std::error::Error) {
-    use std::io::Write as _;
-
-    // If stderr is gone too there is nobody left to tell; `eprintln!` would panic then.
-    drop(writeln!(std::io::stderr(), "kling-audit: {error}"));
 }

@@ -6,6 +6,7 @@ use std::{
     sync::atomic::{AtomicU8, Ordering},
 };
 
+use crate::error::print_to_stderr;
 use crate::{
     error::{DraftError, Error},
     log,
@@ -58,7 +59,7 @@ impl NotRecorded {
     pub(crate) fn tell(&self) {
         let kind = 1 << self.kind();
         if TOLD.fetch_or(kind, Ordering::Relaxed) & kind == 0 {
-            log::report(&Loss(self));
+            print_to_stderr(&Loss(self));
         }
     }
 

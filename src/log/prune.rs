@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     codec::{digest::Digest, merkle::Frontier, terminal::Escaped, timestamp::Timestamp},
-    error::Error,
+    error::{Error, Operation},
     format::{
         draft::{Draft, Origin},
         line::{Line, MAX_LINE},
@@ -108,7 +108,8 @@ impl AuditLog {
         else {
             return Ok(Pruning::default());
         };
-        let refuse = |reason: String| Error::State { action: "prune", path: trail.to_owned(), reason };
+        let refuse =
+            |reason: String| Error::State { action: Operation::Prune, path: trail.to_owned(), reason };
         if !self.signs() {
             return Err(refuse(
                 "no checkpoint would cover the record of it: prune with a log that signs \
@@ -117,8 +118,8 @@ impl AuditLog {
             ));
         }
         if let Some(archive) = &retention.archive {
-            Access::Owner.create_directory(archive).map_err(Error::io("create", archive))?;
-            let place = |path: &Path| path.canonicalize().map_err(Error::io("look at", path));
+            Access::Owner.create_directory(archive).map_err(Error::io(Operation::Create, archive))?;
+            let place = |path: &Path| path.canonicalize().map_err(Error::io(Operation::Inspect, path));
             if place(archive)? == place(trail)? {
                 return Err(refuse("the archive is the trail's own directory".to_owned()));
             }
@@ -168,8 +169,8 @@ fn older(files: &[TrailFile], days: u32, now: DateTime<Utc>) -> Result<usize, Er
     // From the file with the last entry on, all stay.
     let mut last = None;
     for (at, file) in files.iter().enumerate().rev() {
-        let ending =
-            Ending::read(&mut file.open()?, file.length, MAX_LINE).map_err(Error::io("read", &file.path))?;
+        let ending = Ending::read(&mut file.open()?, file.length, MAX_LINE)
+            .map_err(Error::io(Operation::Read, &file.path))?;
         if let Some((_, bytes)) = ending.last_line {
             last = Line::recognise(&bytes).ok().map(|line| (at, line.time));
             break;
@@ -256,7 +257,7 @@ fn grow(
 ) -> Result<(), Error> {
     for file in files {
         let mut lines = file.lines(MAX_LINE)?;
-        while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
+        while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
             let Piece::Line { bytes, .. } = piece else { continue };
             let Some(line) = Line::recognise(bytes).ok().filter(|line| line.seq == frontier.size()) else {
                 continue;
@@ -275,16 +276,16 @@ fn note(trail: &Path, told_at: u64) -> Result<(), Error> {
     let path = trail.join(NOTE);
     let unready = trail.join("audit.pruned.new");
     if unready.symlink_metadata().is_ok() {
-        fs::remove_file(&unready).map_err(Error::io("remove", &unready))?;
+        fs::remove_file(&unready).map_err(Error::io(Operation::Remove, &unready))?;
     }
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     Access::Owner.on_create(&mut options);
-    let mut file = options.open(&unready).map_err(Error::io("create", &unready))?;
+    let mut file = options.open(&unready).map_err(Error::io(Operation::Create, &unready))?;
     file.write_all(format!("{told_at}\n").as_bytes())
         .and_then(|()| file.sync_all())
-        .map_err(Error::io("write", &unready))?;
-    fs::rename(&unready, &path).map_err(Error::io("rename", &unready))?;
+        .map_err(Error::io(Operation::Write, &unready))?;
+    fs::rename(&unready, &path).map_err(Error::io(Operation::Rename, &unready))?;
     sync_directory(trail)
 }
 
@@ -292,8 +293,8 @@ fn note(trail: &Path, told_at: u64) -> Result<(), Error> {
 fn take_out(trail: &Path, name: &str, archive: Option<&Path>) -> Result<(), Error> {
     let values = private_values::directory(trail);
     move_out(&values, name, archive.map(private_values::directory).as_deref())?;
-    for entry in fs::read_dir(trail).map_err(Error::io("list", trail))? {
-        let entry = entry.map_err(Error::io("list", trail))?.file_name();
+    for entry in fs::read_dir(trail).map_err(Error::io(Operation::List, trail))? {
+        let entry = entry.map_err(Error::io(Operation::List, trail))?.file_name();
         // Bytes that recovery took out of it.
         let Some(torn) = entry.to_str().filter(|torn| torn.ends_with(".torn")) else { continue };
         if torn.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')) {
@@ -311,15 +312,15 @@ fn move_out(directory: &Path, name: &str, archive: Option<&Path>) -> Result<(), 
         _ => {}
     }
     let Some(archive) = archive else {
-        return fs::remove_file(&from).map_err(Error::io("remove", &from));
+        return fs::remove_file(&from).map_err(Error::io(Operation::Remove, &from));
     };
-    Access::Owner.create_directory(archive).map_err(Error::io("create", archive))?;
+    Access::Owner.create_directory(archive).map_err(Error::io(Operation::Create, archive))?;
     let to = archive.join(name);
     if to.symlink_metadata().is_ok() {
-        let place = |path: &Path| path.canonicalize().map_err(Error::io("look at", path));
+        let place = |path: &Path| path.canonicalize().map_err(Error::io(Operation::Inspect, path));
         if place(&from)? == place(&to)? {
             return Err(Error::State {
-                action: "archive",
+                action: Operation::Archive,
                 path: from,
                 reason: format!("{} is the same file", to.display()),
             });
@@ -327,17 +328,17 @@ fn move_out(directory: &Path, name: &str, archive: Option<&Path>) -> Result<(), 
         // A copy that was interrupted before the file was removed here.
         if hash_from(&from, 0)? != hash_from(&to, 0)? {
             return Err(Error::State {
-                action: "archive",
+                action: Operation::Archive,
                 path: from,
                 reason: format!("{} is there and is another file", to.display()),
             });
         }
-        return fs::remove_file(&from).map_err(Error::io("remove", &from));
+        return fs::remove_file(&from).map_err(Error::io(Operation::Remove, &from));
     }
     match fs::rename(&from, &to) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy_out(&from, &to)?,
-        Err(error) => return Err(Error::io("move", &from)(error)),
+        Err(error) => return Err(Error::io(Operation::Move, &from)(error)),
     }
     sync_directory(archive)
 }
@@ -345,20 +346,22 @@ fn move_out(directory: &Path, name: &str, archive: Option<&Path>) -> Result<(), 
 /// Copies a file to another file system, and removes it once the copy is on that device and the same.
 fn copy_out(from: &Path, to: &Path) -> Result<(), Error> {
     let unready = to.with_extension("copying");
-    fs::copy(from, &unready).map_err(Error::io("copy", from))?;
-    fs::File::open(&unready).and_then(|copy| copy.sync_all()).map_err(Error::io("sync", &unready))?;
+    fs::copy(from, &unready).map_err(Error::io(Operation::Copy, from))?;
+    fs::File::open(&unready)
+        .and_then(|copy| copy.sync_all())
+        .map_err(Error::io(Operation::Sync, &unready))?;
     if hash_from(from, 0)? != hash_from(&unready, 0)? {
         return Err(Error::State {
-            action: "archive",
+            action: Operation::Archive,
             path: from.to_owned(),
             reason: format!("the copy {} is not the same", unready.display()),
         });
     }
-    fs::rename(&unready, to).map_err(Error::io("rename", &unready))?;
+    fs::rename(&unready, to).map_err(Error::io(Operation::Rename, &unready))?;
     if let Some(directory) = to.parent() {
         sync_directory(directory)?;
     }
-    fs::remove_file(from).map_err(Error::io("remove", from))
+    fs::remove_file(from).map_err(Error::io(Operation::Remove, from))
 }
 
 impl fmt::Display for Pruning {

@@ -14,7 +14,7 @@ use std::{
 
 pub use crate::read::stored_entry::{DamagedLine, Shown, ShownEntry, WithheldValue};
 use crate::{
-    error::Error,
+    error::{Error, Operation},
     format::{entry_commitments::commitments, line::Line},
     storage::{
         line_reader::{Lines, Piece},
@@ -118,7 +118,8 @@ impl Reader {
     ///
     /// [`Error::Io`] and [`Error::Unreadable`] for what can't be read.
     pub fn entries(self) -> Result<Entries, Error> {
-        let directory = std::fs::metadata(&self.path).map_err(Error::io("open", &self.path))?.is_dir();
+        let directory =
+            std::fs::metadata(&self.path).map_err(Error::io(Operation::Open, &self.path))?.is_dir();
         let (trail, files) = match (directory, self.path.parent()) {
             (true, _) => (self.path.clone(), segments::list(&self.path)?),
             (false, parent) => {
@@ -160,7 +161,7 @@ impl Entries {
                     None => return Ok(None),
                 },
             };
-            let Some(piece) = open.lines.next().map_err(Error::io("read", &open.file.path))? else {
+            let Some(piece) = open.lines.next().map_err(Error::io(Operation::Read, &open.file.path))? else {
                 self.open = None;
                 continue;
             };

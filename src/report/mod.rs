@@ -22,6 +22,7 @@ use std::{
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
 
+use crate::findings::progress::Progress;
 use crate::report::counters::Tally;
 pub use crate::report::{
     capped_list::Listed,
@@ -36,7 +37,7 @@ use crate::{
         json::{self, value::Value},
         timestamp::Timestamp,
     },
-    error::Error,
+    error::{Error, Operation},
     findings::verification::{Verdict, Verification},
     storage::{
         line_reader::Piece,
@@ -47,7 +48,7 @@ use crate::{
     verify::{
         self, Extent, HeadPolicy,
         evidence::{Asked, Evidence},
-        observer::{Progress, Watch},
+        observer::Watch,
     },
 };
 
@@ -154,7 +155,8 @@ impl Reporter {
         let from = now
             .checked_sub_signed(TimeDelta::days(i64::from(self.days)))
             .map_or(Timestamp::from(DateTime::<Utc>::MIN_UTC), Timestamp::from);
-        let directory = std::fs::metadata(&self.path).map_err(Error::io("open", &self.path))?.is_dir();
+        let directory =
+            std::fs::metadata(&self.path).map_err(Error::io(Operation::Open, &self.path))?.is_dir();
         let head = if directory { self.head.read(&self.path)? } else { None };
         let evidence = Evidence::gather(&self.asked, directory.then_some(&*self.path))?;
         let files = if directory { segments::list(&self.path)? } else { vec![TrailFile::alone(&self.path)?] };
@@ -263,11 +265,11 @@ fn ended_before(files: &[TrailFile], from: Timestamp) -> Result<usize, Error> {
 /// Whether a file's first and last entry are before `from`: where the clock stepped back, either can be the later one.
 pub(crate) fn is_before(file: &TrailFile, from: Timestamp) -> Result<bool, Error> {
     let mut opened = file.open()?;
-    let ending =
-        Ending::read(&mut opened, file.length, MAX_TOOL_LINE).map_err(Error::io("read", &file.path))?;
+    let ending = Ending::read(&mut opened, file.length, MAX_TOOL_LINE)
+        .map_err(Error::io(Operation::Read, &file.path))?;
     let last = ending.last_line.and_then(|(_, line)| time_of(&line));
     let mut lines = file.lines(MAX_TOOL_LINE)?;
-    let first = match lines.next().map_err(Error::io("read", &file.path))? {
+    let first = match lines.next().map_err(Error::io(Operation::Read, &file.path))? {
         Some(Piece::Line { bytes, .. }) => time_of(bytes),
         _ => None,
     };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    error::Error,
+    error::{Error, Operation},
     storage::{open::open_regular, permissions::Access},
 };
 
@@ -33,10 +33,10 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => {
                     return Err(Error::Locked { path: directory.to_owned(), lock: path });
                 }
-                Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
+                Err(TryLockError::Error(source)) => return Err(Error::io(Operation::Lock, &path)(source)),
             }
             // A lock on a file that is no longer under its name keeps nobody out.
-            if same_file(&file, &path).map_err(Error::io("lock", &path))? {
+            if same_file(&file, &path).map_err(Error::io(Operation::Lock, &path))? {
                 return Ok(Self { directory: directory.to_owned(), path, access, file });
             }
         }
@@ -54,7 +54,7 @@ impl Lock {
     ///
     /// [`Error::Locked`] if another writer came in meanwhile.
     pub(crate) fn renew(&mut self) -> Result<(), Error> {
-        if !same_file(&self.file, &self.path).map_err(Error::io("look at", &self.path))? {
+        if !same_file(&self.file, &self.path).map_err(Error::io(Operation::Inspect, &self.path))? {
             *self = Self::take(&self.directory, self.access)?;
         }
         Ok(())
@@ -67,7 +67,7 @@ fn open(path: &Path, access: Access) -> Result<File, Error> {
     access.on_create(&mut options);
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            options.open(path).map_err(Error::io("create", path))
+            options.open(path).map_err(Error::io(Operation::Create, path))
         }
         _ => open_regular(path, &mut options).map(|(file, _)| file),
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    error::Error,
+    error::{Error, Operation},
     format::line::{Line, MAX_LINE},
     storage::{
         line_reader::{Lines, Piece},
@@ -37,7 +37,7 @@ pub(crate) fn entry(directory: &Path, seq: u64) -> Result<Option<Found>, Error> 
 pub(crate) fn entry_of(files: &[TrailFile], seq: u64) -> Result<Option<Found>, Error> {
     let Some(file) = files.get(file_of(files, seq)?) else { return Ok(None) };
     let mut lines = from(file, offset_of(file, seq)?)?;
-    while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
+    while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
         let Piece::Line { bytes, .. } = piece else { continue };
         match Line::recognise(bytes) {
             Ok(line) if line.seq == seq && line.holds() => {
@@ -53,7 +53,8 @@ pub(crate) fn entry_of(files: &[TrailFile], seq: u64) -> Result<Option<Found>, E
 pub(crate) fn file_of(files: &[TrailFile], seq: u64) -> Result<usize, Error> {
     for (at, file) in files.iter().enumerate().rev() {
         let mut lines = file.lines(MAX_LINE)?;
-        if let Some(Piece::Line { bytes, .. }) = lines.next().map_err(Error::io("read", &file.path))?
+        if let Some(Piece::Line { bytes, .. }) =
+            lines.next().map_err(Error::io(Operation::Read, &file.path))?
             && Line::recognise(bytes).is_ok_and(|line| line.seq <= seq)
         {
             return Ok(at);
@@ -68,7 +69,7 @@ pub(crate) fn offset_of(file: &TrailFile, seq: u64) -> Result<u64, Error> {
     while high - low > NEAR {
         let middle = low + (high - low) / 2;
         let mut lines = from(file, middle)?;
-        let io = |error| Error::io("read", &file.path)(error);
+        let io = |error| Error::io(Operation::Read, &file.path)(error);
         // The first piece begins within a line.
         let start = match lines.next().map_err(io)? {
             Some(Piece::Line { bytes, .. }) => middle + bytes.len() as u64 + 1,
@@ -90,6 +91,6 @@ pub(crate) fn offset_of(file: &TrailFile, seq: u64) -> Result<u64, Error> {
 /// The lines of `file` from `offset` on; their own offsets count from there.
 pub(crate) fn from(file: &TrailFile, offset: u64) -> Result<Lines<File>, Error> {
     let mut opened = file.open()?;
-    opened.seek(SeekFrom::Start(offset)).map_err(Error::io("read", &file.path))?;
+    opened.seek(SeekFrom::Start(offset)).map_err(Error::io(Operation::Read, &file.path))?;
     Ok(Lines::new(opened, file.length.saturating_sub(offset), MAX_LINE))
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod block_reader;
 pub(crate) mod boot;
+pub(crate) mod head_file;
 pub(crate) mod line_reader;
 pub(crate) mod lock;
 pub(crate) mod lookup;

@@ -4,7 +4,7 @@ use std::{fs::File, path::PathBuf};
 
 use crate::{
     codec::digest::Digest,
-    error::Error,
+    error::{Error, Operation},
     storage::line_reader::{Lines, Piece},
 };
 use crate::{format::private_record::PrivateLine, storage::private_values::PrivateValues};
@@ -72,7 +72,7 @@ impl PrivateReader {
     }
 
     fn next(&mut self) -> Result<Option<PrivateValue>, Error> {
-        while let Some(piece) = self.lines.next().map_err(Error::io("read", &self.path))? {
+        while let Some(piece) = self.lines.next().map_err(Error::io(Operation::Read, &self.path))? {
             self.line += 1;
             match piece {
                 Piece::Line { offset, bytes } => match PrivateLine::read(bytes) {

@@ -10,7 +10,7 @@ use crate::{
         json::value::Value,
         merkle::{Frontier, TreeHash},
     },
-    error::Error,
+    error::{Error, Operation},
     format::{
         line::{Line, MAX_LINE},
         receipt::TrailId,
@@ -85,7 +85,7 @@ impl Pruned {
         let mut found: Option<Self> = None;
         for file in files.iter().rev() {
             let mut lines = file.lines(MAX_LINE)?;
-            while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
+            while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
                 let Piece::Line { bytes, .. } = piece else { continue };
                 // Looked for before the line is read, since most are others.
                 if memchr::memmem::find(bytes, b"\"event_type\": \"audit_pruned\"").is_none() {
@@ -148,7 +148,7 @@ fn noted(directory: &Path) -> Result<Option<u64>, Error> {
 pub(crate) fn first_seq(files: &[TrailFile]) -> Result<Option<u64>, Error> {
     let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(None) };
     let mut lines = first.lines(MAX_LINE)?;
-    match lines.next().map_err(Error::io("read", &first.path))? {
+    match lines.next().map_err(Error::io(Operation::Read, &first.path))? {
         Some(Piece::Line { bytes, .. }) => Ok(Line::recognise(bytes).ok().map(|line| line.seq)),
         _ => Ok(None),
     }

@@ -17,7 +17,7 @@ use crate::{
         json::{self, value::Value},
         timestamp,
     },
-    error::Error,
+    error::{Error, Operation},
     format::line::{self, Line, MAX_LINE},
     storage::{
         line_reader::{Lines, Piece},
@@ -103,7 +103,7 @@ impl TrailFile {
     /// Which entries the file has, by the lines near its start and its end that hold; most of them decide, so that
     /// a line which does not belong there misplaces no file.
     fn span(&self) -> Result<Option<Span>, Error> {
-        let io = |error| Error::io("read", &self.path)(error);
+        let io = |error| Error::io(Operation::Read, &self.path)(error);
         let mut starts = Vec::new();
         let mut lines = self.lines(MAX_LINE)?;
         let mut single = true;
@@ -158,9 +158,9 @@ fn median(mut numbers: Vec<u64>) -> Option<u64> {
 pub(crate) fn list(directory: &Path) -> Result<Vec<TrailFile>, Error> {
     // A listing can miss a file that is created meanwhile, and yet show one that is created after it. What it misses
     // is in a second one, and what only the second one shows is not needed beyond the last file of the first.
-    let known = names(directory).map_err(Error::io("list", directory))?;
+    let known = names(directory).map_err(Error::io(Operation::List, directory))?;
     let mut files = Vec::new();
-    for name in names(directory).map_err(Error::io("list", directory))? {
+    for name in names(directory).map_err(Error::io(Operation::List, directory))? {
         let path = directory.join(&name);
         files.push(TrailFile::alone(&path)?);
     }
@@ -177,7 +177,7 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<TrailFile>, Error> {
 pub(crate) fn writer(files: &[TrailFile]) -> Result<Writer, Error> {
     let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(Writer::Native) };
     let mut lines = first.lines(MAX_TOOL_LINE)?;
-    let piece = lines.next().map_err(Error::io("read", &first.path))?;
+    let piece = lines.next().map_err(Error::io(Operation::Read, &first.path))?;
     let tool = match piece {
         Some(Piece::Line { bytes, .. }) => is_tool_line(bytes),
         Some(Piece::Long { start, .. }) => start.starts_with(TOOL_START),
@@ -189,7 +189,7 @@ pub(crate) fn writer(files: &[TrailFile]) -> Result<Writer, Error> {
 /// The number for the next file of `day`: one more than the highest that there is.
 pub(crate) fn next_number(directory: &Path, day: NaiveDate) -> Result<u32, Error> {
     let numbers = names(directory)
-        .map_err(Error::io("list", directory))?
+        .map_err(Error::io(Operation::List, directory))?
         .into_iter()
         .filter_map(|name| Label::parse(&name));
     let last = numbers.filter(|label| label.day == day).map(|label| label.number).max();

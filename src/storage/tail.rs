@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     codec::digest::{Digest, HashLength},
-    error::Error,
+    error::{Error, Operation},
     storage::open::open_regular,
 };
 
@@ -66,12 +66,12 @@ fn last_newline(file: &mut File, length: u64) -> io::Result<Option<u64>> {
 /// Length and SHA-256 of what stands in a file from `offset` on.
 pub(crate) fn hash_from(path: &Path, offset: u64) -> Result<(u64, String), Error> {
     let (mut file, _) = open_regular(path, OpenOptions::new().read(true))?;
-    file.seek(SeekFrom::Start(offset)).map_err(Error::io("read", path))?;
+    file.seek(SeekFrom::Start(offset)).map_err(Error::io(Operation::Read, path))?;
     let mut sha256 = Sha256::new();
     let mut block = vec![0; 1 << 16];
     let mut length = 0;
     loop {
-        let read = file.read(&mut block).map_err(Error::io("read", path))?;
+        let read = file.read(&mut block).map_err(Error::io(Operation::Read, path))?;
         if read == 0 {
             return Ok((length, Digest::new(sha256.finalize().into(), HashLength::Full).to_string()));
         }

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     codec::json::{value::Value, wtf8::Text},
-    error::Error,
+    error::{Error, Operation},
     format::line::{Line, MAX_LINE},
     storage::{
         line_reader::{Lines, Piece},
@@ -103,7 +103,7 @@ fn earlier(sealed: &Sealed, then: &Then) -> Result<Option<Value>, Error> {
             Err(error) => return Err(error),
         };
         let mut lines = file.lines(MAX_LINE)?;
-        let Some(Piece::Line { bytes, .. }) = lines.next().map_err(Error::io("read", &path))? else {
+        let Some(Piece::Line { bytes, .. }) = lines.next().map_err(Error::io(Operation::Read, &path))? else {
             continue;
         };
         let line = Line::recognise(bytes).ok();
@@ -162,7 +162,7 @@ fn look_at_one(
         let path = sealed.join(MANIFEST);
         let (file, length) = open_regular(&path, OpenOptions::new().read(true))?;
         let mut lines = Lines::new(file, length, MAX_LINE);
-        while let Some(piece) = lines.next().map_err(Error::io("read", &path))? {
+        while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &path))? {
             let Piece::Line { bytes, .. } = piece else { continue };
             let text = String::from_utf8_lossy(bytes);
             if let Some((sha256, name)) = text.split_once("  ") {

@@ -9,7 +9,7 @@ use std::{
 use crate::findings::finding::{Finding, FindingKind};
 use crate::{
     codec::digest::Digest,
-    error::Error,
+    error::{Error, Operation},
     format::line::{Line, MAX_LINE},
     storage::{
         block_reader::{Block, Blocks, Bytes},
@@ -120,8 +120,8 @@ impl Since {
         }
         finding.kind = FindingKind::Truncated;
         let file = &files[number];
-        let ending =
-            Ending::read(&mut file.open()?, file.length, MAX_LINE).map_err(Error::io("read", &file.path))?;
+        let ending = Ending::read(&mut file.open()?, file.length, MAX_LINE)
+            .map_err(Error::io(Operation::Read, &file.path))?;
         let last =
             ending.last_line.as_ref().and_then(|(_, line)| Line::recognise(line).ok()).filter(Line::holds);
         finding.found = match last {
@@ -136,7 +136,7 @@ impl Since {
 fn first_from(file: &TrailFile, offset: u64, fits: impl Fn(&Held) -> bool) -> Result<Option<Held>, Error> {
     // A line begins behind a newline, which may be the last byte before.
     let from = offset.saturating_sub(1);
-    let io = |error| Error::io("read", &file.path)(error);
+    let io = |error| Error::io(Operation::Read, &file.path)(error);
     let mut opened: File = file.open()?;
     opened.seek(SeekFrom::Start(from)).map_err(io)?;
     let mut blocks = Blocks::new(opened, from, file.length.saturating_sub(from), MAX_LINE);

@@ -18,7 +18,7 @@ use crate::{
         merkle::{Frontier, TreeHash},
         timestamp::Timestamp,
     },
-    error::Error,
+    error::{Error, Operation},
     format::receipt::Receipt,
     storage::prune_record::Pruned,
 };
@@ -270,7 +270,7 @@ impl Evidence {
                 self.miss(format!("there are no receipts in {}: no such file", path.display()));
                 return Ok(());
             }
-            Err(error) => return Err(Error::io("read", path)(error)),
+            Err(error) => return Err(Error::io(Operation::Read, path)(error)),
         };
         let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let mut found = false;
@@ -529,7 +529,7 @@ fn missing_receipt(seq: u64, wanted: &Wanted, found: &str) -> Finding {
 
 fn not_a_receipt(path: &Path, line: u64) -> Error {
     Error::State {
-        action: "read",
+        action: Operation::Read,
         path: path.to_owned(),
         reason: format!("line {line} is no receipt: expected SEQ HASH, or TRAIL_ID SEQ HASH"),
     }

@@ -4,6 +4,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 
 use chrono::NaiveDate;
 
+use crate::storage::head_file::Found;
 use crate::{
     codec::{
         digest::{HashLength, Link},
@@ -15,11 +16,8 @@ use crate::{
         },
         sha256::sha256_of_each,
     },
-    error::Error,
-    format::{
-        head::Found,
-        line::{self, Line, MAX_LINE, Parts},
-    },
+    error::{Error, Operation},
+    format::line::{self, Line, MAX_LINE, Parts},
     storage::{line_reader::Piece, prune_record::Pruned, segments::TrailFile, tail::hash_from},
 };
 use crate::{
@@ -362,7 +360,7 @@ impl Rule for Native {
         let mut looked_at = 0;
         for next in later {
             let mut lines = next.lines(MAX_LINE)?;
-            while let Some(piece) = lines.next().map_err(Error::io("read", &next.path))? {
+            while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &next.path))? {
                 looked_at += 1;
                 if looked_at > LOOKED_AT && offset > 0 {
                     return Ok(false);
@@ -391,9 +389,9 @@ impl Rule for Native {
         opened
             .seek(SeekFrom::Start(offset))
             .and_then(|_| opened.take(length).read_to_end(&mut begun))
-            .map_err(Error::io("read", &file.path))?;
+            .map_err(Error::io(Operation::Read, &file.path))?;
         for next in later {
-            match next.lines(MAX_LINE)?.next().map_err(Error::io("read", &next.path))? {
+            match next.lines(MAX_LINE)?.next().map_err(Error::io(Operation::Read, &next.path))? {
                 Some(Piece::Line { bytes, .. }) => return Ok(bytes.starts_with(&begun)),
                 // That write failed as well.
                 Some(Piece::Rest) | None => {}

@@ -1,8 +1,9 @@
 //! The end of a trail, held against its head.
 
+use crate::storage::head_file::Found;
 use crate::{
     codec::digest::Digest,
-    format::head::{self, Found, Head, Mark},
+    format::head::{self, Head, Mark},
     storage::boot,
 };
 use crate::{

@@ -13,6 +13,7 @@ pub(crate) mod private_values;
 pub(crate) mod python_tool;
 pub(crate) mod scan;
 pub(crate) mod sequence;
+pub(crate) mod verified;
 
 pub(crate) mod evidence;
 
@@ -22,6 +23,7 @@ use std::{
     time::Duration,
 };
 
+use crate::storage::head_file::Found;
 use crate::verify::{
     anchor::{Since, Sought},
     format1::Native,
@@ -31,8 +33,8 @@ use crate::verify::{
 use crate::{
     checkpoint::verifying_key::VerifyingKey,
     codec::digest::Digest,
-    error::Error,
-    format::{head::Found, receipt::Receipt},
+    error::{Error, Operation},
+    format::receipt::Receipt,
     storage::{
         permissions,
         prune_record::Pruned,
@@ -52,9 +54,11 @@ pub use crate::{
     findings::{
         finding::{Finding, FindingKind},
         notice::Notice,
-        verification::{Place, Verdict, Verification, Verified},
+        progress::Progress,
+        verification::{Place, Verdict, Verification},
+        withheld::Withheld,
     },
-    verify::{observer::Progress, private_values::Withheld},
+    verify::verified::Verified,
 };
 
 /// Verifies the trail at `path`: a directory, or one file of a trail. `Ok` only if it is intact.
@@ -74,7 +78,7 @@ pub use crate::{
 /// [`Error::NotIntact`] for a trail with findings and for one of which nothing can be told; [`Error::Io`] and
 /// [`Error::Unreadable`] for what can't be read.
 pub fn verify(path: impl AsRef<Path>) -> Result<Verified, Error> {
-    Verifier::new(path).run()?.into_verified()
+    Verified::try_from(Verifier::new(path).run()?)
 }
 
 /// Verifies a trail and tells everything it finds.
@@ -225,7 +229,8 @@ impl Verifier {
     }
 
     fn run_watched(&self, watch: &mut Watch<'_>) -> Result<Verification, Error> {
-        let directory = std::fs::metadata(&self.path).map_err(Error::io("open", &self.path))?.is_dir();
+        let directory =
+            std::fs::metadata(&self.path).map_err(Error::io(Operation::Open, &self.path))?.is_dir();
         if directory {
             // What is acknowledged when the head is read stands in the files when they are listed.
             let head = self.head.read(&self.path)?;
@@ -366,7 +371,7 @@ fn verify_since(
 
 fn note_permissions(path: &Path, files: &[TrailFile], extent: Extent, seen: &mut Seen) -> Result<(), Error> {
     let mut look = |name: &str, path: &Path| {
-        let metadata = std::fs::symlink_metadata(path).map_err(Error::io("open", path))?;
+        let metadata = std::fs::symlink_metadata(path).map_err(Error::io(Operation::Open, path))?;
         if let Some(mode) = permissions::loose_mode(&metadata) {
             seen.notice(Notice::LoosePermissions { file: name.to_owned(), mode: format!("{mode:04o}") });
         }

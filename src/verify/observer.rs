@@ -2,19 +2,7 @@
 
 use std::num::NonZero;
 
-use crate::verify::scan::Said;
-
-/// How far a verification or a report has got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// Bytes that were read and checked.
-    pub bytes: u64,
-    /// Bytes to read in all.
-    pub of: u64,
-    /// Entries among what was read.
-    pub entries: u64,
-}
+use crate::{findings::progress::Progress, verify::scan::Said};
 
 /// What is shown of a walk while it goes on, and how many threads it may take.
 pub(crate) struct Watch<'w> {

@@ -14,7 +14,7 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
-    error::Error,
+    error::{Error, Operation},
     storage::{
         block_reader::{Block, Blocks, Bytes},
         segments::TrailFile,
@@ -250,7 +250,9 @@ impl Source<'_> {
     fn next(&mut self, mut bytes: Bytes) -> Result<Option<(usize, Block)>, Error> {
         loop {
             if let Some((number, file, blocks)) = &mut self.open {
-                let block = blocks.next(std::mem::take(&mut bytes)).map_err(Error::io("read", &file.path))?;
+                let block = blocks
+                    .next(std::mem::take(&mut bytes))
+                    .map_err(Error::io(Operation::Read, &file.path))?;
                 if let Some(block) = block {
                     return Ok(Some((*number, block)));
                 }
@@ -259,7 +261,7 @@ impl Source<'_> {
             let mut opened = file.open()?;
             let from = if self.opened == 0 { self.from } else { 0 };
             if from > 0 {
-                opened.seek(SeekFrom::Start(from)).map_err(Error::io("read", &file.path))?;
+                opened.seek(SeekFrom::Start(from)).map_err(Error::io(Operation::Read, &file.path))?;
             }
             let blocks = Blocks::new(opened, from, file.length.saturating_sub(from), self.limit);
             self.open = Some((self.opened, file, blocks));

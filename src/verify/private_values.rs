@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use serde::Serialize;
-
 use crate::{
     codec::json::value::Value,
-    error::Error,
+    error::{Error, Operation},
     format::{
         entry_commitments::{Commitment, commitments},
         line::{Line, MAX_LINE},
@@ -22,23 +20,10 @@ use crate::{
     findings::{
         finding::{Finding, FindingKind},
         notice::Notice,
+        withheld::Withheld,
     },
     verify::scan::Seen,
 };
-
-/// How many values entries withhold, and where they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Withheld {
-    /// Values that entries commit to.
-    pub values: u64,
-    /// Of those, values that are at hand and are what their entries commit to.
-    pub at_hand: u64,
-    /// Values that were erased, as the trail tells.
-    pub erased: u64,
-    /// Values that are not at hand though nothing tells that they were erased.
-    pub missing: u64,
-}
 
 /// Looks at the values of `files`; nothing is asked of a trail that keeps none, as copies for others do.
 pub(super) fn look(trail: &Path, files: &[TrailFile], seen: &mut Seen) -> Result<(), Error> {
@@ -84,7 +69,7 @@ fn look_at(
     };
     let either = memchr::memmem::Finder::new(b"eras");
     let mut lines = file.lines(MAX_LINE)?;
-    while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
+    while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
         let Piece::Line { bytes, .. } = piece else { continue };
         // Looked for before the line is read, since most neither withhold a value nor tell that one was erased.
         if either.find(bytes).is_none() {

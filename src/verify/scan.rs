@@ -4,9 +4,10 @@
 
 use chrono::{Days, NaiveDate};
 
+use crate::findings::{progress::Progress, withheld::Withheld};
 use crate::{
     codec::{digest::Digest, json::shape_cache::NOTED, timestamp::Timestamp},
-    error::Error,
+    error::{Error, Operation},
     findings::verification::Place,
     format::line::MAX_LINE,
     storage::{
@@ -23,9 +24,8 @@ use crate::{
     },
     verify::{
         evidence::Standing,
-        observer::{Progress, Watch},
+        observer::Watch,
         parallel_read::{self, LineFacts},
-        private_values::Withheld,
         sequence::Break,
     },
 };
@@ -242,7 +242,7 @@ pub(super) fn count_from_the_start(file: &TrailFile, from: u64, seen: &mut Seen)
         let mut spare = Bytes::default();
         let mut lines = 0;
         while let Some(block) =
-            blocks.next(std::mem::take(&mut spare)).map_err(Error::io("read", &file.path))?
+            blocks.next(std::mem::take(&mut spare)).map_err(Error::io(Operation::Read, &file.path))?
         {
             match block {
                 Block::Lines { bytes, .. } => {
@@ -404,8 +404,8 @@ impl At<'_> {
 /// Whether there is no whole line in these files, so that the trail ends before them.
 fn nothing_follows(files: &[TrailFile]) -> Result<bool, Error> {
     for file in files {
-        let ending =
-            Ending::read(&mut file.open()?, file.length, 0).map_err(Error::io("read", &file.path))?;
+        let ending = Ending::read(&mut file.open()?, file.length, 0)
+            .map_err(Error::io(Operation::Read, &file.path))?;
         if ending.rest > 0 {
             return Ok(false);
         }

@@ -10,11 +10,12 @@ use std::{
 
 use serde::Serialize;
 
+use crate::storage::head_file::Found;
 use crate::{
     codec::json::value::Value,
-    error::Error,
+    error::{Error, Operation},
     format::{
-        head::{Found, Head},
+        head::Head,
         line::{Line, MAX_LINE},
     },
     storage::{
@@ -78,14 +79,14 @@ pub(crate) fn seal(settings: &Settings, actor: &str, reason: &str) -> Result<Loc
     };
     let (values, kept) = (directory.join(private_values::NAME), untold.sealed.join(private_values::NAME));
     if values.symlink_metadata().is_ok() && kept.symlink_metadata().is_err() {
-        fs::rename(&values, &kept).map_err(Error::io("move", &values))?;
+        fs::rename(&values, &kept).map_err(Error::io(Operation::Move, &values))?;
     }
     // The head goes last: until then, what is not moved is still a trail that can't be gone on with.
     let mut names = untold.to_move()?;
     names.sort_by_key(|name| (name == crate::format::head::NAME, name.clone()));
     for name in names {
         let from = directory.join(&name);
-        fs::rename(&from, untold.sealed.join(&name)).map_err(Error::io("move", &from))?;
+        fs::rename(&from, untold.sealed.join(&name)).map_err(Error::io(Operation::Move, &from))?;
     }
     sync_directory(&untold.sealed)?;
     sync_directory(directory)?;
@@ -113,7 +114,7 @@ pub(crate) fn resume(settings: &mut Settings) -> Result<(), Error> {
 /// The new trail has told.
 pub(crate) fn told(directory: &Path) -> Result<(), Error> {
     let path = directory.join(SEALED).join(UNTOLD);
-    fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+    fs::remove_file(&path).map_err(Error::io(Operation::Remove, &path))?;
     sync_directory(&directory.join(SEALED))
 }
 
@@ -123,7 +124,7 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<Untold, Err
     let movable = movable(directory)?;
     if movable.is_empty() {
         return Err(Error::State {
-            action: "adopt",
+            action: Operation::Adopt,
             path: directory.clone(),
             reason: "there is no trail to give up".to_owned(),
         });
@@ -137,10 +138,11 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<Untold, Err
     let id = head.as_ref().map(|head| head.trail_id.clone()).or(stated_id(directory)?).unwrap_or_default();
     let name: String = id.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
     let sealed = free_directory(directory, if name.is_empty() { "unknown" } else { &name })?;
-    settings.access.create_directory(&sealed).map_err(Error::io("create", &sealed))?;
+    settings.access.create_directory(&sealed).map_err(Error::io(Operation::Create, &sealed))?;
 
     let path = sealed.join(VERIFICATION);
-    let json = serde_json::to_vec(&verification).map_err(|error| Error::io("write", &path)(error.into()))?;
+    let json = serde_json::to_vec(&verification)
+        .map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
     create(&path, &json)?;
     let files =
         movable.iter().chain([&path]).map(|path| SealedFile::of(path)).collect::<Result<Vec<_>, _>>()?;
@@ -161,13 +163,15 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<Untold, Err
     sync_directory(&sealed)?;
     let path = directory.join(SEALED).join(UNTOLD);
     let unready = path.with_extension("new");
-    let json = serde_json::to_vec(&adopted).map_err(|error| Error::io("write", &path)(error.into()))?;
+    let json =
+        serde_json::to_vec(&adopted).map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
     remove_if_there(&unready)?;
     create(&unready, &json)?;
-    fs::rename(&unready, &path).map_err(Error::io("rename", &unready))?;
+    fs::rename(&unready, &path).map_err(Error::io(Operation::Rename, &unready))?;
     sync_directory(&directory.join(SEALED))?;
     sync_directory(directory)?;
-    let adopted = serde_json::to_value(&adopted).map_err(|error| Error::io("write", &path)(error.into()))?;
+    let adopted =
+        serde_json::to_value(&adopted).map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
     Ok(Untold { adopted, sealed })
 }
 
@@ -180,7 +184,7 @@ impl Untold {
         }
         let (file, _) = open_regular(&path, OpenOptions::new().read(true))?;
         let adopted: serde_json::Value =
-            serde_json::from_reader(file).map_err(|error| Error::io("read", &path)(error.into()))?;
+            serde_json::from_reader(file).map_err(|error| Error::io(Operation::Read, &path)(error.into()))?;
         let text = |name: &str| adopted.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
         if stated(directory, "adopted")?.is_some_and(|told| states(&told, text("manifest_sha256"))) {
             told(directory)?;
@@ -195,7 +199,7 @@ impl Untold {
     /// The names of the files that are not moved yet.
     fn to_move(&self) -> Result<Vec<String>, Error> {
         let path = self.sealed.join(MANIFEST);
-        let manifest = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let manifest = fs::read_to_string(&path).map_err(Error::io(Operation::Read, &path))?;
         let names =
             manifest.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name.to_owned());
         Ok(names.filter(|name| self.sealed.join(name).symlink_metadata().is_err()).collect())
@@ -215,7 +219,8 @@ fn stated(directory: &Path, detail: &str) -> Result<Option<Value>, Error> {
     let files = segments::list(directory)?;
     let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(None) };
     let mut lines = first.lines(MAX_LINE)?;
-    let Some(Piece::Line { bytes, .. }) = lines.next().map_err(Error::io("read", &first.path))? else {
+    let Some(Piece::Line { bytes, .. }) = lines.next().map_err(Error::io(Operation::Read, &first.path))?
+    else {
         return Ok(None);
     };
     let line = Line::recognise(bytes).ok().filter(|line| line.holds() && line.is("audit_started"));
@@ -244,7 +249,7 @@ fn free_directory(directory: &Path, name: &str) -> Result<PathBuf, Error> {
     let mut number = 2;
     while path.symlink_metadata().is_ok() {
         // What an interruption left before anything was moved is made anew.
-        let mut entries = fs::read_dir(&path).map_err(Error::io("list", &path))?;
+        let mut entries = fs::read_dir(&path).map_err(Error::io(Operation::List, &path))?;
         let holds_more = entries.any(|entry| {
             entry.is_ok_and(|entry| entry.file_name() != MANIFEST && entry.file_name() != VERIFICATION)
         });
@@ -261,7 +266,9 @@ fn free_directory(directory: &Path, name: &str) -> Result<PathBuf, Error> {
 
 fn remove_if_there(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io(Operation::Remove, path)(error))
+        }
         _ => Ok(()),
     }
 }
@@ -269,8 +276,8 @@ fn remove_if_there(path: &Path) -> Result<(), Error> {
 /// The files that belong to the trail.
 fn movable(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut paths = Vec::new();
-    for entry in fs::read_dir(directory).map_err(Error::io("list", directory))? {
-        let path = entry.map_err(Error::io("list", directory))?.path();
+    for entry in fs::read_dir(directory).map_err(Error::io(Operation::List, directory))? {
+        let path = entry.map_err(Error::io(Operation::List, directory))?.path();
         // No name of ours is other than printable.
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
         if name.contains(char::is_control) {
@@ -289,6 +296,6 @@ fn create(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     crate::storage::permissions::Access::Owner.on_create(&mut options);
-    let mut file = options.open(path).map_err(Error::io("create", path))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io("write", path))
+    let mut file = options.open(path).map_err(Error::io(Operation::Create, path))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io(Operation::Write, path))
 }

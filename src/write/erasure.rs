@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     codec::json::value::Value,
-    error::Error,
+    error::{Error, Operation},
     format::{
         draft::{Draft, Origin},
         entry_commitments::commitments,
@@ -66,7 +66,8 @@ impl Erasure {
         (actor, reason): (&str, &str),
         next: u64,
     ) -> Result<Self, Error> {
-        let refuse = |reason: String| Error::State { action: "erase from", path: trail.to_owned(), reason };
+        let refuse =
+            |reason: String| Error::State { action: Operation::Erase, path: trail.to_owned(), reason };
         let Some(found) = lookup::entry(trail, seq)? else {
             return Err(refuse(format!("there is no entry {seq} that verifies")));
         };
@@ -88,7 +89,7 @@ impl Erasure {
         let (mut fields, mut spans) = (Vec::new(), Vec::new());
         if let Some(values) = PrivateValues::of(trail, &found.file.name)? {
             let mut lines = values.lines()?;
-            while let Some(piece) = lines.next().map_err(Error::io("read", values.path()))? {
+            while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, values.path()))? {
                 let Piece::Line { offset, bytes } = piece else { continue };
                 // One that was changed goes too.
                 if let PrivateLine::Record(record) = PrivateLine::read(bytes)
@@ -123,7 +124,7 @@ impl Erasure {
         let (file, _) = open_regular(&path, OpenOptions::new().read(true))?;
         serde_json::from_reader(io::BufReader::new(file))
             .map(Some)
-            .map_err(|error| Error::io("read", &path)(error.into()))
+            .map_err(|error| Error::io(Operation::Read, &path)(error.into()))
     }
 
     /// Whether it erases the value of `field` in entry `seq`, or all of its values.
@@ -136,16 +137,19 @@ impl Erasure {
         let directory = private_values::directory(trail);
         let path = directory.join(private_values::ERASING);
         let unready = path.with_extension("new");
-        let json = serde_json::to_vec(self).map_err(|error| Error::io("write", &path)(error.into()))?;
+        let json =
+            serde_json::to_vec(self).map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         Access::Owner.on_create(&mut options);
         if unready.symlink_metadata().is_ok() {
-            fs::remove_file(&unready).map_err(Error::io("remove", &unready))?;
+            fs::remove_file(&unready).map_err(Error::io(Operation::Remove, &unready))?;
         }
-        let mut file = options.open(&unready).map_err(Error::io("create", &unready))?;
-        file.write_all(&json).and_then(|()| file.sync_all()).map_err(Error::io("write", &unready))?;
-        fs::rename(&unready, &path).map_err(Error::io("rename", &unready))?;
+        let mut file = options.open(&unready).map_err(Error::io(Operation::Create, &unready))?;
+        file.write_all(&json)
+            .and_then(|()| file.sync_all())
+            .map_err(Error::io(Operation::Write, &unready))?;
+        fs::rename(&unready, &path).map_err(Error::io(Operation::Rename, &unready))?;
         sync_directory(&directory)
     }
 
@@ -165,7 +169,7 @@ impl Erasure {
         let from = lookup::file_of(&files, self.next)?;
         for file in files.get(from..).unwrap_or_default() {
             let mut lines = lookup::from(file, lookup::offset_of(file, self.next)?)?;
-            while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
+            while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
                 let Piece::Line { bytes, .. } = piece else { continue };
                 if memchr::memmem::find(bytes, b"\"audit_erased\"").is_none() {
                     continue;
@@ -196,7 +200,7 @@ impl Erasure {
             self.overwrite(&directory.join(&self.file))?;
         }
         let note = directory.join(private_values::ERASING);
-        fs::remove_file(&note).map_err(Error::io("remove", &note))?;
+        fs::remove_file(&note).map_err(Error::io(Operation::Remove, &note))?;
         sync_directory(&directory)
     }
 
@@ -206,12 +210,12 @@ impl Erasure {
         }
         let (mut file, length) = open_regular(path, OpenOptions::new().read(true).write(true))?;
         for span in &self.spans {
-            if self.is_a_line(&mut file, length, span).map_err(Error::io("read", path))? {
+            if self.is_a_line(&mut file, length, span).map_err(Error::io(Operation::Read, path))? {
                 let blank = vec![b' '; usize::try_from(span.length).unwrap_or_default()];
-                file.overwrite(&blank, span.offset).map_err(Error::io("overwrite a value in", path))?;
+                file.overwrite(&blank, span.offset).map_err(Error::io(Operation::EraseValue, path))?;
             }
         }
-        file.sync_all().map_err(Error::io("sync", path))
+        file.sync_all().map_err(Error::io(Operation::Sync, path))
     }
 
     /// Whether a span is one line still: the end of the file may have been taken out since.

@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod clock;
 pub(crate) mod commit;
 pub(crate) mod erasure;
+pub(crate) mod health;
 pub(crate) mod open;
 pub(crate) mod private_file;
 pub(crate) mod reentrancy;

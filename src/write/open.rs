@@ -7,16 +7,17 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::storage::head_file::Found;
 use crate::{
     codec::{
         digest::HashLength,
         json::{self, value::Value},
     },
-    error::Error,
+    error::{Error, Operation},
     format::{
         chain::Chain,
         draft::{Draft, MAX_VALUE_LEVELS, Origin},
-        head::{Found, Head, Mark},
+        head::{Head, Mark},
         line::{self, Line, MAX_LINE},
         prepared_entry::Rules,
         receipt::TrailId,
@@ -91,7 +92,7 @@ struct Standing {
 pub(crate) fn open(settings: Settings) -> Result<Committer, Error> {
     let directory = settings.directory.clone();
     refuse_tool_logs(&directory)?;
-    settings.access.create_directory(&directory).map_err(Error::io("create", &directory))?;
+    settings.access.create_directory(&directory).map_err(Error::io(Operation::Create, &directory))?;
     let lock = Lock::take(&directory, settings.access)?;
     open_locked(settings, lock)
 }
@@ -280,7 +281,7 @@ struct Identity {
 impl Identity {
     fn read(directory: &Path, files: &[TrailFile], first: &TrailFile) -> Result<Self, Error> {
         let mut lines = first.lines(MAX_LINE)?;
-        let piece = lines.next().map_err(Error::io("read", &first.path))?;
+        let piece = lines.next().map_err(Error::io(Operation::Read, &first.path))?;
         let Some(Piece::Line { bytes, .. }) = piece else {
             return Err(refused(&first.path, "the first line is no entry"));
         };
@@ -340,8 +341,8 @@ fn find_end(files: &[TrailFile]) -> Result<End, Error> {
     let mut end = End { last: None, torn: Vec::new() };
     for file in files.iter().rev() {
         let mut opened = file.open()?;
-        let mut ending =
-            Ending::read(&mut opened, file.length, MAX_LINE).map_err(Error::io("read", &file.path))?;
+        let mut ending = Ending::read(&mut opened, file.length, MAX_LINE)
+            .map_err(Error::io(Operation::Read, &file.path))?;
         let last = ending.last_line.as_mut().map(|(_, bytes)| std::mem::take(bytes));
         // A new file is begun when the one before it is whole, or could not be cut back to whole lines after a failed
         // write: then the first lines of the new one tell of it, and no such line is here yet.
@@ -439,7 +440,7 @@ fn refuse_tool_logs(directory: &Path) -> Result<(), Error> {
 fn new_id(directory: &Path) -> Result<TrailId, Error> {
     let mut bits = [0; 16];
     getrandom::fill(&mut bits)
-        .map_err(|error| Error::io("draw the random id of", directory)(std::io::Error::other(error)))?;
+        .map_err(|error| Error::io(Operation::GenerateId, directory)(std::io::Error::other(error)))?;
     Ok(TrailId::new(bits))
 }
 

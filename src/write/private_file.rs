@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    error::Error,
+    error::{Error, Operation},
     format::private_record::PrivateLine,
     storage::{lock::same_file, open::open_regular, permissions::Access, private_values, segments::Label},
     write::{
@@ -43,10 +43,10 @@ impl PrivateFile {
         options.append(true).read(true);
         if path.symlink_metadata().is_ok() {
             let (mut file, length) = open_regular(&path, &mut options)?;
-            let kept = end(&mut file, length, next).map_err(Error::io("read", &path))?;
+            let kept = end(&mut file, length, next).map_err(Error::io(Operation::Read, &path))?;
             let mut opened = Self::with(file, path, kept, wrap)?;
             if kept < length {
-                opened.storage.cut(kept).map_err(Error::io("cut", &opened.path))?;
+                opened.storage.cut(kept).map_err(Error::io(Operation::Truncate, &opened.path))?;
             }
             opened.unsynced = true;
             return Ok(opened);
@@ -57,7 +57,7 @@ impl PrivateFile {
     }
 
     fn with(file: File, path: PathBuf, length: u64, wrap: &Wrap) -> Result<Self, Error> {
-        let storage = wrap(file.try_clone().map_err(Error::io("open", &path))?, &path);
+        let storage = wrap(file.try_clone().map_err(Error::io(Operation::Open, &path))?, &path);
         Ok(Self { storage, file, path, length, unsynced: false })
     }
 
@@ -67,7 +67,7 @@ impl PrivateFile {
 
     /// Whether the file still stands under its name.
     pub(crate) fn is_in_place(&self) -> Result<bool, Error> {
-        same_file(&self.file, &self.path).map_err(Error::io("look at", &self.path))
+        same_file(&self.file, &self.path).map_err(Error::io(Operation::Inspect, &self.path))
     }
 
     /// Copies the content back from the open descriptor to where it stood, unless something else stands there.
@@ -78,10 +78,10 @@ impl PrivateFile {
             create_directory(trail, directory)?;
         }
         let mut copy = create(&self.path)?;
-        let mut file = self.file.try_clone().map_err(Error::io("read back", &self.path))?;
-        file.seek(SeekFrom::Start(0)).map_err(Error::io("read back", &self.path))?;
-        io::copy(&mut file.take(self.length), &mut copy).map_err(Error::io("write", &self.path))?;
-        copy.sync_all().map_err(Error::io("sync", &self.path))?;
+        let mut file = self.file.try_clone().map_err(Error::io(Operation::ReadBack, &self.path))?;
+        file.seek(SeekFrom::Start(0)).map_err(Error::io(Operation::ReadBack, &self.path))?;
+        io::copy(&mut file.take(self.length), &mut copy).map_err(Error::io(Operation::Write, &self.path))?;
+        copy.sync_all().map_err(Error::io(Operation::Sync, &self.path))?;
         self.path.parent().map_or(Ok(()), sync_directory)
     }
 
@@ -90,13 +90,15 @@ impl PrivateFile {
         self.unsynced = true;
         while !records.is_empty() {
             match self.storage.append(records) {
-                Ok(0) => return Err(Error::io("append to", &self.path)(io::ErrorKind::WriteZero.into())),
+                Ok(0) => {
+                    return Err(Error::io(Operation::Append, &self.path)(io::ErrorKind::WriteZero.into()));
+                }
                 Ok(count) => {
                     self.length += count as u64;
                     records = records.get(count..).unwrap_or_default();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::io("append to", &self.path)(error)),
+                Err(error) => return Err(Error::io(Operation::Append, &self.path)(error)),
             }
         }
         Ok(())
@@ -106,7 +108,7 @@ impl PrivateFile {
     pub(crate) fn take_back(&mut self, bytes: usize) -> Result<(), Error> {
         if bytes > 0 {
             let length = self.length.saturating_sub(bytes as u64);
-            self.storage.cut(length).map_err(Error::io("cut", &self.path))?;
+            self.storage.cut(length).map_err(Error::io(Operation::Truncate, &self.path))?;
             self.length = length;
         }
         Ok(())
@@ -115,7 +117,7 @@ impl PrivateFile {
     /// Waits until everything that was appended is on the device.
     pub(crate) fn sync(&mut self) -> Result<(), Error> {
         if self.unsynced {
-            self.storage.sync().map_err(Error::io("sync", &self.path))?;
+            self.storage.sync().map_err(Error::io(Operation::Sync, &self.path))?;
             self.unsynced = false;
         }
         Ok(())
@@ -128,16 +130,18 @@ pub(crate) fn sweep(trail: &Path, next: u64) -> Result<(), Error> {
     if directory.symlink_metadata().is_err() {
         return Ok(());
     }
-    for entry in std::fs::read_dir(&directory).map_err(Error::io("list", &directory))? {
-        let path = entry.map_err(Error::io("list", &directory))?.path();
+    for entry in std::fs::read_dir(&directory).map_err(Error::io(Operation::List, &directory))? {
+        let path = entry.map_err(Error::io(Operation::List, &directory))?.path();
         let name = path.file_name().and_then(|name| name.to_str());
         if name.and_then(Label::parse).is_none() {
             continue;
         }
         let (mut file, length) = open_regular(&path, OpenOptions::new().read(true).write(true))?;
-        let kept = end(&mut file, length, next).map_err(Error::io("read", &path))?;
+        let kept = end(&mut file, length, next).map_err(Error::io(Operation::Read, &path))?;
         if kept < length {
-            file.set_len(kept).and_then(|()| file.sync_all()).map_err(Error::io("cut", &path))?;
+            file.set_len(kept)
+                .and_then(|()| file.sync_all())
+                .map_err(Error::io(Operation::Truncate, &path))?;
         }
     }
     Ok(())
@@ -149,7 +153,7 @@ pub(crate) fn rename(trail: &Path, from: &str, to: &str) -> Result<(), Error> {
     let path = directory.join(from);
     match std::fs::rename(&path, directory.join(to)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Error::io("rename", path)(error)),
+        Err(error) => Err(Error::io(Operation::Rename, path)(error)),
         Ok(()) => sync_directory(&directory),
     }
 }
@@ -158,19 +162,21 @@ fn create(path: &Path) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.append(true).read(true).create_new(true);
     Access::Owner.on_create(&mut options);
-    let file = options.open(path).map_err(Error::io("create", path))?;
-    Access::Owner.live(&file).map_err(Error::io("set the mode of", path))?;
+    let file = options.open(path).map_err(Error::io(Operation::Create, path))?;
+    Access::Owner.live(&file).map_err(Error::io(Operation::SetMode, path))?;
     Ok(file)
 }
 
 fn create_directory(trail: &Path, directory: &Path) -> Result<(), Error> {
     match std::fs::symlink_metadata(directory) {
         Ok(metadata) if metadata.is_dir() => Ok(()),
-        Ok(_) => {
-            Err(Error::Unreadable { action: "open", path: directory.to_owned(), reason: "not a directory" })
-        }
+        Ok(_) => Err(Error::Unreadable {
+            action: Operation::Open,
+            path: directory.to_owned(),
+            reason: "not a directory",
+        }),
         Err(_) => {
-            Access::Owner.create_directory(directory).map_err(Error::io("create", directory))?;
+            Access::Owner.create_directory(directory).map_err(Error::io(Operation::Create, directory))?;
             sync_directory(trail)
         }
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    error::Error,
+    error::{Error, Operation},
     storage::{lock::same_file, open::open_regular, permissions::Access},
 };
 
@@ -90,8 +90,8 @@ impl Segment {
         let mut options = OpenOptions::new();
         options.append(true).read(true).create_new(true);
         access.on_create(&mut options);
-        let file = options.open(&path).map_err(Error::io("create", &path))?;
-        access.live(&file).map_err(Error::io("set the mode of", &path))?;
+        let file = options.open(&path).map_err(Error::io(Operation::Create, &path))?;
+        access.live(&file).map_err(Error::io(Operation::SetMode, &path))?;
         Self::with(file, path, 0, wrap)
     }
 
@@ -112,9 +112,9 @@ impl Segment {
                 let directory = path.parent().unwrap_or(&path).to_owned();
                 return Err(Error::Locked { path: directory, lock: path });
             }
-            Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
+            Err(TryLockError::Error(source)) => return Err(Error::io(Operation::Lock, &path)(source)),
         }
-        let storage = wrap(file.try_clone().map_err(Error::io("open", &path))?, &path);
+        let storage = wrap(file.try_clone().map_err(Error::io(Operation::Open, &path))?, &path);
         Ok(Self { storage, file, path, length })
     }
 
@@ -129,18 +129,18 @@ impl Segment {
 
     /// The length now.
     pub(crate) fn length_now(&self) -> Result<u64, Error> {
-        self.storage.length().map_err(Error::io("look at", &self.path))
+        self.storage.length().map_err(Error::io(Operation::Inspect, &self.path))
     }
 
     /// Whether the file still stands under its name.
     pub(crate) fn is_in_place(&self) -> Result<bool, Error> {
-        same_file(&self.file, &self.path).map_err(Error::io("look at", &self.path))
+        same_file(&self.file, &self.path).map_err(Error::io(Operation::Inspect, &self.path))
     }
 
     /// The file's content, as it was written.
     pub(crate) fn content(&self) -> Result<Take<File>, Error> {
-        let mut file = self.file.try_clone().map_err(Error::io("read back", &self.path))?;
-        file.seek(SeekFrom::Start(0)).map_err(Error::io("read back", &self.path))?;
+        let mut file = self.file.try_clone().map_err(Error::io(Operation::ReadBack, &self.path))?;
+        file.seek(SeekFrom::Start(0)).map_err(Error::io(Operation::ReadBack, &self.path))?;
         Ok(file.take(self.length))
     }
 
@@ -160,7 +160,7 @@ impl Segment {
                 Err(error) => break error,
             }
         };
-        let error = Error::io("append to", &self.path)(source);
+        let error = Error::io(Operation::Append, &self.path)(source);
         let start = self.length;
         let mut kept = whole(written);
         self.length = start + kept as u64;
@@ -190,13 +190,13 @@ impl Segment {
 
     /// Waits until what was appended is on the device.
     pub(crate) fn sync(&mut self) -> Result<(), Error> {
-        self.storage.sync().map_err(Error::io("sync", &self.path))
+        self.storage.sync().map_err(Error::io(Operation::Sync, &self.path))
     }
 
     /// Marks the file as finished: nobody writes it any more.
     pub(crate) fn finish(mut self, access: Access) -> Result<(), Error> {
         self.sync()?;
-        access.closed(&self.file).map_err(Error::io("set the mode of", &self.path))?;
+        access.closed(&self.file).map_err(Error::io(Operation::SetMode, &self.path))?;
         self.unlock();
         Ok(())
     }

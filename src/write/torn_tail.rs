@@ -14,7 +14,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    error::Error,
+    error::{Error, Operation},
     storage::{
         permissions::Access,
         segments::TrailFile,
@@ -54,17 +54,17 @@ pub(crate) fn set_aside(
         Err(TryLockError::WouldBlock) => {
             return Err(Error::Locked { path: directory.to_owned(), lock: file.path.clone() });
         }
-        Err(TryLockError::Error(source)) => return Err(Error::io("lock", &file.path)(source)),
+        Err(TryLockError::Error(source)) => return Err(Error::io(Operation::Lock, &file.path)(source)),
     }
     let kept = directory.join(free_name(directory, &format!("{}.{}", file.name, ending.rest), UNRECORDED));
-    source.seek(SeekFrom::Start(ending.rest)).map_err(Error::io("read", &file.path))?;
+    source.seek(SeekFrom::Start(ending.rest)).map_err(Error::io(Operation::Read, &file.path))?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     access.on_create(&mut options);
-    let mut copy = options.open(&kept).map_err(Error::io("create", &kept))?;
+    let mut copy = options.open(&kept).map_err(Error::io(Operation::Create, &kept))?;
     let mut torn = source.take(ending.length - ending.rest);
-    io::copy(&mut torn, &mut copy).map_err(Error::io("write", &kept))?;
-    copy.sync_all().map_err(Error::io("sync", &kept))?;
+    io::copy(&mut torn, &mut copy).map_err(Error::io(Operation::Write, &kept))?;
+    copy.sync_all().map_err(Error::io(Operation::Sync, &kept))?;
     sync_directory(directory)?;
 
     let mut options = OpenOptions::new();
@@ -76,15 +76,15 @@ pub(crate) fn set_aside(
     if torn.cut(ending.rest).is_err() {
         return Ok(false);
     }
-    torn.sync_all().map_err(Error::io("sync", &file.path))?;
+    torn.sync_all().map_err(Error::io(Operation::Sync, &file.path))?;
     Ok(true)
 }
 
 /// Torn bytes that were set aside, by this opening or by one that did not live to record them.
 pub(crate) fn unrecorded(directory: &Path) -> Result<Vec<Torn>, Error> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(Error::io("list", directory))? {
-        let entry = entry.map_err(Error::io("list", directory))?;
+    for entry in std::fs::read_dir(directory).map_err(Error::io(Operation::List, directory))? {
+        let entry = entry.map_err(Error::io(Operation::List, directory))?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         let Some(stem) = name.strip_suffix(UNRECORDED) else { continue };
         let Some((file, offset)) = parse(stem) else { continue };
@@ -112,7 +112,7 @@ impl Torn {
     /// Gives the bytes their final name, now that they are recorded.
     pub(crate) fn recorded(&self, directory: &Path) -> Result<(), Error> {
         std::fs::rename(&self.stands_in, directory.join(&self.kept_as))
-            .map_err(Error::io("rename", &self.stands_in))?;
+            .map_err(Error::io(Operation::Rename, &self.stands_in))?;
         sync_directory(directory)
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     codec::digest::Digest,
-    error::Error,
+    error::{Error, Operation},
     format::{
         head::{self, Head, Mark},
         receipt::TrailId,
@@ -158,10 +158,10 @@ impl Writer {
             None => None,
         };
         let mut writer = Self {
-            head_itself: file.try_clone().map_err(Error::io("open", &path))?,
+            head_itself: file.try_clone().map_err(Error::io(Operation::Open, &path))?,
             head_file: wrap(file, &path),
             #[cfg(unix)]
-            opened: File::open(&directory).map_err(Error::io("open", &directory))?,
+            opened: File::open(&directory).map_err(Error::io(Operation::Open, &directory))?,
             directory,
             access,
             wrap: WrapDebug(wrap),
@@ -289,19 +289,19 @@ impl Writer {
             // The block may be torn: it is tried again, and the other one left alone.
             self.head.turn -= 1;
         }
-        written.map_err(Error::io("write", path))
+        written.map_err(Error::io(Operation::Write, path))
     }
 
     /// Writes both blocks anew, so that nothing older is left, and puts them on the device.
     pub(crate) fn renew_head(&mut self) -> Result<(), Error> {
         self.write_head()?;
         self.write_head()?;
-        self.head_file.sync().map_err(Error::io("sync", self.directory.join(head::NAME)))
+        self.head_file.sync().map_err(Error::io(Operation::Sync, self.directory.join(head::NAME)))
     }
 
     /// Puts the head on the device.
     pub(crate) fn sync_head(&mut self) -> Result<(), Error> {
-        self.head_file.sync().map_err(Error::io("sync", self.directory.join(head::NAME)))
+        self.head_file.sync().map_err(Error::io(Operation::Sync, self.directory.join(head::NAME)))
     }
 
     /// Looks whether lock and live file are still what they were. What happened to the live file is made good as far
@@ -317,11 +317,11 @@ impl Writer {
         self.refuse_if_moved()?;
         self.lock.renew()?;
         let path = self.directory.join(head::NAME);
-        if !same_file(&self.head_itself, &path).map_err(Error::io("look at", &path))? {
+        if !same_file(&self.head_itself, &path).map_err(Error::io(Operation::Inspect, &path))? {
             let file = open_head(&path, self.access)?;
             // Whatever else stands there is not this writer's, and must not be taken for newer.
-            file.set_len(0).map_err(Error::io("write", &path))?;
-            self.head_itself = file.try_clone().map_err(Error::io("open", &path))?;
+            file.set_len(0).map_err(Error::io(Operation::Write, &path))?;
+            self.head_itself = file.try_clone().map_err(Error::io(Operation::Open, &path))?;
             self.head_file = (self.wrap.0)(file, &path);
             self.renew_head()?;
             sync_directory(&self.directory)?;
@@ -340,7 +340,7 @@ impl Writer {
         }
         if now > length {
             return Err(Error::State {
-                action: "append to",
+                action: Operation::Append,
                 path: live.segment.path().to_owned(),
                 reason: format!("another writer appended {} bytes to the live file", now - length),
             });
@@ -359,12 +359,12 @@ impl Writer {
         {
             use std::os::unix::fs::MetadataExt as _;
 
-            let io = || Error::io("look at", &self.directory);
+            let io = || Error::io(Operation::Inspect, &self.directory);
             let opened = self.opened.metadata().map_err(io())?;
             let named = std::fs::metadata(&self.directory).map_err(io())?;
             if (opened.dev(), opened.ino()) != (named.dev(), named.ino()) {
                 return Err(Error::State {
-                    action: "record in",
+                    action: Operation::Record,
                     path: self.directory.clone(),
                     reason: "the directory was moved away and replaced by another one; what was recorded is in the \
                              one that was moved"
@@ -386,10 +386,10 @@ impl Writer {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         self.access.on_create(&mut options);
-        let mut copy = options.open(&path).map_err(Error::io("create", &path))?;
-        io::copy(&mut live.segment.content()?, &mut copy).map_err(Error::io("write", &path))?;
-        copy.sync_all().map_err(Error::io("sync", &path))?;
-        self.access.closed(&copy).map_err(Error::io("set the mode of", &path))?;
+        let mut copy = options.open(&path).map_err(Error::io(Operation::Create, &path))?;
+        io::copy(&mut live.segment.content()?, &mut copy).map_err(Error::io(Operation::Write, &path))?;
+        copy.sync_all().map_err(Error::io(Operation::Sync, &path))?;
+        self.access.closed(&copy).map_err(Error::io(Operation::SetMode, &path))?;
         sync_directory(&self.directory)?;
         if label != live.label {
             private_file::rename(&self.directory, &live.label.name(), &label.name())?;
@@ -415,7 +415,7 @@ impl Writer {
         let (segment, label) = self.create(label)?;
         if let Err(error) = sync_directory(&self.directory) {
             // Nothing stands in it yet, and the next try begins anew.
-            std::fs::remove_file(segment.path()).map_err(Error::io("remove", segment.path()))?;
+            std::fs::remove_file(segment.path()).map_err(Error::io(Operation::Remove, segment.path()))?;
             return Err(error);
         }
         self.live = Some(Live::new(segment, label));
@@ -433,7 +433,7 @@ impl Writer {
 
     fn nowhere(&self) -> Error {
         Error::State {
-            action: "append to",
+            action: Operation::Append,
             path: self.directory.clone(),
             reason: "there is no live file".to_owned(),
         }
@@ -479,8 +479,8 @@ fn open_head(path: &Path, access: Access) -> Result<File, Error> {
     if path.symlink_metadata().is_ok() {
         return open_regular(path, &mut options).map(|(file, _)| file);
     }
-    let file = options.open(path).map_err(Error::io("create", path))?;
-    access.live(&file).map_err(Error::io("set the mode of", path))?;
+    let file = options.open(path).map_err(Error::io(Operation::Create, path))?;
+    access.live(&file).map_err(Error::io(Operation::SetMode, path))?;
     Ok(file)
 }
 
@@ -494,7 +494,9 @@ fn describe_stuck(segment: &Segment, length: usize) -> Stuck {
 /// Makes names in a directory durable.
 pub(crate) fn sync_directory(directory: &Path) -> Result<(), Error> {
     #[cfg(unix)]
-    File::open(directory).and_then(|opened| opened.sync_all()).map_err(Error::io("sync", directory))?;
+    File::open(directory)
+        .and_then(|opened| opened.sync_all())
+        .map_err(Error::io(Operation::Sync, directory))?;
     #[cfg(not(unix))]
     let _: &Path = directory;
     Ok(())

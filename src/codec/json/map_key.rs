@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::ser::{Error as _, Impossible, Serialize, Serializer};
 
-use crate::codec::json::serialize::{ValueError, display};
+use crate::codec::json::error::{ValueError, display};
 use crate::codec::json::wtf8::Text;
 
 pub(crate) struct NameSerializer {

@@ -4,6 +4,7 @@
 //! spelled so (`recognise`). Promise: no input makes it panic, recurse without bound or allocate beyond a small
 //! multiple of its size. Does not know what an entry, a hash or a file is.
 
+pub(crate) mod error;
 pub(crate) mod float;
 pub(crate) mod map_key;
 pub(crate) mod object_builder;

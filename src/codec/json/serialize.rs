@@ -8,9 +8,9 @@ use std::fmt::{self, Write as _};
 
 use serde::ser::{self, Error as _, Serialize, Serializer};
 
+use crate::codec::json::error::{ValueError, display};
 use crate::codec::json::map_key::NameSerializer;
-use crate::codec::json::parse::{ParseError, parse};
-use crate::codec::json::sanitize::{self, Printable};
+use crate::codec::json::parse::parse;
 use crate::codec::json::value::Value;
 use crate::codec::json::write;
 use crate::codec::json::wtf8::Text;
@@ -22,41 +22,6 @@ use crate::codec::json::wtf8::Text;
 /// What `value` itself reports, a map key that has no string, a name twice, too deep nesting.
 pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T, max_level: usize) -> Result<Value, ValueError> {
     value.serialize(ValueSerializer { levels: max_level.min(Value::DEEPEST), steps: MOST_STEPS })
-}
-
-/// Why something did not become a value; safe to show.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ValueError {
-    what: String,
-}
-
-impl ser::Error for ValueError {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { what: Printable::new(message).into_string() }
-    }
-}
-
-impl From<ParseError> for ValueError {
-    fn from(error: ParseError) -> Self {
-        Self { what: format!("JSON text inside: {error}") }
-    }
-}
-
-impl fmt::Display for ValueError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-impl std::error::Error for ValueError {}
-
-/// What `value` displays; unlike `to_string` without a panic where it reports an error.
-pub(crate) fn display<T: fmt::Display + ?Sized>(value: &T) -> Result<Text, ValueError> {
-    let mut text = String::new();
-    match write!(text, "{value}") {
-        Ok(()) => Ok(text.into()),
-        Err(fmt::Error) => Err(ValueError::custom("a value that cannot be displayed")),
-    }
 }
 
 /// How serde_json says, in its own words, that a struct is a number of arbitrary precision.
@@ -373,7 +338,7 @@ impl MembersSerializer {
         }
         match Value::object(self.members) {
             Ok(object) => Ok(tagged(self.variant, object)),
-            Err(name) => Err(ValueError { what: format!("a name appears twice: {}", sanitize::name(&name)) }),
+            Err(name) => Err(ValueError::duplicate_name(&name)),
         }
     }
 }

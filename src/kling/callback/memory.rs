@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::kling::callback::signature;
 use crate::{
-    error::Error,
+    error::{Error, Operation},
     format::line::{Line, MAX_LINE},
     kling::envelope::text,
     storage::{line_reader::Piece, segments},
@@ -77,7 +77,7 @@ pub(super) fn recall(trail: &Path, days: u32, today: NaiveDate) -> Result<Recall
             continue;
         }
         let mut lines = file.lines(MAX_LINE)?;
-        while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
+        while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
             let Piece::Line { bytes, .. } = piece else { continue };
             if received.find(bytes).is_none() && changed.find(bytes).is_none() {
                 continue;

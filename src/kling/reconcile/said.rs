@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::kling::{amount::Cash, envelope::text};
 use crate::{
-    error::Error,
+    error::{Error, Operation},
     findings::verification::Verdict,
     format::line::MAX_LINE,
     storage::{
@@ -134,7 +134,7 @@ impl Glance {
         let mut glance = Glance::default();
         for file in files.iter().filter(|file| file.label.is_none_or(|label| label.day >= first)) {
             let mut lines = file.lines(MAX_LINE)?;
-            while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
+            while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
                 if let Piece::Line { bytes, .. } = piece
                     && about_tasks.find(bytes).is_some()
                     && let Ok(entry) = serde_json::from_slice::<Value>(bytes)

@@ -11,7 +11,7 @@ use crate::write::commit::{
     state::{Condition, State},
 };
 use crate::{
-    error::Error,
+    error::{Error, Operation},
     format::{
         draft::{Draft, Origin},
         head,
@@ -181,19 +181,23 @@ impl Committer {
             Incident::Valueless(path) => {
                 let reason = "it was deleted or replaced while the trail was written, and is copied back";
                 let reason = reason.to_owned();
-                state.untold.push(Error::State { action: "keep values in", path, reason });
+                state.untold.push(Error::State { action: Operation::KeepValues, path, reason });
                 return;
             }
             Incident::Headless => {
                 let reason =
                     "the head was deleted or replaced while the trail was written, and is written anew";
                 let path = self.directory.join(head::NAME);
-                state.untold.push(Error::State { action: "write", path, reason: reason.to_owned() });
+                state.untold.push(Error::State { action: Operation::Write, path, reason: reason.to_owned() });
                 return;
             }
         };
         self.leave_file(state);
-        state.untold.push(Error::State { action: "record in", path: self.directory.clone(), reason: error });
+        state.untold.push(Error::State {
+            action: Operation::Record,
+            path: self.directory.clone(),
+            reason: error,
+        });
         let replaced = Draft::from_origin("audit_file_replaced", Origin::Log)
             .detail("file", file)
             .detail("last_seq", last_seq)
@@ -247,5 +251,5 @@ impl Work {
 }
 
 fn is_sync(error: &Error) -> bool {
-    matches!(error, Error::Io { action: "sync", .. })
+    matches!(error, Error::Io { action: Operation::Sync, .. })
 }

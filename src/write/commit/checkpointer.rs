@@ -22,7 +22,7 @@ use crate::write::commit::{
 use crate::{
     checkpoint::statement::SignedCheckpoint,
     codec::merkle::Frontier,
-    error::Error,
+    error::{Error, Operation},
     format::draft::{Draft, Origin},
     storage::{open::open_regular, permissions::Access, segments::Label},
     write::{
@@ -89,7 +89,7 @@ impl Notary {
                 desk.run();
             })
             .map(Self)
-            .map_err(Error::io("start the notary of", directory))
+            .map_err(Error::io(Operation::StartCheckpointer, directory))
     }
 
     /// Waits for its end, which closing the log brings about.
@@ -340,7 +340,7 @@ impl Committer {
         let mut options = OpenOptions::new();
         options.read(true).write(cfg!(not(unix)));
         match open_regular(&path, &mut options) {
-            Ok((file, _)) => file.sync_data().map_err(Error::io("sync", path)),
+            Ok((file, _)) => file.sync_data().map_err(Error::io(Operation::Sync, path)),
             // It was taken away, and the writer makes it good.
             Err(_) => self.flush(),
         }
@@ -360,5 +360,5 @@ impl Committer {
 }
 
 fn refused(committer: &Committer, reason: String) -> Error {
-    Error::State { action: "sign a checkpoint of", path: committer.directory.clone(), reason }
+    Error::State { action: Operation::SignCheckpoint, path: committer.directory.clone(), reason }
 }

@@ -4,7 +4,7 @@
 
 use std::{io, path::PathBuf, sync::OnceLock};
 
-use crate::error::Error;
+use crate::error::{Error, Operation};
 
 /// Shared by all entries that are linked between one failure and the next.
 #[derive(Debug, Default)]
@@ -20,8 +20,8 @@ pub(super) struct Failure {
 
 #[derive(Debug)]
 enum Kind {
-    Io { action: &'static str, path: PathBuf, code: Option<i32>, kind: io::ErrorKind, text: String },
-    State { action: &'static str, path: PathBuf, reason: String },
+    Io { action: Operation, path: PathBuf, code: Option<i32>, kind: io::ErrorKind, text: String },
+    State { action: Operation, path: PathBuf, reason: String },
     Poisoned { path: PathBuf, cause: String },
 }
 
@@ -40,18 +40,20 @@ impl Failure {
     pub(super) fn new(through: u64, error: &Error) -> Self {
         let kind = match error {
             Error::Io { action, path, source } => Kind::Io {
-                action,
+                action: *action,
                 path: path.clone(),
                 code: source.raw_os_error(),
                 kind: source.kind(),
                 text: source.to_string(),
             },
             Error::State { action, path, reason } => {
-                Kind::State { action, path: path.clone(), reason: reason.clone() }
+                Kind::State { action: *action, path: path.clone(), reason: reason.clone() }
             }
             Error::Poisoned { path, cause } => Kind::Poisoned { path: path.clone(), cause: cause.clone() },
             // Such as a lock that another writer took.
-            other => Kind::State { action: "write", path: PathBuf::new(), reason: other.to_string() },
+            other => {
+                Kind::State { action: Operation::Write, path: PathBuf::new(), reason: other.to_string() }
+            }
         };
         Self { through, kind }
     }
@@ -66,10 +68,10 @@ impl Failure {
             Kind::Io { action, path, code, kind, text } => {
                 let source =
                     code.map_or_else(|| io::Error::new(*kind, text.clone()), io::Error::from_raw_os_error);
-                Error::Io { action, path: path.clone(), source }
+                Error::Io { action: *action, path: path.clone(), source }
             }
             Kind::State { action, path, reason } => {
-                Error::State { action, path: path.clone(), reason: reason.clone() }
+                Error::State { action: *action, path: path.clone(), reason: reason.clone() }
             }
             Kind::Poisoned { path, cause } => Error::Poisoned { path: path.clone(), cause: cause.clone() },
         }

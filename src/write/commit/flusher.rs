@@ -13,7 +13,10 @@ use crate::write::commit::{
     Committer,
     state::{Condition, State},
 };
-use crate::{error::Error, write::reentrancy::SinkGuard};
+use crate::{
+    error::{Error, Operation},
+    write::reentrancy::SinkGuard,
+};
 
 /// How long a buffered entry waits at most before it is handed to the system.
 const FLUSH_EVERY: Duration = Duration::from_millis(15);
@@ -36,7 +39,7 @@ impl Keeper {
                 committer.keep();
             })
             .map(Self)
-            .map_err(Error::io("start the keeper of", directory))
+            .map_err(Error::io(Operation::StartFlusher, directory))
     }
 
     /// Waits for its end, which closing the log brings about.

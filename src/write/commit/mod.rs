@@ -39,14 +39,14 @@ use crate::write::commit::{
 pub(crate) use crate::write::commit::{checkpointer::Notary, flusher::Keeper, linker::Linker};
 use crate::{
     codec::timestamp::Timestamp,
-    error::Error,
+    error::{Error, print_to_stderr},
     format::{
         draft::{Draft, Origin},
         prepared_entry::{Prefix, Rules},
         receipt::{Receipt, TrailId},
     },
-    log::{self, health::Health},
     storage::process::Process,
+    write::health::Health,
     write::{clock::Clock, reentrancy::SinkGuard, settings::Durability, trail_writer::Writer},
 };
 
@@ -591,12 +591,12 @@ impl Committer {
         let told = match &self.hook {
             Some(hook) => catch_unwind(AssertUnwindSafe(|| hook(error))),
             None => {
-                log::report(error);
+                print_to_stderr(error);
                 return;
             }
         };
         if told.is_err() {
-            log::report(error);
+            print_to_stderr(error);
         }
     }
 }

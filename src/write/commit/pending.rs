@@ -13,12 +13,13 @@ use std::{
 
 use parking_lot::MutexGuard;
 
+use crate::error::print_to_stderr;
 use crate::write::commit::{
     Committer, Linked, Need,
     state::{Condition, State},
 };
 use crate::{
-    error::Error,
+    error::{Error, Operation},
     format::{prepared_entry::Prefix, receipt::Receipt},
     log,
     write::settings::Durability,
@@ -106,7 +107,7 @@ impl Loss {
     /// Outside of the caller's sight, a hook's panic ends nobody's thread.
     pub(super) fn tell(&self) {
         if catch_unwind(AssertUnwindSafe(|| self.observer.tell(&self.error))).is_err() {
-            log::report(&self.error);
+            print_to_stderr(&self.error);
         }
     }
 }
@@ -213,7 +214,7 @@ impl Committer {
                 (&state.degraded, state.not_before.is_some_and(|at| at > Instant::now()))
             {
                 let error = std::io::Error::other(format!("the buffer is full: {}", degraded.cause));
-                let error = Error::io("append to", &self.directory)(error);
+                let error = Error::io(Operation::Append, &self.directory)(error);
                 self.lose(state, &error);
                 return Step::Failed(error);
             }

@@ -11,7 +11,7 @@ use crate::write::signing::refused;
 use crate::{
     checkpoint::{file, statement::SignedCheckpoint, verifying_key::VerifyingKey},
     codec::merkle::TreeHash,
-    error::Error,
+    error::{Error, Operation},
     storage::{open::open_regular, permissions::Access},
     write::trail_writer::sync_directory,
 };
@@ -67,12 +67,12 @@ impl Book {
         } else {
             options.create_new(true);
             access.on_create(&mut options);
-            let file = options.open(&path).map_err(Error::io("create", &path))?;
-            access.live(&file).map_err(Error::io("set the mode of", &path))?;
+            let file = options.open(&path).map_err(Error::io(Operation::Create, &path))?;
+            access.live(&file).map_err(Error::io(Operation::SetMode, &path))?;
             sync_directory(directory)?;
             file
         };
-        file.set_len(end).map_err(Error::io("write", &path))?;
+        file.set_len(end).map_err(Error::io(Operation::Write, &path))?;
         Ok(Self { path, file, length: end, signed })
     }
 
@@ -106,7 +106,7 @@ impl Book {
         if let Err(error) = written {
             // What can't be cut off is written over by the next one.
             drop(self.file.set_len(self.length));
-            return Err(Error::io("append to", &self.path)(error));
+            return Err(Error::io(Operation::Append, &self.path)(error));
         }
         self.length += text.len() as u64;
         self.signed.insert(checkpoint.size(), checkpoint.root());

@@ -22,7 +22,7 @@ use crate::{
         verifying_key::{ED25519, ParseKeyError, VerifyingKey},
     },
     codec::merkle::TreeHash,
-    error::Error,
+    error::{Error, Operation},
     format::receipt::TrailId,
 };
 
@@ -83,10 +83,10 @@ impl SigningKey {
         let path = path.into();
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *seed)
-            .map_err(|error| Error::io("draw a random key for", &path)(std::io::Error::other(error)))?;
+            .map_err(|error| Error::io(Operation::GenerateKey, &path)(std::io::Error::other(error)))?;
         let key = ed25519_dalek::SigningKey::from_bytes(&seed);
         let public = VerifyingKey::new(origin, key.verifying_key().as_bytes())
-            .map_err(|error| unusable("make a key for", &path, &error))?;
+            .map_err(|error| unusable(Operation::CreateKey, &path, &error))?;
         let key = Self { path, public, key, taken: Mutex::new(None) };
         key.write(&key.path, None)?;
         Ok(key)
@@ -99,20 +99,21 @@ impl SigningKey {
     /// [`Error::Io`]; [`Error::State`] if there is no key in it, or others than its owner may read it.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
-        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        let file = File::open(&path).map_err(Error::io(Operation::Open, &path))?;
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
 
-            let mode = file.metadata().map_err(Error::io("open", &path))?.permissions().mode() & 0o7777;
+            let mode =
+                file.metadata().map_err(Error::io(Operation::Open, &path))?.permissions().mode() & 0o7777;
             if mode & 0o077 != 0 {
                 let reason = format!("mode {mode:04o} lets others read the key: set it to 0600");
-                return Err(Error::State { action: "open", path, reason });
+                return Err(Error::State { action: Operation::Open, path, reason });
             }
         }
         let mut text = Zeroizing::new(String::new());
-        file.take(LIMIT).read_to_string(&mut text).map_err(Error::io("read", &path))?;
-        let read = Content::parse(&text).map_err(|error| unusable("read a key from", &path, &error))?;
+        file.take(LIMIT).read_to_string(&mut text).map_err(Error::io(Operation::Read, &path))?;
+        let read = Content::parse(&text).map_err(|error| unusable(Operation::ReadKey, &path, &error))?;
         Ok(Self { path, public: read.public, key: read.key, taken: Mutex::new(read.taken) })
     }
 
@@ -145,25 +146,27 @@ impl SigningKey {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(Error::io("create", path))?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(Error::io("write", path))
+        let mut file = options.open(path).map_err(Error::io(Operation::Create, path))?;
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(Error::io(Operation::Write, path))
     }
 
     /// Records in the file what the key was taken for, whole or not at all.
     fn record(&self, taken: Taken) -> Result<(), Error> {
         // A link, as a mounted secret may be one, stays a link.
-        let path = self.path.canonicalize().map_err(Error::io("open", &self.path))?;
+        let path = self.path.canonicalize().map_err(Error::io(Operation::Open, &self.path))?;
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".new");
         let new = path.with_file_name(name);
         match std::fs::remove_file(&new) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io("remove", &new)(error));
+                return Err(Error::io(Operation::Remove, &new)(error));
             }
             _ => {}
         }
         self.write(&new, Some(taken))?;
-        std::fs::rename(&new, &path).map_err(Error::io("record the trail in", &path))?;
+        std::fs::rename(&new, &path).map_err(Error::io(Operation::RecordTrail, &path))?;
         *self.taken.lock() = Some(taken);
         Ok(())
     }
@@ -183,7 +186,7 @@ impl Signer for SigningKey {
         match taken {
             Some(taken) if taken.trail == trail => Ok(taken.signed),
             Some(Taken { trail: other, .. }) => Err(Error::State {
-                action: "sign with",
+                action: Operation::Sign,
                 path: self.path.clone(),
                 reason: format!("the key signs trail {other}, and this is trail {trail}: one key, one trail"),
             }),
@@ -282,7 +285,7 @@ impl Taken {
     }
 }
 
-fn unusable(action: &'static str, path: &Path, error: &ParseKeyError) -> Error {
+fn unusable(action: Operation, path: &Path, error: &ParseKeyError) -> Error {
     Error::State { action, path: path.to_owned(), reason: error.to_string() }
 }
 

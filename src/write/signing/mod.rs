@@ -13,6 +13,7 @@ pub(crate) mod sink;
 
 use std::path::Path;
 
+use crate::storage::head_file::Found;
 pub(crate) use crate::write::signing::{checkpoint_log::Book, prune_check::stated_days, resume::resume};
 pub use crate::write::signing::{
     key_file::SigningKey, policy::Checkpoints, signer::Signer, sink::CheckpointSink,
@@ -20,10 +21,10 @@ pub use crate::write::signing::{
 use crate::{
     checkpoint::statement::{SignedCheckpoint, Statement},
     codec::merkle::Frontier,
-    error::Error,
-    format::{head::Found, receipt::TrailId},
+    error::{Error, Operation},
+    format::receipt::TrailId,
     storage::{lock::Lock, permissions::Access},
-    verify::Verifier,
+    verify::{Verifier, verified::Verified},
 };
 
 /// Signs a checkpoint of the trail in `directory` as it stands, and appends it to the trail's `audit.checkpoints`.
@@ -59,7 +60,7 @@ pub fn checkpoint(directory: impl AsRef<Path>, signer: &dyn Signer) -> Result<Si
     if !book.is_empty() {
         verifier = verifier.key(signer.verifying_key().clone());
     }
-    verifier.run()?.into_verified()?;
+    Verified::try_from(verifier.run()?)?;
     let frontier = resume(directory, signer, &book, trail, None)?;
     let signed = sign(signer, directory, &frontier)?;
     book.append(&signed)?;
@@ -69,7 +70,7 @@ pub fn checkpoint(directory: impl AsRef<Path>, signer: &dyn Signer) -> Result<Si
 
 /// The id of the trail, by its head.
 fn trail_id(directory: &Path) -> Result<TrailId, Error> {
-    std::fs::read_dir(directory).map_err(Error::io("list", directory))?;
+    std::fs::read_dir(directory).map_err(Error::io(Operation::List, directory))?;
     match Found::read(directory)? {
         Found::Head(head) => head.trail_id.parse().ok(),
         _ => None,
@@ -96,5 +97,5 @@ pub(crate) fn sign(
 }
 
 fn refused(path: &Path, reason: String) -> Error {
-    Error::State { action: "sign a checkpoint of", path: path.to_owned(), reason }
+    Error::State { action: Operation::SignCheckpoint, path: path.to_owned(), reason }
 }

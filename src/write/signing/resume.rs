@@ -18,7 +18,7 @@ use crate::{
         json::value::Value,
         merkle::{Frontier, TreeHash},
     },
-    error::Error,
+    error::{Error, Operation},
     format::{
         line::{Line, MAX_LINE},
         receipt::TrailId,
@@ -169,7 +169,7 @@ fn walk_back(
     mut show: impl FnMut(Spot, &[u8]) -> Result<bool, Error>,
 ) -> Result<(), Error> {
     for (number, file) in files.iter().enumerate().rev() {
-        let io = |error| Error::io("read", &file.path)(error);
+        let io = |error| Error::io(Operation::Read, &file.path)(error);
         let mut opened = file.open()?;
         let mut end = file.length;
         // The beginning of a line whose end was read already; an overlong one is no entry.
@@ -246,7 +246,7 @@ fn follow(
     let mut signed = start_size == 0 || is_over(&tree);
     'files: for (number, file) in files.iter().enumerate().skip(start.file) {
         let from = if number == start.file { start.offset } else { 0 };
-        let io = |error| Error::io("read", &file.path)(error);
+        let io = |error| Error::io(Operation::Read, &file.path)(error);
         let mut opened = file.open()?;
         opened.seek(SeekFrom::Start(from)).map_err(io)?;
         let mut lines = Lines::new(opened, file.length.saturating_sub(from), MAX_LINE);

@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     checkpoint::{file, statement::SignedCheckpoint},
-    error::Error,
+    error::{Error, Operation},
 };
 
 /// How long a command may take with one checkpoint.
@@ -65,10 +65,11 @@ impl CheckpointSink {
         match &self.0 {
             Kind::File(path) => append(path, checkpoint),
             Kind::Command(program, arguments) => {
-                run(program, arguments, checkpoint).map_err(Error::io("hand a checkpoint to", program))
+                run(program, arguments, checkpoint).map_err(Error::io(Operation::PublishCheckpoint, program))
             }
-            Kind::Callback(callback) => callback(checkpoint)
-                .map_err(|error| Error::io("hand a checkpoint to", "a callback")(io::Error::other(error))),
+            Kind::Callback(callback) => callback(checkpoint).map_err(|error| {
+                Error::io(Operation::PublishCheckpoint, "a callback")(io::Error::other(error))
+            }),
         }
     }
 }
@@ -85,13 +86,13 @@ impl fmt::Debug for CheckpointSink {
 }
 
 fn append(path: &Path, checkpoint: &SignedCheckpoint) -> Result<(), Error> {
-    let failed = || Error::io("append a checkpoint to", path);
+    let failed = || Error::io(Operation::AppendCheckpoint, path);
     let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed())?;
     if !ends_whole(&mut file).map_err(failed())? {
         // A write that did not come to its end: what follows it would be no checkpoint either.
         let mut end = 0;
         file::read(path, |one| end = one.end)?;
-        file.set_len(end).map_err(Error::io("cut back", path))?;
+        file.set_len(end).map_err(Error::io(Operation::Truncate, path))?;
     }
     let between = if file.metadata().map_err(failed())?.len() == 0 { "" } else { "\n" };
     file.write_all(format!("{between}{checkpoint}").as_bytes())

@@ -16,7 +16,7 @@ use crate::write::commit::tests::{
     watched, within,
 };
 use crate::{
-    log::health::Health,
+    write::health::Health,
     write::settings::{Durability, OnFailure},
 };
 

@@ -16,12 +16,10 @@ use crate::write::commit::tests::{
     watched,
 };
 use crate::write::commit::{FULL, HELD};
-use crate::{
-    error::Error,
-    findings::notice::Notice,
-    log::{AuditLog, health::Health},
-    write::settings::Durability,
-};
+use crate::write::health::Health;
+use crate::write::health::Health;
+use crate::write::health::Health;
+use crate::{error::Error, findings::notice::Notice, log::AuditLog, write::settings::Durability};
 
 /// How a write fails.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,38 @@
+//! The head file of a trail as it was found.
+
+use std::{fs::OpenOptions, io::Read as _, path::Path};
+
+use crate::{
+    error::{Error, Operation},
+    format::head::{BLOCK, Head, NAME},
+    storage::open::open_regular,
+};
+
+/// A trail's head as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    Missing,
+    /// The file is there, and nothing was ever written into it.
+    Blank,
+    /// The file is there, and neither block can be read.
+    Unreadable,
+    Head(Head),
+}
+
+impl Found {
+    /// Reads the head of the trail in `directory`.
+    pub(crate) fn read(directory: &Path) -> Result<Self, Error> {
+        let path = directory.join(NAME);
+        match std::fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::Missing),
+            _ => {}
+        }
+        let (file, _) = open_regular(&path, OpenOptions::new().read(true))?;
+        let mut bytes = Vec::new();
+        file.take(2 * BLOCK as u64).read_to_end(&mut bytes).map_err(Error::io(Operation::Read, &path))?;
+        if bytes.iter().all(|&byte| byte == 0) {
+            return Ok(Self::Blank);
+        }
+        Ok(Head::newest(&bytes).map_or(Self::Unreadable, Self::Head))
+    }
+}

@@ -56,7 +56,11 @@ pub use crate::{
     checkpoint::{
         consistency::ConsistencyProof,
         inclusion::{EntryProof, ProvenEntry, Unproven},
+        policy::Checkpoints,
         prove::{prove, prove_consistency},
+        signer::Signer,
+        signing_key::SigningKey,
+        sink::CheckpointSink,
         statement::{ParseCheckpointError, SignedCheckpoint},
         verifying_key::{ParseKeyError, VerifyingKey},
     },
@@ -68,7 +72,9 @@ pub use crate::{
     findings::{
         finding::{Finding, FindingKind},
         notice::Notice,
+        progress::Progress,
         verification::{Place, Verdict, Verification},
+        withheld::Withheld,
     },
     format::{
         draft::Draft,
@@ -101,14 +107,12 @@ pub use crate::{
         spans::OpenSpan,
         tasks::{Durations, OpenTask, Reason, TaskCounts},
     },
-    verify::{Progress, Verified, Verifier, Withheld, verify},
+    verify::{Verifier, verified::Verified, verify},
     write::{
         commit::pending::Recording,
         health::Health,
         settings::{Durability, OnFailure},
-        signing::{
-            checkpoint, key_file::SigningKey, policy::Checkpoints, signer::Signer, sink::CheckpointSink,
-        },
+        signing::checkpoint,
     },
 };
 

@@ -3,6 +3,11 @@
 //! The formats are others': a checkpoint is a C2SP signed note, its tree that of RFC 6962, so that others' tools check
 //! ours. It knows how to read and to judge, and makes no signature.
 
+pub(crate) mod policy;
+pub(crate) mod signer;
+pub(crate) mod signing_key;
+pub(crate) mod sink;
+
 pub(crate) mod file;
 pub(crate) mod signed_note;
 pub(crate) mod verifying_key;

@@ -8,10 +8,7 @@ use std::{
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::codec::{digest::Digest, terminal::Escaped, timestamp::Timestamp};
-use crate::{
-    findings::withheld::Withheld,
-    findings::{finding::Finding, notice::Notice},
-};
+use crate::findings::{finding::Finding, notice::Notice, withheld::Withheld};
 
 /// Whether a trail can be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use chrono::{DateTime, Utc};
 
 use crate::{
+    checkpoint::policy::Checkpoints,
     codec::digest::HashLength,
     error::Error,
     format::redaction::Redaction,
@@ -13,7 +14,6 @@ use crate::{
     write::{
         clock::Clock,
         settings::{Durability, OnFailure, Settings},
-        signing::policy::Checkpoints,
     },
 };
 

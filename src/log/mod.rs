@@ -24,7 +24,7 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    checkpoint::statement::SignedCheckpoint,
+    checkpoint::{policy::Checkpoints, statement::SignedCheckpoint},
     error::{DraftError, Error, Operation, print_to_stderr},
     findings::verification::Verification,
     format::{
@@ -34,7 +34,6 @@ use crate::{
     },
     log::builder::AuditLogBuilder,
     storage::process::Process,
-    write::health::Health,
     write::{
         adopt,
         commit::{
@@ -43,10 +42,10 @@ use crate::{
             flusher::Keeper,
             pending::{Observer, Recording},
         },
+        health::Health,
         open,
         reentrancy::SinkGuard,
         settings::{Hook, OnFailure, Settings},
-        signing::policy::Checkpoints,
     },
 };
 

@@ -540,11 +540,11 @@ mod tests {
     use std::fs;
 
     use crate::{
+        checkpoint::{policy::Checkpoints, signing_key::SigningKey},
         findings::verification::Verdict,
         format::draft::Draft,
         log::AuditLog,
         verify::Verifier,
-        write::signing::{key_file::SigningKey, policy::Checkpoints},
     };
 
     #[test]

@@ -4,7 +4,11 @@ use std::fmt::{self, Write as _};
 
 use serde::ser::{self, Error as _};
 
-use crate::codec::json::{parse::ParseError, sanitize::{self, Printable}, wtf8::Text};
+use crate::codec::json::{
+    parse::ParseError,
+    sanitize::{self, Printable},
+    wtf8::Text,
+};
 
 /// Why something did not become a value; safe to show.
 #[derive(Clone, Debug, PartialEq, Eq)]

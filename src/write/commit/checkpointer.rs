@@ -20,14 +20,14 @@ use crate::write::commit::{
     state::{Condition, State},
 };
 use crate::{
-    checkpoint::statement::SignedCheckpoint,
+    checkpoint::{policy::Checkpoints, statement::SignedCheckpoint},
     codec::merkle::Frontier,
     error::{Error, Operation},
     format::draft::{Draft, Origin},
     storage::{open::open_regular, permissions::Access, segments::Label},
     write::{
         reentrancy::SinkGuard,
-        signing::{self, checkpoint_log::Book, policy::Checkpoints},
+        signing::{self, checkpoint_log::Book},
     },
 };
 

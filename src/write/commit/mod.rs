@@ -46,8 +46,9 @@ use crate::{
         receipt::{Receipt, TrailId},
     },
     storage::process::Process,
-    write::health::Health,
-    write::{clock::Clock, reentrancy::SinkGuard, settings::Durability, trail_writer::Writer},
+    write::{
+        clock::Clock, health::Health, reentrancy::SinkGuard, settings::Durability, trail_writer::Writer,
+    },
 };
 
 /// Lines that nobody waits for are written when there are this many bytes of them.

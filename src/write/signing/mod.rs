@@ -4,20 +4,16 @@
 //! read back and must follow from it; what does not is refused.
 
 pub(crate) mod checkpoint_log;
-pub(crate) mod key_file;
-pub(crate) mod policy;
 pub(crate) mod prune_check;
 pub(crate) mod resume;
-pub(crate) mod signer;
-pub(crate) mod sink;
 
 use std::path::Path;
 
+pub use crate::checkpoint::{
+    policy::Checkpoints, signer::Signer, signing_key::SigningKey, sink::CheckpointSink,
+};
 use crate::storage::head_file::Found;
 pub(crate) use crate::write::signing::{checkpoint_log::Book, prune_check::stated_days, resume::resume};
-pub use crate::write::signing::{
-    key_file::SigningKey, policy::Checkpoints, signer::Signer, sink::CheckpointSink,
-};
 use crate::{
     checkpoint::statement::{SignedCheckpoint, Statement},
     codec::merkle::Frontier,

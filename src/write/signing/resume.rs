@@ -10,7 +10,10 @@ use std::{
     path::Path,
 };
 
-use crate::write::signing::{checkpoint_log::Book, prune_check, refused, signer::Signer};
+use crate::{
+    checkpoint::signer::Signer,
+    write::signing::{checkpoint_log::Book, prune_check, refused},
+};
 use crate::{
     checkpoint::{file, verifying_key::VerifyingKey},
     codec::{

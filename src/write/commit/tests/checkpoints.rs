@@ -6,12 +6,11 @@ use parking_lot::Mutex;
 
 use crate::write::commit::signing_queue::HELD;
 use crate::{
-    checkpoint::verifying_key::VerifyingKey,
+    checkpoint::{policy::Checkpoints, signer::Signer, signing_key::SigningKey, verifying_key::VerifyingKey},
     findings::verification::Verdict,
     format::draft::Draft,
     log::AuditLog,
     verify::Verifier,
-    write::signing::{key_file::SigningKey, policy::Checkpoints, signer::Signer},
 };
 
 /// Signs when it is let.

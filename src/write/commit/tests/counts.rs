@@ -15,9 +15,9 @@ use crate::write::commit::tests::{
     storage::{Answer, ENOSPC, What},
     watched, within,
 };
-use crate::{
-    write::health::Health,
-    write::settings::{Durability, OnFailure},
+use crate::write::{
+    health::Health,
+    settings::{Durability, OnFailure},
 };
 
 #[test]

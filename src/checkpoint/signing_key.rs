@@ -15,7 +15,7 @@ use ed25519_dalek::Signer as _;
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
-use crate::write::signing::signer::Signer;
+use crate::checkpoint::signer::Signer;
 use crate::{
     checkpoint::{
         statement::SignedCheckpoint,

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::write::signing::{signer::Signer, sink::CheckpointSink};
+use crate::checkpoint::{signer::Signer, sink::CheckpointSink};
 
 /// How a log signs checkpoints; for [`AuditLogBuilder::checkpoints`](crate::AuditLogBuilder::checkpoints).
 ///

@@ -33,58 +33,34 @@
 //! | `kling` | an audited client for Kling AI |
 //! | `cli` | the command `kling-audit` |
 
-mod checkpoint;
+pub mod checkpoint;
 mod codec;
+mod error;
 mod findings;
 mod format;
-mod layer;
-mod log;
-mod read;
-mod storage;
-mod write;
-
-mod error;
 #[cfg(feature = "kling")]
 pub mod kling;
+mod layer;
+mod log;
 pub mod manual;
-mod report;
-mod verify;
+pub mod read;
+pub mod report;
+mod storage;
+pub mod verify;
+mod write;
 
 #[doc(hidden)]
 pub use crate::layer::macros::__private;
 pub use crate::{
-    checkpoint::{
-        consistency::ConsistencyProof,
-        inclusion::{EntryProof, ProvenEntry, Unproven},
-        policy::Checkpoints,
-        prove::{prove, prove_consistency},
-        signer::Signer,
-        signing_key::SigningKey,
-        sink::CheckpointSink,
-        statement::{ParseCheckpointError, SignedCheckpoint},
-        verifying_key::{ParseKeyError, VerifyingKey},
-    },
-    codec::{
-        digest::{Digest, HashLength, ParseDigestError},
-        merkle::TreeHash,
-    },
-    error::{DraftError, Error},
-    findings::{
-        finding::{Finding, FindingKind},
-        notice::Notice,
-        progress::Progress,
-        verification::{Place, Verdict, Verification},
-        withheld::Withheld,
-    },
+    codec::digest::{Digest, HashLength, ParseDigestError},
+    error::{DraftError, Error, Operation},
     format::{
         draft::Draft,
         receipt::{ParseTrailIdError, Receipt, TrailId},
     },
     layer::{
-        AuditFilter, AuditLayer,
-        erasable::erasable,
-        json::json,
-        self_test::{Culprit, SelfTestError},
+        AuditFilter, AuditLayer, self_test,
+        values::{erasable, json},
     },
     log::{
         AuditLog, Counters,
@@ -94,20 +70,8 @@ pub use crate::{
         outcome::Outcome,
         prune::{Pruning, Retention},
     },
-    read::{
-        Entries, Reader,
-        stored_entry::{DamagedLine, Shown, ShownEntry, WithheldValue},
-    },
-    report::{
-        Report, Reporter,
-        capped_list::Listed,
-        credentials::CredentialUse,
-        log_events::{Remark, Runs},
-        report,
-        spans::OpenSpan,
-        tasks::{Durations, OpenTask, Reason, TaskCounts},
-    },
-    verify::{Verifier, verified::Verified, verify},
+    report::report,
+    verify::verify,
     write::{
         commit::pending::Recording,
         health::Health,

@@ -22,13 +22,13 @@ pub use crate::{
     checkpoint::{
         consistency::ConsistencyProof,
         inclusion::{EntryProof, ProvenEntry, Unproven},
+        policy::Checkpoints,
         prove::{prove, prove_consistency},
+        signer::Signer,
+        signing_key::SigningKey,
+        sink::CheckpointSink,
         statement::{ParseCheckpointError, SignedCheckpoint},
         verifying_key::{ParseKeyError, VerifyingKey},
     },
     codec::merkle::TreeHash,
-};
-pub(crate) use crate::{
-    checkpoint::{statement::Statement, verifying_key::ED25519},
-    codec::merkle::Frontier,
 };

@@ -6,13 +6,9 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{
-    codec::{
-        digest::Digest,
-        json::{self, value::Value},
-    },
-    error::{Error, Operation},
-    storage::open::open_regular,
+use crate::codec::{
+    digest::Digest,
+    json::{self, value::Value},
 };
 
 /// The file's name.

@@ -22,9 +22,8 @@ use crate::{
     },
     format::draft::{Draft, Origin, Source},
     layer::{
-        erasable::{ERASABLE, Erasable},
-        json::Json,
         template::{Filled, Message, Template, own_name, source},
+        values::{ERASABLE, Erasable, Json},
     },
 };
 
@@ -438,7 +437,7 @@ mod tests {
     use super::*;
     use crate::{
         format::prepared_entry::{Prefix, Rules},
-        layer::{erasable, json},
+        layer::values::{erasable, json},
     };
 
     /// Renders each event both ways; says of each whether a template was filled, and how the entry begins.

@@ -50,7 +50,7 @@ pub mod __private {
 /// The first literal is the event type. After it come fields, in `tracing`'s own grammar: `name = value`,
 /// `name = %display`, `name = ?debug`, the short forms `name`, `%name` and `?name`, dotted and quoted names, constant
 /// names as `{NAME} = value`, and at the end a message with its arguments. The field `actor` says who did it.
-/// Structure goes in by [`json`](crate::layer::json).
+/// Structure goes in by [`json`](crate::json).
 ///
 /// ```
 /// # let (user, rows, error) = ("alice", 12, std::io::Error::other("no space"));

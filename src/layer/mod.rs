@@ -5,15 +5,14 @@
 
 pub(crate) mod callsite;
 pub(crate) mod dispatch_frame;
-pub(crate) mod erasable;
 pub(crate) mod field_names;
 pub(crate) mod fields;
 pub(crate) mod filter_state;
-pub(crate) mod json;
 pub(crate) mod macros;
-pub(crate) mod self_test;
+pub mod self_test;
 pub(crate) mod span_state;
 pub(crate) mod template;
+pub(crate) mod values;
 
 use std::{
     any::TypeId,

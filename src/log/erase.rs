@@ -3,7 +3,7 @@
 use crate::{error::Error, format::receipt::Receipt, log::AuditLog, write::erasure::Erasure};
 
 impl AuditLog {
-    /// Erases a value that an entry withholds ([`erasable`](crate::layer::erasable), [`Draft::erasable`](crate::Draft::erasable)),
+    /// Erases a value that an entry withholds ([`erasable`](crate::erasable), [`Draft::erasable`](crate::Draft::erasable)),
     /// and records that as `audit_erased`, whose receipt it gives.
     ///
     /// Without a `field`, all values of the entry `seq` are erased. The value and its salt are overwritten in

@@ -7,10 +7,7 @@ use std::{
 };
 
 use crate::error::print_to_stderr;
-use crate::{
-    error::{DraftError, Error},
-    log,
-};
+use crate::error::{DraftError, Error};
 
 /// Why an audit event is in no trail.
 ///

@@ -13,13 +13,6 @@ use crate::{
     format::line::MAX_LINE,
     storage::{line_reader::Lines, segments::TrailFile},
 };
-pub(crate) use crate::{
-    format::{
-        entry_commitments::{Commitment, commitments},
-        private_record::PrivateLine,
-    },
-    storage::private_reader::{PrivateReader, PrivateValue},
-};
 
 /// The directory's name.
 pub(crate) const NAME: &str = "audit.private";

@@ -21,12 +21,9 @@ pub(crate) mod value;
 pub(crate) mod write;
 pub(crate) mod wtf8;
 
-pub(crate) use crate::codec::json::object_reader::{MemberTexts, string_text};
 pub(crate) use crate::codec::json::parse::{parse, parse_tool};
 pub(crate) use crate::codec::json::serialize::to_value;
-pub(crate) use crate::codec::json::shape_cache::{NOTED, Notes, Shapes};
-pub(crate) use crate::codec::json::string_bitmap::Marks;
-pub(crate) use crate::codec::json::validate::{Malformed, Recogniser, decode, unsigned};
+pub(crate) use crate::codec::json::validate::{decode, unsigned};
 pub(crate) use crate::codec::json::value::Value;
 pub(crate) use crate::codec::json::write::{float, hex, integer, quoted, string, text};
 pub(crate) use crate::codec::json::wtf8::Text;
@@ -37,7 +34,7 @@ mod tests {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
 
-    use super::*;
+    use super::{string_bitmap::Marks, validate::Recogniser, *};
     use crate::codec::json::random_value::Random;
 
     fn written(value: &Value) -> Vec<u8> {

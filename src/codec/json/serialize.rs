@@ -4,7 +4,7 @@
 //! float that is not finite its name, bytes their hexadecimal digits, and a name twice is an error. Does not pass
 //! through `serde_json::Value`, whose number depends on features that others switch on.
 
-use std::fmt::{self, Write as _};
+use std::fmt::{self};
 
 use serde::ser::{self, Error as _, Serialize, Serializer};
 
@@ -594,7 +594,7 @@ mod tests {
         }
 
         assert!(to_value(&Nested(128), 128).is_ok());
-        assert_eq!(to_value(&Nested(129), 128), Err(ValueError { what: "nested too deep".to_owned() }));
+        assert_eq!(to_value(&Nested(129), 128), Err(ValueError::custom("nested too deep")));
         assert!(to_value(&Nested(100_000), usize::MAX).is_err());
         assert!(to_value(&Endless, 128).is_err());
         assert!(to_value(&Shape::Tuple(1, 2), 2).is_ok());

@@ -7,7 +7,7 @@ use crate::{
         submission::Asked,
         token::{Reason, Token},
     },
-    layer::json::json,
+    layer::values::json,
     log::{event_recording::EventRecording, not_recorded::NotRecorded},
     try_audit, try_audit_async,
 };

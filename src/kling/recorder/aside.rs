@@ -3,7 +3,7 @@
 use super::{Asset, Recorder};
 use crate::{
     kling::callback::{Callback, Notice},
-    layer::json::json,
+    layer::values::json,
     log::event_recording::EventRecording,
     try_audit_async,
 };

@@ -8,7 +8,7 @@ use crate::{
         output::{Counts, Resource},
         status::TaskStatus,
     },
-    layer::json::json,
+    layer::values::json,
     log::event_recording::EventRecording,
     try_audit_async,
 };

@@ -9,7 +9,7 @@ use crate::{
         status::TaskStatus,
         submission::{Asked, Submission},
     },
-    layer::json::json,
+    layer::values::json,
     log::event_recording::EventRecording,
     try_audit_async,
 };

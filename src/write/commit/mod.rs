@@ -27,8 +27,8 @@ use std::{
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+pub(crate) use crate::write::commit::linker::Linker;
 pub(crate) use crate::write::commit::pending::Observer;
-pub use crate::write::commit::pending::Recording;
 use crate::write::commit::{
     apply::Work,
     failure::Fate,
@@ -36,7 +36,6 @@ use crate::write::commit::{
     state::{Condition, Remark, State},
     wait_group::{News, Round},
 };
-pub(crate) use crate::write::commit::{checkpointer::Notary, flusher::Keeper, linker::Linker};
 use crate::{
     codec::timestamp::Timestamp,
     error::{Error, print_to_stderr},

@@ -21,7 +21,6 @@ use crate::write::commit::{
 use crate::{
     error::{Error, Operation},
     format::{prepared_entry::Prefix, receipt::Receipt},
-    log,
     write::settings::Durability,
 };
 

@@ -9,9 +9,7 @@ pub(crate) mod resume;
 
 use std::path::Path;
 
-pub use crate::checkpoint::{
-    policy::Checkpoints, signer::Signer, signing_key::SigningKey, sink::CheckpointSink,
-};
+pub(crate) use crate::checkpoint::signer::Signer;
 use crate::storage::head_file::Found;
 pub(crate) use crate::write::signing::{checkpoint_log::Book, prune_check::stated_days, resume::resume};
 use crate::{

@@ -17,8 +17,6 @@ use crate::write::commit::tests::{
 };
 use crate::write::commit::{FULL, HELD};
 use crate::write::health::Health;
-use crate::write::health::Health;
-use crate::write::health::Health;
 use crate::{error::Error, findings::notice::Notice, log::AuditLog, write::settings::Durability};
 
 /// How a write fails.
@@ -639,8 +637,8 @@ fn lines_that_are_written_anew_in_a_new_file_explain_what_stands_in_the_old_one(
     let last = bytes.last_mut().expect("bytes");
     *last ^= 1;
     std::fs::write(&first, bytes).expect("written");
-    let verification = crate::Verifier::new(bench.trail()).run().expect("read");
-    assert_eq!(verification.verdict(), crate::Verdict::Tampered, "{verification}");
+    let verification = crate::verify::Verifier::new(bench.trail()).run().expect("read");
+    assert_eq!(verification.verdict(), crate::findings::verification::Verdict::Tampered, "{verification}");
 }
 
 /// A future hears of it within the time after which the log tries again, and does not wait for space.

@@ -38,7 +38,7 @@ pub enum Error {
     /// The trail can't be continued as it stands. The reason says what is wrong; run `kling-audit verify` on it.
     #[error("open {}: {reason}; `kling-audit verify DIR` shows the trail's state, and `kling-audit adopt DIR --actor A \
              --reason R` (or `AuditLogBuilder::adopt`) seals it and begins a new one", Escaped(path.as_path()))]
-    Refused {
+    CannotResume {
         /// The file or directory that is the reason.
         path: PathBuf,
         /// What is wrong with it.
@@ -47,7 +47,7 @@ pub enum Error {
 
     /// Something is not as it must be, such as a live file that somebody else wrote into.
     #[error("{action} {}: {}", Escaped(path.as_path()), Escaped(reason.as_str()))]
-    State {
+    Conflict {
         /// The operation that was refused.
         action: Operation,
         /// The file or directory.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     checkpoint::{
-        inclusion::{Unproven, check_signature},
+        inclusion::{ProofError, check_signature},
         proof::is_consistent,
         statement::SignedCheckpoint,
         verifying_key::VerifyingKey,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Proof that a checkpoint goes on from an earlier one: nothing that the earlier one covers was changed. It shows no
-/// entry. Made by [`prove_consistency`](crate::prove_consistency).
+/// entry. Made by [`prove_consistency`](crate::checkpoint::prove_consistency).
 ///
 /// Its text is one JSON object: `{"checkpoint": "..", "consistency": ["..", ..], "earlier": ".."}` with both
 /// checkpoints as signed notes and the RFC 6962 consistency proof in base64.
@@ -44,15 +44,15 @@ impl ConsistencyProof {
     ///
     /// # Errors
     ///
-    /// [`Unproven::OtherKey`] if another key signed one of the checkpoints, [`Unproven::Wrong`] for all else.
-    pub fn check(&self, key: &VerifyingKey) -> Result<(), Unproven> {
+    /// [`ProofError::OtherKey`] if another key signed one of the checkpoints, [`ProofError::Wrong`] for all else.
+    pub fn check(&self, key: &VerifyingKey) -> Result<(), ProofError> {
         check_signature(&self.earlier, key)?;
         check_signature(&self.checkpoint, key)?;
         let (old, new) = (&self.earlier, &self.checkpoint);
         if is_consistent((old.size(), &old.root()), (new.size(), &new.root()), &self.consistency) {
             return Ok(());
         }
-        Err(Unproven::wrong(format!(
+        Err(ProofError::wrong(format!(
             "the checkpoint over {} entries does not go on from the one over {}",
             new.size(),
             old.size()

@@ -14,7 +14,7 @@ use crate::{
     format::line::Line,
 };
 
-/// Proof that one entry stands in a trail, for somebody who sees nothing else of it; made by [`prove`](crate::prove).
+/// Proof that one entry stands in a trail, for somebody who sees nothing else of it; made by [`prove`](crate::checkpoint::prove).
 ///
 /// Its text is one JSON object: `{"checkpoint": "..", "inclusion": ["..", ..], "line": ".."}` with the checkpoint as a
 /// signed note, the RFC 6962 inclusion proof in base64, and the entry as it stands in its file. It has at most 4 KB
@@ -48,7 +48,7 @@ pub struct ProvenEntry {
 /// Why a proof proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Unproven {
+pub enum ProofError {
     /// The proof is wrong.
     #[error("not proven: {}", Escaped(reason.as_str()))]
     Wrong {
@@ -65,20 +65,23 @@ pub enum Unproven {
     },
 }
 
-impl Unproven {
+impl ProofError {
     pub(super) fn wrong(reason: impl Into<String>) -> Self {
         Self::Wrong { reason: reason.into() }
     }
 }
 
 /// Whether `key` signed a checkpoint.
-pub(super) fn check_signature(checkpoint: &SignedCheckpoint, key: &VerifyingKey) -> Result<(), Unproven> {
+pub(super) fn check_signature(checkpoint: &SignedCheckpoint, key: &VerifyingKey) -> Result<(), ProofError> {
     if checkpoint.is_signed_by(key) {
         Ok(())
     } else if checkpoint.origin() == key.name() {
-        Err(Unproven::wrong(format!("the checkpoint has the name of {}, and not its signature", key.label())))
+        Err(ProofError::wrong(format!(
+            "the checkpoint has the name of {}, and not its signature",
+            key.label()
+        )))
     } else {
-        Err(Unproven::OtherKey { found: checkpoint.claims(), key: key.label() })
+        Err(ProofError::OtherKey { found: checkpoint.claims(), key: key.label() })
     }
 }
 
@@ -99,19 +102,19 @@ impl EntryProof {
     ///
     /// # Errors
     ///
-    /// [`Unproven::OtherKey`] if another key signed the checkpoint, [`Unproven::Wrong`] for all else.
-    pub fn check(&self, key: &VerifyingKey) -> Result<ProvenEntry, Unproven> {
+    /// [`ProofError::OtherKey`] if another key signed the checkpoint, [`ProofError::Wrong`] for all else.
+    pub fn check(&self, key: &VerifyingKey) -> Result<ProvenEntry, ProofError> {
         check_signature(&self.checkpoint, key)?;
         let line = Line::recognise(self.line.as_bytes())
-            .map_err(|malformed| Unproven::wrong(format!("the line is no entry: {malformed}")))?;
+            .map_err(|malformed| ProofError::wrong(format!("the line is no entry: {malformed}")))?;
         if !line.holds() {
-            return Err(Unproven::wrong("the line has not the hash that it states"));
+            return Err(ProofError::wrong("the line has not the hash that it states"));
         }
         let (size, root) = (self.checkpoint.size(), self.checkpoint.root());
         let leaf = TreeHash::of_leaf(&line.sha256);
         if !is_included(&leaf, line.seq, size, &root, &self.inclusion) {
             let seq = line.seq;
-            return Err(Unproven::wrong(format!(
+            return Err(ProofError::wrong(format!(
                 "the checkpoint over {size} entries has not this line as seq {seq}"
             )));
         }

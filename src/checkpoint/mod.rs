@@ -21,7 +21,7 @@ pub(crate) mod statement;
 pub use crate::{
     checkpoint::{
         consistency::ConsistencyProof,
-        inclusion::{EntryProof, ProvenEntry, Unproven},
+        inclusion::{EntryProof, ProofError, ProvenEntry},
         policy::Checkpoints,
         prove::{prove, prove_consistency},
         signer::Signer,

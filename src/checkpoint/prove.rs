@@ -29,16 +29,16 @@ use crate::{
 /// ```
 /// # let place = tempfile::tempdir()?;
 /// # let directory = place.path().join("audit");
-/// # use kling_audit::{AuditLog, Draft, SigningKey};
+/// # use kling_audit::{AuditLog, Draft, checkpoint::SigningKey};
 /// # let log = AuditLog::open(&directory)?;
 /// # log.append(Draft::new("export_requested").actor("alice"))?;
 /// # log.close()?;
 /// # let key = SigningKey::generate(place.path().join("audit.key"), "example.com/audit")?;
 /// # kling_audit::checkpoint(&directory, &key)?;
 /// # let key = key.verifying_key();
-/// let proof = kling_audit::prove(&directory, 1)?.to_string();
+/// let proof = kling_audit::checkpoint::prove(&directory, 1)?.to_string();
 ///
-/// let proof: kling_audit::EntryProof = proof.parse()?; // elsewhere, without the trail
+/// let proof: kling_audit::checkpoint::EntryProof = proof.parse()?; // elsewhere, without the trail
 /// let entry = proof.check(key)?;
 /// assert_eq!((entry.seq, entry.actor.as_str()), (1, "alice"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -46,7 +46,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`Error::State`] if no checkpoint covers the entry, if it was pruned, or the trail is not the one that the checkpoint covers;
+/// [`Error::Conflict`] if no checkpoint covers the entry, if it was pruned, or the trail is not the one that the checkpoint covers;
 /// [`Error::Io`].
 pub fn prove(directory: impl AsRef<Path>, seq: u64) -> Result<EntryProof, Error> {
     let directory = directory.as_ref();
@@ -168,5 +168,5 @@ fn each_leaf(
 }
 
 fn cannot(directory: &Path, reason: String) -> Error {
-    Error::State { action: Operation::Prove, path: directory.to_owned(), reason }
+    Error::Conflict { action: Operation::Prove, path: directory.to_owned(), reason }
 }

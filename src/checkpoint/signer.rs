@@ -7,7 +7,7 @@ use crate::{
     format::receipt::TrailId,
 };
 
-/// Signs checkpoints of one trail. [`SigningKey`](crate::SigningKey) is one, with its key in a file; a service that keeps
+/// Signs checkpoints of one trail. [`SigningKey`](crate::checkpoint::SigningKey) is one, with its key in a file; a service that keeps
 /// its key in a KMS or an HSM implements this for it.
 ///
 /// It is called on a thread of the log's own, which waits for it: recording does not.

@@ -45,7 +45,7 @@ const LIMIT: u64 = 1 << 16;
 /// ```
 /// # let place = tempfile::tempdir()?;
 /// # let path = place.path().join("audit.key");
-/// use kling_audit::SigningKey;
+/// use kling_audit::checkpoint::SigningKey;
 ///
 /// let key = SigningKey::generate(&path, "example.com/audit")?;
 /// println!("{}", key.verifying_key()); // give this to those who verify
@@ -77,7 +77,7 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], also where the file exists; [`Error::State`] for an origin that is empty or holds spaces, control
+    /// [`Error::Io`], also where the file exists; [`Error::Conflict`] for an origin that is empty or holds spaces, control
     /// characters or `+`.
     pub fn generate(path: impl Into<PathBuf>, origin: &str) -> Result<Self, Error> {
         let path = path.into();
@@ -96,7 +96,7 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; [`Error::State`] if there is no key in it, or others than its owner may read it.
+    /// [`Error::Io`]; [`Error::Conflict`] if there is no key in it, or others than its owner may read it.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         let file = File::open(&path).map_err(Error::io(Operation::Open, &path))?;
@@ -108,7 +108,7 @@ impl SigningKey {
                 file.metadata().map_err(Error::io(Operation::Open, &path))?.permissions().mode() & 0o7777;
             if mode & 0o077 != 0 {
                 let reason = format!("mode {mode:04o} lets others read the key: set it to 0600");
-                return Err(Error::State { action: Operation::Open, path, reason });
+                return Err(Error::Conflict { action: Operation::Open, path, reason });
             }
         }
         let mut text = Zeroizing::new(String::new());
@@ -185,7 +185,7 @@ impl Signer for SigningKey {
         let taken = *self.taken.lock();
         match taken {
             Some(taken) if taken.trail == trail => Ok(taken.signed),
-            Some(Taken { trail: other, .. }) => Err(Error::State {
+            Some(Taken { trail: other, .. }) => Err(Error::Conflict {
                 action: Operation::Sign,
                 path: self.path.clone(),
                 reason: format!("the key signs trail {other}, and this is trail {trail}: one key, one trail"),
@@ -286,7 +286,7 @@ impl Taken {
 }
 
 fn unusable(action: Operation, path: &Path, error: &ParseKeyError) -> Error {
-    Error::State { action, path: path.to_owned(), reason: error.to_string() }
+    Error::Conflict { action, path: path.to_owned(), reason: error.to_string() }
 }
 
 #[cfg(test)]

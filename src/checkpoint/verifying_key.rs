@@ -17,11 +17,11 @@ pub(crate) const ED25519: u8 = 1;
 /// proves nothing.
 ///
 /// ```
-/// use kling_audit::VerifyingKey;
+/// use kling_audit::checkpoint::VerifyingKey;
 ///
 /// let key: VerifyingKey = "example.com/audit+290e76d8+ARl/ayPhbIUyxqvIOPrNXqeJvgx2spIDNAOb+os9No1h".parse()?;
 /// assert_eq!(key.name(), "example.com/audit");
-/// # Ok::<(), kling_audit::ParseKeyError>(())
+/// # Ok::<(), kling_audit::checkpoint::ParseKeyError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifyingKey {

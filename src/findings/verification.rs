@@ -8,7 +8,7 @@ use std::{
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::codec::{digest::Digest, terminal::Escaped, timestamp::Timestamp};
-use crate::findings::{finding::Finding, notice::Notice, withheld::Withheld};
+use crate::findings::{finding::Finding, notice::Notice, withheld::ErasableCounts};
 
 /// Whether a trail can be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -48,7 +48,7 @@ impl Verdict {
 /// An entry that a verification names: where it begins or ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Place {
+pub struct EntryRef {
     /// The entry's number; `None` in logs of the Python tool, which have none.
     pub seq: Option<u64>,
     /// The hash that it states.
@@ -59,13 +59,13 @@ pub struct Place {
     text: String,
 }
 
-impl Place {
+impl EntryRef {
     pub(crate) fn new(seq: Option<u64>, hash: Digest, time: Timestamp) -> Self {
         Self { seq, hash, timestamp: time.to_utc(), text: time.to_string() }
     }
 }
 
-impl Serialize for Place {
+impl Serialize for EntryRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut place = serializer.serialize_struct("Place", 3)?;
         place.serialize_field("seq", &self.seq)?;
@@ -90,14 +90,14 @@ pub struct Verification {
     pub(crate) signed_through: Option<u64>,
     pub(crate) entries: u64,
     pub(crate) files: Vec<String>,
-    pub(crate) first: Option<Place>,
-    pub(crate) last: Option<Place>,
+    pub(crate) first: Option<EntryRef>,
+    pub(crate) last: Option<EntryRef>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) findings_total: u64,
     pub(crate) notices: Vec<Notice>,
     pub(crate) notices_total: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) withheld: Option<Withheld>,
+    pub(crate) withheld: Option<ErasableCounts>,
 }
 
 impl Verification {
@@ -139,13 +139,13 @@ impl Verification {
 
     /// The first entry.
     #[must_use]
-    pub fn first(&self) -> Option<&Place> {
+    pub fn first(&self) -> Option<&EntryRef> {
         self.first.as_ref()
     }
 
     /// The last entry.
     #[must_use]
-    pub fn last(&self) -> Option<&Place> {
+    pub fn last(&self) -> Option<&EntryRef> {
         self.last.as_ref()
     }
 
@@ -169,7 +169,7 @@ impl Verification {
 
     /// What is known of the values that entries withhold; `None` where no private values are kept beside the trail.
     #[must_use]
-    pub fn withheld(&self) -> Option<&Withheld> {
+    pub fn withheld(&self) -> Option<&ErasableCounts> {
         self.withheld.as_ref()
     }
 
@@ -198,7 +198,7 @@ impl fmt::Display for Verification {
             count(self.entries, "entry", "entries"),
             count(files as u64, "file", "files")
         )?;
-        if let Some(Withheld { values: 1.., at_hand, erased, missing, .. }) = &self.withheld {
+        if let Some(ErasableCounts { values: 1.., at_hand, erased, missing, .. }) = &self.withheld {
             let missing = if *missing > 0 { format!(", {missing} missing") } else { String::new() };
             writeln!(f, "  erasable values: {at_hand} at hand, {erased} erased{missing}")?;
         }

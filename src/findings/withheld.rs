@@ -5,7 +5,7 @@ use serde::Serialize;
 /// How many values entries withhold, and where they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Withheld {
+pub struct ErasableCounts {
     /// Values that entries commit to.
     pub values: u64,
     /// Of those, values that are at hand and are what their entries commit to.

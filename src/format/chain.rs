@@ -7,7 +7,7 @@ use crate::{
         digest::{Digest, HashLength, Link},
         timestamp::{Day, Timestamp},
     },
-    format::prepared_entry::{Entry, Prefix},
+    format::prepared_entry::{LinkedEntry, PreparedEntry},
 };
 
 /// Where the chain stands.
@@ -30,14 +30,19 @@ impl Chain {
     }
 
     /// The day of `time`, and the bytes of the line that `prefix` would have next.
-    pub(crate) fn measure(&mut self, prefix: &Prefix, time: Timestamp) -> (NaiveDate, u64) {
+    pub(crate) fn measure(&mut self, prefix: &PreparedEntry, time: Timestamp) -> (NaiveDate, u64) {
         let length = prefix.line_length(self.next, &self.head, self.length);
         (known_day(&mut self.day, time).date, length as u64)
     }
 
     /// Gives `prefix` the next place, and moves on: appends what follows its bytes to `line`.
     #[inline]
-    pub(crate) fn link(&mut self, prefix: &Prefix, time: Timestamp, line: &mut Vec<u8>) -> Entry {
+    pub(crate) fn link(
+        &mut self,
+        prefix: &PreparedEntry,
+        time: Timestamp,
+        line: &mut Vec<u8>,
+    ) -> LinkedEntry {
         let day = known_day(&mut self.day, time);
         let entry = prefix.link(line, (self.next, time, day), &self.head, self.length);
         self.set(entry.seq, entry.hash, entry.time);

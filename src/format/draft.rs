@@ -10,7 +10,7 @@ use tracing::field::FieldSet;
 
 use crate::{
     codec::{
-        json::{self, object_builder::Members, value::Value},
+        json::{self, object_builder::ObjectBuilder, value::Value},
         terminal::Escaped,
     },
     error::DraftError,
@@ -34,7 +34,7 @@ pub(crate) const MAX_VALUE_LEVELS: usize = 126;
 pub struct Draft {
     pub(crate) event_type: Cow<'static, str>,
     pub(crate) actor: Option<Cow<'static, str>>,
-    pub(crate) details: Members,
+    pub(crate) details: ObjectBuilder,
     /// The callsite's fields, where the details have no others.
     pub(crate) fields: Option<&'static FieldSet>,
     pub(crate) context: Context,
@@ -64,7 +64,7 @@ pub(crate) struct Context {
     /// Name of the enclosing audit span, and the `seq` of its `.opened` where that was recorded.
     pub(crate) span: Option<(Cow<'static, str>, Option<u64>)>,
     /// Taken over from enclosing spans.
-    pub(crate) fields: Members,
+    pub(crate) fields: ObjectBuilder,
     pub(crate) duplicate_fields: Vec<String>,
     /// Paths of the values that are withheld, ascending.
     pub(crate) erasable: Vec<String>,
@@ -106,7 +106,7 @@ impl Origin {
 impl Source {
     /// Appends the object that says it.
     pub(crate) fn write(&self, origin: Origin, out: &mut Vec<u8>) {
-        let mut members = Members::default();
+        let mut members = ObjectBuilder::default();
         if let Some(line) = self.line {
             members.put("line", |out| json::integer(out, line));
         }
@@ -126,7 +126,7 @@ impl Draft {
         Self {
             event_type: event_type.into(),
             actor: None,
-            details: Members::default(),
+            details: ObjectBuilder::default(),
             fields: None,
             context: Context::default(),
             origin: Origin::Append,

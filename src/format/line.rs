@@ -9,8 +9,8 @@ use crate::codec::{
     json::{
         self,
         shape_cache::{NOTED, Notes, Shapes},
-        string_bitmap::Marks,
-        validate::{Malformed, Recogniser},
+        string_bitmap::StringBitmap,
+        validate::{Malformed, Validator},
         value::Value,
         wtf8::Text,
     },
@@ -118,7 +118,7 @@ impl Parts {
     pub(crate) fn recognise(
         &mut self,
         bytes: &[u8],
-        text: &mut Recogniser<'_>,
+        text: &mut Validator<'_>,
         shapes: &mut Shapes,
         before: Option<&Self>,
     ) -> Option<()> {
@@ -283,8 +283,8 @@ impl<'a> Line<'a> {
     ///
     /// Whether the stated hash is the line's own is for the caller to ask.
     pub(crate) fn recognise(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let marks = Marks::of(bytes);
-        let mut text = Recogniser::new(bytes, &marks);
+        let marks = StringBitmap::of(bytes);
+        let mut text = Validator::new(bytes, &marks);
         let mut parts = Parts::BLANK;
         parts.recognise(bytes, &mut text, &mut Shapes::default(), None).ok_or_else(|| text.failed())?;
         let [unhashed, previous] = parts.message(bytes);
@@ -314,8 +314,8 @@ impl<'a> Line<'a> {
 /// Whether `bytes` begin as an entry does, and not as an object within one that happens to name an actor.
 pub(crate) fn begins_like_an_entry(bytes: &[u8]) -> bool {
     let Some(actor) = bytes.strip_prefix(START) else { return false };
-    let marks = Marks::of(actor);
-    match Recogniser::new(actor, &marks).quoted(0) {
+    let marks = StringBitmap::of(actor);
+    match Validator::new(actor, &marks).quoted(0) {
         Some(end) => {
             let rest = actor.get(end.at + 1..).unwrap_or_default();
             let goes_on = [&b", \"context\": {"[..], b", \"details\": {"];
@@ -411,7 +411,7 @@ fn is_same(one: &[u8], other: &[u8]) -> bool {
 /// The end of the canonical object at level 2 that begins at `at`, and its notes.
 fn object(
     bytes: &[u8],
-    text: &mut Recogniser<'_>,
+    text: &mut Validator<'_>,
     shapes: &mut Shapes,
     at: usize,
     what: &'static str,

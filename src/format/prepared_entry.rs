@@ -9,7 +9,7 @@ use crate::{
     codec::{
         buffer_pool,
         digest::{Digest, HashLength, Link},
-        json::{self, object_builder::Members, value::Value},
+        json::{self, object_builder::ObjectBuilder, value::Value},
         sha256::Begun,
         timestamp::{Day, Timestamp},
     },
@@ -25,7 +25,7 @@ use crate::{
 
 /// The part of an entry that doesn't depend on its place in the trail, with its hash so far.
 #[derive(Clone)]
-pub(crate) struct Prefix {
+pub(crate) struct PreparedEntry {
     bytes: Vec<u8>,
     begun: Begun,
     withheld: Vec<Withheld>,
@@ -33,11 +33,11 @@ pub(crate) struct Prefix {
 
 /// What a log adds to the drafts it is given.
 #[derive(Clone, Debug)]
-pub(crate) struct Rules {
+pub(crate) struct EntryDefaults {
     /// Stands where a draft names no actor.
     pub(crate) actor: String,
     /// Names of fields that a draft takes over from the spans around it.
-    pub(crate) inherit: Vec<String>,
+    pub(crate) inherit_fields: Vec<String>,
     pub(crate) redaction: Redaction,
     /// Whether each entry says where it comes from.
     pub(crate) source_location: bool,
@@ -45,7 +45,7 @@ pub(crate) struct Rules {
 
 /// The place of a line in the trail, and what the next entry needs of it.
 #[derive(Clone, Copy)]
-pub(crate) struct Entry {
+pub(crate) struct LinkedEntry {
     pub(crate) seq: u64,
     pub(crate) time: Timestamp,
     pub(crate) hash: Digest,
@@ -53,9 +53,9 @@ pub(crate) struct Entry {
     pub(crate) leaf: [u8; 32],
 }
 
-impl Prefix {
+impl PreparedEntry {
     /// Renders `draft`: reserved types, redaction and the size limit are dealt with here.
-    pub(crate) fn render(mut draft: Draft, rules: &Rules) -> Result<Self, DraftError> {
+    pub(crate) fn render(mut draft: Draft, rules: &EntryDefaults) -> Result<Self, DraftError> {
         if let Some(fault) = draft.fault.take() {
             return Err(fault);
         }
@@ -117,7 +117,7 @@ impl Prefix {
         (seq, time, day): (u64, Timestamp, &mut Day),
         previous: &Link,
         length: HashLength,
-    ) -> Entry {
+    ) -> LinkedEntry {
         line.reserve(MAX_SUFFIX);
         let from = line.len();
         previous.write(line);
@@ -133,7 +133,7 @@ impl Prefix {
         line.extend_from_slice(b", \"hash\": \"");
         hash.write(line);
         line.extend_from_slice(b"\"}\n");
-        Entry { seq, time, hash, leaf }
+        LinkedEntry { seq, time, hash, leaf }
     }
 
     /// The private records of what entry `seq` withholds, each a line.
@@ -148,7 +148,7 @@ impl Prefix {
     }
 }
 
-impl Drop for Prefix {
+impl Drop for PreparedEntry {
     fn drop(&mut self) {
         buffer_pool::keep_buffer(std::mem::take(&mut self.bytes));
     }
@@ -193,7 +193,7 @@ fn redact(draft: &mut Draft, redaction: &Redaction) {
 }
 
 /// Puts the paths of what it replaces, each beginning with `at`, into `redacted`.
-fn redact_members(members: &mut Members, at: &str, redaction: &Redaction, redacted: &mut Vec<String>) {
+fn redact_members(members: &mut ObjectBuilder, at: &str, redaction: &Redaction, redacted: &mut Vec<String>) {
     let mut covered = Vec::new();
     let mut nested = Vec::new();
     for (name, value, erasable) in members.marked() {

@@ -5,8 +5,8 @@ use crate::{
         digest::Digest,
         json::{
             object_reader::{MemberTexts, string_text},
-            string_bitmap::Marks,
-            validate::Recogniser,
+            string_bitmap::StringBitmap,
+            validate::Validator,
         },
     },
     format::commitment,
@@ -46,8 +46,8 @@ impl<'a> PrivateLine<'a> {
 
 impl<'a> Record<'a> {
     fn read(bytes: &'a [u8]) -> Option<Self> {
-        let marks = Marks::of(bytes);
-        let mut text = Recogniser::new(bytes, &marks);
+        let marks = StringBitmap::of(bytes);
+        let mut text = Validator::new(bytes, &marks);
         let end = text.value_from(0, 1)?;
         if !text.ends(end) {
             return None;

@@ -3,7 +3,7 @@
 use crate::{
     codec::{
         buffer_pool,
-        json::{self, object_builder::Members},
+        json::{self, object_builder::ObjectBuilder},
         timestamp::Timestamp,
     },
     format::{
@@ -105,7 +105,7 @@ fn write_names(names: &[String], out: &mut Vec<u8>) {
 
 /// Writes `context.cut`: `{name: {"length": .., "sha256": ..}}`.
 pub(crate) fn write_cuts(cuts: &[Cut], out: &mut Vec<u8>) {
-    let mut members = Members::default();
+    let mut members = ObjectBuilder::default();
     for cut in cuts {
         members.put(&cut.name, |out| write_cut(cut.length, &cut.sha256, out));
     }

@@ -5,7 +5,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    codec::json::{self, object_builder::Members, value::Value, wtf8::Text},
+    codec::json::{self, object_builder::ObjectBuilder, value::Value, wtf8::Text},
     format::{
         draft::{Context, Cut, Draft, MAX_VALUE_LEVELS},
         render::{self, FIELDS, MAX_PREFIX},
@@ -132,7 +132,7 @@ impl Parts {
     }
 }
 
-fn values(members: &Members) -> Vec<(Text, Value)> {
+fn values(members: &ObjectBuilder) -> Vec<(Text, Value)> {
     // What a draft holds is canonical text, so it parses.
     let parsed = members.iter().filter_map(|(name, value)| {
         Some((String::from_utf8_lossy(name), json::parse(value, MAX_VALUE_LEVELS).ok()?))
@@ -194,9 +194,9 @@ fn give_up_details(draft: &mut Draft, whole: &[u8]) {
 }
 
 /// What stands where `whole` was too large.
-fn oversized(whole: &[u8]) -> Members {
+fn oversized(whole: &[u8]) -> ObjectBuilder {
     let sha256: [u8; 32] = Sha256::digest(whole).into();
-    let mut members = Members::default();
+    let mut members = ObjectBuilder::default();
     members.put("oversized", |out| render::write_cut(whole.len(), &sha256, out));
     members
 }

@@ -3,7 +3,7 @@
 //! Pure but for the salts. It knows the form of a private record and no file.
 
 use crate::{
-    codec::json::{self, object_builder::Members},
+    codec::json::{self, object_builder::ObjectBuilder},
     error::DraftError,
     format::{
         commitment::{self, Salt},
@@ -56,7 +56,11 @@ pub(crate) fn retain(withheld: &mut Vec<Withheld>, draft: &Draft) {
     withheld.retain(|withheld| draft.context.erasable.contains(&withheld.path));
 }
 
-fn withhold_from(members: &mut Members, at: &str, withheld: &mut Vec<Withheld>) -> Result<(), DraftError> {
+fn withhold_from(
+    members: &mut ObjectBuilder,
+    at: &str,
+    withheld: &mut Vec<Withheld>,
+) -> Result<(), DraftError> {
     let mut found = Vec::new();
     for (name, value, erasable) in members.marked() {
         if erasable {
@@ -67,7 +71,7 @@ fn withhold_from(members: &mut Members, at: &str, withheld: &mut Vec<Withheld>) 
         return Ok(());
     }
     // Built anew, since a value that is replaced in place leaves its bytes behind.
-    let mut clear = Members::default();
+    let mut clear = ObjectBuilder::default();
     for (name, value, erasable) in members.marked() {
         if !erasable {
             clear.put_bytes(name, |out| out.extend_from_slice(value));

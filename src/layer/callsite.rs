@@ -18,18 +18,18 @@ use crate::{
     format::{draft::Origin, receipt::Receipt},
     layer::{
         self, AuditLayer,
-        dispatch_frame::{Frame, address},
+        dispatch_frame::{DispatchFrame, address},
         fields::{self, Rendered},
         span_state::Enclosing,
         template::Message,
     },
     log::{AuditLog, event_recording::EventRecording, global, not_recorded::NotRecorded},
-    write::reentrancy::SinkGuard,
+    write::reentrancy::ReentrancyGuard,
 };
 
 /// One use of a macro.
 #[derive(Debug)]
-pub struct Site {
+pub struct CallsiteState {
     callsite: &'static DefaultCallsite,
     metadata: &'static Metadata<'static>,
     message: Message,
@@ -37,7 +37,7 @@ pub struct Site {
 
 /// What a macro's `parent:` says.
 #[derive(Debug)]
-pub enum Parent {
+pub enum SpanParent {
     /// Nothing: whatever span is current.
     Current,
     /// `None`.
@@ -46,7 +46,7 @@ pub enum Parent {
     Of(Id),
 }
 
-impl Site {
+impl CallsiteState {
     /// `stands_in` says that the first field is a `message` which the caller didn't write.
     pub const fn new(
         callsite: &'static DefaultCallsite,
@@ -84,8 +84,8 @@ impl Site {
 }
 
 /// Reads `parent:`.
-pub fn parent(given: impl Into<Option<Id>>) -> Parent {
-    given.into().map_or(Parent::Root, Parent::Of)
+pub fn parent(given: impl Into<Option<Id>>) -> SpanParent {
+    given.into().map_or(SpanParent::Root, SpanParent::Of)
 }
 
 /// Reads `log:`; whatever refers to a log is coerced to it.
@@ -99,8 +99,8 @@ pub fn log(given: &AuditLog) -> Option<&AuditLog> {
 ///
 /// Why it was not recorded. The subscriber was given it all the same.
 pub fn record(
-    site: &'static Site,
-    parent: Parent,
+    site: &'static CallsiteState,
+    parent: SpanParent,
     log: Option<&AuditLog>,
     values: &[Option<&dyn Value>],
 ) -> Result<Receipt, NotRecorded> {
@@ -109,8 +109,8 @@ pub fn record(
 
 /// As [`record`], without waiting for the disk: the event has its place in the trail when this returns.
 pub fn record_async(
-    site: &'static Site,
-    parent: Parent,
+    site: &'static CallsiteState,
+    parent: SpanParent,
     log: Option<&AuditLog>,
     values: &[Option<&dyn Value>],
 ) -> EventRecording {
@@ -118,20 +118,20 @@ pub fn record_async(
 }
 
 fn hand_over<T: From<Result<Receipt, NotRecorded>>>(
-    site: &'static Site,
-    parent: Parent,
+    site: &'static CallsiteState,
+    parent: SpanParent,
     log: Option<&AuditLog>,
     values: &[Option<&dyn Value>],
     record: fn(&AuditLog, Rendered, Enclosing) -> T,
 ) -> T {
-    if SinkGuard::is_active() {
+    if ReentrancyGuard::is_active() {
         return Err(NotRecorded::Reentered).into();
     }
     let values = site.metadata.fields().value_set_all(site.values(values));
     let event = match parent {
-        Parent::Current => Event::new(site.metadata, &values),
-        Parent::Root => Event::new_child_of(None, site.metadata, &values),
-        Parent::Of(id) => Event::new_child_of(id, site.metadata, &values),
+        SpanParent::Current => Event::new(site.metadata, &values),
+        SpanParent::Root => Event::new_child_of(None, site.metadata, &values),
+        SpanParent::Of(id) => Event::new_child_of(id, site.metadata, &values),
     };
     let mut rendered = Some(fields::of_event(&event, Origin::Macro, site.message));
     let interest = site.callsite.interest();
@@ -143,7 +143,7 @@ fn hand_over<T: From<Result<Receipt, NotRecorded>>>(
 
 #[inline]
 fn deliver<T: From<Result<Receipt, NotRecorded>>>(
-    site: &Site,
+    site: &CallsiteState,
     interest: &Interest,
     dispatch: &Dispatch,
     event: &Event<'_>,
@@ -175,7 +175,7 @@ fn deliver<T: From<Result<Receipt, NotRecorded>>>(
         }
     };
     let known = recorded.as_ref().and(log).map(AuditLog::trail_id);
-    let guard = Frame::new(address(event), site.message).enter(known, for_others);
+    let guard = DispatchFrame::new(address(event), site.message).enter(known, for_others);
     if site.is_wanted(interest, dispatch) {
         dispatch.event(event);
     }
@@ -202,18 +202,18 @@ fn enclosing(dispatch: &Dispatch, event: &Event<'_>, log: &AuditLog) -> Enclosin
 
 /// Opens a span.
 pub fn span(
-    site: &'static Site,
-    parent: Parent,
+    site: &'static CallsiteState,
+    parent: SpanParent,
     log: Option<&AuditLog>,
     values: &[Option<&dyn Value>],
 ) -> Span {
     let values = site.metadata.fields().value_set_all(site.values(values));
-    let guard = Frame::new(address(&values), Message::Keep).enter(None, None);
+    let guard = DispatchFrame::new(address(&values), Message::Keep).enter(None, None);
     let span = if site.is_wanted_here() {
         match parent {
-            Parent::Current => Span::new(site.metadata, &values),
-            Parent::Root => Span::new_root(site.metadata, &values),
-            Parent::Of(id) => Span::child_of(id, site.metadata, &values),
+            SpanParent::Current => Span::new(site.metadata, &values),
+            SpanParent::Root => Span::new_root(site.metadata, &values),
+            SpanParent::Of(id) => Span::child_of(id, site.metadata, &values),
         }
     } else {
         Span::new_disabled(site.metadata)
@@ -229,7 +229,7 @@ pub fn span(
 
 /// Why no layer saw a span. If there is a log to be reached, it counts the loss.
 fn unseen(log: Option<&AuditLog>) -> NotRecorded {
-    if SinkGuard::is_active() {
+    if ReentrancyGuard::is_active() {
         return NotRecorded::Reentered;
     }
     if let Some(log) = log {

@@ -20,7 +20,7 @@ use crate::{
 const LOGS: usize = 8;
 
 thread_local! {
-    static FRAME: Cell<Frame> = const { Cell::new(Frame::NONE) };
+    static FRAME: Cell<DispatchFrame> = const { Cell::new(DispatchFrame::NONE) };
     static UNHURRIED: Cell<bool> = const { Cell::new(false) };
     /// The logs that were tried with the frame's event.
     static TRIED: [Cell<TrailId>; LOGS] = const { [const { Cell::new(TrailId::new([0; 16])) }; LOGS] };
@@ -31,7 +31,7 @@ thread_local! {
 
 /// One event or span that a macro of this crate is handing to the subscriber.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Frame {
+pub(crate) struct DispatchFrame {
     subject: usize,
     pub(crate) message: Message,
     /// How many logs were tried.
@@ -54,7 +54,7 @@ struct Parked {
 
 /// Restores what was there before.
 pub(crate) struct FrameGuard {
-    frame: Frame,
+    frame: DispatchFrame,
     /// What belongs to that frame, if there is one.
     rest: Option<Box<Rest>>,
 }
@@ -89,7 +89,7 @@ pub(super) fn is_unhurried() -> bool {
     UNHURRIED.get()
 }
 
-impl Frame {
+impl DispatchFrame {
     /// No event stands at this address.
     const NONE: Self =
         Self { subject: 0, message: Message::Keep, tried: 0, settled: false, recorded: false, parked: false };
@@ -172,7 +172,7 @@ impl Frame {
 impl FrameGuard {
     /// Keeps what is in place.
     #[inline]
-    fn keep(frame: Frame) -> Self {
+    fn keep(frame: DispatchFrame) -> Self {
         let rest = (frame.subject != 0).then(|| {
             Box::new(Rest {
                 tried: TRIED.with(|tried| tried.each_ref().map(Cell::get)),

@@ -436,12 +436,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        format::prepared_entry::{Prefix, Rules},
+        format::prepared_entry::{EntryDefaults, PreparedEntry},
         layer::values::{erasable, json},
     };
 
     /// Renders each event both ways; says of each whether a template was filled, and how the entry begins.
-    struct Both(Rules, Arc<Mutex<Seen>>);
+    struct Both(EntryDefaults, Arc<Mutex<Seen>>);
 
     type Seen = Vec<(bool, String)>;
 
@@ -456,7 +456,7 @@ mod tests {
                     Rendered::Draft(_) => None,
                 };
                 drafts.extend([*rendered.into_draft(), of_event_as_draft(event, Origin::Macro, message)]);
-                let drafted = drafts.into_iter().map(|draft| Prefix::render(draft, rules));
+                let drafted = drafts.into_iter().map(|draft| PreparedEntry::render(draft, rules));
                 let texts = drafted.map(|drafted| drafted.map(|mut prefix| prefix.bytes().clone()));
                 let texts: Vec<_> =
                     texts.chain(filled.map(|mut prefix| Ok(prefix.bytes().clone()))).collect();
@@ -481,9 +481,9 @@ mod tests {
     }
 
     fn events(source_location: bool) -> Seen {
-        let rules = Rules {
+        let rules = EntryDefaults {
             actor: "sys\"tem".to_owned(),
-            inherit: Vec::new(),
+            inherit_fields: Vec::new(),
             redaction: Default::default(),
             source_location,
         };

@@ -23,7 +23,7 @@ pub mod __private {
     pub use crate::layer::field_names::{FieldName, Names, Twice, holds, names, twice};
     pub use crate::{
         format::draft::is_reserved,
-        layer::callsite::{Parent, Site, level, log, parent, record, record_async, span},
+        layer::callsite::{CallsiteState, SpanParent, level, log, parent, record, record_async, span},
     };
 
     use std::time::Duration;
@@ -108,7 +108,7 @@ pub mod __private {
 macro_rules! audit {
     ($($all:tt)*) => {
         $crate::__private::outcome($crate::__audit!(@ record [$crate::__private::Level::INFO]
-            [$crate::__private::Parent::Current] [$crate::__private::None] [] {} $($all)*))
+            [$crate::__private::SpanParent::Current] [$crate::__private::None] [] {} $($all)*))
     };
 }
 
@@ -138,7 +138,7 @@ macro_rules! audit {
 macro_rules! try_audit {
     ($($all:tt)*) => {
         $crate::__audit!(@ record [$crate::__private::Level::INFO]
-            [$crate::__private::Parent::Current] [$crate::__private::None] [] {} $($all)*)
+            [$crate::__private::SpanParent::Current] [$crate::__private::None] [] {} $($all)*)
     };
 }
 
@@ -158,7 +158,7 @@ macro_rules! try_audit {
 /// ```
 ///
 /// The event takes its place in the trail, and is handed to the other layers, where the macro stands and not when the
-/// [`EventRecording`](crate::EventRecording) is awaited; it keeps its place if that is dropped. The future borrows
+/// [`PendingReceipt`](crate::PendingReceipt) is awaited; it keeps its place if that is dropped. The future borrows
 /// nothing and is `Send`, so several can be begun in order and awaited later. Where the log is reached only behind a
 /// layer that hides it, such as `tracing_subscriber::reload`, the thread waits as with
 /// [`try_audit!`](crate::try_audit).
@@ -171,7 +171,7 @@ macro_rules! try_audit_async {
     ($($all:tt)*) => {{
         // A statement of its own: what the fields borrow for a moment ends before anything is awaited.
         let __recording = $crate::__audit!(@ record_async [$crate::__private::Level::INFO]
-            [$crate::__private::Parent::Current] [$crate::__private::None] [] {} $($all)*);
+            [$crate::__private::SpanParent::Current] [$crate::__private::None] [] {} $($all)*);
         __recording
     }};
 }
@@ -196,7 +196,7 @@ macro_rules! try_audit_async {
 macro_rules! audit_span {
     ($($all:tt)*) => {
         $crate::__audit!(@ span [$crate::__private::Level::INFO]
-            [$crate::__private::Parent::Current] [$crate::__private::None] [] {} $($all)*)
+            [$crate::__private::SpanParent::Current] [$crate::__private::None] [] {} $($all)*)
     };
 }
 
@@ -368,7 +368,7 @@ macro_rules! __audit {
             callsite: &__CALLSITE,
             kind: $crate::__private::Kind::SPAN,
         };
-        static __SITE: $crate::__private::Site = $crate::__private::Site::new(&__CALLSITE, &__META, false);
+        static __SITE: $crate::__private::CallsiteState = $crate::__private::CallsiteState::new(&__CALLSITE, &__META, false);
         const __NAMES: $crate::__private::Names = &[$($name),*];
         $crate::__audit_once!(__NAMES);
         const _: () = $crate::__private::assert!(!$type.is_empty(), "the span's name is empty");
@@ -389,7 +389,7 @@ macro_rules! __audit {
             callsite: &__CALLSITE,
             kind: $crate::__private::Kind::EVENT,
         };
-        static __SITE: $crate::__private::Site = $crate::__private::Site::new(&__CALLSITE, &__META, false);
+        static __SITE: $crate::__private::CallsiteState = $crate::__private::CallsiteState::new(&__CALLSITE, &__META, false);
         const __NAMES: $crate::__private::Names = &[$($name),*];
         $crate::__audit_once!(__NAMES);
         $crate::__private::$record(&__SITE, $parent, $log, &[
@@ -408,7 +408,7 @@ macro_rules! __audit {
             callsite: &__CALLSITE,
             kind: $crate::__private::Kind::EVENT,
         };
-        static __SITE: $crate::__private::Site = $crate::__private::Site::new(
+        static __SITE: $crate::__private::CallsiteState = $crate::__private::CallsiteState::new(
             &__CALLSITE,
             &__META,
             !$crate::__private::holds(__NAMES, "message"),

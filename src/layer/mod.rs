@@ -39,14 +39,14 @@ use crate::{
     },
     layer::{fields::Rendered, template::Message},
     log::{AuditLog, event_recording::EventRecording, not_recorded::NotRecorded},
-    write::reentrancy::SinkGuard,
+    write::reentrancy::ReentrancyGuard,
 };
 
 pub(crate) mod probe;
 
 #[cfg(feature = "kling")]
 pub(crate) use crate::layer::dispatch_frame::unhurried;
-pub(crate) use crate::layer::dispatch_frame::{Frame, address};
+pub(crate) use crate::layer::dispatch_frame::{DispatchFrame, address};
 pub(crate) use crate::layer::span_state::Enclosing;
 use crate::layer::span_state::SpanState;
 use probe::Probe;
@@ -197,7 +197,7 @@ impl AuditLayer {
     }
 
     fn is_listening(&self) -> bool {
-        !SinkGuard::is_active() && !self.before.contains(&self.log.trail_id())
+        !ReentrancyGuard::is_active() && !self.before.contains(&self.log.trail_id())
     }
 
     /// Notes that a probe of a self-test came as far as this.
@@ -208,7 +208,7 @@ impl AuditLayer {
     }
 
     /// An event as it is recorded, if it is this layer's.
-    fn render(&self, event: &Event<'_>, frame: Option<&Frame>) -> Option<Rendered> {
+    fn render(&self, event: &Event<'_>, frame: Option<&DispatchFrame>) -> Option<Rendered> {
         if !self.captures(event.metadata()) {
             let is_record = self.log_records && event.metadata().target() == "log" && self.is_listening();
             return if is_record { fields::of_log_record(event, is_audit).map(Rendered::from) } else { None };
@@ -239,13 +239,13 @@ pub(crate) fn are_others(log: &AuditLog, reached: Option<&AuditLayer>) -> bool {
 
 /// Records an event in `log`, where everything that this thread emits meanwhile is the log's own.
 pub(crate) fn record(log: &AuditLog, event: Rendered, enclosing: Enclosing) -> Result<Receipt, NotRecorded> {
-    let Some(_guard) = SinkGuard::enter() else { return Err(NotRecorded::Reentered) };
+    let Some(_guard) = ReentrancyGuard::enter() else { return Err(NotRecorded::Reentered) };
     log.record_event(|rules| enclosing.render(event, rules)).map_err(NotRecorded::from)
 }
 
 /// As [`record`], without waiting for the disk.
 pub(crate) fn record_async(log: &AuditLog, event: Rendered, enclosing: Enclosing) -> EventRecording {
-    match SinkGuard::enter() {
+    match ReentrancyGuard::enter() {
         Some(_guard) => log.append_event_async(|rules| enclosing.render(event, rules)).into(),
         None => Err(NotRecorded::Reentered).into(),
     }
@@ -253,13 +253,13 @@ pub(crate) fn record_async(log: &AuditLog, event: Rendered, enclosing: Enclosing
 
 /// Records a draft; one that is unhurried is left to the log as soon as it has its place.
 pub(crate) fn record_draft(log: &AuditLog, draft: Draft, unhurried: bool) -> Result<Receipt, NotRecorded> {
-    let Some(_guard) = SinkGuard::enter() else { return Err(NotRecorded::Reentered) };
+    let Some(_guard) = ReentrancyGuard::enter() else { return Err(NotRecorded::Reentered) };
     let recorded = if unhurried { log.append_async(draft).leave() } else { log.record(draft) };
     recorded.map_err(NotRecorded::from)
 }
 
 /// Gives the answer to the macro that is waiting for it, else tells the loss.
-fn settle(frame: Option<Frame>, answer: Result<Receipt, NotRecorded>) -> Option<Receipt> {
+fn settle(frame: Option<DispatchFrame>, answer: Result<Receipt, NotRecorded>) -> Option<Receipt> {
     let receipt = answer.as_ref().ok().copied();
     match (frame, answer) {
         (Some(frame), answer) if !frame.is_settled() => frame.settle(answer),
@@ -289,7 +289,7 @@ where
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         filter_state::note();
         let trail = self.log.trail_id();
-        let mut frame = Frame::of(address(event));
+        let mut frame = DispatchFrame::of(address(event));
         if let Some(frame) = &mut frame
             && !frame.begin(trail)
         {
@@ -319,7 +319,7 @@ where
         let Some(span) = context.span(id) else { return };
         let state = SpanState::new(trail, attributes.metadata().name(), &draft);
         Enclosing::of(span.scope().skip(1), &self.log).complete(&mut draft);
-        let frame = Frame::of(address(attributes.values()));
+        let frame = DispatchFrame::of(address(attributes.values()));
         let receipt = settle(frame, record_draft(&self.log, draft, state.unhurried));
         state.opened(receipt.map(|receipt| receipt.seq)).put_into(&mut span.extensions_mut());
     }

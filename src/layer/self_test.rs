@@ -19,7 +19,7 @@ use crate::{
     },
     layer::{
         self, AuditLayer,
-        callsite::{self, Site},
+        callsite::{self, CallsiteState},
         probe::{self, Probe, Watch},
     },
     log::{AuditLog, not_recorded::NotRecorded},
@@ -38,7 +38,7 @@ pub enum SelfTestError {
         /// `audit`), `span`.
         lost: Vec<&'static str>,
         /// What most likely kept it back.
-        culprit: Culprit,
+        culprit: Cause,
     },
 
     /// The outcome could not be recorded, so nothing else can.
@@ -54,7 +54,7 @@ pub enum SelfTestError {
 /// What most likely keeps audit events and spans from a log. Its text says what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Culprit {
+pub enum Cause {
     /// No subscriber is set for this thread.
     #[error("no subscriber is installed here: install one that has `AuditLog::layer`, before the self-test")]
     NoSubscriber,
@@ -133,7 +133,7 @@ impl AuditLog {
     ///
     /// # Errors
     ///
-    /// [`SelfTestError::Lost`] with the likely [`Culprit`]; [`SelfTestError::NotRecorded`] if the log can't record.
+    /// [`SelfTestError::Lost`] with the likely [`Cause`]; [`SelfTestError::NotRecorded`] if the log can't record.
     pub fn self_test(&self) -> Result<Receipt, SelfTestError> {
         let watch = Watch::start(self.trail_id());
         let sent = Probe::ALL.map(|probe| send(probe, &watch));
@@ -156,7 +156,7 @@ impl AuditLog {
         })
     }
 
-    fn culprit(&self, sent: &[Sent]) -> Culprit {
+    fn culprit(&self, sent: &[Sent]) -> Cause {
         let taken = sent.iter().any(|sent| sent.taken && !sent.passed);
         // Never sent: it shows what a filter thinks of its level.
         let error = probe::ERROR_CALLSITE.interest();
@@ -165,15 +165,15 @@ impl AuditLog {
                 .downcast_ref::<AuditLayer>()
                 .is_some_and(|layer| layer.log().trail_id() == self.trail_id());
             if sent.iter().any(|sent| sent.panicked) {
-                Culprit::Panic
+                Cause::Panic
             } else if dispatch.is::<NoSubscriber>() {
-                Culprit::NoSubscriber
+                Cause::NoSubscriber
             } else if !self.has_layer() || taken && !visible {
-                Culprit::NoLayer
+                Cause::NoLayer
             } else if taken {
-                Culprit::Layer
+                Cause::Layer
             } else {
-                Culprit::Filter { passes_errors: error.is_always() }
+                Cause::Filter { passes_errors: error.is_always() }
             }
         })
     }
@@ -192,9 +192,9 @@ fn send(probe: Probe, watch: &Watch) -> Sent {
 
 /// Hands a probe to the current subscriber; `false` if it is not wanted there.
 fn offer(probe: Probe) -> bool {
-    static MACRO: Site = Site::new(&probe::MACRO_CALLSITE, &probe::MACRO, false);
-    static EVENT: Site = Site::new(&probe::EVENT_CALLSITE, &probe::EVENT, false);
-    static SPAN: Site = Site::new(&probe::SPAN_CALLSITE, &probe::SPAN, false);
+    static MACRO: CallsiteState = CallsiteState::new(&probe::MACRO_CALLSITE, &probe::MACRO, false);
+    static EVENT: CallsiteState = CallsiteState::new(&probe::EVENT_CALLSITE, &probe::EVENT, false);
+    static SPAN: CallsiteState = CallsiteState::new(&probe::SPAN_CALLSITE, &probe::SPAN, false);
 
     let metadata = probe.metadata();
     let values: [Option<&dyn Value>; 1] = [Some(&"self-test of the audit log")];

@@ -14,12 +14,12 @@ use crate::layer::dispatch_frame;
 use crate::{
     codec::{
         buffer_pool,
-        json::{self, object_builder::Members},
+        json::{self, object_builder::ObjectBuilder},
     },
     error::DraftError,
     format::{
         draft::{Draft, MAX_VALUE_LEVELS, Origin},
-        prepared_entry::{Prefix, Rules},
+        prepared_entry::{EntryDefaults, PreparedEntry},
         receipt::TrailId,
     },
     layer::fields::Rendered,
@@ -38,7 +38,7 @@ pub(crate) struct SpanState {
     /// The `seq` of its `.opened`, if that was recorded.
     opened: Option<u64>,
     actor: Option<Cow<'static, str>>,
-    fields: Members,
+    fields: ObjectBuilder,
     duplicates: Vec<String>,
     clock: Clock,
 }
@@ -55,7 +55,7 @@ struct Spans {
     span: Option<(&'static str, Option<u64>)>,
     actor: Option<Cow<'static, str>>,
     /// The log's inherited fields.
-    fields: Members,
+    fields: ObjectBuilder,
 }
 
 impl SpanState {
@@ -103,7 +103,7 @@ impl SpanState {
             self.actor.clone_from(&given.actor);
         }
         // Built anew, since a value that is replaced in place leaves its bytes behind.
-        let mut fields = Members::default();
+        let mut fields = ObjectBuilder::default();
         for (name, value, erasable) in self.fields.marked().chain(given.details.marked()) {
             fields.put_marked(name, erasable, |out| out.extend_from_slice(value));
         }
@@ -157,7 +157,7 @@ impl Enclosing {
                 if let Some((name, value, erasable)) = given
                     && found.fields.get(name).is_none()
                 {
-                    found.fields.put_marked(name, erasable, |out| inherit(value, out));
+                    found.fields.put_marked(name, erasable, |out| inherit_fields(value, out));
                     missing -= 1;
                 }
             }
@@ -169,7 +169,7 @@ impl Enclosing {
     }
 
     /// Renders an event that it stands around.
-    pub(crate) fn render(self, event: Rendered, rules: &Rules) -> Result<Prefix, DraftError> {
+    pub(crate) fn render(self, event: Rendered, rules: &EntryDefaults) -> Result<PreparedEntry, DraftError> {
         let event = match event {
             Rendered::Filled(mut filled) if self.fills() => {
                 let spans = self.0.as_deref();
@@ -183,7 +183,7 @@ impl Enclosing {
         };
         let mut draft = event.into_draft();
         self.complete(&mut draft);
-        Prefix::render(*draft, rules)
+        PreparedEntry::render(*draft, rules)
     }
 
     /// Whether a template can say it: nothing is inherited.
@@ -205,7 +205,7 @@ impl Enclosing {
 }
 
 /// Writes a span's value where an entry inherits it: one level deeper than its own, so the deepest become their text.
-fn inherit(value: &[u8], out: &mut Vec<u8>) {
+fn inherit_fields(value: &[u8], out: &mut Vec<u8>) {
     let nests = matches!(value.first(), Some(b'[' | b'{'));
     if !nests || json::parse(value, MAX_INHERITED_LEVELS).is_ok() {
         out.extend_from_slice(value);

@@ -15,7 +15,7 @@ use crate::{
     codec::{buffer_pool, json},
     format::{
         draft::{self, Draft, Origin, Source},
-        prepared_entry::{Prefix, Rules},
+        prepared_entry::{EntryDefaults, PreparedEntry},
     },
 };
 
@@ -165,14 +165,14 @@ impl Filled {
         &mut self,
         actor: Option<&str>,
         span: Option<(&str, Option<u64>)>,
-        rules: &Rules,
-    ) -> Option<Prefix> {
+        rules: &EntryDefaults,
+    ) -> Option<PreparedEntry> {
         if rules.redaction.covers_any_of(self.fields()) {
             return None;
         }
         let mut bytes = buffer_pool::buffer();
         self.write(actor.unwrap_or(&rules.actor), rules.source_location, span, &mut bytes);
-        Prefix::from_rendered(bytes)
+        PreparedEntry::from_rendered(bytes)
     }
 
     /// A template without values.

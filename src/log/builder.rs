@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     format::redaction::Redaction,
     log::AuditLog,
-    storage::permissions::Access,
+    storage::permissions::Permissions,
     write::{
         clock::Clock,
         settings::{Durability, OnFailure, Settings},
@@ -25,7 +25,7 @@ use crate::{
 /// | [`durability`](Self::durability) | [`Durability::Written`] |
 /// | [`on_failure`](Self::on_failure), [`on_error`](Self::on_error) | [`OnFailure::Report`], standard error |
 /// | [`hash_length`](Self::hash_length) | as the trail has it; 64 digits for a new one |
-/// | [`inherit`](Self::inherit) | nothing but the actor |
+/// | [`inherit_fields`](Self::inherit_fields) | nothing but the actor |
 /// | [`max_file_size`](Self::max_file_size) | none: one file a day |
 /// | [`group_readable`](Self::group_readable) | the owner alone reads |
 /// | [`redact`](Self::redact) | `password`, `secret`, `token`, `authorization`, `api_key`, `private_key`, `cookie`, `prompt` |
@@ -91,7 +91,7 @@ impl AuditLogBuilder {
     /// use kling_audit::{AuditLog, audit, audit_span};
     /// use tracing_subscriber::prelude::*;
     ///
-    /// let log = AuditLog::builder(directory).inherit(["request_id"]).open()?;
+    /// let log = AuditLog::builder(directory).inherit_fields(["request_id"]).open()?;
     /// tracing_subscriber::registry().with(log.layer()).init();
     ///
     /// let _request = audit_span!("request", request_id = "7f3a").entered();
@@ -99,8 +99,8 @@ impl AuditLogBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn inherit<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
-        self.settings.inherit = names.into_iter().map(Into::into).collect();
+    pub fn inherit_fields<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.settings.inherit_fields = names.into_iter().map(Into::into).collect();
         self
     }
 
@@ -114,7 +114,7 @@ impl AuditLogBuilder {
     /// Lets the group read what is created from now on: directory 0750, live file 0640, closed files 0440, instead
     /// of 0700, 0600 and 0400. Modes of what exists are left alone.
     pub fn group_readable(mut self) -> Self {
-        self.settings.access = Access::GroupReadable;
+        self.settings.access = Permissions::GroupReadable;
         self
     }
 
@@ -166,14 +166,14 @@ impl AuditLogBuilder {
     /// # let (directory, key, elsewhere) =
     /// #     (place.path().join("audit"), place.path().join("audit.key"), place.path().join("elsewhere"));
     /// # SigningKey::generate(&key, "example.com/audit")?;
-    /// use kling_audit::{AuditLog, CheckpointSink, Checkpoints, SigningKey};
+    /// use kling_audit::{AuditLog, checkpoint::{CheckpointSink, Checkpoints, SigningKey}};
     ///
     /// let checkpoints = Checkpoints::new(SigningKey::open(&key)?).sink(CheckpointSink::file(&elsewhere));
     /// let log = AuditLog::builder(&directory).checkpoints(checkpoints).open()?;
     /// log.close()?;
     ///
     /// let key = SigningKey::open(&key)?;
-    /// let verifier = kling_audit::Verifier::new(&directory).key(key.verifying_key().clone());
+    /// let verifier = kling_audit::verify::Verifier::new(&directory).key(key.verifying_key().clone());
     /// let verification = verifier.checkpoint(&elsewhere).run()?;
     /// assert_eq!(verification.signed_through(), Some(1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -190,7 +190,7 @@ impl AuditLogBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`] while another writer has the trail; [`Error::Refused`] if the trail can't be continued as
+    /// [`Error::Locked`] while another writer has the trail; [`Error::CannotResume`] if the trail can't be continued as
     /// it stands; [`Error::HashLength`]; [`Error::Io`].
     pub fn open(self) -> Result<AuditLog, Error> {
         AuditLog::start_signing(self.settings, self.checkpoints)
@@ -204,7 +204,7 @@ impl AuditLogBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::State`] if there is nothing to give up; [`Error::Locked`], [`Error::Io`]. Run again after an
+    /// [`Error::Conflict`] if there is nothing to give up; [`Error::Locked`], [`Error::Io`]. Run again after an
     /// interruption, it goes on where it was.
     pub fn adopt(self, actor: &str, reason: &str) -> Result<AuditLog, Error> {
         AuditLog::start_anew(self.settings, self.checkpoints, actor, reason)

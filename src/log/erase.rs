@@ -30,7 +30,7 @@ impl AuditLog {
     ///
     /// # Errors
     ///
-    /// [`Error::State`] if there is no such entry or nothing of it to erase. Else as [`append`](Self::append): once
+    /// [`Error::Conflict`] if there is no such entry or nothing of it to erase. Else as [`append`](Self::append): once
     /// begun, an erasure that fails is completed by the next one, or when the trail is opened again.
     pub fn erase<'a>(
         &self,

@@ -29,7 +29,7 @@ use crate::{
     findings::verification::Verification,
     format::{
         draft::{Draft, Origin},
-        prepared_entry::{Prefix, Rules},
+        prepared_entry::{EntryDefaults, PreparedEntry},
         receipt::{Receipt, TrailId},
     },
     log::builder::AuditLogBuilder,
@@ -37,14 +37,14 @@ use crate::{
     write::{
         adopt,
         commit::{
-            Committer, Need,
-            checkpointer::Notary,
-            flusher::Keeper,
-            pending::{Observer, Recording},
+            CommitQueue, WaitFor,
+            checkpointer::Checkpointer,
+            flusher::Flusher,
+            pending::{OutcomeObserver, Recording},
         },
         health::Health,
         open,
-        reentrancy::SinkGuard,
+        reentrancy::ReentrancyGuard,
         settings::{Hook, OnFailure, Settings},
     },
 };
@@ -71,7 +71,7 @@ use crate::{
 pub struct AuditLog {
     handle: Arc<Handle>,
     /// What entries need at least that are recorded through this clone.
-    least: Need,
+    least: WaitFor,
 }
 
 /// Counts since the log was opened.
@@ -92,9 +92,9 @@ pub struct Counters {
 
 /// What clones share; its drop is the end of the last of them.
 struct Handle {
-    committer: Arc<Committer>,
-    keeper: Mutex<Option<Keeper>>,
-    notary: Mutex<Option<Notary>>,
+    queue: Arc<CommitQueue>,
+    keeper: Mutex<Option<Flusher>>,
+    notary: Mutex<Option<Checkpointer>>,
     /// One erasure at a time.
     erasing: Mutex<()>,
     shared: Arc<Shared>,
@@ -128,8 +128,8 @@ impl AuditLog {
     }
 
     #[cfg(test)]
-    pub(crate) fn committer(&self) -> &Committer {
-        &self.handle.committer
+    pub(crate) fn queue(&self) -> &CommitQueue {
+        &self.handle.queue
     }
 
     #[cfg(test)]
@@ -155,7 +155,7 @@ impl AuditLog {
     fn start_with(
         settings: Settings,
         checkpoints: Option<Checkpoints>,
-        open: impl FnOnce(Settings) -> Result<Committer, Error>,
+        open: impl FnOnce(Settings) -> Result<CommitQueue, Error>,
     ) -> Result<Self, Error> {
         let shared = Shared {
             process: Process::this(),
@@ -167,20 +167,20 @@ impl AuditLog {
             has_layer: AtomicBool::new(false),
         };
         let access = settings.access;
-        let committer = Arc::new(open(settings)?);
-        let keeper = Mutex::new(Some(Keeper::start(&committer)?));
+        let queue = Arc::new(open(settings)?);
+        let keeper = Mutex::new(Some(Flusher::start(&queue)?));
         let handle = Handle {
-            committer,
+            queue,
             keeper,
             erasing: Mutex::new(()),
             notary: Mutex::new(None),
             shared: Arc::new(shared),
         };
         if let Some(checkpoints) = checkpoints {
-            let notary = Notary::start(&handle.committer, checkpoints, access)?;
+            let notary = Checkpointer::start(&handle.queue, checkpoints, access)?;
             *handle.notary.lock() = Some(notary);
         }
-        Ok(Self { handle: Arc::new(handle), least: Need::Linked })
+        Ok(Self { handle: Arc::new(handle), least: WaitFor::Linked })
     }
 
     /// Records `draft`, and says where it landed.
@@ -214,13 +214,13 @@ impl AuditLog {
     /// ```
     pub fn append_async(&self, draft: Draft) -> Recording {
         let (critical, own) = (draft.critical, draft.origin == Origin::Log);
-        self.place_async(critical, own, |rules| Prefix::render(draft, rules))
+        self.place_async(critical, own, |rules| PreparedEntry::render(draft, rules))
     }
 
     /// As [`append_async`](Self::append_async), for an event that `render` renders.
     pub(crate) fn append_event_async(
         &self,
-        render: impl FnOnce(&Rules) -> Result<Prefix, DraftError>,
+        render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
     ) -> Recording {
         self.place_async(false, false, render)
     }
@@ -229,24 +229,24 @@ impl AuditLog {
         &self,
         critical: bool,
         own: bool,
-        render: impl FnOnce(&Rules) -> Result<Prefix, DraftError>,
+        render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
     ) -> Recording {
-        let committer = &self.handle.committer;
+        let queue = &self.handle.queue;
         let shared = Arc::clone(&self.handle.shared);
         let prefix = self.render(render);
-        Recording::new(committer, prefix, committer.need(critical).max(self.least), shared, own)
+        Recording::new(queue, prefix, queue.need(critical).max(self.least), shared, own)
     }
 
     /// As [`append`](Self::append), for drafts of any origin.
     pub(crate) fn record(&self, draft: Draft) -> Result<Receipt, Error> {
         let (critical, own) = (draft.critical, draft.origin == Origin::Log);
-        self.place(critical, own, |rules| Prefix::render(draft, rules))
+        self.place(critical, own, |rules| PreparedEntry::render(draft, rules))
     }
 
     /// As [`append`](Self::append), for an event that `render` renders.
     pub(crate) fn record_event(
         &self,
-        render: impl FnOnce(&Rules) -> Result<Prefix, DraftError>,
+        render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
     ) -> Result<Receipt, Error> {
         self.place(false, false, render)
     }
@@ -255,32 +255,35 @@ impl AuditLog {
         &self,
         critical: bool,
         own: bool,
-        render: impl FnOnce(&Rules) -> Result<Prefix, DraftError>,
+        render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
     ) -> Result<Receipt, Error> {
-        let committer = &*self.handle.committer;
-        let need = committer.need(critical).max(self.least);
-        let recorded = self.render(render).and_then(|prefix| committer.append(prefix, need));
+        let queue = &*self.handle.queue;
+        let need = queue.need(critical).max(self.least);
+        let recorded = self.render(render).and_then(|prefix| queue.append(prefix, need));
         self.handle.shared.settle(&recorded, own);
         recorded
     }
 
     /// Records drafts, and says how long that took once all were rendered.
     pub(crate) fn time_of_linking(&self, drafts: Vec<Draft>) -> Result<Duration, Error> {
-        let committer = &*self.handle.committer;
+        let queue = &*self.handle.queue;
         let prefixes: Vec<_> = drafts
             .into_iter()
-            .map(|draft| self.render(|rules| Prefix::render(draft, rules)))
+            .map(|draft| self.render(|rules| PreparedEntry::render(draft, rules)))
             .collect::<Result<_, _>>()?;
         let started = Instant::now();
         for prefix in prefixes {
-            committer.append(prefix, Need::Linked)?;
+            queue.append(prefix, WaitFor::Linked)?;
         }
         Ok(started.elapsed())
     }
 
-    fn render(&self, render: impl FnOnce(&Rules) -> Result<Prefix, DraftError>) -> Result<Prefix, Error> {
+    fn render(
+        &self,
+        render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
+    ) -> Result<PreparedEntry, Error> {
         self.refuse_in_fork()?;
-        render(self.handle.committer.rules())
+        render(self.handle.queue.rules())
             .map_err(|source| Error::Draft { path: self.directory().to_owned(), source })
     }
 
@@ -319,7 +322,7 @@ impl AuditLog {
     /// [`Error::Io`], [`Error::Poisoned`], [`Error::Forked`]. A failed sync poisons the log.
     pub fn flush(&self) -> Result<(), Error> {
         self.refuse_in_fork()?;
-        self.handle.committer.flush()
+        self.handle.queue.flush()
     }
 
     /// Has a checkpoint signed of everything recorded so far, and puts it on the device; with the keys of
@@ -329,12 +332,12 @@ impl AuditLog {
     ///
     /// # Errors
     ///
-    /// [`Error::State`] if the log was opened without checkpoints, if the trail does not follow from its last checkpoint,
+    /// [`Error::Conflict`] if the log was opened without checkpoints, if the trail does not follow from its last checkpoint,
     /// or the key signs another trail; what [`flush`](Self::flush) gives.
     pub fn checkpoint(&self) -> Result<SignedCheckpoint, Error> {
         self.refuse_in_fork()?;
-        self.handle.committer.checkpoint().unwrap_or_else(|| {
-            Err(Error::State {
+        self.handle.queue.checkpoint().unwrap_or_else(|| {
+            Err(Error::Conflict {
                 action: Operation::SignCheckpoint,
                 path: self.directory().to_owned(),
                 reason: "the log is closed, or was opened without `AuditLogBuilder::checkpoints`".to_owned(),
@@ -359,9 +362,8 @@ impl AuditLog {
     /// Counts since the log was opened.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let (committer, shared) = (&*self.handle.committer, &*self.handle.shared);
-        let (waiting, bytes) =
-            if shared.is_fork() { (0, 0) } else { (committer.waiting(), committer.bytes()) };
+        let (queue, shared) = (&*self.handle.queue, &*self.handle.shared);
+        let (waiting, bytes) = if shared.is_fork() { (0, 0) } else { (queue.waiting(), queue.bytes()) };
         Counters {
             recorded: shared.recorded.load(Ordering::Relaxed),
             not_recorded: shared.not_recorded.load(Ordering::Relaxed),
@@ -374,19 +376,19 @@ impl AuditLog {
     /// How the log is doing, for a health check.
     #[must_use]
     pub fn health(&self) -> Health {
-        if self.handle.shared.is_fork() { Health::Closed } else { self.handle.committer.health() }
+        if self.handle.shared.is_fork() { Health::Closed } else { self.handle.queue.health() }
     }
 
     /// The trail's name, as receipts state it.
     #[must_use]
     pub fn trail_id(&self) -> TrailId {
-        self.handle.committer.trail_id()
+        self.handle.queue.trail_id()
     }
 
     /// The trail's directory.
     #[must_use]
     pub fn directory(&self) -> &Path {
-        self.handle.committer.directory()
+        self.handle.queue.directory()
     }
 
     pub(crate) fn erasing(&self) -> &Mutex<()> {
@@ -400,29 +402,29 @@ impl AuditLog {
 
     /// The time by the log's clock.
     pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        self.handle.committer.now()
+        self.handle.queue.now()
     }
 
     /// The number that the next entry will have.
     pub(crate) fn next_seq(&self) -> u64 {
-        self.handle.committer.next_seq()
+        self.handle.queue.next_seq()
     }
 
     /// The names of fields that entries take over from the spans around them.
     pub(crate) fn inherited(&self) -> &[String] {
-        &self.handle.committer.rules().inherit
+        &self.handle.queue.rules().inherit_fields
     }
 
     /// A clone whose entries are at least handed to the system before their receipts, whatever the log's durability.
     #[cfg(feature = "kling")]
     pub(crate) fn at_least_written(&self) -> Self {
-        Self { handle: Arc::clone(&self.handle), least: Need::Written }
+        Self { handle: Arc::clone(&self.handle), least: WaitFor::Written }
     }
 
     /// Whether an entry that was refused may stay in line, and be written later.
     #[cfg(feature = "kling")]
     pub(crate) fn keeps_lines(&self) -> bool {
-        self.handle.committer.keeps_lines()
+        self.handle.queue.keeps_lines()
     }
 
     /// Whether both are handles of one trail.
@@ -465,7 +467,7 @@ impl Shared {
     }
 }
 
-impl Observer for Shared {
+impl OutcomeObserver for Shared {
     #[inline]
     fn count(&self, recorded: &Result<Receipt, Error>, own: bool) {
         let Err(error) = recorded else {
@@ -482,7 +484,7 @@ impl Observer for Shared {
     #[cold]
     fn tell(&self, error: &Error) {
         if let Some(hook) = &self.hook {
-            let _guard = SinkGuard::enter();
+            let _guard = ReentrancyGuard::enter();
             hook(error);
         }
         // A draft that can't be an entry is the caller's affair, and no failure of the log.
@@ -496,7 +498,7 @@ impl Observer for Shared {
 
 impl Handle {
     fn close(&self) -> Result<(), Error> {
-        let closed = self.committer.close(|| self.shared.not_recorded.load(Ordering::Relaxed));
+        let closed = self.queue.close(|| self.shared.not_recorded.load(Ordering::Relaxed));
         if let Some(keeper) = self.keeper.lock().take() {
             keeper.join();
         }

@@ -22,11 +22,11 @@ use crate::{
     report::is_before,
     storage::{
         line_reader::Piece,
-        permissions::Access,
+        permissions::Permissions,
         private_values,
         prune_record::{NOTE, Pruned, first_seq},
         segments::{self, TrailFile},
-        tail::{Ending, hash_from},
+        tail::{FileTail, hash_from},
     },
     write::{signing, trail_writer::sync_directory},
 };
@@ -95,7 +95,7 @@ impl AuditLog {
     ///
     /// # Errors
     ///
-    /// [`Error::NotIntact`] if the trail does not verify. [`Error::State`] if it ever stated that entries are kept for
+    /// [`Error::NotIntact`] if the trail does not verify. [`Error::Conflict`] if it ever stated that entries are kept for
     /// longer ([`min_retention_days`](crate::AuditLogBuilder::min_retention_days)), or if the log signs no
     /// checkpoints. Else as [`append`](Self::append), and [`Error::Io`]: run again, it goes on where it was.
     pub fn prune(&self, retention: &Retention) -> Result<Pruning, Error> {
@@ -109,7 +109,7 @@ impl AuditLog {
             return Ok(Pruning::default());
         };
         let refuse =
-            |reason: String| Error::State { action: Operation::Prune, path: trail.to_owned(), reason };
+            |reason: String| Error::Conflict { action: Operation::Prune, path: trail.to_owned(), reason };
         if !self.signs() {
             return Err(refuse(
                 "no checkpoint would cover the record of it: prune with a log that signs \
@@ -118,7 +118,7 @@ impl AuditLog {
             ));
         }
         if let Some(archive) = &retention.archive {
-            Access::Owner.create_directory(archive).map_err(Error::io(Operation::Create, archive))?;
+            Permissions::Owner.create_directory(archive).map_err(Error::io(Operation::Create, archive))?;
             let place = |path: &Path| path.canonicalize().map_err(Error::io(Operation::Inspect, path));
             if place(archive)? == place(trail)? {
                 return Err(refuse("the archive is the trail's own directory".to_owned()));
@@ -169,7 +169,7 @@ fn older(files: &[TrailFile], days: u32, now: DateTime<Utc>) -> Result<usize, Er
     // From the file with the last entry on, all stay.
     let mut last = None;
     for (at, file) in files.iter().enumerate().rev() {
-        let ending = Ending::read(&mut file.open()?, file.length, MAX_LINE)
+        let ending = FileTail::read(&mut file.open()?, file.length, MAX_LINE)
             .map_err(Error::io(Operation::Read, &file.path))?;
         if let Some((_, bytes)) = ending.last_line {
             last = Line::recognise(&bytes).ok().map(|line| (at, line.time));
@@ -280,7 +280,7 @@ fn note(trail: &Path, told_at: u64) -> Result<(), Error> {
     }
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
-    Access::Owner.on_create(&mut options);
+    Permissions::Owner.on_create(&mut options);
     let mut file = options.open(&unready).map_err(Error::io(Operation::Create, &unready))?;
     file.write_all(format!("{told_at}\n").as_bytes())
         .and_then(|()| file.sync_all())
@@ -314,12 +314,12 @@ fn move_out(directory: &Path, name: &str, archive: Option<&Path>) -> Result<(), 
     let Some(archive) = archive else {
         return fs::remove_file(&from).map_err(Error::io(Operation::Remove, &from));
     };
-    Access::Owner.create_directory(archive).map_err(Error::io(Operation::Create, archive))?;
+    Permissions::Owner.create_directory(archive).map_err(Error::io(Operation::Create, archive))?;
     let to = archive.join(name);
     if to.symlink_metadata().is_ok() {
         let place = |path: &Path| path.canonicalize().map_err(Error::io(Operation::Inspect, path));
         if place(&from)? == place(&to)? {
-            return Err(Error::State {
+            return Err(Error::Conflict {
                 action: Operation::Archive,
                 path: from,
                 reason: format!("{} is the same file", to.display()),
@@ -327,7 +327,7 @@ fn move_out(directory: &Path, name: &str, archive: Option<&Path>) -> Result<(), 
         }
         // A copy that was interrupted before the file was removed here.
         if hash_from(&from, 0)? != hash_from(&to, 0)? {
-            return Err(Error::State {
+            return Err(Error::Conflict {
                 action: Operation::Archive,
                 path: from,
                 reason: format!("{} is there and is another file", to.display()),
@@ -351,7 +351,7 @@ fn copy_out(from: &Path, to: &Path) -> Result<(), Error> {
         .and_then(|copy| copy.sync_all())
         .map_err(Error::io(Operation::Sync, &unready))?;
     if hash_from(from, 0)? != hash_from(&unready, 0)? {
-        return Err(Error::State {
+        return Err(Error::Conflict {
             action: Operation::Archive,
             path: from.to_owned(),
             reason: format!("the copy {} is not the same", unready.display()),

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use crate::read::stored_entry::{DamagedLine, Shown, ShownEntry, WithheldValue};
+pub use crate::read::stored_entry::{DamagedLine, ErasableValue, StoredEntry, StoredLine};
 use crate::{
     error::{Error, Operation},
     format::{entry_commitments::commitments, line::Line},
@@ -21,7 +21,7 @@ use crate::{
         lookup,
         private_reader::PrivateReader,
         private_values::PrivateValues,
-        segments::{self, MAX_TOOL_LINE, TrailFile, Writer},
+        segments::{self, MAX_TOOL_LINE, TrailFile, TrailFormat},
     },
 };
 
@@ -37,7 +37,7 @@ use crate::{
 /// # let directory = tempfile::tempdir()?;
 /// # let directory = directory.path().join("audit");
 /// # kling_audit::AuditLog::open(&directory)?.close()?;
-/// use kling_audit::Reader;
+/// use kling_audit::read::Reader;
 ///
 /// for shown in Reader::new(&directory).seq(0..=9).event_type("audit_started").entries()? {
 ///     println!("{}", shown?);
@@ -61,7 +61,7 @@ pub struct Reader {
 pub struct Entries {
     reader: Reader,
     trail: PathBuf,
-    writer: Writer,
+    writer: TrailFormat,
     files: std::vec::IntoIter<TrailFile>,
     open: Option<Open>,
     done: bool,
@@ -127,7 +127,7 @@ impl Reader {
             }
         };
         let writer = segments::writer(&files)?;
-        let first = if writer == Writer::Native { lookup::file_of(&files, self.from)? } else { 0 };
+        let first = if writer == TrailFormat::Format1 { lookup::file_of(&files, self.from)? } else { 0 };
         let mut files = files.into_iter();
         if let Some(before) = first.checked_sub(1) {
             files.nth(before);
@@ -141,7 +141,7 @@ impl Reader {
         self.actor.is_none() && self.event_type.is_none()
     }
 
-    fn selects(&self, entry: &ShownEntry) -> bool {
+    fn selects(&self, entry: &StoredEntry) -> bool {
         let is =
             |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
         let all = self.from == 0 && self.to == u64::MAX;
@@ -152,7 +152,7 @@ impl Reader {
 }
 
 impl Entries {
-    fn read(&mut self) -> Result<Option<Shown>, Error> {
+    fn read(&mut self) -> Result<Option<StoredLine>, Error> {
         loop {
             let open = match &mut self.open {
                 Some(open) => open,
@@ -173,10 +173,10 @@ impl Entries {
             };
             let shown = bytes.and_then(|bytes| {
                 match self.writer {
-                    Writer::Native => {
+                    TrailFormat::Format1 => {
                         Line::recognise(bytes).map_err(|malformed| malformed.to_string()).map(Some)
                     }
-                    Writer::Tool => Ok(None),
+                    TrailFormat::PythonTool => Ok(None),
                 }
                 .map(|line| (line, bytes))
             });
@@ -190,17 +190,21 @@ impl Entries {
                         Some(values) if !committed.is_empty() => values.of(line.seq)?,
                         _ => Vec::new(),
                     };
-                    Ok(ShownEntry::of(&line, bytes, &committed, &found))
+                    Ok(StoredEntry::of(&line, bytes, &committed, &found))
                 }
-                Ok((None, bytes)) => ShownEntry::of_tool(bytes),
+                Ok((None, bytes)) => StoredEntry::of_tool(bytes),
                 Err(why) => Err(why),
             };
             match entry {
-                Ok(entry) if self.reader.selects(&entry) => return Ok(Some(Shown::Entry(entry))),
+                Ok(entry) if self.reader.selects(&entry) => return Ok(Some(StoredLine::Entry(entry))),
                 Ok(_) => {}
                 Err(why) if self.reader.selects_damaged() => {
                     let file = open.file.name.clone();
-                    return Ok(Some(Shown::Damaged(DamagedLine { file, offset: open.from + offset, why })));
+                    return Ok(Some(StoredLine::Damaged(DamagedLine {
+                        file,
+                        offset: open.from + offset,
+                        why,
+                    })));
                 }
                 Err(_) => {}
             }
@@ -209,8 +213,8 @@ impl Entries {
 }
 
 impl Open {
-    fn new(trail: &Path, file: TrailFile, writer: Writer, seq: u64) -> Result<Self, Error> {
-        if writer == Writer::Tool {
+    fn new(trail: &Path, file: TrailFile, writer: TrailFormat, seq: u64) -> Result<Self, Error> {
+        if writer == TrailFormat::PythonTool {
             return Ok(Self { lines: file.lines(MAX_TOOL_LINE)?, file, from: 0, values: None });
         }
         let from = lookup::offset_of(&file, seq)?;
@@ -221,7 +225,7 @@ impl Open {
 }
 
 impl Iterator for Entries {
-    type Item = Result<Shown, Error>;
+    type Item = Result<StoredLine, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {

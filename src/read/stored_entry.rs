@@ -15,16 +15,16 @@ use crate::{
 /// What stands on a line of a trail.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Shown {
+pub enum StoredLine {
     /// An entry.
-    Entry(ShownEntry),
+    Entry(StoredEntry),
     /// Something else, which verification would call tampered.
     Damaged(DamagedLine),
 }
 
 /// An entry, and the values that it withholds.
 #[derive(Clone, Debug)]
-pub struct ShownEntry {
+pub struct StoredEntry {
     seq: Option<u64>,
     time: String,
     actor: String,
@@ -35,7 +35,7 @@ pub struct ShownEntry {
     /// Canonical text of the objects.
     context: String,
     details: String,
-    values: Vec<(String, WithheldValue)>,
+    values: Vec<(String, ErasableValue)>,
     /// What was cut off the values: members of canonical text.
     cut: String,
 }
@@ -43,7 +43,7 @@ pub struct ShownEntry {
 /// A value that an entry withholds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum WithheldValue {
+pub enum ErasableValue {
     /// The value as JSON text. It is what the entry commits to.
     AtHand(String),
     /// It was erased, or is not kept beside this copy of the trail.
@@ -64,20 +64,20 @@ pub struct DamagedLine {
     pub why: String,
 }
 
-impl ShownEntry {
+impl StoredEntry {
     pub(super) fn of(
         line: &Line<'_>,
         bytes: &[u8],
         committed: &[Commitment],
         found: &[PrivateValue],
     ) -> Self {
-        let mut values: Vec<(&[u8], WithheldValue)> = Vec::new();
+        let mut values: Vec<(&[u8], ErasableValue)> = Vec::new();
         for Commitment { field, digest } in committed {
             let of_field = || found.iter().filter(|value| value.field == *field);
             let value = match of_field().find(|value| value.commitment == *digest) {
-                Some(value) => WithheldValue::AtHand(text(&value.value)),
-                None if of_field().next().is_some() => WithheldValue::Changed,
-                None => WithheldValue::Gone,
+                Some(value) => ErasableValue::AtHand(text(&value.value)),
+                None if of_field().next().is_some() => ErasableValue::Changed,
+                None => ErasableValue::Gone,
             };
             values.push((field, value));
         }
@@ -162,7 +162,7 @@ impl ShownEntry {
 
     /// The values that it withholds, by their paths.
     #[must_use]
-    pub fn values(&self) -> &[(String, WithheldValue)] {
+    pub fn values(&self) -> &[(String, ErasableValue)] {
         &self.values
     }
 
@@ -175,7 +175,7 @@ impl ShownEntry {
         let mut out = self.line.strip_suffix('}').unwrap_or_default().as_bytes().to_vec();
         let mut opened = false;
         for (path, value) in &self.values {
-            if let WithheldValue::AtHand(text) = value {
+            if let ErasableValue::AtHand(text) = value {
                 out.extend_from_slice(if opened { b", " } else { b", \"values\": {" });
                 json::string(&mut out, path);
                 out.extend_from_slice(b": ");
@@ -190,7 +190,7 @@ impl ShownEntry {
             out.extend_from_slice(format!(", \"values_cut\": {{{}}}", self.cut).as_bytes());
         }
         for (name, wanted) in
-            [("values_gone", WithheldValue::Gone), ("values_changed", WithheldValue::Changed)]
+            [("values_gone", ErasableValue::Gone), ("values_changed", ErasableValue::Changed)]
         {
             let paths = self.values.iter().filter(|(_, value)| *value == wanted).map(|(path, _)| path);
             for (at, path) in paths.clone().enumerate() {
@@ -228,8 +228,8 @@ impl DamagedLine {
     }
 }
 
-impl Shown {
-    /// As one line of JSON, in printable ASCII; see [`ShownEntry::to_json`] and [`DamagedLine::to_json`].
+impl StoredLine {
+    /// As one line of JSON, in printable ASCII; see [`StoredEntry::to_json`] and [`DamagedLine::to_json`].
     #[must_use]
     pub fn to_json(&self) -> String {
         match self {
@@ -243,14 +243,14 @@ impl Shown {
     pub fn holds(&self) -> bool {
         match self {
             Self::Entry(entry) => {
-                entry.holds && !entry.values.iter().any(|(_, value)| *value == WithheldValue::Changed)
+                entry.holds && !entry.values.iter().any(|(_, value)| *value == ErasableValue::Changed)
             }
             Self::Damaged(_) => false,
         }
     }
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for StoredLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Entry(entry) => entry.fmt(f),
@@ -259,7 +259,7 @@ impl fmt::Display for Shown {
     }
 }
 
-impl fmt::Display for ShownEntry {
+impl fmt::Display for StoredEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(seq) = self.seq {
             write!(f, "{seq}  ")?;
@@ -293,7 +293,7 @@ impl fmt::Display for DamagedLine {
 }
 
 /// Writes an object with what is known of withheld values in the places of their commitments.
-fn join(object: &[u8], at: &[u8], values: &[(&[u8], WithheldValue)], out: &mut Vec<u8>) {
+fn join(object: &[u8], at: &[u8], values: &[(&[u8], ErasableValue)], out: &mut Vec<u8>) {
     out.push(b'{');
     for (number, (name, value)) in MemberTexts::of(object).enumerate() {
         if number > 0 {
@@ -312,7 +312,7 @@ fn join(object: &[u8], at: &[u8], values: &[(&[u8], WithheldValue)], out: &mut V
     out.push(b'}');
 }
 
-impl WithheldValue {
+impl ErasableValue {
     fn shown(&self) -> Cow<'_, str> {
         match self {
             Self::AtHand(text) => Cow::Borrowed(text),

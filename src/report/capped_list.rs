@@ -5,14 +5,14 @@ use serde::Serialize;
 /// The first so many of something, and how many there are. Its JSON is `{"total", "listed"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Listed<T> {
+pub struct Capped<T> {
     /// How many there are, listed or not.
     pub total: u64,
-    /// The first [`Listed::MOST`] of them.
+    /// The first [`Capped::MOST`] of them.
     pub listed: Vec<T>,
 }
 
-impl<T> Listed<T> {
+impl<T> Capped<T> {
     /// How many are listed at most.
     pub const MOST: usize = 1_000;
 
@@ -33,7 +33,7 @@ impl<T> Listed<T> {
     }
 }
 
-impl<T> Default for Listed<T> {
+impl<T> Default for Capped<T> {
     fn default() -> Self {
         Self { total: 0, listed: Vec::new() }
     }

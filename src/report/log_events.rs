@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::report::capped_list::Listed;
+use crate::report::capped_list::Capped;
 use crate::verify::scan::Said;
 
 /// Runs of the log: from an `audit_started` to an `audit_stopped`.
@@ -20,7 +20,7 @@ pub struct Runs {
 /// An entry in which the log remarks something about itself, such as `audit_recovered`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct Remark {
+pub struct LogEvent {
     /// Its `seq`.
     pub seq: Option<u64>,
     /// Its time.
@@ -35,7 +35,7 @@ pub struct Remark {
 #[derive(Debug, Default)]
 pub(super) struct Remarks {
     pub(super) runs: Runs,
-    pub(super) remarks: Listed<Remark>,
+    pub(super) remarks: Capped<LogEvent>,
     running: bool,
 }
 
@@ -56,7 +56,7 @@ impl Remarks {
             }
             // These come in the course of things, and are counted by type.
             b"audit_verified" | b"audit_checkpoint" | b"audit_self_test" => {}
-            _ if counted => self.remarks.push_with(|| Remark {
+            _ if counted => self.remarks.push_with(|| LogEvent {
                 seq: said.seq,
                 timestamp: said.time.to_string(),
                 event_type: crate::report::fields::decoded(said.event_type),

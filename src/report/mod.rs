@@ -25,9 +25,9 @@ use serde::Serialize;
 use crate::findings::progress::Progress;
 use crate::report::counters::Tally;
 pub use crate::report::{
-    capped_list::Listed,
+    capped_list::Capped,
     credentials::CredentialUse,
-    log_events::{Remark, Runs},
+    log_events::{LogEvent, Runs},
     spans::OpenSpan,
     tasks::{Durations, OpenTask, Reason, TaskCounts},
 };
@@ -43,12 +43,12 @@ use crate::{
         line_reader::Piece,
         prune_record::first_seq,
         segments::{self, MAX_TOOL_LINE, TrailFile},
-        tail::Ending,
+        tail::FileTail,
     },
     verify::{
         self, Extent, HeadPolicy,
-        evidence::{Asked, Evidence},
-        observer::Watch,
+        evidence::{Evidence, Requirements},
+        observer::Observer,
     },
 };
 
@@ -86,7 +86,7 @@ pub struct Reporter {
     days: u32,
     now: Option<DateTime<Utc>>,
     head: HeadPolicy,
-    asked: Asked,
+    asked: Requirements,
     threads: NonZero<usize>,
 }
 
@@ -98,12 +98,12 @@ impl Reporter {
             days: 30,
             now: None,
             head: HeadPolicy::default(),
-            asked: Asked::default(),
+            asked: Requirements::default(),
             threads: verify::default_threads(),
         }
     }
 
-    /// How many threads look at lines, as [`Verifier::threads`](crate::Verifier::threads).
+    /// How many threads look at lines, as [`Verifier::threads`](crate::verify::Verifier::threads).
     pub fn threads(mut self, threads: NonZero<usize>) -> Self {
         self.threads = threads;
         self
@@ -127,7 +127,7 @@ impl Reporter {
         self
     }
 
-    /// Checks the trail's checkpoints with `key`, as [`Verifier::key`](crate::Verifier::key) does. They cover a trail from
+    /// Checks the trail's checkpoints with `key`, as [`Verifier::key`](crate::verify::Verifier::key) does. They cover a trail from
     /// its beginning, so all of its files are verified then, and not those of the period alone; what is counted stays
     /// the same.
     pub fn key(mut self, key: VerifyingKey) -> Self {
@@ -173,7 +173,7 @@ impl Reporter {
         };
 
         let mut tally = Tally::new(from);
-        let mut watch = Watch {
+        let mut watch = Observer {
             threads: self.threads,
             said: Some(&mut |said| {
                 if said.seq >= counted {
@@ -233,21 +233,21 @@ pub struct Report {
     /// Tasks by action and model.
     pub tasks: Vec<TaskCounts>,
     /// Why tasks were refused or failed.
-    pub reasons: Listed<Reason>,
+    pub reasons: Capped<Reason>,
     /// Submissions with no outcome at all: neither accepted nor refused, nor said to be unknown.
-    pub without_outcome: Listed<OpenTask>,
+    pub without_outcome: Capped<OpenTask>,
     /// Tasks that the vendor accepted and that were not seen to end.
-    pub unfinished: Listed<OpenTask>,
+    pub unfinished: Capped<OpenTask>,
     /// Tasks of which nobody knows what became.
-    pub ambiguous: Listed<OpenTask>,
+    pub ambiguous: Capped<OpenTask>,
     /// Spans opened and never closed.
-    pub open_spans: Listed<OpenSpan>,
+    pub open_spans: Capped<OpenSpan>,
     /// Use of credentials, by the beginning of the access key.
     pub credentials: Vec<CredentialUse>,
     /// How often the log was opened and closed.
     pub runs: Runs,
     /// What the log said about itself: recoveries, steps of the clock, degradations, ….
-    pub remarks: Listed<Remark>,
+    pub remarks: Capped<LogEvent>,
     /// The verification that this rests on: of the files that were read. Its notices name days without entries.
     pub verification: Verification,
 }
@@ -265,7 +265,7 @@ fn ended_before(files: &[TrailFile], from: Timestamp) -> Result<usize, Error> {
 /// Whether a file's first and last entry are before `from`: where the clock stepped back, either can be the later one.
 pub(crate) fn is_before(file: &TrailFile, from: Timestamp) -> Result<bool, Error> {
     let mut opened = file.open()?;
-    let ending = Ending::read(&mut opened, file.length, MAX_TOOL_LINE)
+    let ending = FileTail::read(&mut opened, file.length, MAX_TOOL_LINE)
         .map_err(Error::io(Operation::Read, &file.path))?;
     let last = ending.last_line.and_then(|(_, line)| time_of(&line));
     let mut lines = file.lines(MAX_TOOL_LINE)?;

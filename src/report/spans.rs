@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::report::{capped_list::Listed, fields};
+use crate::report::{capped_list::Capped, fields};
 use crate::{codec::timestamp::Timestamp, verify::scan::Said};
 
 /// A span without a closing entry.
@@ -46,10 +46,10 @@ impl Spans {
         }
     }
 
-    pub(super) fn never_closed(&self) -> Listed<OpenSpan> {
+    pub(super) fn never_closed(&self) -> Capped<OpenSpan> {
         let mut open: Vec<_> = self.open.iter().filter(|(_, open)| open.counted).collect();
         open.sort_by_key(|(seq, _)| **seq);
-        Listed::of(open, |(seq, open)| OpenSpan {
+        Capped::of(open, |(seq, open)| OpenSpan {
             seq: *seq,
             timestamp: open.time.to_string(),
             name: fields::decoded(&open.name),

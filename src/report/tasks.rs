@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use crate::report::{capped_list::Listed, fields};
+use crate::report::{capped_list::Capped, fields};
 use crate::{
     codec::{json::object_reader::string_text, timestamp::Timestamp},
     verify::scan::Said,
@@ -191,10 +191,10 @@ impl Tasks {
         counts
     }
 
-    pub(super) fn reasons(&self) -> Listed<Reason> {
+    pub(super) fn reasons(&self) -> Capped<Reason> {
         let mut reasons: Vec<_> = self.reasons.iter().collect();
         reasons.sort_by_key(|&(key, count)| (std::cmp::Reverse(*count), key));
-        Listed::of(reasons, |((event_type, code, reason), count)| Reason {
+        Capped::of(reasons, |((event_type, code, reason), count)| Reason {
             event_type: (*event_type).to_owned(),
             code: *code,
             reason: reason.clone(),
@@ -203,25 +203,25 @@ impl Tasks {
     }
 
     /// Submissions of the period without any outcome: what a crash in the middle leaves.
-    pub(super) fn without_outcome(&self) -> Listed<OpenTask> {
+    pub(super) fn without_outcome(&self) -> Capped<OpenTask> {
         self.open_in(State::Submitted)
     }
 
     /// Tasks of the period that the vendor made and whose end was not seen.
-    pub(super) fn unfinished(&self) -> Listed<OpenTask> {
+    pub(super) fn unfinished(&self) -> Capped<OpenTask> {
         self.open_in(State::Accepted)
     }
 
     /// Tasks of the period of which nobody knows what became.
-    pub(super) fn ambiguous(&self) -> Listed<OpenTask> {
+    pub(super) fn ambiguous(&self) -> Capped<OpenTask> {
         self.open_in(State::Ambiguous)
     }
 
-    fn open_in(&self, state: State) -> Listed<OpenTask> {
+    fn open_in(&self, state: State) -> Capped<OpenTask> {
         let mut open: Vec<_> =
             self.open.iter().filter(|(_, open)| open.state == state && open.counted).collect();
         open.sort_by(|(a_id, a), (b_id, b)| (a.seq, a.time, a_id).cmp(&(b.seq, b.time, b_id)));
-        Listed::of(open, |(id, open)| OpenTask {
+        Capped::of(open, |(id, open)| OpenTask {
             seq: open.seq,
             timestamp: open.time.to_string(),
             action: self.groups[open.group].counts.action.clone(),

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
-use crate::report::{Report, capped_list::Listed, tasks::TaskCounts};
+use crate::report::{Report, capped_list::Capped, tasks::TaskCounts};
 use crate::{
     codec::terminal::Escaped,
     findings::verification::{Verdict, count},
@@ -138,7 +138,7 @@ fn counts(f: &mut fmt::Formatter<'_>, title: &str, counts: &BTreeMap<String, u64
 fn list<T>(
     f: &mut fmt::Formatter<'_>,
     title: &str,
-    rows: &Listed<T>,
+    rows: &Capped<T>,
     row: impl Fn(&mut fmt::Formatter<'_>, &T) -> fmt::Result,
 ) -> fmt::Result {
     if rows.total == 0 {

@@ -10,7 +10,7 @@ use crate::{
 
 /// A trail's head as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum FoundHead {
     Missing,
     /// The file is there, and nothing was ever written into it.
     Blank,
@@ -19,7 +19,7 @@ pub(crate) enum Found {
     Head(Head),
 }
 
-impl Found {
+impl FoundHead {
     /// Reads the head of the trail in `directory`.
     pub(crate) fn read(directory: &Path) -> Result<Self, Error> {
         let path = directory.join(NAME);

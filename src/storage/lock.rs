@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     error::{Error, Operation},
-    storage::{open::open_regular, permissions::Access},
+    storage::{open::open_regular, permissions::Permissions},
 };
 
 /// The file's name.
@@ -19,12 +19,12 @@ const NAME: &str = "audit.lock";
 pub(crate) struct Lock {
     directory: PathBuf,
     path: PathBuf,
-    access: Access,
+    access: Permissions,
     file: File,
 }
 
 impl Lock {
-    pub(crate) fn take(directory: &Path, access: Access) -> Result<Self, Error> {
+    pub(crate) fn take(directory: &Path, access: Permissions) -> Result<Self, Error> {
         let path = directory.join(NAME);
         loop {
             let file = open(&path, access)?;
@@ -61,7 +61,7 @@ impl Lock {
     }
 }
 
-fn open(path: &Path, access: Access) -> Result<File, Error> {
+fn open(path: &Path, access: Permissions) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     access.on_create(&mut options);

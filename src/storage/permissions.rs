@@ -10,7 +10,7 @@ use std::{
 
 /// The modes that a log gives to what it creates. What exists already keeps its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Access {
+pub(crate) enum Permissions {
     /// Directory 0700, live file 0600, closed files 0400.
     #[default]
     Owner,
@@ -18,7 +18,7 @@ pub(crate) enum Access {
     GroupReadable,
 }
 
-impl Access {
+impl Permissions {
     /// Creates a directory and its missing parents.
     pub(crate) fn create_directory(self, path: &Path) -> io::Result<()> {
         let mut builder = std::fs::DirBuilder::new();

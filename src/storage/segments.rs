@@ -37,13 +37,13 @@ const TAIL: u64 = 4 * MAX_LINE as u64;
 /// How the lines of the Python tool begin.
 pub(crate) const TOOL_START: &[u8] = b"{\"timestamp\": ";
 
-/// Who wrote a trail.
+/// The format of a trail's lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Writer {
-    /// This crate.
-    Native,
+pub(crate) enum TrailFormat {
+    /// Format 1, which this crate writes.
+    Format1,
     /// The Python tool whose logs this crate reads.
-    Tool,
+    PythonTool,
 }
 
 /// One file of a trail, as long as it was when the directory was read.
@@ -53,18 +53,18 @@ pub(crate) struct TrailFile {
     /// The name in the directory.
     pub(crate) name: String,
     /// What the name says: day and number.
-    pub(crate) label: Option<Label>,
+    pub(crate) label: Option<SegmentName>,
     pub(crate) length: u64,
 }
 
 /// The name of a file, read: `audit-DAY.jsonl` is number 1, `audit-DAY_0002.jsonl` number 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Label {
+pub(crate) struct SegmentName {
     pub(crate) day: NaiveDate,
     pub(crate) number: u32,
 }
 
-impl Label {
+impl SegmentName {
     pub(crate) fn name(self) -> String {
         match self.number {
             1 => format!("audit-{}.jsonl", self.day),
@@ -88,7 +88,7 @@ impl TrailFile {
     pub(crate) fn alone(path: &Path) -> Result<Self, Error> {
         let (_, length) = open_regular(path, OpenOptions::new().read(true))?;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Ok(Self { path: path.to_owned(), label: Label::parse(&name), name, length })
+        Ok(Self { path: path.to_owned(), label: SegmentName::parse(&name), name, length })
     }
 
     pub(crate) fn open(&self) -> Result<File, Error> {
@@ -165,7 +165,7 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<TrailFile>, Error> {
         files.push(TrailFile::alone(&path)?);
     }
     files.sort_by(|a, b| (a.label, &a.name).cmp(&(b.label, &b.name)));
-    if files.len() > 1 && writer(&files)? == Writer::Native {
+    if files.len() > 1 && writer(&files)? == TrailFormat::Format1 {
         sort_by_seq(&mut files)?;
     }
     let last = files.iter().rposition(|file| known.contains(&file.name));
@@ -174,8 +174,8 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<TrailFile>, Error> {
 }
 
 /// Who wrote the trail: decided once, by the first line of its first file.
-pub(crate) fn writer(files: &[TrailFile]) -> Result<Writer, Error> {
-    let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(Writer::Native) };
+pub(crate) fn writer(files: &[TrailFile]) -> Result<TrailFormat, Error> {
+    let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(TrailFormat::Format1) };
     let mut lines = first.lines(MAX_TOOL_LINE)?;
     let piece = lines.next().map_err(Error::io(Operation::Read, &first.path))?;
     let tool = match piece {
@@ -183,7 +183,7 @@ pub(crate) fn writer(files: &[TrailFile]) -> Result<Writer, Error> {
         Some(Piece::Long { start, .. }) => start.starts_with(TOOL_START),
         Some(Piece::Rest) | None => false,
     };
-    Ok(if tool { Writer::Tool } else { Writer::Native })
+    Ok(if tool { TrailFormat::PythonTool } else { TrailFormat::Format1 })
 }
 
 /// The number for the next file of `day`: one more than the highest that there is.
@@ -191,7 +191,7 @@ pub(crate) fn next_number(directory: &Path, day: NaiveDate) -> Result<u32, Error
     let numbers = names(directory)
         .map_err(Error::io(Operation::List, directory))?
         .into_iter()
-        .filter_map(|name| Label::parse(&name));
+        .filter_map(|name| SegmentName::parse(&name));
     let last = numbers.filter(|label| label.day == day).map(|label| label.number).max();
     Ok(last.unwrap_or(0).saturating_add(1))
 }
@@ -277,7 +277,7 @@ mod tests {
     fn labels_are_read_back_and_nothing_else_is_one() {
         for name in ["audit-2026-11-24.jsonl", "audit-2026-11-24_0002.jsonl", "audit-2026-11-24_12345.jsonl"]
         {
-            assert_eq!(Label::parse(name).map(Label::name).as_deref(), Some(name));
+            assert_eq!(SegmentName::parse(name).map(SegmentName::name).as_deref(), Some(name));
         }
         for name in [
             "audit-2026-11-24_0001.jsonl",
@@ -286,7 +286,7 @@ mod tests {
             "audit-x.jsonl",
             "audit-2026-11-24_+002.jsonl",
         ] {
-            assert_eq!(Label::parse(name), None, "{name}");
+            assert_eq!(SegmentName::parse(name), None, "{name}");
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 
 /// How a file ends.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ending {
+pub(crate) struct FileTail {
     /// Where the last complete line starts, and its bytes without the newline; of an overlong one the last bytes.
     pub(crate) last_line: Option<(u64, Vec<u8>)>,
     /// Where what follows the last newline starts.
@@ -25,7 +25,7 @@ pub(crate) struct Ending {
     pub(crate) length: u64,
 }
 
-impl Ending {
+impl FileTail {
     pub(crate) fn last_line_offset(&self) -> u64 {
         self.last_line.as_ref().map_or(0, |(offset, _)| *offset)
     }

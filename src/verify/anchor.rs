@@ -14,7 +14,7 @@ use crate::{
     storage::{
         block_reader::{Block, Blocks, Bytes},
         segments::TrailFile,
-        tail::Ending,
+        tail::FileTail,
     },
 };
 
@@ -120,7 +120,7 @@ impl Since {
         }
         finding.kind = FindingKind::Truncated;
         let file = &files[number];
-        let ending = Ending::read(&mut file.open()?, file.length, MAX_LINE)
+        let ending = FileTail::read(&mut file.open()?, file.length, MAX_LINE)
             .map_err(Error::io(Operation::Read, &file.path))?;
         let last =
             ending.last_line.as_ref().and_then(|(_, line)| Line::recognise(line).ok()).filter(Line::holds);

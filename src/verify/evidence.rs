@@ -41,7 +41,7 @@ const WAITING: usize = 1_024;
 
 /// What is asked for beside the trail itself.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Asked {
+pub(crate) struct Requirements {
     pub(crate) keys: Vec<VerifyingKey>,
     /// Files with checkpoints that were kept elsewhere.
     pub(crate) kept: Vec<PathBuf>,
@@ -53,7 +53,7 @@ pub(crate) struct Asked {
     pub(crate) accept_pruned: bool,
 }
 
-impl Asked {
+impl Requirements {
     /// Whether a checkpoint from outside says what the end is, so that a head is not needed.
     pub(crate) fn has_kept(&self) -> bool {
         !self.kept.is_empty()
@@ -142,7 +142,7 @@ struct Gone {
 impl Evidence {
     /// Reads what was asked for. The trail in `directory` may go on meanwhile, so this comes before its files are
     /// listed; `None` where only a part of a trail is looked at.
-    pub(crate) fn gather(asked: &Asked, directory: Option<&Path>) -> Result<Self, Error> {
+    pub(crate) fn gather(asked: &Requirements, directory: Option<&Path>) -> Result<Self, Error> {
         let mut evidence = Self {
             keys: asked.keys.clone(),
             max_age: asked.max_age,
@@ -359,7 +359,7 @@ impl Evidence {
     }
 
     /// The walk is over. Gives what the verdict stands on.
-    pub(super) fn conclude(mut self, last_file: &str, last: Option<u64>, seen: &mut Seen) -> Standing {
+    pub(super) fn conclude(mut self, last_file: &str, last: Option<u64>, seen: &mut Seen) -> Outcome {
         for finding in std::mem::take(&mut self.unreceived) {
             seen.finding(finding);
         }
@@ -436,10 +436,10 @@ impl Evidence {
     }
 
     /// The trail is a log of the Python tool.
-    pub(super) fn of_tool(self) -> Standing {
+    pub(super) fn of_tool(self) -> Outcome {
         let asked = self.asked || !self.receipts.is_empty() || self.missing.is_some();
         let missing = || "logs of the Python tool have no checkpoints, and no receipts".to_owned();
-        Standing { missing: asked.then(missing), ..Standing::default() }
+        Outcome { missing: asked.then(missing), ..Outcome::default() }
     }
 
     fn judge_pruned(&mut self, seen: &mut Seen) {
@@ -477,7 +477,7 @@ impl Evidence {
         }
     }
 
-    fn standing(self, last: Option<u64>) -> Standing {
+    fn standing(self, last: Option<u64>) -> Outcome {
         let signed = self.confirmed.as_ref().and_then(|(held, _)| held.size.checked_sub(1));
         let mut by = Vec::new();
         if let (Some(signed), Some((held, _))) = (signed, &self.confirmed) {
@@ -501,13 +501,13 @@ impl Evidence {
             }
         }
         let basis = proven.is_some().then(|| by.join("; "));
-        Standing { missing: self.missing, basis, signed_through: signed }
+        Outcome { missing: self.missing, basis, signed_through: signed }
     }
 }
 
 /// What a verdict stands on beside the chain and its head.
 #[derive(Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct Outcome {
     /// What was asked for and is not there.
     pub(super) missing: Option<String>,
     pub(super) basis: Option<String>,
@@ -528,7 +528,7 @@ fn missing_receipt(seq: u64, wanted: &Wanted, found: &str) -> Finding {
 }
 
 fn not_a_receipt(path: &Path, line: u64) -> Error {
-    Error::State {
+    Error::Conflict {
         action: Operation::Read,
         path: path.to_owned(),
         reason: format!("line {line} is no receipt: expected SEQ HASH, or TRAIL_ID SEQ HASH"),

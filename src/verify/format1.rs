@@ -4,14 +4,14 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 
 use chrono::NaiveDate;
 
-use crate::storage::head_file::Found;
+use crate::storage::head_file::FoundHead;
 use crate::{
     codec::{
         digest::{HashLength, Link},
         json::{
             shape_cache::Shapes,
-            string_bitmap::Marks,
-            validate::{Malformed, Recogniser},
+            string_bitmap::StringBitmap,
+            validate::{Malformed, Validator},
             value::Value,
         },
         sha256::sha256_of_each,
@@ -57,13 +57,13 @@ pub(super) struct Native {
 
 /// What lines are looked at with.
 pub(super) struct Sight {
-    marks: Marks,
+    marks: StringBitmap,
     shapes: Shapes,
 }
 
 impl Default for Sight {
     fn default() -> Self {
-        Self { marks: Marks::default(), shapes: Shapes::of_many(Said::NOTED) }
+        Self { marks: StringBitmap::default(), shapes: Shapes::of_many(Said::NOTED) }
     }
 }
 
@@ -85,7 +85,7 @@ impl Native {
     }
 
     /// Holds the end against what was found of a head.
-    pub(super) fn until(self, head: Option<Found>) -> Self {
+    pub(super) fn until(self, head: Option<FoundHead>) -> Self {
         Self { end: End::of(head), ..self }
     }
 
@@ -207,7 +207,7 @@ impl Rule for Native {
         let mut from = 0;
         for to in memchr::memchr_iter(b'\n', bytes) {
             if to - from < MAX_LINE {
-                let mut text = Recogniser::from(&bytes[..to], marks, from);
+                let mut text = Validator::from(&bytes[..to], marks, from);
                 known.push(LineFacts { from, to, facts: Parts::BLANK });
                 let recognised = known.split_last_mut().and_then(|(last, before)| {
                     let before = before.last().map(|before| &before.facts);
@@ -494,7 +494,7 @@ mod tests {
         format::draft::Draft,
         log::AuditLog,
         storage::segments,
-        verify::{observer::Watch, scan},
+        verify::{observer::Observer, scan},
         write::settings::Durability,
     };
 
@@ -586,7 +586,7 @@ mod tests {
             ));
         };
         let threads = NonZero::new(threads).expect("not zero");
-        let mut watch = Watch { threads, said: Some(&mut say), progress: &mut |_| {} };
+        let mut watch = Observer { threads, said: Some(&mut say), progress: &mut |_| {} };
         scan::walk(&files, 0, &mut rule, &mut seen, &mut watch).expect("read");
         inner(rule).conclude("audit.head", &mut seen);
         (format!("{seen:#?}"), shown)

@@ -1,6 +1,6 @@
 //! The end of a trail, held against its head.
 
-use crate::storage::head_file::Found;
+use crate::storage::head_file::FoundHead;
 use crate::{
     codec::digest::Digest,
     format::head::{self, Head, Mark},
@@ -39,13 +39,13 @@ pub(super) struct Expected {
 }
 
 impl End {
-    pub(super) fn of(found: Option<Found>) -> Self {
+    pub(super) fn of(found: Option<FoundHead>) -> Self {
         match found {
             None => Self::Unasked,
-            Some(Found::Missing) => Self::NoHead("nothing"),
-            Some(Found::Blank) => Self::NoHead("a file in which nothing was written"),
-            Some(Found::Unreadable) => Self::NoHead("two blocks that can't be read"),
-            Some(Found::Head(head)) => Self::Head(Box::new(Expected {
+            Some(FoundHead::Missing) => Self::NoHead("nothing"),
+            Some(FoundHead::Blank) => Self::NoHead("a file in which nothing was written"),
+            Some(FoundHead::Unreadable) => Self::NoHead("two blocks that can't be read"),
+            Some(FoundHead::Head(head)) => Self::Head(Box::new(Expected {
                 head,
                 other_synced: None,
                 other_written: None,

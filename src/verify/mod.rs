@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use crate::storage::head_file::Found;
+use crate::storage::head_file::FoundHead;
 use crate::verify::{
     anchor::{Since, Sought},
     format1::Native,
@@ -38,14 +38,14 @@ use crate::{
     storage::{
         permissions,
         prune_record::Pruned,
-        segments::{self, TrailFile, Writer},
+        segments::{self, TrailFile, TrailFormat},
     },
 };
 pub(crate) use crate::{
     findings::verification::count,
     verify::{
-        evidence::{Asked, Evidence},
-        observer::Watch,
+        evidence::{Evidence, Requirements},
+        observer::Observer,
         parallel_read::default_threads,
         scan::Said,
     },
@@ -55,8 +55,8 @@ pub use crate::{
         finding::{Finding, FindingKind},
         notice::Notice,
         progress::Progress,
-        verification::{Place, Verdict, Verification},
-        withheld::Withheld,
+        verification::{EntryRef, Verdict, Verification},
+        withheld::ErasableCounts,
     },
     verify::verified::Verified,
 };
@@ -93,7 +93,7 @@ pub fn verify(path: impl AsRef<Path>) -> Result<Verified, Error> {
 /// ```no_run
 /// use std::time::Duration;
 ///
-/// use kling_audit::Verifier;
+/// use kling_audit::verify::Verifier;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let key = "example.com/audit+290e76d8+ARl/ayPhbIUyxqvIOPrNXqeJvgx2spIDNAOb+os9No1h".parse()?;
@@ -111,7 +111,7 @@ pub fn verify(path: impl AsRef<Path>) -> Result<Verified, Error> {
 pub struct Verifier {
     path: PathBuf,
     head: HeadPolicy,
-    asked: Asked,
+    asked: Requirements,
     threads: NonZero<usize>,
     since: Option<Since>,
 }
@@ -131,7 +131,7 @@ impl Verifier {
         Self {
             path: path.as_ref().to_owned(),
             head: HeadPolicy::default(),
-            asked: Asked::default(),
+            asked: Requirements::default(),
             threads: default_threads(),
             since: None,
         }
@@ -220,21 +220,21 @@ impl Verifier {
     ///
     /// Those of [`run`](Self::run).
     pub fn run_with_progress(&self, mut progress: impl FnMut(Progress)) -> Result<Verification, Error> {
-        self.run_watched(&mut Watch { threads: self.threads, said: None, progress: &mut progress })
+        self.run_watched(&mut Observer { threads: self.threads, said: None, progress: &mut progress })
     }
 
     /// As [`run`](Self::run), and shows every entry to `observe` on the way.
     pub(crate) fn run_observing(&self, observe: &mut dyn FnMut(Said<'_>)) -> Result<Verification, Error> {
-        self.run_watched(&mut Watch { threads: self.threads, said: Some(observe), progress: &mut |_| {} })
+        self.run_watched(&mut Observer { threads: self.threads, said: Some(observe), progress: &mut |_| {} })
     }
 
-    fn run_watched(&self, watch: &mut Watch<'_>) -> Result<Verification, Error> {
+    fn run_watched(&self, watch: &mut Observer<'_>) -> Result<Verification, Error> {
         let directory =
             std::fs::metadata(&self.path).map_err(Error::io(Operation::Open, &self.path))?.is_dir();
         if directory {
             // What is acknowledged when the head is read stands in the files when they are listed.
             let head = self.head.read(&self.path)?;
-            let head = head.filter(|found| *found != Found::Missing || !self.asked.has_kept());
+            let head = head.filter(|found| *found != FoundHead::Missing || !self.asked.has_kept());
             let evidence = Evidence::gather(&self.asked, Some(&self.path))?;
             let files = segments::list(&self.path)?;
             self.verify(&files, Extent::Whole, (head, evidence), watch)
@@ -249,8 +249,8 @@ impl Verifier {
         &self,
         files: &[TrailFile],
         extent: Extent,
-        (head, evidence): (Option<Found>, Evidence),
-        watch: &mut Watch<'_>,
+        (head, evidence): (Option<FoundHead>, Evidence),
+        watch: &mut Observer<'_>,
     ) -> Result<Verification, Error> {
         match &self.since {
             None => verify_files(&self.path, files, extent, (head, evidence), watch),
@@ -264,9 +264,9 @@ impl Verifier {
 
 impl HeadPolicy {
     /// The head of the trail in `directory`, where one is asked for.
-    pub(crate) fn read(self, directory: &Path) -> Result<Option<Found>, Error> {
+    pub(crate) fn read(self, directory: &Path) -> Result<Option<FoundHead>, Error> {
         match self {
-            Self::Required => Found::read(directory).map(Some),
+            Self::Required => FoundHead::read(directory).map(Some),
             Self::Unasked => Ok(None),
         }
     }
@@ -290,14 +290,14 @@ pub(crate) fn verify_files(
     path: &Path,
     files: &[TrailFile],
     extent: Extent,
-    (head, evidence): (Option<Found>, Evidence),
-    watch: &mut Watch<'_>,
+    (head, evidence): (Option<FoundHead>, Evidence),
+    watch: &mut Observer<'_>,
 ) -> Result<Verification, Error> {
     let mut seen = Seen::default();
-    let has_head = matches!(head, Some(Found::Head(_)));
+    let has_head = matches!(head, Some(FoundHead::Head(_)));
     let writer = segments::writer(files)?;
     match writer {
-        Writer::Native => {
+        TrailFormat::Format1 => {
             note_permissions(path, files, extent, &mut seen)?;
             let rule = match extent {
                 Extent::Whole => Native::whole(),
@@ -313,7 +313,7 @@ pub(crate) fn verify_files(
                 private_values::look(path, files, &mut seen)?;
             }
         }
-        Writer::Tool => {
+        TrailFormat::PythonTool => {
             let mut rule = if extent == Extent::Whole { Tool::whole() } else { Tool::part() };
             scan::walk(files, 0, &mut rule, &mut seen, watch)?;
             seen.standing = evidence.of_tool();
@@ -328,14 +328,14 @@ fn verify_since(
     files: &[TrailFile],
     extent: Extent,
     (since, more): (&Since, bool),
-    head: Option<Found>,
-    watch: &mut Watch<'_>,
+    head: Option<FoundHead>,
+    watch: &mut Observer<'_>,
 ) -> Result<Verification, Error> {
     let mut seen = Seen::default();
-    let has_head = matches!(head, Some(Found::Head(_)));
+    let has_head = matches!(head, Some(FoundHead::Head(_)));
     let writer = segments::writer(files)?;
     let mut read = files;
-    if writer == Writer::Tool {
+    if writer == TrailFormat::PythonTool {
         seen.stopped = Some("entries of the Python tool have no numbers to begin at".to_owned());
         read = &[];
     } else {
@@ -387,7 +387,7 @@ fn conclude(
     path: &Path,
     files: &[TrailFile],
     asked: (Extent, bool),
-    writer: Writer,
+    writer: TrailFormat,
     seen: Seen,
 ) -> Verification {
     let (verdict, basis) = judge(asked, writer, &seen);
@@ -399,7 +399,7 @@ fn conclude(
         entries: seen.entries,
         files: files.iter().map(|file| file.name.clone()).collect(),
         first: seen.first,
-        last: seen.last.map(|spot| Place::new(spot.seq, spot.hash, spot.time)),
+        last: seen.last.map(|spot| EntryRef::new(spot.seq, spot.hash, spot.time)),
         findings: seen.findings,
         findings_total: seen.findings_total,
         notices: seen.notices,
@@ -408,7 +408,7 @@ fn conclude(
     }
 }
 
-fn judge((extent, has_head): (Extent, bool), writer: Writer, seen: &Seen) -> (Verdict, String) {
+fn judge((extent, has_head): (Extent, bool), writer: TrailFormat, seen: &Seen) -> (Verdict, String) {
     if seen.findings_total > 0 {
         return (Verdict::Tampered, count(seen.findings_total, "finding", "findings"));
     }
@@ -422,10 +422,14 @@ fn judge((extent, has_head): (Extent, bool), writer: Writer, seen: &Seen) -> (Ve
         return (Verdict::Unverifiable, missing.clone());
     }
     let by = match writer {
-        Writer::Native if seen.standing.basis.is_some() => seen.standing.basis.as_deref().unwrap_or_default(),
-        Writer::Native if has_head => "by the chain and its head: the directory's owner could rewrite both",
-        Writer::Native => "by the chain alone: the directory's owner could rewrite it or cut its end",
-        Writer::Tool => {
+        TrailFormat::Format1 if seen.standing.basis.is_some() => {
+            seen.standing.basis.as_deref().unwrap_or_default()
+        }
+        TrailFormat::Format1 if has_head => {
+            "by the chain and its head: the directory's owner could rewrite both"
+        }
+        TrailFormat::Format1 => "by the chain alone: the directory's owner could rewrite it or cut its end",
+        TrailFormat::PythonTool => {
             "by the Python tool's chain of 64-bit hashes alone: the directory's owner could rewrite it or cut its \
              end"
         }

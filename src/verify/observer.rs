@@ -5,7 +5,7 @@ use std::num::NonZero;
 use crate::{findings::progress::Progress, verify::scan::Said};
 
 /// What is shown of a walk while it goes on, and how many threads it may take.
-pub(crate) struct Watch<'w> {
+pub(crate) struct Observer<'w> {
     pub(crate) threads: NonZero<usize>,
     /// Is shown every entry, in order, if there is somebody.
     pub(crate) said: Option<&'w mut dyn FnMut(Said<'_>)>,
@@ -13,7 +13,7 @@ pub(crate) struct Watch<'w> {
     pub(crate) progress: &'w mut dyn FnMut(Progress),
 }
 
-impl Watch<'_> {
+impl Observer<'_> {
     /// Whom every entry is shown.
     pub(super) fn said(&mut self) -> Option<&mut dyn FnMut(Said<'_>)> {
         match &mut self.said {

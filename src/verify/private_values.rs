@@ -20,7 +20,7 @@ use crate::{
     findings::{
         finding::{Finding, FindingKind},
         notice::Notice,
-        withheld::Withheld,
+        withheld::ErasableCounts,
     },
     verify::scan::Seen,
 };
@@ -33,7 +33,7 @@ pub(super) fn look(trail: &Path, files: &[TrailFile], seen: &mut Seen) -> Result
     }
     // While a value is overwritten its line is neither whole nor gone.
     let being_erased = directory.join(private_values::ERASING).symlink_metadata().is_ok();
-    let mut withheld = Withheld::default();
+    let mut withheld = ErasableCounts::default();
     let mut changed = 0;
     for file in files {
         changed += look_at(trail, file, being_erased, &mut withheld, seen)?;
@@ -51,7 +51,7 @@ fn look_at(
     trail: &Path,
     file: &TrailFile,
     being_erased: bool,
-    withheld: &mut Withheld,
+    withheld: &mut ErasableCounts,
     seen: &mut Seen,
 ) -> Result<u64, Error> {
     let mut changed = 0;

@@ -4,16 +4,16 @@
 
 use chrono::{Days, NaiveDate};
 
-use crate::findings::{progress::Progress, withheld::Withheld};
+use crate::findings::{progress::Progress, withheld::ErasableCounts};
 use crate::{
     codec::{digest::Digest, json::shape_cache::NOTED, timestamp::Timestamp},
     error::{Error, Operation},
-    findings::verification::Place,
+    findings::verification::EntryRef,
     format::line::MAX_LINE,
     storage::{
         block_reader::{self, Block, Blocks, Bytes},
         segments::TrailFile,
-        tail::Ending,
+        tail::FileTail,
     },
 };
 use crate::{
@@ -23,8 +23,8 @@ use crate::{
         verification::Verification,
     },
     verify::{
-        evidence::Standing,
-        observer::Watch,
+        evidence::Outcome,
+        observer::Observer,
         parallel_read::{self, LineFacts},
         sequence::Break,
     },
@@ -37,17 +37,17 @@ const SHOWN: usize = 200;
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(super) entries: u64,
-    pub(super) first: Option<Place>,
+    pub(super) first: Option<EntryRef>,
     pub(super) last: Option<Spot>,
     pub(super) findings: Vec<Finding>,
     pub(super) findings_total: u64,
     pub(super) notices: Vec<Notice>,
     pub(super) notices_total: u64,
-    pub(super) withheld: Option<Withheld>,
+    pub(super) withheld: Option<ErasableCounts>,
     /// Why nothing more can be told.
     pub(super) stopped: Option<String>,
     /// What the trail was held against beside its chain and head.
-    pub(super) standing: Standing,
+    pub(super) standing: Outcome,
     latest_day: Option<NaiveDate>,
     /// The line before was malformed and did not end like an entry; whether it began like one.
     open_damage: Option<bool>,
@@ -160,7 +160,7 @@ pub(super) fn walk<R: Rule>(
     from: u64,
     rule: &mut R,
     seen: &mut Seen,
-    watch: &mut Watch<'_>,
+    watch: &mut Observer<'_>,
 ) -> Result<(), Error> {
     let of = files.iter().map(|file| file.length).sum::<u64>().saturating_sub(from);
     // Bytes of the files before the current one.
@@ -333,7 +333,7 @@ impl Seen {
     pub(super) fn entry(&mut self, seq: Option<u64>, hash: Digest, time: Timestamp) {
         self.entries += 1;
         if self.first.is_none() {
-            self.first = Some(Place::new(seq, hash, time));
+            self.first = Some(EntryRef::new(seq, hash, time));
         }
         self.last = Some(Spot { seq, hash, time });
     }
@@ -404,7 +404,7 @@ impl At<'_> {
 /// Whether there is no whole line in these files, so that the trail ends before them.
 fn nothing_follows(files: &[TrailFile]) -> Result<bool, Error> {
     for file in files {
-        let ending = Ending::read(&mut file.open()?, file.length, 0)
+        let ending = FileTail::read(&mut file.open()?, file.length, 0)
             .map_err(Error::io(Operation::Read, &file.path))?;
         if ending.rest > 0 {
             return Ok(false);

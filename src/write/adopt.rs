@@ -10,7 +10,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::storage::head_file::Found;
+use crate::storage::head_file::FoundHead;
 use crate::{
     codec::json::value::Value,
     error::{Error, Operation},
@@ -64,7 +64,7 @@ struct SealedFile {
 }
 
 /// An adoption that was begun.
-struct Untold {
+struct PendingAdoption {
     adopted: serde_json::Value,
     sealed: PathBuf,
 }
@@ -73,7 +73,7 @@ struct Untold {
 pub(crate) fn seal(settings: &Settings, actor: &str, reason: &str) -> Result<Lock, Error> {
     let directory = &settings.directory;
     let lock = Lock::take(directory, settings.access)?;
-    let untold = match Untold::read(directory)? {
+    let untold = match PendingAdoption::read(directory)? {
         Some(untold) => untold,
         None => prepare(settings, actor, reason)?,
     };
@@ -99,9 +99,9 @@ pub(crate) fn seal(settings: &Settings, actor: &str, reason: &str) -> Result<Loc
 ///
 /// An adoption was interrupted while files were moved.
 pub(crate) fn resume(settings: &mut Settings) -> Result<(), Error> {
-    if let Some(untold) = Untold::read(&settings.directory)? {
+    if let Some(untold) = PendingAdoption::read(&settings.directory)? {
         if !untold.to_move()?.is_empty() {
-            return Err(Error::Refused {
+            return Err(Error::CannotResume {
                 path: settings.directory.clone(),
                 reason: "an adoption was interrupted: run it again".to_owned(),
             });
@@ -119,19 +119,19 @@ pub(crate) fn told(directory: &Path) -> Result<(), Error> {
 }
 
 /// Everything but the moving.
-fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<Untold, Error> {
+fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<PendingAdoption, Error> {
     let directory = &settings.directory;
     let movable = movable(directory)?;
     if movable.is_empty() {
-        return Err(Error::State {
+        return Err(Error::Conflict {
             action: Operation::Adopt,
             path: directory.clone(),
             reason: "there is no trail to give up".to_owned(),
         });
     }
-    let head = match Found::read(directory)? {
-        Found::Head(head) => Some(head),
-        Found::Missing | Found::Blank | Found::Unreadable => None,
+    let head = match FoundHead::read(directory)? {
+        FoundHead::Head(head) => Some(head),
+        FoundHead::Missing | FoundHead::Blank | FoundHead::Unreadable => None,
     };
     let verification = Verifier::new(directory).run()?;
     // The name comes from a file that is not trusted.
@@ -172,10 +172,10 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<Untold, Err
     sync_directory(directory)?;
     let adopted =
         serde_json::to_value(&adopted).map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
-    Ok(Untold { adopted, sealed })
+    Ok(PendingAdoption { adopted, sealed })
 }
 
-impl Untold {
+impl PendingAdoption {
     /// The adoption that the trail in `directory` has yet to tell of.
     fn read(directory: &Path) -> Result<Option<Self>, Error> {
         let path = directory.join(SEALED).join(UNTOLD);
@@ -295,7 +295,7 @@ fn movable(directory: &Path) -> Result<Vec<PathBuf>, Error> {
 fn create(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    crate::storage::permissions::Access::Owner.on_create(&mut options);
+    crate::storage::permissions::Permissions::Owner.on_create(&mut options);
     let mut file = options.open(path).map_err(Error::io(Operation::Create, path))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io(Operation::Write, path))
 }

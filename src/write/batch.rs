@@ -11,8 +11,8 @@ use crate::{
         digest::{Digest, HashLength},
         timestamp::Timestamp,
     },
-    format::prepared_entry::Entry,
-    storage::segments::Label,
+    format::prepared_entry::LinkedEntry,
+    storage::segments::SegmentName,
 };
 
 /// A line whose first part is this long is not copied before it is gathered, nor touched: linking takes as long for it as
@@ -31,18 +31,18 @@ pub(crate) struct Batch {
     large: Vec<(usize, Vec<u8>)>,
     /// Bytes of all lines.
     length: usize,
-    lines: Vec<Placed>,
+    lines: Vec<BatchLine>,
     /// The private records of a line, by where it ends.
     private: Vec<(usize, Vec<u8>)>,
     /// The bytes of all private records.
     withheld: usize,
     /// Where, in bytes, the lines go on in a new file.
-    turns: Vec<(usize, Label)>,
+    turns: Vec<(usize, SegmentName)>,
 }
 
 /// A line of a batch. It takes no more than 64 bytes: one is written for each entry, under a lock.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Placed {
+pub(crate) struct BatchLine {
     /// Where it ends, its newline included.
     end: usize,
     pub(crate) seq: u64,
@@ -55,7 +55,7 @@ pub(crate) struct Placed {
     pub(crate) asked_for: bool,
 }
 
-impl Placed {
+impl BatchLine {
     /// The hash, as the line states it.
     pub(crate) fn hash(&self) -> Digest {
         Digest::new(self.leaf, self.stated)
@@ -77,12 +77,12 @@ impl Batch {
     /// with its newline, and its private records.
     pub(crate) fn push(
         &mut self,
-        entry: Entry,
+        entry: LinkedEntry,
         (first, length): (&mut Vec<u8>, usize),
         private: Vec<u8>,
         asked_for: bool,
     ) {
-        let Entry { seq, time, hash, leaf } = entry;
+        let LinkedEntry { seq, time, hash, leaf } = entry;
         if first.len() >= LARGE {
             debug_assert!(first.len() <= length && length - first.len() <= self.bytes.len());
             let start = (self.bytes.len() + first.len()).saturating_sub(length);
@@ -93,7 +93,7 @@ impl Batch {
             self.withheld += private.len();
             self.private.push((self.length, private));
         }
-        self.lines.push(Placed { end: self.length, seq, leaf, stated: hash.length(), time, asked_for });
+        self.lines.push(BatchLine { end: self.length, seq, leaf, stated: hash.length(), time, asked_for });
     }
 
     /// Puts all lines one after the other, as they are written.
@@ -129,7 +129,7 @@ impl Batch {
     }
 
     /// What comes from here on goes into a new file.
-    pub(crate) fn turn(&mut self, label: Label) {
+    pub(crate) fn turn(&mut self, label: SegmentName) {
         self.turns.push((self.length, label));
     }
 
@@ -144,7 +144,7 @@ impl Batch {
     }
 
     /// The first line goes into a new file.
-    pub(crate) fn begin_in(&mut self, label: Label) {
+    pub(crate) fn begin_in(&mut self, label: SegmentName) {
         self.turns.insert(0, (0, label));
     }
 
@@ -177,7 +177,7 @@ impl Batch {
     }
 
     /// The parts that go into one file each, of what was gathered; before all but the first, a new file is begun.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = (Option<Label>, Range<usize>, &[u8])> {
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (Option<SegmentName>, Range<usize>, &[u8])> {
         let first =
             std::iter::once((0, None)).chain(self.turns.iter().map(|(at, label)| (*at, Some(*label))));
         let ends = self.turns.iter().map(|(at, _)| *at).chain(std::iter::once(self.bytes.len()));
@@ -194,18 +194,18 @@ impl Batch {
     }
 
     /// The last line that ends within the first `bytes`.
-    pub(crate) fn last_within(&self, bytes: usize) -> Option<Placed> {
+    pub(crate) fn last_within(&self, bytes: usize) -> Option<BatchLine> {
         let count = self.lines.partition_point(|line| line.end <= bytes);
         count.checked_sub(1).map(|at| self.lines[at])
     }
 
     /// The lines that end within the first `bytes`.
-    pub(crate) fn within(&self, bytes: usize) -> &[Placed] {
+    pub(crate) fn within(&self, bytes: usize) -> &[BatchLine] {
         &self.lines[..self.lines.partition_point(|line| line.end <= bytes)]
     }
 
     /// The lines that don't end within the first `bytes`.
-    pub(crate) fn beyond(&self, bytes: usize) -> &[Placed] {
+    pub(crate) fn beyond(&self, bytes: usize) -> &[BatchLine] {
         &self.lines[self.lines.partition_point(|line| line.end <= bytes)..]
     }
 
@@ -244,7 +244,7 @@ impl Batch {
         self.bytes.append(&mut other.bytes);
         self.length = self.bytes.len();
         other.length = 0;
-        self.lines.extend(other.lines.drain(..).map(|line| Placed { end: line.end + offset, ..line }));
+        self.lines.extend(other.lines.drain(..).map(|line| BatchLine { end: line.end + offset, ..line }));
         self.withheld += std::mem::take(&mut other.withheld);
         self.private.extend(other.private.drain(..).map(|(end, records)| (end + offset, records)));
         self.turns.extend(other.turns.drain(..).map(|(at, label)| (at + offset, label)));
@@ -270,11 +270,11 @@ mod tests {
         let mut first = line(seq, length);
         let end = first.split_off(length.saturating_sub(END.len()));
         batch.begin(&first).extend(end);
-        batch.push(Entry { seq, time, hash, leaf: [0; 32] }, (&mut first, length), Vec::new(), true);
+        batch.push(LinkedEntry { seq, time, hash, leaf: [0; 32] }, (&mut first, length), Vec::new(), true);
     }
 
-    fn label(number: u32) -> Label {
-        Label { day: NaiveDate::MIN, number }
+    fn label(number: u32) -> SegmentName {
+        SegmentName { day: NaiveDate::MIN, number }
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::{
         line_reader::Piece,
         lookup,
         open::open_regular,
-        permissions::Access,
+        permissions::Permissions,
         private_values::{self, PrivateValues},
         segments,
     },
@@ -67,7 +67,7 @@ impl Erasure {
         next: u64,
     ) -> Result<Self, Error> {
         let refuse =
-            |reason: String| Error::State { action: Operation::Erase, path: trail.to_owned(), reason };
+            |reason: String| Error::Conflict { action: Operation::Erase, path: trail.to_owned(), reason };
         let Some(found) = lookup::entry(trail, seq)? else {
             return Err(refuse(format!("there is no entry {seq} that verifies")));
         };
@@ -141,7 +141,7 @@ impl Erasure {
             serde_json::to_vec(self).map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
-        Access::Owner.on_create(&mut options);
+        Permissions::Owner.on_create(&mut options);
         if unready.symlink_metadata().is_ok() {
             fs::remove_file(&unready).map_err(Error::io(Operation::Remove, &unready))?;
         }
@@ -196,7 +196,7 @@ impl Erasure {
     pub(crate) fn finish(&self, trail: &Path) -> Result<(), Error> {
         let directory = private_values::directory(trail);
         // The name comes from a file that is not trusted.
-        if segments::Label::parse(&self.file).is_some() {
+        if segments::SegmentName::parse(&self.file).is_some() {
             self.overwrite(&directory.join(&self.file))?;
         }
         let note = directory.join(private_values::ERASING);

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::storage::head_file::Found;
+use crate::storage::head_file::FoundHead;
 use crate::{
     codec::{
         digest::HashLength,
@@ -19,7 +19,7 @@ use crate::{
         draft::{Draft, MAX_VALUE_LEVELS, Origin},
         head::{Head, Mark},
         line::{self, Line, MAX_LINE},
-        prepared_entry::Rules,
+        prepared_entry::EntryDefaults,
         receipt::TrailId,
     },
     storage::{
@@ -28,17 +28,17 @@ use crate::{
         lock::Lock,
         permissions,
         prune_record::Pruned,
-        segments::{self, Label, TrailFile, Writer as Wrote},
-        tail::Ending,
+        segments::{self, SegmentName, TrailFile, TrailFormat},
+        tail::FileTail,
     },
     write::{
         adopt,
-        commit::{Committer, linker::Linker},
+        commit::{CommitQueue, linker::Linker},
         erasure::Erasure,
         private_file,
         settings::Settings,
         torn_tail,
-        trail_writer::Writer,
+        trail_writer::TrailWriter,
     },
 };
 
@@ -76,20 +76,20 @@ struct Lost {
 }
 
 /// A trail as it was found.
-struct Standing {
+struct FoundTrail {
     trail_id: TrailId,
     chain: Chain,
     min_retention_days: u32,
     resumed_from: Option<ResumedFrom>,
     /// The file to go on with.
-    live: Option<(std::path::PathBuf, Label)>,
-    torn: Vec<(TrailFile, Ending)>,
+    live: Option<(std::path::PathBuf, SegmentName)>,
+    torn: Vec<(TrailFile, FileTail)>,
     lost: Option<Lost>,
     head: Head,
 }
 
 /// Opens the trail in the settings' directory, or begins one there.
-pub(crate) fn open(settings: Settings) -> Result<Committer, Error> {
+pub(crate) fn open(settings: Settings) -> Result<CommitQueue, Error> {
     let directory = settings.directory.clone();
     refuse_tool_logs(&directory)?;
     settings.access.create_directory(&directory).map_err(Error::io(Operation::Create, &directory))?;
@@ -98,7 +98,7 @@ pub(crate) fn open(settings: Settings) -> Result<Committer, Error> {
 }
 
 /// Opens the trail whose lock is held.
-pub(crate) fn open_locked(mut settings: Settings, lock: Lock) -> Result<Committer, Error> {
+pub(crate) fn open_locked(mut settings: Settings, lock: Lock) -> Result<CommitQueue, Error> {
     let directory = settings.directory.clone();
     adopt::resume(&mut settings)?;
     let mut standing = look(&settings)?;
@@ -112,12 +112,12 @@ pub(crate) fn open_locked(mut settings: Settings, lock: Lock) -> Result<Committe
     }
     let live = standing.live.take();
     let wrap = settings.wrap.clone();
-    let writer = Writer::new(directory, settings.access, wrap, lock, standing.head.clone(), live)?;
+    let writer = TrailWriter::new(directory, settings.access, wrap, lock, standing.head.clone(), live)?;
     begin(settings, standing, writer)
 }
 
 /// The entries that a run begins with.
-fn begin(settings: Settings, standing: Standing, mut writer: Writer) -> Result<Committer, Error> {
+fn begin(settings: Settings, standing: FoundTrail, mut writer: TrailWriter) -> Result<CommitQueue, Error> {
     let directory = settings.directory.clone();
     let started = Started {
         format: FORMAT,
@@ -136,9 +136,9 @@ fn begin(settings: Settings, standing: Standing, mut writer: Writer) -> Result<C
         standing.chain,
         writer.position(),
         standing.trail_id,
-        Rules {
+        EntryDefaults {
             actor: settings.actor,
-            inherit: settings.inherit,
+            inherit_fields: settings.inherit_fields,
             redaction: settings.redaction,
             source_location: settings.source_location,
         },
@@ -171,16 +171,16 @@ fn begin(settings: Settings, standing: Standing, mut writer: Writer) -> Result<C
     for found in &torn {
         found.recorded(&directory)?;
     }
-    Ok(Committer::new(linker, writer, first, settings.durability, settings.hook))
+    Ok(CommitQueue::new(linker, writer, first, settings.durability, settings.hook))
 }
 
 /// Looks at what is there, and refuses what can't be gone on with.
-fn look(settings: &Settings) -> Result<Standing, Error> {
+fn look(settings: &Settings) -> Result<FoundTrail, Error> {
     let directory = &settings.directory;
-    let head = Found::read(directory)?;
+    let head = FoundHead::read(directory)?;
     let files = segments::list(directory)?;
     let first = files.iter().find(|file| file.length > 0);
-    let (Some(first), Found::Head(head)) = (first, &head) else {
+    let (Some(first), FoundHead::Head(head)) = (first, &head) else {
         return look_at_beginning(settings, first.is_some(), head);
     };
     let found = find_end(&files)?;
@@ -223,7 +223,7 @@ fn look(settings: &Settings) -> Result<Standing, Error> {
     // A newer file without entries means that this one is closed, and so does its mode: the trail goes on in another.
     let closed = newest.path.symlink_metadata().is_ok_and(|metadata| permissions::is_closed(&metadata));
     let newest_of_all = files.last().is_some_and(|last| last.path == newest.path) && !closed;
-    Ok(Standing {
+    Ok(FoundTrail {
         trail_id: identity.trail_id,
         chain,
         min_retention_days: identity.min_retention_days,
@@ -236,20 +236,22 @@ fn look(settings: &Settings) -> Result<Standing, Error> {
 }
 
 /// A directory without entries, or without a head that can be read.
-fn look_at_beginning(settings: &Settings, has_entries: bool, head: Found) -> Result<Standing, Error> {
+fn look_at_beginning(settings: &Settings, has_entries: bool, head: FoundHead) -> Result<FoundTrail, Error> {
     let directory = &settings.directory;
     let path = directory.join(crate::format::head::NAME);
     let head = match head {
         // The head is on the device before the first entry: one that can't be read, without entries, was being begun.
-        Found::Missing | Found::Blank | Found::Unreadable if !has_entries => Head::begin(new_id(directory)?),
-        Found::Missing => {
+        FoundHead::Missing | FoundHead::Blank | FoundHead::Unreadable if !has_entries => {
+            Head::begin(new_id(directory)?)
+        }
+        FoundHead::Missing => {
             return Err(refused(
                 &path,
                 "the head is missing, so nobody can tell whether the end of the trail is there",
             ));
         }
-        Found::Blank | Found::Unreadable => return Err(refused(&path, "the head can't be read")),
-        Found::Head(head) => head,
+        FoundHead::Blank | FoundHead::Unreadable => return Err(refused(&path, "the head can't be read")),
+        FoundHead::Head(head) => head,
     };
     let mut standing = beginning(settings, head, directory)?;
     standing.lost = check_head(directory, &standing.head, None)?;
@@ -257,9 +259,9 @@ fn look_at_beginning(settings: &Settings, has_entries: bool, head: Found) -> Res
 }
 
 /// A trail without entries.
-fn beginning(settings: &Settings, head: Head, directory: &Path) -> Result<Standing, Error> {
+fn beginning(settings: &Settings, head: Head, directory: &Path) -> Result<FoundTrail, Error> {
     let trail_id = head.trail_id.parse().map_err(|_| refused(directory, "the head names no trail"))?;
-    Ok(Standing {
+    Ok(FoundTrail {
         trail_id,
         chain: Chain::new(settings.hash_length.unwrap_or_default()),
         min_retention_days: 0,
@@ -332,16 +334,16 @@ impl Identity {
 /// Where the trail ends.
 struct End {
     /// The newest file with a whole line, how it ends, and that line.
-    last: Option<(TrailFile, Ending, Vec<u8>)>,
+    last: Option<(TrailFile, FileTail, Vec<u8>)>,
     /// Unfinished lines in this file, and in newer ones where no whole line stands.
-    torn: Vec<(TrailFile, Ending)>,
+    torn: Vec<(TrailFile, FileTail)>,
 }
 
 fn find_end(files: &[TrailFile]) -> Result<End, Error> {
     let mut end = End { last: None, torn: Vec::new() };
     for file in files.iter().rev() {
         let mut opened = file.open()?;
-        let mut ending = Ending::read(&mut opened, file.length, MAX_LINE)
+        let mut ending = FileTail::read(&mut opened, file.length, MAX_LINE)
             .map_err(Error::io(Operation::Read, &file.path))?;
         let last = ending.last_line.as_mut().map(|(_, bytes)| std::mem::take(bytes));
         // A new file is begun when the one before it is whole, or could not be cut back to whole lines after a failed
@@ -428,7 +430,7 @@ fn is_text(value: &Value, expected: &str) -> bool {
 }
 
 fn refuse_tool_logs(directory: &Path) -> Result<(), Error> {
-    if directory.is_dir() && segments::writer(&segments::list(directory)?)? == Wrote::Tool {
+    if directory.is_dir() && segments::writer(&segments::list(directory)?)? == TrailFormat::PythonTool {
         return Err(refused(
             directory,
             "the directory holds logs of the Python tool, which can be verified and reported but not continued",
@@ -445,7 +447,7 @@ fn new_id(directory: &Path) -> Result<TrailId, Error> {
 }
 
 fn refused(path: &Path, reason: &str) -> Error {
-    Error::Refused { path: path.to_owned(), reason: reason.to_owned() }
+    Error::CannotResume { path: path.to_owned(), reason: reason.to_owned() }
 }
 
 /// A draft of the log's own, with the members of `details`.

@@ -11,7 +11,9 @@ use std::{
 use crate::{
     error::{Error, Operation},
     format::private_record::PrivateLine,
-    storage::{lock::same_file, open::open_regular, permissions::Access, private_values, segments::Label},
+    storage::{
+        lock::same_file, open::open_regular, permissions::Permissions, private_values, segments::SegmentName,
+    },
     write::{
         segment::{Storage, Wrap},
         trail_writer::sync_directory,
@@ -133,7 +135,7 @@ pub(crate) fn sweep(trail: &Path, next: u64) -> Result<(), Error> {
     for entry in std::fs::read_dir(&directory).map_err(Error::io(Operation::List, &directory))? {
         let path = entry.map_err(Error::io(Operation::List, &directory))?.path();
         let name = path.file_name().and_then(|name| name.to_str());
-        if name.and_then(Label::parse).is_none() {
+        if name.and_then(SegmentName::parse).is_none() {
             continue;
         }
         let (mut file, length) = open_regular(&path, OpenOptions::new().read(true).write(true))?;
@@ -161,9 +163,9 @@ pub(crate) fn rename(trail: &Path, from: &str, to: &str) -> Result<(), Error> {
 fn create(path: &Path) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.append(true).read(true).create_new(true);
-    Access::Owner.on_create(&mut options);
+    Permissions::Owner.on_create(&mut options);
     let file = options.open(path).map_err(Error::io(Operation::Create, path))?;
-    Access::Owner.live(&file).map_err(Error::io(Operation::SetMode, path))?;
+    Permissions::Owner.live(&file).map_err(Error::io(Operation::SetMode, path))?;
     Ok(file)
 }
 
@@ -176,7 +178,9 @@ fn create_directory(trail: &Path, directory: &Path) -> Result<(), Error> {
             reason: "not a directory",
         }),
         Err(_) => {
-            Access::Owner.create_directory(directory).map_err(Error::io(Operation::Create, directory))?;
+            Permissions::Owner
+                .create_directory(directory)
+                .map_err(Error::io(Operation::Create, directory))?;
             sync_directory(trail)
         }
     }

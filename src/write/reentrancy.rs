@@ -10,9 +10,9 @@ thread_local! {
 }
 
 /// While it lives, what this thread emits comes from a log itself and is not recorded.
-pub(crate) struct SinkGuard(());
+pub(crate) struct ReentrancyGuard(());
 
-impl SinkGuard {
+impl ReentrancyGuard {
     /// `None` inside another one.
     pub(crate) fn enter() -> Option<Self> {
         // Not `then_some`: a guard that is made and dropped would end the one around it.
@@ -24,7 +24,7 @@ impl SinkGuard {
     }
 }
 
-impl Drop for SinkGuard {
+impl Drop for ReentrancyGuard {
     fn drop(&mut self) {
         IN_SINK.set(false);
     }
@@ -36,15 +36,15 @@ mod tests {
 
     #[test]
     fn the_outer_guard_is_the_one_that_counts() {
-        assert!(!SinkGuard::is_active());
-        let outer = SinkGuard::enter();
+        assert!(!ReentrancyGuard::is_active());
+        let outer = ReentrancyGuard::enter();
 
-        let inner = SinkGuard::enter();
-        assert!(outer.is_some() && inner.is_none() && SinkGuard::is_active());
+        let inner = ReentrancyGuard::enter();
+        assert!(outer.is_some() && inner.is_none() && ReentrancyGuard::is_active());
         drop(inner);
-        assert!(SinkGuard::is_active());
+        assert!(ReentrancyGuard::is_active());
         drop(outer);
 
-        assert!(!SinkGuard::is_active());
+        assert!(!ReentrancyGuard::is_active());
     }
 }

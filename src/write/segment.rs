@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     error::{Error, Operation},
-    storage::{lock::same_file, open::open_regular, permissions::Access},
+    storage::{lock::same_file, open::open_regular, permissions::Permissions},
 };
 
 /// What a segment is kept on. Beside the file system's own there is one for tests, whose faults come when asked for.
@@ -86,7 +86,7 @@ pub(crate) struct AppendError {
 
 impl Segment {
     /// Creates a file that must not exist yet.
-    pub(crate) fn create(path: PathBuf, access: Access, wrap: &Wrap) -> Result<Self, Error> {
+    pub(crate) fn create(path: PathBuf, access: Permissions, wrap: &Wrap) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         options.append(true).read(true).create_new(true);
         access.on_create(&mut options);
@@ -194,7 +194,7 @@ impl Segment {
     }
 
     /// Marks the file as finished: nobody writes it any more.
-    pub(crate) fn finish(mut self, access: Access) -> Result<(), Error> {
+    pub(crate) fn finish(mut self, access: Permissions) -> Result<(), Error> {
         self.sync()?;
         access.closed(&self.file).map_err(Error::io(Operation::SetMode, &self.path))?;
         self.unlock();

@@ -6,7 +6,7 @@ use crate::{
     codec::digest::HashLength,
     error::Error,
     format::redaction::Redaction,
-    storage::permissions::Access,
+    storage::permissions::Permissions,
     write::{clock::Clock, segment::Wrap},
 };
 
@@ -42,7 +42,7 @@ pub(crate) type Hook = Arc<dyn Fn(&Error) + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) directory: PathBuf,
-    pub(crate) access: Access,
+    pub(crate) access: Permissions,
     pub(crate) actor: String,
     /// What a trail says of the one that it takes the place of.
     pub(crate) adopted: Option<serde_json::Value>,
@@ -54,7 +54,7 @@ pub(crate) struct Settings {
     /// `None`: as the trail has it; 64 digits for a new one.
     pub(crate) hash_length: Option<HashLength>,
     /// Names of fields that entries take over from the spans around them.
-    pub(crate) inherit: Vec<String>,
+    pub(crate) inherit_fields: Vec<String>,
     pub(crate) max_file_size: Option<u64>,
     pub(crate) min_retention_days: u32,
     pub(crate) redaction: Redaction,
@@ -67,7 +67,7 @@ impl Settings {
     pub(crate) fn new(directory: PathBuf) -> Self {
         Self {
             directory,
-            access: Access::default(),
+            access: Permissions::default(),
             actor: "system".to_owned(),
             adopted: None,
             clock: Clock::System,
@@ -76,7 +76,7 @@ impl Settings {
             on_failure: OnFailure::default(),
             wrap: Arc::new(|file, _| Box::new(file)),
             hash_length: None,
-            inherit: Vec::new(),
+            inherit_fields: Vec::new(),
             max_file_size: None,
             min_retention_days: 0,
             redaction: Redaction::default(),
@@ -96,7 +96,7 @@ impl fmt::Debug for Settings {
             .field("durability", &self.durability)
             .field("on_failure", &self.on_failure)
             .field("hash_length", &self.hash_length)
-            .field("inherit", &self.inherit)
+            .field("inherit", &self.inherit_fields)
             .field("max_file_size", &self.max_file_size)
             .field("min_retention_days", &self.min_retention_days)
             .field("service", &self.service)

@@ -16,9 +16,9 @@ use serde::Serialize;
 use crate::{
     error::{Error, Operation},
     storage::{
-        permissions::Access,
+        permissions::Permissions,
         segments::TrailFile,
-        tail::{Ending, hash_from},
+        tail::{FileTail, hash_from},
     },
     write::{segment::Storage as _, trail_writer::sync_directory},
 };
@@ -42,9 +42,9 @@ pub(crate) struct Torn {
 /// where it then stays.
 pub(crate) fn set_aside(
     directory: &Path,
-    access: Access,
+    access: Permissions,
     file: &TrailFile,
-    ending: &Ending,
+    ending: &FileTail,
 ) -> Result<bool, Error> {
     let mut source = file.open()?;
     // Where the trail's lock file was deleted, half a line may be a write under way.

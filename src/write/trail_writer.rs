@@ -21,9 +21,9 @@ use crate::{
         boot,
         lock::{Lock, same_file},
         open::open_regular,
-        permissions::Access,
+        permissions::Permissions,
         process::Process,
-        segments::{self, Label},
+        segments::{self, SegmentName},
         tail::hash_from,
     },
     write::{
@@ -39,9 +39,9 @@ pub(crate) const HEAD_EVERY: Duration = Duration::from_millis(10);
 
 /// The files of a trail, open for writing.
 #[derive(Debug)]
-pub(crate) struct Writer {
+pub(crate) struct TrailWriter {
     directory: PathBuf,
-    access: Access,
+    access: Permissions,
     wrap: WrapDebug,
     live: Option<Live>,
     head: Head,
@@ -71,13 +71,13 @@ struct WrapDebug(Wrap);
 #[derive(Debug)]
 struct Live {
     segment: Segment,
-    label: Label,
+    label: SegmentName,
     /// Opened when there is something for it.
     private: Option<PrivateFile>,
 }
 
 impl Live {
-    fn new(segment: Segment, label: Label) -> Self {
+    fn new(segment: Segment, label: SegmentName) -> Self {
         Self { segment, label, private: None }
     }
 
@@ -136,20 +136,20 @@ pub(crate) enum Incident {
     /// It was cut while it was written, and what was cut is gone.
     Truncated { file: String, from: u64, to: u64 },
     /// The live file is as it was, but the head was deleted or replaced; it is written anew.
-    Headless,
+    HeadReplaced,
     /// The values that the live file withholds were deleted or replaced; they stand where they stood again.
-    Valueless(PathBuf),
+    PrivateFileReplaced(PathBuf),
 }
 
-impl Writer {
+impl TrailWriter {
     /// Opens the head file and takes charge of the directory. `live` is the file to go on with.
     pub(crate) fn new(
         directory: PathBuf,
-        access: Access,
+        access: Permissions,
         wrap: Wrap,
         lock: Lock,
         head: Head,
-        live: Option<(PathBuf, Label)>,
+        live: Option<(PathBuf, SegmentName)>,
     ) -> Result<Self, Error> {
         let path = directory.join(head::NAME);
         let file = open_head(&path, access)?;
@@ -184,7 +184,7 @@ impl Writer {
     }
 
     /// The live file, and how long it is.
-    pub(crate) fn position(&self) -> Option<(Label, u64)> {
+    pub(crate) fn position(&self) -> Option<(SegmentName, u64)> {
         self.live.as_ref().map(|live| (live.label, live.segment.length()))
     }
 
@@ -325,12 +325,12 @@ impl Writer {
             self.head_file = (self.wrap.0)(file, &path);
             self.renew_head()?;
             sync_directory(&self.directory)?;
-            return Ok(Some(Incident::Headless));
+            return Ok(Some(Incident::HeadReplaced));
         }
         let Some(live) = &mut self.live else { return Ok(None) };
         if let Some(private) = live.private.take_if(|private| !private.is_in_place().unwrap_or(false)) {
             private.restore()?;
-            return Ok(Some(Incident::Valueless(private.path().to_owned())));
+            return Ok(Some(Incident::PrivateFileReplaced(private.path().to_owned())));
         }
         let (length, now) = (live.segment.length(), live.segment.length_now()?);
         let file = live.label.name();
@@ -339,7 +339,7 @@ impl Writer {
             return Ok(Some(Incident::Truncated { file, from: length, to: now }));
         }
         if now > length {
-            return Err(Error::State {
+            return Err(Error::Conflict {
                 action: Operation::Append,
                 path: live.segment.path().to_owned(),
                 reason: format!("another writer appended {} bytes to the live file", now - length),
@@ -363,7 +363,7 @@ impl Writer {
             let opened = self.opened.metadata().map_err(io())?;
             let named = std::fs::metadata(&self.directory).map_err(io())?;
             if (opened.dev(), opened.ino()) != (named.dev(), named.ino()) {
-                return Err(Error::State {
+                return Err(Error::Conflict {
                     action: Operation::Record,
                     path: self.directory.clone(),
                     reason: "the directory was moved away and replaced by another one; what was recorded is in the \
@@ -403,7 +403,7 @@ impl Writer {
     }
 
     /// Goes on in a new file.
-    fn turn(&mut self, label: Label) -> Result<(), Error> {
+    fn turn(&mut self, label: SegmentName) -> Result<(), Error> {
         // What is closed is closed whole: a crash then tears the newest file alone.
         if let Some(mut live) = self.live.take() {
             if let Some(private) = &mut live.private {
@@ -423,8 +423,8 @@ impl Writer {
     }
 
     /// Creates a file under that label, or under the day's next one where somebody has taken the name.
-    fn create(&self, mut label: Label) -> Result<(Segment, Label), Error> {
-        let path = |label: Label| self.directory.join(label.name());
+    fn create(&self, mut label: SegmentName) -> Result<(Segment, SegmentName), Error> {
+        let path = |label: SegmentName| self.directory.join(label.name());
         if path(label).symlink_metadata().is_ok() {
             label.number = self.next_number(label.day)?;
         }
@@ -432,7 +432,7 @@ impl Writer {
     }
 
     fn nowhere(&self) -> Error {
-        Error::State {
+        Error::Conflict {
             action: Operation::Append,
             path: self.directory.clone(),
             reason: "there is no live file".to_owned(),
@@ -440,7 +440,7 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
+impl Drop for TrailWriter {
     fn drop(&mut self) {
         if self.process.is_this_by_id() {
             if let Some(live) = &self.live {
@@ -472,7 +472,7 @@ impl Head {
 }
 
 /// Opens the head file, or creates it.
-fn open_head(path: &Path, access: Access) -> Result<File, Error> {
+fn open_head(path: &Path, access: Permissions) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     access.on_create(&mut options);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use kling_audit::Progress;
+use kling_audit::verify::Progress;
 
 /// What is done sooner shows none.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use kling_audit::SigningKey;
+use kling_audit::checkpoint::SigningKey;
 
 use crate::{failure::Outcome, stream::print};
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, io, process::ExitCode};
 
-use kling_audit::Verdict;
+use kling_audit::verify::Verdict;
 
 /// Why a command could not be carried out.
 #[derive(Debug)]

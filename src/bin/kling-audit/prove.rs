@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use kling_audit::{ConsistencyProof, EntryProof, SignedCheckpoint, Unproven, Verdict, VerifyingKey};
+use kling_audit::{
+    checkpoint::{ConsistencyProof, EntryProof, ProofError, SignedCheckpoint, VerifyingKey},
+    verify::Verdict,
+};
 
 use crate::{
     failure::{Failure, Outcome},
@@ -35,9 +38,9 @@ pub(crate) fn prove(arguments: &Prove) -> Outcome {
         (Some(path), _) => {
             let text = read(path)?;
             let earlier: SignedCheckpoint = text.parse().map_err(|error| unreadable(path, &error))?;
-            kling_audit::prove_consistency(&arguments.dir, &earlier)?.to_string()
+            kling_audit::checkpoint::prove_consistency(&arguments.dir, &earlier)?.to_string()
         }
-        (None, Some(seq)) => kling_audit::prove(&arguments.dir, seq)?.to_string(),
+        (None, Some(seq)) => kling_audit::checkpoint::prove(&arguments.dir, seq)?.to_string(),
         (None, None) => return Err(Failure::Usage("--seq or --since is needed".to_owned())),
     };
     print(&format!("{}\n", ascii(&proof)))?;
@@ -66,7 +69,7 @@ pub(crate) fn check_proof(arguments: &CheckProof) -> Outcome {
         Err(unproven) => {
             complain(&Failure::Usage(format!("check {:?}: {unproven}", arguments.file.to_string_lossy())));
             let verdict = match unproven {
-                Unproven::OtherKey { .. } => Verdict::Unverifiable,
+                ProofError::OtherKey { .. } => Verdict::Unverifiable,
                 _ => Verdict::Tampered,
             };
             Ok(ExitCode::from(verdict.exit_code()))

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use kling_audit::{Checkpoints, Retention, SigningKey};
+use kling_audit::{
+    Retention,
+    checkpoint::{Checkpoints, SigningKey},
+};
 
 use crate::{
     failure::Outcome,

@@ -2,7 +2,7 @@
 
 use std::{num::NonZero, path::PathBuf, process::ExitCode};
 
-use kling_audit::{Reporter, VerifyingKey};
+use kling_audit::{checkpoint::VerifyingKey, report::Reporter};
 
 use crate::{
     bar::Bar,

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use kling_audit::Reader;
+use kling_audit::read::Reader;
 
 use crate::failure::{Failure, Outcome};
 

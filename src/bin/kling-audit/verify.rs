@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use kling_audit::{AuditLog, Digest, Verification, Verifier, VerifyingKey};
+use kling_audit::{
+    AuditLog, Digest,
+    checkpoint::VerifyingKey,
+    verify::{Verification, Verifier},
+};
 
 use crate::{
     bar::Bar,

@@ -34,7 +34,7 @@ mod tests {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
 
-    use super::{string_bitmap::Marks, validate::Recogniser, *};
+    use super::{string_bitmap::StringBitmap, validate::Validator, *};
     use crate::codec::json::random_value::Random;
 
     fn written(value: &Value) -> Vec<u8> {
@@ -44,8 +44,8 @@ mod tests {
     }
 
     fn is_recognised(bytes: &[u8]) -> bool {
-        let marks = Marks::of(bytes);
-        let mut recogniser = Recogniser::new(bytes, &marks);
+        let marks = StringBitmap::of(bytes);
+        let mut recogniser = Validator::new(bytes, &marks);
         recogniser.value_from(0, 1).is_some_and(|end| recogniser.ends(end))
     }
 

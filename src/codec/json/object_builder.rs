@@ -8,7 +8,7 @@ use crate::codec::{buffer_pool, json};
 
 /// Named values, each already canonical text.
 #[derive(Default)]
-pub(crate) struct Members {
+pub(crate) struct ObjectBuilder {
     /// Names and values, back to back: one allocation for all.
     text: Vec<u8>,
     spans: Vec<Span>,
@@ -32,7 +32,7 @@ thread_local! {
     static SPARE: RefCell<Vec<(Vec<u8>, Vec<Span>)>> = const { RefCell::new(Vec::new()) };
 }
 
-impl Members {
+impl ObjectBuilder {
     /// Puts a value under `name`; `write` appends its canonical text. `true` if the name was there already, whose
     /// value is then replaced.
     pub(crate) fn put(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> bool {
@@ -165,7 +165,7 @@ fn begin(name: &[u8]) -> u64 {
     }
 }
 
-impl Clone for Members {
+impl Clone for ObjectBuilder {
     fn clone(&self) -> Self {
         let mut clone = if self.is_empty() { Self::default() } else { Self::from_spare() };
         clone.text.extend_from_slice(&self.text);
@@ -174,7 +174,7 @@ impl Clone for Members {
     }
 }
 
-impl Drop for Members {
+impl Drop for ObjectBuilder {
     fn drop(&mut self) {
         if buffer_pool::is_worth_keeping(self.text.capacity()) {
             self.clear();
@@ -183,7 +183,7 @@ impl Drop for Members {
     }
 }
 
-impl fmt::Debug for Members {
+impl fmt::Debug for ObjectBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self.marked().map(|(name, value, erasable)| {
             let value = if erasable { "[erasable]".into() } else { String::from_utf8_lossy(value) };
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn names_are_sorted_by_all_their_bytes() {
         let names = ["", "a", "a\0", "ab", "abcdefgh", "abcdefgha", "abcdefgi", "é", "😀", "z", "\u{ffff}"];
-        let mut members = Members::default();
+        let mut members = ObjectBuilder::default();
         for name in names.iter().rev().chain(&names) {
             members.put(name, |out| out.push(b'1'));
         }
@@ -223,11 +223,11 @@ mod tests {
 
     #[test]
     fn memory_is_used_again_and_nothing_is_left_in_it() {
-        let mut first = Members::default();
+        let mut first = ObjectBuilder::default();
         first.put_str("secret", "x");
         drop(first);
 
-        let mut second = Members::default();
+        let mut second = ObjectBuilder::default();
         second.put_str("a", "b");
 
         let mut written = Vec::new();

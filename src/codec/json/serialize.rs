@@ -232,7 +232,7 @@ impl Serializer for ValueSerializer {
     fn serialize_struct(self, name: &'static str, length: usize) -> Result<StructSerializer, ValueError> {
         match name {
             NUMBER | RAW_VALUE => Ok(StructSerializer::Text { token: name, outer: self, value: None }),
-            _ => self.members(None, length).map(StructSerializer::Members),
+            _ => self.members(None, length).map(StructSerializer::ObjectBuilder),
         }
     }
 
@@ -385,7 +385,7 @@ impl ser::SerializeStructVariant for MembersSerializer {
 
 /// A struct, or JSON text that serde_json dresses up as one.
 enum StructSerializer {
-    Members(MembersSerializer),
+    ObjectBuilder(MembersSerializer),
     Text { token: &'static str, outer: ValueSerializer, value: Option<Value> },
 }
 
@@ -399,7 +399,7 @@ impl ser::SerializeStruct for StructSerializer {
         field: &T,
     ) -> Result<(), ValueError> {
         match self {
-            Self::Members(members) => members.push(name.into(), field),
+            Self::ObjectBuilder(members) => members.push(name.into(), field),
             Self::Text { token, outer, value: value @ None } if name == *token => {
                 let Value::String(text) = field.serialize(outer.step()?)? else {
                     return Err(ValueError::custom("JSON text inside that is not a string"));
@@ -417,7 +417,7 @@ impl ser::SerializeStruct for StructSerializer {
 
     fn end(self) -> Result<Value, ValueError> {
         match self {
-            Self::Members(members) => members.into_value(),
+            Self::ObjectBuilder(members) => members.into_value(),
             Self::Text { value: Some(value), .. } => Ok(value),
             Self::Text { .. } => Err(ValueError::custom("a struct that only looks like one of serde_json's")),
         }

@@ -5,7 +5,7 @@
 //! why.
 
 use crate::codec::{
-    json::{string_bitmap::plain_run, validate::Recogniser},
+    json::{string_bitmap::plain_run, validate::Validator},
     simd::{WINDOW, differences},
 };
 
@@ -92,10 +92,10 @@ impl Shapes {
         Self { most: REMEMBERED, balance: SAVED, names, ..Self::default() }
     }
 
-    /// The end of the object at level 2 that begins at `at`, as [`Recogniser::value_from`] says it, and its notes, where
+    /// The end of the object at level 2 that begins at `at`, as [`Validator::value_from`] says it, and its notes, where
     /// they were found on the way.
     #[inline]
-    pub(crate) fn object(&mut self, text: &mut Recogniser<'_>, at: usize) -> Option<(usize, Option<Notes>)> {
+    pub(crate) fn object(&mut self, text: &mut Validator<'_>, at: usize) -> Option<(usize, Option<Notes>)> {
         let rest = text.rest_from(at);
         self.objects = self.objects.wrapping_add(1);
         let is_tried = self.balance > 0 || self.objects.is_multiple_of(ONE_OF);
@@ -242,7 +242,7 @@ impl Shape {
 
     /// The end of the object at `at` and its notes, if it has this shape.
     #[inline]
-    fn end_of(&self, text: &mut Recogniser<'_>, mut at: usize) -> Option<(usize, Notes)> {
+    fn end_of(&self, text: &mut Validator<'_>, mut at: usize) -> Option<(usize, Notes)> {
         let mut notes = Notes([(0, 0); NOTED]);
         for piece in &self.pieces {
             if !piece.begins(text.rest_from(at).first_chunk()?) {
@@ -290,7 +290,7 @@ fn string_end(object: &[u8], mut at: usize) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::codec::json::{
-        object_reader::MemberTexts, random_value::Random, string_bitmap::Marks, value::Value,
+        object_reader::MemberTexts, random_value::Random, string_bitmap::StringBitmap, value::Value,
     };
 
     /// What follows an object on its line.
@@ -299,8 +299,8 @@ mod tests {
     const NAMES: [&str; NOTED] = ["a", "action", "b"];
 
     fn by_shapes(shapes: &mut Shapes, line: &[u8]) -> Option<usize> {
-        let marks = Marks::of(line);
-        let (end, notes) = shapes.object(&mut Recogniser::new(line, &marks), 0)?;
+        let marks = StringBitmap::of(line);
+        let (end, notes) = shapes.object(&mut Validator::new(line, &marks), 0)?;
         if let Some(Notes(notes)) = notes {
             let noted = notes.map(|(from, to)| &line[from..to]);
             let members =
@@ -312,8 +312,8 @@ mod tests {
     }
 
     fn by_itself(line: &[u8]) -> Option<usize> {
-        let marks = Marks::of(line);
-        Recogniser::new(line, &marks).value_from(0, 2)
+        let marks = StringBitmap::of(line);
+        Validator::new(line, &marks).value_from(0, 2)
     }
 
     #[test]
@@ -391,10 +391,10 @@ mod tests {
     fn values_of_noted_members_are_noted_in_the_object_itself() {
         let notes = |object: &str| {
             let line = [object.as_bytes(), REST].concat();
-            let marks = Marks::of(&line);
+            let marks = StringBitmap::of(&line);
             let mut shapes = Shapes::of_many(NAMES);
             let [_, (_, notes)] =
-                [(); 2].map(|()| shapes.object(&mut Recogniser::new(&line, &marks), 0).expect("canonical"));
+                [(); 2].map(|()| shapes.object(&mut Validator::new(&line, &marks), 0).expect("canonical"));
             notes.map(|Notes(notes)| {
                 notes.map(|(from, to)| String::from_utf8_lossy(&line[from..to]).into_owned())
             })

@@ -40,12 +40,12 @@ pub(crate) fn is_plain(bytes: &[u8]) -> bool {
 
 /// Which of some bytes are not plain: found once for all, and asked for wherever a string begins.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Marks {
+pub(crate) struct StringBitmap {
     /// A bit for each byte, the first one's lowest. What follows the last byte is marked.
     words: Vec<u64>,
 }
 
-impl Marks {
+impl StringBitmap {
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let mut marks = Self::default();
         marks.set(bytes);
@@ -137,7 +137,7 @@ mod tests {
                 if let Some(byte) = bytes.get_mut(other) {
                     *byte = b'\\';
                 }
-                let marks = Marks::of(&bytes);
+                let marks = StringBitmap::of(&bytes);
 
                 for from in 0..length {
                     let expected = if from <= other { other } else { length };

@@ -1,4 +1,4 @@
-//! `Recogniser`: whether bytes are canonical text.
+//! `Validator`: whether bytes are canonical text.
 //!
 //! Promise: it takes exactly what the writers write, in one pass that is linear, allocates nothing and recurses no
 //! deeper than 128 levels. The bytes are not trusted. Does not build values, and does not know which members an
@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use crate::codec::json::float::FloatText;
-use crate::codec::json::string_bitmap::Marks;
+use crate::codec::json::string_bitmap::StringBitmap;
 use crate::codec::json::wtf8::Text;
 
 /// The deepest nesting of canonical text.
@@ -41,22 +41,22 @@ impl std::error::Error for Malformed {}
 /// Reads canonical text step by step: each step is given where it begins and says where it ends, so that no position
 /// waits for memory. `None` is a failure, which [`failed`](Self::failed) tells.
 #[derive(Clone, Debug)]
-pub(crate) struct Recogniser<'a> {
+pub(crate) struct Validator<'a> {
     bytes: &'a [u8],
-    marks: &'a Marks,
+    marks: &'a StringBitmap,
     start: usize,
     /// Why the last step failed, where one did.
     failed: Malformed,
 }
 
-impl<'a> Recogniser<'a> {
+impl<'a> Validator<'a> {
     /// Reads `bytes`, whose marks are `marks`.
-    pub(crate) fn new(bytes: &'a [u8], marks: &'a Marks) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], marks: &'a StringBitmap) -> Self {
         Self::from(bytes, marks, 0)
     }
 
     /// Reads `bytes` from `start` on. `marks` are those of `bytes`, or of more that begins so and goes on with a newline.
-    pub(crate) fn from(bytes: &'a [u8], marks: &'a Marks, start: usize) -> Self {
+    pub(crate) fn from(bytes: &'a [u8], marks: &'a StringBitmap, start: usize) -> Self {
         Self { bytes, marks, start, failed: Malformed { at: start, what: "" } }
     }
 

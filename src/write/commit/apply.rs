@@ -5,10 +5,10 @@ use std::time::Instant;
 use parking_lot::MutexGuard;
 
 use crate::write::commit::{
-    Committer, Remark,
+    CommitQueue, OwnEntry,
     failure::Failure,
     flusher, say_remarks,
-    state::{Condition, State},
+    state::{Lifecycle, State},
 };
 use crate::{
     error::{Error, Operation},
@@ -19,16 +19,16 @@ use crate::{
     write::{
         batch::Batch,
         settings::Durability,
-        trail_writer::{Incident, Stuck, Writer, Written},
+        trail_writer::{Incident, Stuck, TrailWriter, Written},
     },
 };
 
-impl Committer {
+impl CommitQueue {
     /// Takes account of what was written and what was not.
     pub(super) fn account(
         &self,
         state: &mut MutexGuard<'_, State>,
-        writer: &mut Writer,
+        writer: &mut TrailWriter,
         batch: &mut Batch,
         up_to: u64,
         work: Work,
@@ -92,7 +92,7 @@ impl Committer {
     fn unwritten(
         &self,
         state: &mut MutexGuard<'_, State>,
-        writer: &Writer,
+        writer: &TrailWriter,
         mut batch: Batch,
         bytes: usize,
         turns: usize,
@@ -178,22 +178,26 @@ impl Committer {
                 );
                 (file, false, reason)
             }
-            Incident::Valueless(path) => {
+            Incident::PrivateFileReplaced(path) => {
                 let reason = "it was deleted or replaced while the trail was written, and is copied back";
                 let reason = reason.to_owned();
-                state.untold.push(Error::State { action: Operation::KeepValues, path, reason });
+                state.untold.push(Error::Conflict { action: Operation::KeepValues, path, reason });
                 return;
             }
-            Incident::Headless => {
+            Incident::HeadReplaced => {
                 let reason =
                     "the head was deleted or replaced while the trail was written, and is written anew";
                 let path = self.directory.join(head::NAME);
-                state.untold.push(Error::State { action: Operation::Write, path, reason: reason.to_owned() });
+                state.untold.push(Error::Conflict {
+                    action: Operation::Write,
+                    path,
+                    reason: reason.to_owned(),
+                });
                 return;
             }
         };
         self.leave_file(state);
-        state.untold.push(Error::State {
+        state.untold.push(Error::Conflict {
             action: Operation::Record,
             path: self.directory.clone(),
             reason: error,
@@ -207,7 +211,7 @@ impl Committer {
 
     /// Says something of the log's own, with the next entries.
     fn remark(&self, state: &mut MutexGuard<'_, State>, draft: Draft) {
-        state.remarks.push(Remark { draft, linked: None });
+        state.remarks.push(OwnEntry { draft, linked: None });
         match say_remarks(state) {
             Ok(()) => {
                 state.lines_since.get_or_insert_with(Instant::now);
@@ -218,7 +222,7 @@ impl Committer {
 
     fn poison(&self, state: &mut MutexGuard<'_, State>, error: Error) -> Error {
         let cause = error.to_string();
-        state.condition = Condition::Poisoned(cause.clone());
+        state.condition = Lifecycle::Poisoned(cause.clone());
         let through = state.written;
         state.give_up(through, &Error::Poisoned { path: self.directory.clone(), cause });
         error
@@ -234,7 +238,7 @@ pub(super) struct Work {
 }
 
 impl Work {
-    pub(super) fn of(writer: &mut Writer, batch: &mut Batch, sync: bool) -> Self {
+    pub(super) fn of(writer: &mut TrailWriter, batch: &mut Batch, sync: bool) -> Self {
         batch.gather();
         let written = writer.write(batch);
         let whole = written.error.is_none();

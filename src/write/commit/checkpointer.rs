@@ -15,32 +15,32 @@ use std::{
 use parking_lot::MutexGuard;
 
 use crate::write::commit::{
-    Committer,
-    signing_queue::{Leaves, Request},
-    state::{Condition, State},
+    CommitQueue,
+    signing_queue::{Request, SigningQueue},
+    state::{Lifecycle, State},
 };
 use crate::{
     checkpoint::{policy::Checkpoints, statement::SignedCheckpoint},
     codec::merkle::Frontier,
     error::{Error, Operation},
     format::draft::{Draft, Origin},
-    storage::{open::open_regular, permissions::Access, segments::Label},
+    storage::{open::open_regular, permissions::Permissions, segments::SegmentName},
     write::{
-        reentrancy::SinkGuard,
-        signing::{self, checkpoint_log::Book},
+        reentrancy::ReentrancyGuard,
+        signing::{self, checkpoint_log::CheckpointLog},
     },
 };
 
 /// The running thread.
 #[derive(Debug)]
-pub(crate) struct Notary(JoinHandle<()>);
+pub(crate) struct Checkpointer(JoinHandle<()>);
 
 /// What it knows.
 struct Desk {
-    committer: Arc<Committer>,
+    queue: Arc<CommitQueue>,
     checkpoints: Checkpoints,
-    access: Access,
-    book: Option<Book>,
+    access: Permissions,
+    book: Option<CheckpointLog>,
     /// Once it was read from the trail.
     tree: Option<Frontier>,
     /// How many entries the tree has, or is to have once it is read.
@@ -52,25 +52,25 @@ struct Desk {
 struct Task {
     leaves: Vec<[u8; 32]>,
     forgotten: u64,
-    file: Option<Label>,
+    file: Option<SegmentName>,
     requests: Vec<Request>,
 }
 
-impl Notary {
+impl Checkpointer {
     /// Starts it, before anything is recorded.
     pub(crate) fn start(
-        committer: &Arc<Committer>,
+        queue: &Arc<CommitQueue>,
         checkpoints: Checkpoints,
-        access: Access,
+        access: Permissions,
     ) -> Result<Self, Error> {
         let size = {
-            let mut state = committer.state.lock();
-            state.leaves = Some(Leaves::new(checkpoints.every_entries));
+            let mut state = queue.state.lock();
+            state.leaves = Some(SigningQueue::new(checkpoints.every_entries));
             state.linker.chain.next
         };
-        let directory = committer.directory.clone();
+        let directory = queue.directory.clone();
         let desk = Desk {
-            committer: Arc::clone(committer),
+            queue: Arc::clone(queue),
             checkpoints,
             access,
             book: None,
@@ -81,9 +81,9 @@ impl Notary {
         std::thread::Builder::new()
             .name("kling-audit notary".to_owned())
             .spawn(move || {
-                let _guard = SinkGuard::enter();
-                let _end = End(Arc::clone(&desk.committer));
-                if let Some(leaves) = &mut desk.committer.state.lock().leaves {
+                let _guard = ReentrancyGuard::enter();
+                let _end = End(Arc::clone(&desk.queue));
+                if let Some(leaves) = &mut desk.queue.state.lock().leaves {
                     leaves.enter();
                 }
                 desk.run();
@@ -102,7 +102,7 @@ impl Notary {
 }
 
 /// However the thread ends: nobody waits for it any more.
-struct End(Arc<Committer>);
+struct End(Arc<CommitQueue>);
 
 impl Drop for End {
     fn drop(&mut self) {
@@ -116,7 +116,7 @@ impl Desk {
     fn run(mut self) {
         // What is wrong with the trail's checkpoints is better told when the log is opened than when the first is due.
         if let Err(error) = self.attempt(Self::open) {
-            self.committer.tell(&error);
+            self.queue.tell(&error);
         }
         while let Some(task) = self.await_task() {
             let Task { leaves, forgotten, file, requests } = task;
@@ -132,10 +132,10 @@ impl Desk {
             });
             self.signed_at = Instant::now();
             self.answer(requests, signed);
-            if let Some(leaves) = &mut self.committer.state.lock().leaves {
+            if let Some(leaves) = &mut self.queue.state.lock().leaves {
                 leaves.busy = false;
             }
-            self.committer.done.notify_all();
+            self.queue.done.notify_all();
         }
     }
 
@@ -148,16 +148,16 @@ impl Desk {
     }
 
     fn await_task(&self) -> Option<Task> {
-        let committer = &*self.committer;
+        let queue = &*self.queue;
         // A time beyond all reckoning is never.
         let deadline = self.signed_at.checked_add(self.checkpoints.every);
-        let mut state = committer.state.lock();
+        let mut state = queue.state.lock();
         loop {
-            if matches!(state.condition, Condition::Closed) {
+            if matches!(state.condition, Lifecycle::Closed) {
                 return None;
             }
             let past = deadline.is_some_and(|at| at <= Instant::now());
-            let closing = matches!(state.condition, Condition::Closing);
+            let closing = matches!(state.condition, Lifecycle::Closing);
             let leaves = state.leaves.as_mut()?;
             // Who closes asks for the last one himself.
             let closing = (closing || leaves.closing) && leaves.requests.is_empty();
@@ -173,8 +173,8 @@ impl Desk {
                 });
             }
             match deadline {
-                Some(at) if !past => drop(committer.notary.wait_until(&mut state, at)),
-                _ => committer.notary.wait(&mut state),
+                Some(at) if !past => drop(queue.notary.wait_until(&mut state, at)),
+                _ => queue.notary.wait(&mut state),
             }
         }
     }
@@ -191,8 +191,8 @@ impl Desk {
 
     /// Adds what is recorded and was not handed to the system yet: who asks for a checkpoint means that too.
     fn take_all(&mut self) -> Result<(), Error> {
-        self.committer.flush()?;
-        let mut state = self.committer.state.lock();
+        self.queue.flush()?;
+        let mut state = self.queue.state.lock();
         let Some(leaves) = &mut state.leaves else { return Ok(()) };
         let (waiting, forgotten) =
             (std::mem::take(&mut leaves.waiting), std::mem::take(&mut leaves.forgotten));
@@ -203,31 +203,31 @@ impl Desk {
 
     /// Reads where the trail and its checkpoints stand, unless that is known.
     fn open(&mut self) -> Result<(), Error> {
-        let directory = &self.committer.directory;
+        let directory = &self.queue.directory;
         let signer = &*self.checkpoints.signer;
         let book = match &mut self.book {
             Some(book) => book,
-            None => self.book.insert(Book::open(directory, self.access, signer.verifying_key())?),
+            None => self.book.insert(CheckpointLog::open(directory, self.access, signer.verifying_key())?),
         };
         if self.tree.is_none() {
-            let trail = self.committer.trail_id;
+            let trail = self.queue.trail_id;
             self.tree = Some(signing::resume(directory, signer, book, trail, Some(self.size))?);
         }
         Ok(())
     }
 
     /// Signs what is in the tree, and hands it on. With the `last` one nothing is recorded any more.
-    fn sign(&mut self, file: Option<Label>, last: bool) -> Result<SignedCheckpoint, Error> {
-        let committer = &*self.committer;
+    fn sign(&mut self, file: Option<SegmentName>, last: bool) -> Result<SignedCheckpoint, Error> {
+        let queue = &*self.queue;
         let (Some(tree), Some(book)) = (&self.tree, &mut self.book) else {
             return Err(self.refused("the trail was not read".to_owned()));
         };
         let signer = &*self.checkpoints.signer;
         // What a power cut could take must not be signed.
         if !last {
-            committer.settle(tree.size(), file)?;
+            queue.settle(tree.size(), file)?;
         }
-        let signed = signing::sign(signer, &committer.directory, tree)?;
+        let signed = signing::sign(signer, &queue.directory, tree)?;
         if book.root(signed.size()) == Some(signed.root()) {
             // Nothing was written since.
             return Ok(signed);
@@ -235,11 +235,11 @@ impl Desk {
         book.append(&signed)?;
         // It stands in the trail: that the signer can't remember it keeps nobody else from it.
         if let Err(error) = signer.signed(&signed) {
-            committer.tell(&error);
+            queue.tell(&error);
         }
         for sink in &self.checkpoints.sinks {
             if let Err(error) = sink.send(&signed) {
-                committer.tell(&error);
+                queue.tell(&error);
             }
         }
         if !last {
@@ -249,7 +249,7 @@ impl Desk {
                 .detail("root", signed.root().to_string())
                 .detail("key", signer.verifying_key().label())
                 .detail("frontier", nodes);
-            match committer.append_own(draft) {
+            match queue.append_own(draft) {
                 // It is being closed, and the last checkpoint follows.
                 Err(Error::Closed { .. }) => {}
                 noted => noted?,
@@ -267,7 +267,7 @@ impl Desk {
             Err(error) => match requests.pop() {
                 // The last checkpoint follows.
                 None if matches!(error, Error::Closed { .. }) => {}
-                None => self.committer.tell(&error),
+                None => self.queue.tell(&error),
                 Some(one) => {
                     let reason = error.to_string();
                     send(one, Err(error));
@@ -280,11 +280,11 @@ impl Desk {
     }
 
     fn refused(&self, reason: String) -> Error {
-        refused(&self.committer, reason)
+        refused(&self.queue, reason)
     }
 }
 
-impl Committer {
+impl CommitQueue {
     /// Has a checkpoint signed of everything that is written, and waits for it. `None` if nobody signs here.
     pub(crate) fn checkpoint(&self) -> Option<Result<SignedCheckpoint, Error>> {
         self.request(&mut self.state.lock(), false)
@@ -326,7 +326,7 @@ impl Committer {
 
     /// Puts the entries below the number `end`, which are written, on the device, and keeps nobody from recording
     /// meanwhile: the live file is synced beside its writer.
-    fn settle(&self, end: u64, file: Option<Label>) -> Result<(), Error> {
+    fn settle(&self, end: u64, file: Option<SegmentName>) -> Result<(), Error> {
         {
             let state = self.state.lock();
             crate::write::commit::refuse_unless_open(&state, &self.directory)?;
@@ -351,7 +351,7 @@ impl Committer {
         let mut state = self.state.lock();
         let need = self.need(false);
         let linked = self.link_own(&mut state, draft, need)?;
-        if need == crate::write::commit::Need::Linked {
+        if need == crate::write::commit::WaitFor::Linked {
             self.note_lines(&mut state);
             return Ok(());
         }
@@ -359,6 +359,6 @@ impl Committer {
     }
 }
 
-fn refused(committer: &Committer, reason: String) -> Error {
-    Error::State { action: Operation::SignCheckpoint, path: committer.directory.clone(), reason }
+fn refused(queue: &CommitQueue, reason: String) -> Error {
+    Error::Conflict { action: Operation::SignCheckpoint, path: queue.directory.clone(), reason }
 }

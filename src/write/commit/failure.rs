@@ -8,7 +8,7 @@ use crate::error::{Error, Operation};
 
 /// Shared by all entries that are linked between one failure and the next.
 #[derive(Debug, Default)]
-pub(super) struct Fate(OnceLock<Failure>);
+pub(super) struct Epoch(OnceLock<Failure>);
 
 /// How lines failed.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ enum Kind {
     Poisoned { path: PathBuf, cause: String },
 }
 
-impl Fate {
+impl Epoch {
     pub(super) fn failure(&self) -> Option<&Failure> {
         self.0.get()
     }
@@ -46,7 +46,7 @@ impl Failure {
                 kind: source.kind(),
                 text: source.to_string(),
             },
-            Error::State { action, path, reason } => {
+            Error::Conflict { action, path, reason } => {
                 Kind::State { action: *action, path: path.clone(), reason: reason.clone() }
             }
             Error::Poisoned { path, cause } => Kind::Poisoned { path: path.clone(), cause: cause.clone() },
@@ -71,7 +71,7 @@ impl Failure {
                 Error::Io { action: *action, path: path.clone(), source }
             }
             Kind::State { action, path, reason } => {
-                Error::State { action: *action, path: path.clone(), reason: reason.clone() }
+                Error::Conflict { action: *action, path: path.clone(), reason: reason.clone() }
             }
             Kind::Poisoned { path, cause } => Error::Poisoned { path: path.clone(), cause: cause.clone() },
         }

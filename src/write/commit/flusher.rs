@@ -10,12 +10,12 @@ use std::{
 use parking_lot::MutexGuard;
 
 use crate::write::commit::{
-    Committer,
-    state::{Condition, State},
+    CommitQueue,
+    state::{Lifecycle, State},
 };
 use crate::{
     error::{Error, Operation},
-    write::reentrancy::SinkGuard,
+    write::reentrancy::ReentrancyGuard,
 };
 
 /// How long a buffered entry waits at most before it is handed to the system.
@@ -26,17 +26,17 @@ pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The running thread.
 #[derive(Debug)]
-pub(crate) struct Keeper(JoinHandle<()>);
+pub(crate) struct Flusher(JoinHandle<()>);
 
-impl Keeper {
-    pub(crate) fn start(committer: &Arc<Committer>) -> Result<Self, Error> {
-        let directory = committer.directory.clone();
-        let committer = Arc::clone(committer);
+impl Flusher {
+    pub(crate) fn start(queue: &Arc<CommitQueue>) -> Result<Self, Error> {
+        let directory = queue.directory.clone();
+        let queue = Arc::clone(queue);
         std::thread::Builder::new()
             .name("kling-audit keeper".to_owned())
             .spawn(move || {
-                let _guard = SinkGuard::enter();
-                committer.keep();
+                let _guard = ReentrancyGuard::enter();
+                queue.keep();
             })
             .map(Self)
             .map_err(Error::io(Operation::StartFlusher, directory))
@@ -52,11 +52,11 @@ impl Keeper {
     }
 }
 
-impl Committer {
+impl CommitQueue {
     fn keep(&self) {
         let mut state = self.state.lock();
         let mut told = false;
-        while matches!(state.condition, Condition::Open | Condition::Closing) {
+        while matches!(state.condition, Lifecycle::Open | Lifecycle::Closing) {
             match due(&state) {
                 None => {
                     // If somebody writes, there may be something to do when he is done.

@@ -10,14 +10,14 @@ use crate::{
     format::{
         chain::Chain,
         draft::{Draft, Origin},
-        prepared_entry::{Prefix, Rules},
+        prepared_entry::{EntryDefaults, PreparedEntry},
         receipt::{Receipt, TrailId},
     },
-    storage::segments::{Label, next_number},
+    storage::segments::{SegmentName, next_number},
     write::{
-        batch::{Batch, Placed},
+        batch::{Batch, BatchLine},
         clock::Clock,
-        trail_writer::Writer,
+        trail_writer::TrailWriter,
     },
 };
 
@@ -31,12 +31,12 @@ pub(crate) struct Linker {
     /// Memory for the next batch.
     spare: Batch,
     pub(crate) trail_id: TrailId,
-    pub(crate) rules: Rules,
+    pub(crate) rules: EntryDefaults,
     pub(crate) clock: Clock,
     pub(crate) directory: PathBuf,
     pub(crate) max_file_size: Option<u64>,
     /// The file that the last linked line goes into, and how long it will be.
-    file: Option<(Label, u64)>,
+    file: Option<(SegmentName, u64)>,
     /// Where the chain stands on disk: the last line that was written whole.
     whole: Chain,
 }
@@ -44,9 +44,9 @@ pub(crate) struct Linker {
 impl Linker {
     pub(crate) fn new(
         chain: Chain,
-        file: Option<(Label, u64)>,
+        file: Option<(SegmentName, u64)>,
         trail_id: TrailId,
-        rules: Rules,
+        rules: EntryDefaults,
         clock: Clock,
         directory: PathBuf,
         max_file_size: Option<u64>,
@@ -68,7 +68,7 @@ impl Linker {
     /// Links a caller's entry.
     ///
     /// `now` is what the clock said just before.
-    pub(crate) fn link(&mut self, prefix: &mut Prefix, now: Timestamp) -> Result<Receipt, Error> {
+    pub(crate) fn link(&mut self, prefix: &mut PreparedEntry, now: Timestamp) -> Result<Receipt, Error> {
         let time = self.time(now)?;
         self.place(prefix, time, true)
     }
@@ -81,7 +81,7 @@ impl Linker {
     }
 
     /// Writes what is linked, and puts it and a new head on the device.
-    pub(crate) fn write_all(&mut self, writer: &mut Writer) -> Result<(), Error> {
+    pub(crate) fn write_all(&mut self, writer: &mut TrailWriter) -> Result<(), Error> {
         self.batch.gather();
         let written = writer.write(&self.batch);
         if let Some(error) = written.error {
@@ -105,14 +105,14 @@ impl Linker {
     }
 
     /// The lines up to `last` are written. The files are at `file`.
-    pub(crate) fn wrote(&mut self, last: Option<Placed>) {
+    pub(crate) fn wrote(&mut self, last: Option<BatchLine>) {
         if let Some(last) = last {
             self.whole.set(last.seq, last.hash(), last.time);
         }
     }
 
     /// Gives up every line that is not written: the chain returns to the last whole one.
-    pub(crate) fn rewind(&mut self, file: Option<(Label, u64)>) {
+    pub(crate) fn rewind(&mut self, file: Option<(SegmentName, u64)>) {
         self.batch.clear();
         self.chain = self.whole;
         self.file = file;
@@ -128,7 +128,7 @@ impl Linker {
         }
         let day = self.whole.time.or(self.chain.time).map(Timestamp::date);
         let Some(day) = self.batch.first_day().or(day) else { return Ok(()) };
-        let label = Label { day, number: next_number(&self.directory, day)? };
+        let label = SegmentName { day, number: next_number(&self.directory, day)? };
         self.batch.begin_in(label);
         if self.batch.turns_once() {
             self.file = Some((label, self.batch.length() as u64));
@@ -165,12 +165,17 @@ impl Linker {
         Ok(now)
     }
 
-    fn render(&self, draft: Draft) -> Result<Prefix, Error> {
-        Prefix::render(draft, &self.rules)
+    fn render(&self, draft: Draft) -> Result<PreparedEntry, Error> {
+        PreparedEntry::render(draft, &self.rules)
             .map_err(|source| Error::Draft { path: self.directory.clone(), source })
     }
 
-    fn place(&mut self, prefix: &mut Prefix, time: Timestamp, asked_for: bool) -> Result<Receipt, Error> {
+    fn place(
+        &mut self,
+        prefix: &mut PreparedEntry,
+        time: Timestamp,
+        asked_for: bool,
+    ) -> Result<Receipt, Error> {
         let (day, length) = self.chain.measure(prefix, time);
         match &mut self.file {
             Some((label, planned)) if label.day == day && !is_full(self.max_file_size, *planned, length) => {
@@ -182,7 +187,7 @@ impl Linker {
                     Some((label, _)) if label.day == day => label.number.saturating_add(1),
                     _ => next_number(&self.directory, day)?,
                 };
-                let label = Label { day, number };
+                let label = SegmentName { day, number };
                 *file = Some((label, length));
                 self.batch.turn(label);
             }

@@ -28,25 +28,26 @@ use std::{
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 pub(crate) use crate::write::commit::linker::Linker;
-pub(crate) use crate::write::commit::pending::Observer;
+pub(crate) use crate::write::commit::pending::OutcomeObserver;
 use crate::write::commit::{
     apply::Work,
-    failure::Fate,
-    pending::Loss,
-    state::{Condition, Remark, State},
-    wait_group::{News, Round},
+    failure::Epoch,
+    pending::UnreportedFailure,
+    state::{Lifecycle, OwnEntry, State},
+    wait_group::{WaitGroup, WakeReason},
 };
 use crate::{
     codec::timestamp::Timestamp,
     error::{Error, print_to_stderr},
     format::{
         draft::{Draft, Origin},
-        prepared_entry::{Prefix, Rules},
+        prepared_entry::{EntryDefaults, PreparedEntry},
         receipt::{Receipt, TrailId},
     },
     storage::process::Process,
     write::{
-        clock::Clock, health::Health, reentrancy::SinkGuard, settings::Durability, trail_writer::Writer,
+        clock::Clock, health::Health, reentrancy::ReentrancyGuard, settings::Durability,
+        trail_writer::TrailWriter,
     },
 };
 
@@ -64,14 +65,14 @@ const TRIES: u32 = 100;
 
 /// What a caller waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Need {
+pub(crate) enum WaitFor {
     Linked,
     Written,
     Synced,
 }
 
 /// One trail, shared by threads.
-pub(crate) struct Committer {
+pub(crate) struct CommitQueue {
     state: Mutex<State>,
     /// Somebody finished writing; for those who wait for more than their entry.
     done: Condvar,
@@ -81,7 +82,7 @@ pub(crate) struct Committer {
     notary: Condvar,
     directory: PathBuf,
     durability: Durability,
-    rules: Rules,
+    rules: EntryDefaults,
     clock: Clock,
     trail_id: TrailId,
     /// Threads and futures that wait.
@@ -97,14 +98,14 @@ pub(crate) struct Committer {
 struct Linked {
     receipt: Receipt,
     /// Shared with all that were linked onto the same lines.
-    fate: Arc<Fate>,
-    need: Need,
+    fate: Arc<Epoch>,
+    need: WaitFor,
 }
 
-impl Committer {
+impl CommitQueue {
     pub(crate) fn new(
         linker: Linker,
-        writer: Writer,
+        writer: TrailWriter,
         first: u64,
         durability: Durability,
         hook: Option<crate::write::settings::Hook>,
@@ -146,7 +147,7 @@ impl Committer {
                 refusal: None,
                 announced: Vec::new(),
                 remarks: Vec::new(),
-                condition: Condition::Open,
+                condition: Lifecycle::Open,
                 head_due: false,
                 head_failed: false,
                 lines_since: None,
@@ -163,7 +164,7 @@ impl Committer {
         &self.directory
     }
 
-    pub(crate) fn rules(&self) -> &Rules {
+    pub(crate) fn rules(&self) -> &EntryDefaults {
         &self.rules
     }
 
@@ -172,12 +173,12 @@ impl Committer {
     }
 
     /// What an entry needs in this log, at least.
-    pub(crate) fn need(&self, critical: bool) -> Need {
+    pub(crate) fn need(&self, critical: bool) -> WaitFor {
         match self.durability {
-            _ if critical => Need::Synced,
-            Durability::Synced => Need::Synced,
-            Durability::Written => Need::Written,
-            Durability::Buffered => Need::Linked,
+            _ if critical => WaitFor::Synced,
+            Durability::Synced => WaitFor::Synced,
+            Durability::Written => WaitFor::Written,
+            Durability::Buffered => WaitFor::Linked,
         }
     }
 
@@ -188,11 +189,11 @@ impl Committer {
     }
 
     /// Links an entry, and waits until it is as durable as it needs to be.
-    pub(crate) fn append(&self, mut prefix: Prefix, need: Need) -> Result<Receipt, Error> {
+    pub(crate) fn append(&self, mut prefix: PreparedEntry, need: WaitFor) -> Result<Receipt, Error> {
         let now = self.clock.now();
         let mut state = self.lock();
         self.make_room(&mut state, &prefix)?;
-        if need == Need::Linked {
+        if need == WaitFor::Linked {
             let receipt = self.link_only(&mut state, &mut prefix, now)?;
             self.note_lines(&mut state);
             return Ok(receipt);
@@ -225,22 +226,22 @@ impl Committer {
     /// Records `audit_stopped`, puts everything on the device, and lets the trail go. Closing twice is closing once.
     pub(crate) fn close(&self, not_recorded: impl FnOnce() -> u64) -> Result<(), Error> {
         let mut state = self.state.lock();
-        if matches!(state.condition, Condition::Closing | Condition::Closed) {
+        if matches!(state.condition, Lifecycle::Closing | Lifecycle::Closed) {
             return Ok(());
         }
         self.finish_checkpoint(&mut state);
         let stopped = self.stop(&mut state, not_recorded);
         let closed = stopped.and_then(|()| self.last_checkpoint(&mut state));
-        if !matches!(state.condition, Condition::Poisoned(_)) {
-            state.condition = Condition::Closing;
+        if !matches!(state.condition, Lifecycle::Poisoned(_)) {
+            state.condition = Lifecycle::Closing;
         }
         while state.writer.is_none() {
             self.done.wait(&mut state);
         }
-        state.condition = Condition::Closed;
+        state.condition = Lifecycle::Closed;
         state.writer = None;
         state.count_orphans(&self.directory);
-        state.next_round().end(News::Over);
+        state.next_round().end(WakeReason::Over);
         self.done.notify_all();
         self.keeper.notify_all();
         self.notary.notify_all();
@@ -261,13 +262,13 @@ impl Committer {
         let stopped = Draft::from_origin("audit_stopped", Origin::Log)
             .detail("entries", entries)
             .detail("not_recorded", not_recorded());
-        let linked = self.link_own(state, stopped, Need::Synced)?;
-        state.condition = Condition::Closing;
+        let linked = self.link_own(state, stopped, WaitFor::Synced)?;
+        state.condition = Lifecycle::Closing;
         self.waits(|| self.wait_for(state, &linked))?;
         // But for what happened to the files just now.
         self.flush_linked(state)?;
         // That entry stands, and so may what others wrote among them.
-        if let Condition::Poisoned(cause) = &state.condition {
+        if let Lifecycle::Poisoned(cause) = &state.condition {
             return Err(Error::Poisoned { path: self.directory.clone(), cause: cause.clone() });
         }
         match &mut state.writer {
@@ -304,9 +305,9 @@ impl Committer {
     pub(crate) fn health(&self) -> Health {
         let state = self.state.lock();
         match &state.condition {
-            Condition::Poisoned(cause) => Health::Poisoned { cause: cause.clone() },
-            Condition::Closed | Condition::Closing => Health::Closed,
-            Condition::Open => {
+            Lifecycle::Poisoned(cause) => Health::Poisoned { cause: cause.clone() },
+            Lifecycle::Closed | Lifecycle::Closing => Health::Closed,
+            Lifecycle::Open => {
                 match state.announced.first().map(|(_, degraded)| degraded).or(state.degraded.as_ref()) {
                     Some(degraded) => Health::Degraded {
                         since: degraded.from.to_utc(),
@@ -320,7 +321,7 @@ impl Committer {
     }
 
     /// Sees to it that lines which nobody waits for do not gather without bound.
-    fn make_room(&self, state: &mut MutexGuard<'_, State>, prefix: &Prefix) -> Result<(), Error> {
+    fn make_room(&self, state: &mut MutexGuard<'_, State>, prefix: &PreparedEntry) -> Result<(), Error> {
         if self.durability != Durability::Buffered {
             return Ok(());
         }
@@ -339,8 +340,8 @@ impl Committer {
     fn link(
         &self,
         state: &mut MutexGuard<'_, State>,
-        mut prefix: Prefix,
-        need: Need,
+        mut prefix: PreparedEntry,
+        need: WaitFor,
         now: Timestamp,
     ) -> Result<Linked, Error> {
         let receipt = self.link_only(state, &mut prefix, now)?;
@@ -352,7 +353,7 @@ impl Committer {
     fn link_only(
         &self,
         state: &mut MutexGuard<'_, State>,
-        prefix: &mut Prefix,
+        prefix: &mut PreparedEntry,
         now: Timestamp,
     ) -> Result<Receipt, Error> {
         refuse_unless_open(state, &self.directory)?;
@@ -361,7 +362,12 @@ impl Committer {
             .inspect_err(|error| self.not_linked(state, error))
     }
 
-    fn link_own(&self, state: &mut MutexGuard<'_, State>, draft: Draft, need: Need) -> Result<Linked, Error> {
+    fn link_own(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        draft: Draft,
+        need: WaitFor,
+    ) -> Result<Linked, Error> {
         refuse_unless_open(state, &self.directory)?;
         let receipt = self
             .try_again(state)
@@ -402,7 +408,7 @@ impl Committer {
 
     /// Counts an entry that was refused because of the disk.
     fn lose(&self, state: &mut MutexGuard<'_, State>, error: &Error) {
-        if matches!(error, Error::Io { .. } | Error::State { .. }) {
+        if matches!(error, Error::Io { .. } | Error::Conflict { .. }) {
             state.degrade(error, 1);
         }
     }
@@ -423,17 +429,17 @@ impl Committer {
                 let patience = watches.then_some(state.patience);
                 drop(state);
                 let news = round.wait(place, patience);
-                if news == News::Through {
+                if news == WakeReason::Through {
                     return Ok(());
                 }
                 state = self.state.lock();
                 state.watched &= !watches;
                 let writes =
-                    state.writer.is_some() && (news == News::Late || !state.awaits_others(linked.need));
+                    state.writer.is_some() && (news == WakeReason::Late || !state.awaits_others(linked.need));
                 if writes {
                     state.leave(&round);
                 }
-                if writes || news == News::Over {
+                if writes || news == WakeReason::Over {
                     return self.wait_for(&mut state, linked);
                 }
             }
@@ -546,7 +552,7 @@ impl Committer {
     }
 
     /// Tells those who waited for a commit that it is over, and sees to it that somebody writes for those who came since.
-    fn tell_waiting(&self, state: &mut MutexGuard<'_, State>, round: Option<Arc<Round>>, failed: bool) {
+    fn tell_waiting(&self, state: &mut MutexGuard<'_, State>, round: Option<Arc<WaitGroup>>, failed: bool) {
         self.done.notify_all();
         let came =
             (state.joined > 0).then(|| if failed { state.next_round() } else { Arc::clone(&state.round) });
@@ -556,10 +562,10 @@ impl Committer {
         MutexGuard::unlocked(state, || {
             if let Some(came) = came {
                 // What failed for these may have failed for those too.
-                if failed { came.end(News::Over) } else { came.call() }
+                if failed { came.end(WakeReason::Over) } else { came.call() }
             }
             if let Some(round) = round {
-                round.end(if failed { News::Over } else { News::Through });
+                round.end(if failed { WakeReason::Over } else { WakeReason::Through });
             }
         });
     }
@@ -579,14 +585,14 @@ impl Committer {
                 drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
             }
             untold.iter().for_each(|error| self.tell(error));
-            losses.iter().for_each(Loss::tell);
+            losses.iter().for_each(UnreportedFailure::tell);
         });
     }
 
     /// Tells what no caller is there to be told.
     fn tell(&self, error: &Error) {
         // The lock is held, and an event of the hook's would ask for it again.
-        let _guard = SinkGuard::enter();
+        let _guard = ReentrancyGuard::enter();
         // Nobody's hook ends the log's own thread, or takes the writer along.
         let told = match &self.hook {
             Some(hook) => catch_unwind(AssertUnwindSafe(|| hook(error))),
@@ -601,8 +607,8 @@ impl Committer {
     }
 }
 
-fn linked(state: &mut State, receipt: Receipt, need: Need) -> Linked {
-    if need == Need::Synced {
+fn linked(state: &mut State, receipt: Receipt, need: WaitFor) -> Linked {
+    if need == WaitFor::Synced {
         state.sync_to = receipt.seq + 1;
     }
     Linked { receipt, fate: Arc::clone(&state.fate), need }
@@ -620,7 +626,7 @@ fn say_remarks(state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
 fn refuse_unless_open(state: &MutexGuard<'_, State>, directory: &Path) -> Result<(), Error> {
     let closing = || Error::Closed { path: directory.to_owned() };
     match &state.condition {
-        Condition::Closing => Err(closing()),
+        Lifecycle::Closing => Err(closing()),
         condition => condition.refusal(directory).map_or(Ok(()), Err),
     }
 }

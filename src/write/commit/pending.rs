@@ -15,12 +15,12 @@ use parking_lot::MutexGuard;
 
 use crate::error::print_to_stderr;
 use crate::write::commit::{
-    Committer, Linked, Need,
-    state::{Condition, State},
+    CommitQueue, Linked, WaitFor,
+    state::{Lifecycle, State},
 };
 use crate::{
     error::{Error, Operation},
-    format::{prepared_entry::Prefix, receipt::Receipt},
+    format::{prepared_entry::PreparedEntry, receipt::Receipt},
     write::settings::Durability,
 };
 
@@ -31,20 +31,20 @@ use crate::{
 /// blocked: the log's own thread writes.
 #[must_use = "whether the entry was recorded is known only when this was awaited"]
 pub struct Recording {
-    committer: Arc<Committer>,
+    queue: Arc<CommitQueue>,
     step: Step,
     account: Option<Account>,
 }
 
 /// Where the log keeps count of an entry's outcome.
 pub(super) struct Account {
-    observer: Arc<dyn Observer>,
+    observer: Arc<dyn OutcomeObserver>,
     /// The entry is the log's own.
     own: bool,
 }
 
 /// Who hears what became of entries.
-pub(crate) trait Observer: Send + Sync {
+pub(crate) trait OutcomeObserver: Send + Sync {
     /// Counts an outcome; called under the log's lock too.
     fn count(&self, recorded: &Result<Receipt, Error>, own: bool);
 
@@ -66,15 +66,15 @@ impl Account {
     }
 
     /// Counts an outcome that no caller hears of, and gives what is still to be told of it.
-    fn count(&self, outcome: Result<Receipt, Error>) -> Option<Loss> {
+    fn count(&self, outcome: Result<Receipt, Error>) -> Option<UnreportedFailure> {
         self.observer.count(&outcome, self.own);
-        outcome.err().map(|error| Loss { observer: Arc::clone(&self.observer), error })
+        outcome.err().map(|error| UnreportedFailure { observer: Arc::clone(&self.observer), error })
     }
 }
 
 enum Step {
     /// The buffer was full.
-    Unlinked(Prefix, Need),
+    Unlinked(PreparedEntry, WaitFor),
     /// With the number of times that a buffered log had failed by then.
     Linked(Linked, u64),
     Failed(Error),
@@ -82,27 +82,27 @@ enum Step {
 }
 
 /// An entry whose future was dropped before it heard of it: the log still counts it.
-pub(super) struct Orphan {
+pub(super) struct AbandonedEntry {
     linked: Linked,
     account: Account,
 }
 
 /// What is still to be told of an entry that failed and whose future is gone.
-pub(super) struct Loss {
-    observer: Arc<dyn Observer>,
+pub(super) struct UnreportedFailure {
+    observer: Arc<dyn OutcomeObserver>,
     error: Error,
 }
 
-impl Orphan {
+impl AbandonedEntry {
     /// Counts the entry if its fate is known, and says whether it is. What is to be told of it goes to `failed`.
-    fn count(&self, state: &State, directory: &Path, failed: &mut Vec<Loss>) -> bool {
+    fn count(&self, state: &State, directory: &Path, failed: &mut Vec<UnreportedFailure>) -> bool {
         let Some(outcome) = state.outcome(&self.linked, directory) else { return false };
         failed.extend(self.account.count(outcome.map(|()| self.linked.receipt)));
         true
     }
 }
 
-impl Loss {
+impl UnreportedFailure {
     /// Outside of the caller's sight, a hook's panic ends nobody's thread.
     pub(super) fn tell(&self) {
         if catch_unwind(AssertUnwindSafe(|| self.observer.tell(&self.error))).is_err() {
@@ -126,25 +126,25 @@ impl State {
 
 impl Recording {
     pub(crate) fn new(
-        committer: &Arc<Committer>,
-        prefix: Result<Prefix, Error>,
-        need: Need,
-        observer: Arc<dyn Observer>,
+        queue: &Arc<CommitQueue>,
+        prefix: Result<PreparedEntry, Error>,
+        need: WaitFor,
+        observer: Arc<dyn OutcomeObserver>,
         own: bool,
     ) -> Self {
-        committer.waiting.fetch_add(1, Ordering::Relaxed);
+        queue.waiting.fetch_add(1, Ordering::Relaxed);
         let step = match prefix {
-            Ok(prefix) => committer.place(prefix, need, &mut committer.state.lock()),
+            Ok(prefix) => queue.place(prefix, need, &mut queue.state.lock()),
             Err(error) => Step::Failed(error),
         };
-        Self { committer: Arc::clone(committer), step, account: Some(Account { observer, own }) }
+        Self { queue: Arc::clone(queue), step, account: Some(Account { observer, own }) }
     }
 
     /// Leaves the entry to the log, which gives it its place now, and says which.
     pub(crate) fn leave(mut self) -> Result<Receipt, Error> {
         let step = match std::mem::replace(&mut self.step, Step::Done) {
-            Step::Unlinked(prefix, need) if !self.committer.is_fork() => {
-                self.committer.place_anyway(prefix, need, &mut self.committer.state.lock())
+            Step::Unlinked(prefix, need) if !self.queue.is_fork() => {
+                self.queue.place_anyway(prefix, need, &mut self.queue.state.lock())
             }
             step => step,
         };
@@ -161,30 +161,30 @@ impl Recording {
                 self.step = Step::Linked(linked, refusals);
                 Ok(receipt)
             }
-            Step::Unlinked(..) | Step::Done => Err(Error::Forked { path: self.committer.directory.clone() }),
+            Step::Unlinked(..) | Step::Done => Err(Error::Forked { path: self.queue.directory.clone() }),
         }
     }
 
     fn outcome(&mut self, context: &Context<'_>) -> Option<Result<Receipt, Error>> {
-        let committer = &*self.committer;
+        let queue = &*self.queue;
         let step = match std::mem::replace(&mut self.step, Step::Done) {
             Step::Failed(error) => return Some(Err(error)),
             Step::Done => return None,
             open => open,
         };
-        if committer.is_fork() {
-            return Some(Err(Error::Forked { path: committer.directory.clone() }));
+        if queue.is_fork() {
+            return Some(Err(Error::Forked { path: queue.directory.clone() }));
         }
         // Whoever wakes takes this lock first: nothing comes between looking and leaving the waker.
-        let mut state = committer.state.lock();
+        let mut state = queue.state.lock();
         let step = match step {
-            Step::Unlinked(prefix, need) => committer.place(prefix, need, &mut state),
+            Step::Unlinked(prefix, need) => queue.place(prefix, need, &mut state),
             step => step,
         };
         match step {
             Step::Failed(error) => return Some(Err(error)),
             Step::Linked(linked, refusals) => {
-                if let Some(outcome) = state.outcome(&linked, &committer.directory) {
+                if let Some(outcome) = state.outcome(&linked, &queue.directory) {
                     return Some(outcome.map(|()| linked.receipt));
                 }
                 // A buffered log keeps its lines; on a failing disk that is an error and not a wait.
@@ -203,11 +203,11 @@ impl Recording {
     }
 }
 
-impl Committer {
+impl CommitQueue {
     /// Gives an entry its place, if there is room.
-    fn place(&self, prefix: Prefix, need: Need, state: &mut MutexGuard<'_, State>) -> Step {
+    fn place(&self, prefix: PreparedEntry, need: WaitFor, state: &mut MutexGuard<'_, State>) -> Step {
         let full = self.durability == Durability::Buffered && !state.has_room(&prefix);
-        if full && matches!(state.condition, Condition::Open) {
+        if full && matches!(state.condition, Lifecycle::Open) {
             // On a failing disk a full buffer is an error and not a wait.
             if let (Some(degraded), true) =
                 (&state.degraded, state.not_before.is_some_and(|at| at > Instant::now()))
@@ -224,10 +224,10 @@ impl Committer {
         self.place_anyway(prefix, need, state)
     }
 
-    fn place_anyway(&self, prefix: Prefix, need: Need, state: &mut MutexGuard<'_, State>) -> Step {
+    fn place_anyway(&self, prefix: PreparedEntry, need: WaitFor, state: &mut MutexGuard<'_, State>) -> Step {
         match self.link(state, prefix, need, self.clock.now()) {
             Ok(linked) => {
-                if need == Need::Linked {
+                if need == WaitFor::Linked {
                     self.note_lines(state);
                 } else {
                     state.urgent = true;
@@ -258,26 +258,26 @@ impl Future for Recording {
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        self.committer.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.queue.waiting.fetch_sub(1, Ordering::Relaxed);
         let Some(account) = self.account.take() else { return };
-        let committer = &*self.committer;
+        let queue = &*self.queue;
         let step = std::mem::replace(&mut self.step, Step::Done);
-        if committer.is_fork() && !matches!(step, Step::Failed(_)) {
+        if queue.is_fork() && !matches!(step, Step::Failed(_)) {
             return;
         }
         let step = match step {
             // Dropping takes nothing back: it gets its place, though the buffer is full.
-            Step::Unlinked(prefix, need) => committer.place_anyway(prefix, need, &mut committer.state.lock()),
+            Step::Unlinked(prefix, need) => queue.place_anyway(prefix, need, &mut queue.state.lock()),
             step => step,
         };
         let outcome = match step {
             Step::Failed(error) => Err(error),
             Step::Linked(linked, _) => {
-                let mut state = committer.state.lock();
-                match state.outcome(&linked, &committer.directory) {
+                let mut state = queue.state.lock();
+                match state.outcome(&linked, &queue.directory) {
                     Some(outcome) => outcome.map(|()| linked.receipt),
                     None => {
-                        state.orphans.push(Orphan { linked, account });
+                        state.orphans.push(AbandonedEntry { linked, account });
                         return;
                     }
                 }

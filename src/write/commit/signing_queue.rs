@@ -3,7 +3,8 @@
 use std::{sync::mpsc::Sender, thread::ThreadId};
 
 use crate::{
-    checkpoint::statement::SignedCheckpoint, error::Error, storage::segments::Label, write::batch::Batch,
+    checkpoint::statement::SignedCheckpoint, error::Error, storage::segments::SegmentName,
+    write::batch::Batch,
 };
 
 /// The most leaves that wait; of more, all are forgotten, and the trail's files tell them. Few in tests, which get there.
@@ -11,12 +12,12 @@ pub(super) const HELD: usize = if cfg!(test) { 64 } else { 1 << 20 };
 
 /// Between who writes and who signs; under the committer's lock.
 #[derive(Debug)]
-pub(super) struct Leaves {
+pub(super) struct SigningQueue {
     pub(super) waiting: Vec<[u8; 32]>,
     /// Forgotten since they were taken the last time; those that wait come after them.
     pub(super) forgotten: u64,
     /// The file that was written last: those before it are on the device.
-    pub(super) file: Option<Label>,
+    pub(super) file: Option<SegmentName>,
     /// Entries of callers since the last checkpoint.
     pub(super) entries: u64,
     /// After how many of them the next one is due.
@@ -40,7 +41,7 @@ pub(super) struct Request {
     pub(super) answer: Sender<Result<SignedCheckpoint, Error>>,
 }
 
-impl Leaves {
+impl SigningQueue {
     pub(super) fn new(every: u64) -> Self {
         Self {
             waiting: Vec::new(),
@@ -67,7 +68,7 @@ impl Leaves {
     }
 
     /// The first `bytes` of a batch were written, with so many turns to new files; `file` is the live one.
-    pub(super) fn wrote(&mut self, batch: &Batch, bytes: usize, turns: usize, file: Option<Label>) {
+    pub(super) fn wrote(&mut self, batch: &Batch, bytes: usize, turns: usize, file: Option<SegmentName>) {
         self.file = file;
         if self.waiting.len() >= HELD {
             self.forgotten += self.waiting.len() as u64;

@@ -8,18 +8,18 @@ use std::{
 };
 
 use crate::write::commit::{
-    FULL, HELD, Linked, Need,
-    failure::{Failure, Fate},
+    FULL, HELD, Linked, WaitFor,
+    failure::{Epoch, Failure},
     linker::Linker,
-    pending::{Loss, Orphan},
-    signing_queue::Leaves,
-    wait_group::Round,
+    pending::{AbandonedEntry, UnreportedFailure},
+    signing_queue::SigningQueue,
+    wait_group::WaitGroup,
 };
 use crate::{
     codec::timestamp::Timestamp,
     error::Error,
-    format::{draft::Draft, prepared_entry::Prefix},
-    write::trail_writer::Writer,
+    format::{draft::Draft, prepared_entry::PreparedEntry},
+    write::trail_writer::TrailWriter,
 };
 
 /// Others are waited for no longer than this, however long a sync takes.
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 pub(super) struct State {
     pub(super) linker: Linker,
     /// Out while somebody writes; a pointer, since it goes out and in under the lock.
-    pub(super) writer: Option<Box<Writer>>,
+    pub(super) writer: Option<Box<TrailWriter>>,
     /// The weight of the lines that are out with it: they come back if they can't be written.
     pub(super) out: usize,
     /// Entries below this number are handed to the system.
@@ -39,11 +39,11 @@ pub(super) struct State {
     /// Entries below this number are to be put on the device.
     pub(super) sync_to: u64,
     /// That of the entries which are linked now.
-    pub(super) fate: Arc<Fate>,
+    pub(super) fate: Arc<Epoch>,
     /// What is written and not signed, where somebody signs.
-    pub(super) leaves: Option<Leaves>,
+    pub(super) leaves: Option<SigningQueue>,
     /// Those who wait for the entries that are linked now, and how many they are.
-    pub(super) round: Arc<Round>,
+    pub(super) round: Arc<WaitGroup>,
     pub(super) joined: usize,
     /// Of those who were told of the last sync, how many have not come back.
     pub(super) awaited: usize,
@@ -53,9 +53,9 @@ pub(super) struct State {
     pub(super) watched: bool,
     pub(super) wakers: Vec<Waker>,
     /// Entries whose future was dropped before it heard of them.
-    pub(super) orphans: Vec<Orphan>,
+    pub(super) orphans: Vec<AbandonedEntry>,
     /// Those of them that failed, and of which nobody is told yet.
-    pub(super) losses: Vec<Loss>,
+    pub(super) losses: Vec<UnreportedFailure>,
     /// Errors that no caller is there to be told.
     pub(super) untold: Vec<Error>,
     /// How often a buffered log could not write its lines, and how that failed the last time.
@@ -66,8 +66,8 @@ pub(super) struct State {
     /// The same, with the entry that says so, which is not written yet.
     pub(super) announced: Vec<(u64, Degraded)>,
     /// What the log has to say about its files, until it is written.
-    pub(super) remarks: Vec<Remark>,
-    pub(super) condition: Condition,
+    pub(super) remarks: Vec<OwnEntry>,
+    pub(super) condition: Lifecycle,
     /// What is written is not all in the head.
     pub(super) head_due: bool,
     /// The head could not be written the last time.
@@ -98,13 +98,13 @@ pub(super) struct Degraded {
 
 /// An entry of the log's own that must not be lost, since without it the files look tampered with.
 #[derive(Debug)]
-pub(super) struct Remark {
+pub(super) struct OwnEntry {
     pub(super) draft: Draft,
     /// Its number, as long as it stands in line.
     pub(super) linked: Option<u64>,
 }
 
-pub(super) enum Condition {
+pub(super) enum Lifecycle {
     Open,
     /// What failed.
     Poisoned(String),
@@ -112,7 +112,7 @@ pub(super) enum Condition {
     Closed,
 }
 
-impl Condition {
+impl Lifecycle {
     /// Why nothing is written any more.
     pub(super) fn refusal(&self, directory: &Path) -> Option<Error> {
         let path = || directory.to_owned();
@@ -126,21 +126,21 @@ impl Condition {
 
 impl State {
     /// Whether one more line fits into the buffer; an empty one takes any.
-    pub(super) fn has_room(&self, prefix: &Prefix) -> bool {
+    pub(super) fn has_room(&self, prefix: &PreparedEntry) -> bool {
         let (batch, more) = (&self.linker.batch, prefix.weight());
         let held = self.out + batch.weight();
         held == 0 || held + more <= HELD && (batch.is_empty() || batch.weight() + more <= FULL)
     }
 
     /// The round of those whose entries are not being written yet, and how many came before.
-    pub(super) fn join(&mut self) -> (Arc<Round>, usize) {
+    pub(super) fn join(&mut self) -> (Arc<WaitGroup>, usize) {
         self.joined += 1;
         (Arc::clone(&self.round), self.joined - 1)
     }
 
     /// Whether others are about to come, whose entries had better be synced along with one that is to be.
-    pub(super) fn awaits_others(&self, need: Need) -> bool {
-        need == Need::Synced && self.awaited > 0 && !self.patience.is_zero()
+    pub(super) fn awaits_others(&self, need: WaitFor) -> bool {
+        need == WaitFor::Synced && self.awaited > 0 && !self.patience.is_zero()
     }
 
     /// A sync took `took`, and `told` threads are told of it. As long as they come back while one lasts, it is worth
@@ -151,19 +151,19 @@ impl State {
     }
 
     /// Whether one who waits in `round` is to watch over it: nobody does, and it is still to be written.
-    pub(super) fn watch(&mut self, round: &Arc<Round>) -> bool {
+    pub(super) fn watch(&mut self, round: &Arc<WaitGroup>) -> bool {
         Arc::ptr_eq(&self.round, round) && !std::mem::replace(&mut self.watched, true)
     }
 
     /// One of `round` writes for the others, if it is still to be written, and is not told by it.
-    pub(super) fn leave(&mut self, round: &Arc<Round>) {
+    pub(super) fn leave(&mut self, round: &Arc<WaitGroup>) {
         if Arc::ptr_eq(&self.round, round) {
             self.joined -= 1;
         }
     }
 
     /// The round so far; who comes from now on waits for the next.
-    pub(super) fn next_round(&mut self) -> Arc<Round> {
+    pub(super) fn next_round(&mut self) -> Arc<WaitGroup> {
         self.joined = 0;
         self.watched = false;
         std::mem::take(&mut self.round)
@@ -210,15 +210,15 @@ impl State {
         let failure = linked.fate.failure();
         if let Some(failure) = failure
             && (seq >= failure.through
-                || failure.is_poison() && linked.need == Need::Synced && self.synced <= seq)
+                || failure.is_poison() && linked.need == WaitFor::Synced && self.synced <= seq)
         {
             return Some(Err(failure.error()));
         }
         let through = match linked.need {
-            Need::Linked => true,
+            WaitFor::Linked => true,
             // If others of its time failed, it was written before.
-            Need::Written => failure.is_some() || seq < self.written,
-            Need::Synced => seq < self.synced,
+            WaitFor::Written => failure.is_some() || seq < self.written,
+            WaitFor::Synced => seq < self.synced,
         };
         if through { Some(Ok(())) } else { self.condition.refusal(directory).map(Err) }
     }

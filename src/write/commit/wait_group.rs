@@ -14,12 +14,12 @@ const HALVES: usize = 2;
 
 /// Threads whose entries are written together.
 #[derive(Debug, Default)]
-pub(super) struct Round {
-    halves: [Half; HALVES],
+pub(super) struct WaitGroup {
+    halves: [Wave; HALVES],
 }
 
 #[derive(Debug, Default)]
-struct Half {
+struct Wave {
     inner: Mutex<Inner>,
     changed: Condvar,
 }
@@ -39,12 +39,12 @@ enum Step {
     Open,
     /// The next one who looks is to write for all.
     Called,
-    Over(News),
+    Over(WakeReason),
 }
 
 /// What a thread that waited is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum WakeReason {
     /// Every entry of the round is as durable as its caller needs it to be.
     Through,
     /// The round is over, and it is to see for itself what became of its entry.
@@ -55,10 +55,10 @@ pub(super) enum News {
     Late,
 }
 
-impl Round {
+impl WaitGroup {
     /// Waits until there is something to tell, or for as long as `patience` lasts; `place` is what
     /// [`State::join`](crate::write::commit::State::join) said.
-    pub(super) fn wait(&self, place: usize, patience: Option<Duration>) -> News {
+    pub(super) fn wait(&self, place: usize, patience: Option<Duration>) -> WakeReason {
         let until = patience.map(|patience| Instant::now() + patience);
         let half = self.half(place);
         let mut inner = half.lock();
@@ -67,7 +67,7 @@ impl Round {
                 Step::Open => {
                     let left = until.map(|until| until.saturating_duration_since(Instant::now()));
                     if left.is_some_and(|left| left.is_zero()) {
-                        return News::Late;
+                        return WakeReason::Late;
                     }
                     inner.asleep += 1;
                     inner = half.sleep(inner, left);
@@ -75,7 +75,7 @@ impl Round {
                 }
                 Step::Called => {
                     inner.step = Step::Open;
-                    return News::Called;
+                    return WakeReason::Called;
                 }
                 Step::Over(news) => {
                     let wakes = inner.asleep > 0 && !inner.spread;
@@ -97,17 +97,17 @@ impl Round {
     }
 
     /// Tells all who wait, now and later.
-    pub(super) fn end(&self, news: News) {
+    pub(super) fn end(&self, news: WakeReason) {
         self.halves.iter().for_each(|half| half.tell(Step::Over(news)));
     }
 
-    fn half(&self, place: usize) -> &Half {
+    fn half(&self, place: usize) -> &Wave {
         let [first, second] = &self.halves;
         if place.is_multiple_of(HALVES) { first } else { second }
     }
 }
 
-impl Half {
+impl Wave {
     fn tell(&self, step: Step) {
         let mut inner = self.lock();
         // Another one may have written for them, and ended the round, before they could be called.

@@ -12,13 +12,13 @@ use crate::{
     checkpoint::{file, statement::SignedCheckpoint, verifying_key::VerifyingKey},
     codec::merkle::TreeHash,
     error::{Error, Operation},
-    storage::{open::open_regular, permissions::Access},
+    storage::{open::open_regular, permissions::Permissions},
     write::trail_writer::sync_directory,
 };
 
 /// The checkpoints of a trail, and the file in which they stand.
 #[derive(Debug)]
-pub(crate) struct Book {
+pub(crate) struct CheckpointLog {
     path: PathBuf,
     file: File,
     length: u64,
@@ -26,9 +26,9 @@ pub(crate) struct Book {
     signed: BTreeMap<u64, TreeHash>,
 }
 
-impl Book {
+impl CheckpointLog {
     /// Opens the file, or creates it. A write that did not come to its end is cut off.
-    pub(crate) fn open(directory: &Path, access: Access, key: &VerifyingKey) -> Result<Self, Error> {
+    pub(crate) fn open(directory: &Path, access: Permissions, key: &VerifyingKey) -> Result<Self, Error> {
         let path = file::path(directory);
         let mut signed = BTreeMap::new();
         let mut end = 0;

@@ -10,14 +10,16 @@ pub(crate) mod resume;
 use std::path::Path;
 
 pub(crate) use crate::checkpoint::signer::Signer;
-use crate::storage::head_file::Found;
-pub(crate) use crate::write::signing::{checkpoint_log::Book, prune_check::stated_days, resume::resume};
+use crate::storage::head_file::FoundHead;
+pub(crate) use crate::write::signing::{
+    checkpoint_log::CheckpointLog, prune_check::stated_days, resume::resume,
+};
 use crate::{
     checkpoint::statement::{SignedCheckpoint, Statement},
     codec::merkle::Frontier,
     error::{Error, Operation},
     format::receipt::TrailId,
-    storage::{lock::Lock, permissions::Access},
+    storage::{lock::Lock, permissions::Permissions},
     verify::{Verifier, verified::Verified},
 };
 
@@ -29,7 +31,7 @@ use crate::{
 /// ```
 /// # let place = tempfile::tempdir()?;
 /// # let directory = place.path().join("audit");
-/// use kling_audit::{AuditLog, SigningKey, Verifier};
+/// use kling_audit::{AuditLog, checkpoint::SigningKey, verify::Verifier};
 ///
 /// AuditLog::open(&directory)?.close()?;
 /// let key = SigningKey::generate(place.path().join("audit.key"), "example.com/audit")?;
@@ -42,14 +44,14 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`Error::NotIntact`] if the trail does not verify; [`Error::Locked`] while somebody writes it; [`Error::State`] if
+/// [`Error::NotIntact`] if the trail does not verify; [`Error::Locked`] while somebody writes it; [`Error::Conflict`] if
 /// the key signs another trail, or the trail does not go on from the checkpoints that it signed; [`Error::Io`].
 pub fn checkpoint(directory: impl AsRef<Path>, signer: &dyn Signer) -> Result<SignedCheckpoint, Error> {
     let directory = directory.as_ref();
     // Before anything is created in what may be no trail at all.
     let trail = trail_id(directory)?;
-    let _lock = Lock::take(directory, Access::default())?;
-    let mut book = Book::open(directory, Access::default(), signer.verifying_key())?;
+    let _lock = Lock::take(directory, Permissions::default())?;
+    let mut book = CheckpointLog::open(directory, Permissions::default(), signer.verifying_key())?;
     let mut verifier = Verifier::new(directory).accept_pruned();
     if !book.is_empty() {
         verifier = verifier.key(signer.verifying_key().clone());
@@ -65,8 +67,8 @@ pub fn checkpoint(directory: impl AsRef<Path>, signer: &dyn Signer) -> Result<Si
 /// The id of the trail, by its head.
 fn trail_id(directory: &Path) -> Result<TrailId, Error> {
     std::fs::read_dir(directory).map_err(Error::io(Operation::List, directory))?;
-    match Found::read(directory)? {
-        Found::Head(head) => head.trail_id.parse().ok(),
+    match FoundHead::read(directory)? {
+        FoundHead::Head(head) => head.trail_id.parse().ok(),
         _ => None,
     }
     .ok_or_else(|| refused(directory, "the head names no trail".to_owned()))
@@ -91,5 +93,5 @@ pub(crate) fn sign(
 }
 
 fn refused(path: &Path, reason: String) -> Error {
-    Error::State { action: Operation::SignCheckpoint, path: path.to_owned(), reason }
+    Error::Conflict { action: Operation::SignCheckpoint, path: path.to_owned(), reason }
 }

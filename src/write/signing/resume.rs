@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     checkpoint::signer::Signer,
-    write::signing::{checkpoint_log::Book, prune_check, refused},
+    write::signing::{checkpoint_log::CheckpointLog, prune_check, refused},
 };
 use crate::{
     checkpoint::{file, verifying_key::VerifyingKey},
@@ -40,7 +40,7 @@ const BLOCK: u64 = 1 << 20;
 pub(crate) fn resume(
     directory: &Path,
     signer: &dyn Signer,
-    book: &Book,
+    book: &CheckpointLog,
     trail: TrailId,
     end: Option<u64>,
 ) -> Result<Frontier, Error> {
@@ -92,7 +92,7 @@ struct Spot {
 fn find_start(
     directory: &Path,
     key: &VerifyingKey,
-    book: &Book,
+    book: &CheckpointLog,
     files: &[TrailFile],
 ) -> Result<(Frontier, Spot), Error> {
     let mut frontier: Option<Frontier> = None;
@@ -217,7 +217,7 @@ fn read(file: &mut File, from: u64, end: u64) -> std::io::Result<Vec<u8>> {
 /// Adds the entries from `start` on. `last`: size and root that the signer remembers.
 fn follow(
     directory: &Path,
-    book: &Book,
+    book: &CheckpointLog,
     last: Option<(u64, TreeHash)>,
     files: &[TrailFile],
     mut tree: Frontier,

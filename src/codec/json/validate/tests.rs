@@ -5,8 +5,8 @@ use crate::codec::json::validate::*;
 use crate::codec::json::write;
 
 fn recognise(text: &str) -> Result<(), String> {
-    let marks = Marks::of(text.as_bytes());
-    let mut recogniser = Recogniser::new(text.as_bytes(), &marks);
+    let marks = StringBitmap::of(text.as_bytes());
+    let mut recogniser = Validator::new(text.as_bytes(), &marks);
     match recogniser.value_from(0, 1) {
         Some(end) if recogniser.ends(end) => Ok(()),
         Some(end) => Err(format!("stopped (byte {end})")),
@@ -213,9 +213,9 @@ fn nesting_is_limited() {
     for (text, level, fits) in
         [("{}", 128, true), ("{}", 129, false), ("1", 129, true), ("[]", usize::MAX, false)]
     {
-        let marks = Marks::of(text.as_bytes());
+        let marks = StringBitmap::of(text.as_bytes());
 
-        assert_eq!(Recogniser::new(text.as_bytes(), &marks).value_from(0, level).is_some(), fits, "{text}");
+        assert_eq!(Validator::new(text.as_bytes(), &marks).value_from(0, level).is_some(), fits, "{text}");
     }
 }
 
@@ -223,8 +223,8 @@ fn nesting_is_limited() {
 fn an_entry_can_be_read_step_by_step() {
     let line = br#"{"actor": "al\u00e9", "details": {"a": [1]}, "seq": 7}"#;
     let longer = [&line[..], b"\n\"\"\"\n"].concat();
-    let marks = Marks::of(&longer);
-    let mut text = Recogniser::new(line, &marks);
+    let marks = StringBitmap::of(&longer);
+    let mut text = Validator::new(line, &marks);
 
     let actor = text.literal(0, r#"{"actor": "#).expect("it begins so");
     let end = text.quoted(actor).expect("a string");
@@ -246,8 +246,8 @@ fn a_decoded_string_is_what_was_written() {
         let mut line = Vec::new();
         write::text(&mut line, &text);
 
-        let marks = Marks::of(&line);
-        let end = Recogniser::new(&line, &marks).quoted(0).expect("a canonical string");
+        let marks = StringBitmap::of(&line);
+        let end = Validator::new(&line, &marks).quoted(0).expect("a canonical string");
 
         assert_eq!(decode(&line[1..end.at]), text);
     }
@@ -289,8 +289,8 @@ fn short_integers_are_what_all_integers_are() {
         let mut line: Vec<u8> =
             (0..length).map(|_| alphabet[random.below(alphabet.len() as u64) as usize]).collect();
         line.extend_from_slice(b", \"timestamp\"");
-        let marks = Marks::of(&line);
-        let mut text = Recogniser::new(&line, &marks);
+        let marks = StringBitmap::of(&line);
+        let mut text = Validator::new(&line, &marks);
 
         if let Some((end, value)) = text.short_unsigned(0) {
             short += 1;
@@ -325,8 +325,8 @@ fn the_short_way_and_the_long_way_agree_about_numbers() {
 
         if is_short_decimal(text.as_bytes(), digit_run(text.as_bytes())) {
             short += 1;
-            let marks = Marks::of(text.as_bytes());
-            let end = Recogniser::new(text.as_bytes(), &marks).float(0);
+            let marks = StringBitmap::of(text.as_bytes());
+            let end = Validator::new(text.as_bytes(), &marks).float(0);
             assert_eq!(end, Some(text.len()), "{text}");
         }
     }

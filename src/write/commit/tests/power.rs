@@ -133,13 +133,13 @@ enum Gone {
 }
 
 /// A moment of a run, as it is found afterwards.
-struct Found {
+struct FoundHead {
     files: Vec<(String, Vec<u8>)>,
     gone: Gone,
     what: String,
 }
 
-impl Found {
+impl FoundHead {
     fn new(gone: Gone, what: String, files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let mut files: Vec<_> = files.into_iter().collect();
         if gone == Gone::Power {
@@ -223,13 +223,13 @@ fn under_another_boot(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// What may be found at one moment, which takes much longer to make than to leave out.
-type Make<'a> = &'a dyn Fn() -> Found;
+type Make<'a> = &'a dyn Fn() -> FoundHead;
 
 /// Everything that may be found at one moment. `last` are the bytes of the write under way.
 fn moments(disk: &Disk, last: Option<(&Path, &[u8])>, at: &str, visit: &mut dyn FnMut(Gone, Make<'_>)) {
     let killed = |what: String, change: &dyn Fn(&str, &Content) -> Vec<u8>| {
         let files = disk.files.iter().map(|(name, content)| (name.clone(), change(name, content)));
-        Found::new(Gone::Process, what, files)
+        FoundHead::new(Gone::Process, what, files)
     };
     visit(Gone::Process, &|| killed(format!("{at}, killed"), &|_, content| content.bytes.clone()));
     if let Some((path, bytes)) = last {
@@ -285,7 +285,7 @@ fn moments(disk: &Disk, last: Option<(&Path, &[u8])>, at: &str, visit: &mut dyn 
                         disk.files.iter().map(|(name, content)| (name.clone(), change(name, content)));
                     let what =
                         format!("{at}, power cut at byte {length} of {from} to {to}, head {number}, {zeros}");
-                    Found::new(Gone::Power, what, files)
+                    FoundHead::new(Gone::Power, what, files)
                 });
             }
         }
@@ -425,7 +425,7 @@ fn a_second_power_cut_while_the_first_is_recovered_from_is_no_tampering_either()
                     let again = again();
                     let what = format!("{}; then {}", found.what, again.what);
                     // What was lost under the first boot may still be to be told of, whatever stops the opening.
-                    let again = Found { what, gone: Gone::Power, ..again };
+                    let again = FoundHead { what, gone: Gone::Power, ..again };
                     again.try_out(disk, &tried, true);
                 }
             });

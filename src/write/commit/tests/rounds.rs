@@ -48,7 +48,7 @@ fn nobody_is_waited_for_by_all_others_for_ever() {
 fn only_one_of_a_round_that_is_to_be_written_watches_over_it() {
     let bench = Bench::new();
     let log = bench.open(Durability::Synced);
-    let mut state = log.committer().state.lock();
+    let mut state = log.queue().state.lock();
     let (first, _) = state.join();
     state.join();
     assert!(state.watch(&first));

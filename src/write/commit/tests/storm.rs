@@ -103,7 +103,7 @@ fn blow(durability: Durability, seed: u64, syncs: bool, threads: u64, each: u64)
                         Err(Error::Poisoned { .. }) => told.unsure.push(number),
                         Err(_) if critical && durability == Durability::Buffered => told.unsure.push(number),
                         Err(error) => {
-                            assert!(matches!(error, Error::Io { .. } | Error::State { .. }), "{error}");
+                            assert!(matches!(error, Error::Io { .. } | Error::Conflict { .. }), "{error}");
                             told.refused.push(number);
                         }
                     }

@@ -18,6 +18,14 @@ pub(crate) trait OutcomeObserver: Send + Sync {
 
     /// Applies the failure policy to an error: the hook, or the end of the process. Never called under the lock.
     fn report(&self, error: &Error);
+
+    /// Counts a result that the caller receives, and reports it if it is an error.
+    fn settle(&self, result: &Result<Receipt, Error>, is_own: bool) {
+        self.count(result, is_own);
+        if let Err(error) = result {
+            self.report(error);
+        }
+    }
 }
 
 /// The observer of one entry's result.
@@ -34,10 +42,7 @@ impl Account {
 
     /// Counts a result that the caller receives, and reports it if it is an error.
     pub(crate) fn settle(&self, result: &Result<Receipt, Error>) {
-        self.observer.count(result, self.is_own);
-        if let Err(error) = result {
-            self.observer.report(error);
-        }
+        self.observer.settle(result, self.is_own);
     }
 
     /// Counts a result that no caller receives. The error, if it is one, has to be reported outside the lock.

@@ -11,20 +11,16 @@ use crate::{
     write::{
         batch::Batch,
         commit::{
-            commit_result::CommitResult, epoch::Failure, lifecycle::Lifecycle, queue::CommitQueue, state::State,
+            commit_result::{Commit, CommitResult},
+            epoch::Failure,
+            lifecycle::Lifecycle,
+            queue::CommitQueue,
+            state::State,
         },
         settings::Durability,
         trail_writer::{Incident, Stuck, TrailWriter, Written},
     },
 };
-
-/// A commit whose result is applied.
-pub(crate) struct Commit<'a> {
-    pub(crate) writer: &'a mut TrailWriter,
-    pub(crate) batch: &'a mut Batch,
-    /// The entry after the last one of the batch.
-    pub(crate) end: u64,
-}
 
 /// Lines that could not be written.
 struct Unwritten {
@@ -194,7 +190,8 @@ impl CommitQueue {
                 return;
             }
             Incident::HeadReplaced => {
-                let reason = "the head was deleted or replaced during writing, and is written anew".to_owned();
+                let reason =
+                    "the head was deleted or replaced during writing, and is written anew".to_owned();
                 let path = self.directory.join(head::NAME);
                 state.waiters.report(Error::Conflict { action: Operation::Write, path, reason });
                 return;

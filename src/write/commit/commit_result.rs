@@ -8,6 +8,14 @@ use crate::{
     },
 };
 
+/// The writer and the lines of a commit.
+pub(crate) struct Commit<'a> {
+    pub(crate) writer: &'a mut TrailWriter,
+    pub(crate) batch: &'a mut Batch,
+    /// The entry after the last one of the batch.
+    pub(crate) end: u64,
+}
+
 /// The result of a commit.
 pub(crate) struct CommitResult {
     /// The bytes that were written, and the error that stopped the write.

@@ -56,11 +56,9 @@ impl Failure {
             }
             Error::Poisoned { path, cause } => Cause::Poisoned { path: path.clone(), cause: cause.clone() },
             // Such as `Error::Locked`, if another process took the lock: its text names the path.
-            other => Cause::Conflict {
-                action: Operation::Write,
-                path: PathBuf::new(),
-                reason: other.to_string(),
-            },
+            other => {
+                Cause::Conflict { action: Operation::Write, path: PathBuf::new(), reason: other.to_string() }
+            }
         };
         Self { first_failed, cause }
     }

@@ -54,9 +54,8 @@ impl Failures {
 
     /// Recording failed at `now` with `error`, and `lost` entries were refused.
     pub(crate) fn degrade(&mut self, now: Timestamp, error: &Error, lost: u64) {
-        let current = self
-            .current
-            .get_or_insert_with(|| Degradation { from: now, lost: 0, cause: error.to_string() });
+        let current =
+            self.current.get_or_insert_with(|| Degradation { from: now, lost: 0, cause: error.to_string() });
         current.lost += lost;
     }
 

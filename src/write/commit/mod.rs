@@ -45,6 +45,6 @@ pub(crate) mod signing_queue;
 pub(crate) mod state;
 #[cfg(test)]
 mod tests;
-pub(crate) mod waiters;
 pub(crate) mod wait_group;
+pub(crate) mod waiters;
 pub(crate) mod watermarks;

@@ -1,10 +1,6 @@
 //! Entries of the log's own that must not be lost: without them, the files look tampered with.
 
-use crate::{
-    error::Error,
-    format::draft::Draft,
-    write::commit::linker::Linker,
-};
+use crate::{error::Error, format::draft::Draft, write::commit::linker::Linker};
 
 /// An entry that describes what happened to the files.
 #[derive(Debug)]

@@ -27,9 +27,8 @@ use crate::{
     write::{
         clock::Clock,
         commit::{
-            apply::Commit,
             awaited_entry::{AwaitedEntry, WaitFor},
-            commit_result::CommitResult,
+            commit_result::{Commit, CommitResult},
             lifecycle::Lifecycle,
             linker::Linker,
             state::State,
@@ -243,11 +242,7 @@ impl CommitQueue {
     }
 
     /// Waits until a buffered log has room for `entry`: without that, lines that no caller waits for pile up without bound.
-    fn wait_for_room(
-        &self,
-        state: &mut MutexGuard<'_, State>,
-        entry: &PreparedEntry,
-    ) -> Result<(), Error> {
+    fn wait_for_room(&self, state: &mut MutexGuard<'_, State>, entry: &PreparedEntry) -> Result<(), Error> {
         if self.durability != Durability::Buffered {
             return Ok(());
         }

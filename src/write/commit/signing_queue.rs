@@ -3,7 +3,8 @@
 use std::{sync::mpsc::Sender, thread::ThreadId};
 
 use crate::{
-    checkpoint::statement::SignedCheckpoint, error::Error, format::file_name::SegmentName, write::batch::Batch,
+    checkpoint::statement::SignedCheckpoint, error::Error, format::file_name::SegmentName,
+    write::batch::Batch,
 };
 
 /// The most hashes that wait, 32 MiB of them. Unit tests use fewer, so that they reach it.
@@ -143,10 +144,7 @@ impl SigningQueue {
 
     /// Takes the entries that the tree does not have yet.
     pub(crate) fn take_entries(&mut self) -> NewEntries {
-        NewEntries {
-            skipped: std::mem::take(&mut self.skipped),
-            hashes: std::mem::take(&mut self.waiting),
-        }
+        NewEntries { skipped: std::mem::take(&mut self.skipped), hashes: std::mem::take(&mut self.waiting) }
     }
 
     /// The checkpoint that was being made is done, or failed.

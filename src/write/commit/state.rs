@@ -98,9 +98,7 @@ impl State {
         let failure = entry.epoch.failure();
         if let Some(failure) = failure
             && (seq >= failure.first_failed
-                || failure.is_poison()
-                    && entry.level == WaitFor::Synced
-                    && self.progress.synced() <= seq)
+                || failure.is_poison() && entry.level == WaitFor::Synced && self.progress.synced() <= seq)
         {
             return Some(Err(failure.error()));
         }

@@ -53,10 +53,7 @@ impl Waiters {
     ///
     /// The commit calls it under the lock and before it acknowledges anything: after a flush returned, the counters
     /// include every entry that the flush covered.
-    pub(crate) fn count_abandoned(
-        &mut self,
-        outcome: impl Fn(&AwaitedEntry) -> Option<Result<(), Error>>,
-    ) {
+    pub(crate) fn count_abandoned(&mut self, outcome: impl Fn(&AwaitedEntry) -> Option<Result<(), Error>>) {
         let unreported = &mut self.unreported;
         self.abandoned.retain(|entry| match outcome(entry.awaited()) {
             None => true,
@@ -142,7 +139,9 @@ mod tests {
         waiters.report(Error::Closed { path: "audit".into() });
 
         let reported = AtomicUsize::new(0);
-        waiters.take_notifications().expect("an error").send(|_| drop(reported.fetch_add(1, Ordering::Relaxed)));
+        waiters.take_notifications().expect("an error").send(|_| {
+            reported.fetch_add(1, Ordering::Relaxed);
+        });
 
         assert_eq!(reported.into_inner(), 1);
         assert!(waiters.take_notifications().is_none());

@@ -1,8 +1,13 @@
 //! The manual: the format on disk, the promise of a receipt, subscriber stacks, the report, the evidence in a trail,
 //! erasure, retention, and the architecture of this crate.
-//!
-//! The pages are Markdown files that also read well on a code host. There, `[trust]` refers to the link definition at
-//! the end of the page, which names a file. In rustdoc, the link definition above the page comes first and applies.
+
+// The pages must also read well on a code host, where `crate::` links lead nowhere. There, `[trust]` uses the link
+// definition at the end of the page, which names a file. In rustdoc, the definition above the page comes first, and the
+// first definition applies.
+
+/// [format]: crate::manual::format
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
 
 /// [privacy]: crate::manual::privacy
 /// [retention]: crate::manual::retention

@@ -675,11 +675,8 @@ fn what_is_not_found_is_shown_to_be_by_the_chain_alone() {
 
 /// An outcome as a cell of the table, which has one short word for each kind of finding.
 fn cell(outcome: &str) -> String {
-    let words = outcome.split(", ").map(|kind| match CELLS.iter().find(|(known, _)| *known == kind) {
-        Some((_, word)) => *word,
-        None => panic!("no word for {kind}"),
-    });
-    words.collect::<Vec<_>>().join(", ")
+    let word = |kind| CELLS.iter().find(|(known, _)| *known == kind).expect("a word for each kind").1;
+    outcome.split(", ").map(word).collect::<Vec<_>>().join(", ")
 }
 
 #[test]

@@ -13,7 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kling_audit::{AuditLog, Draft, Durability, Error, FindingKind, Verdict, Verifier};
+use kling_audit::{
+    AuditLog, Draft, Durability, Error,
+    verify::{FindingKind, Verdict, Verifier},
+};
 
 use crate::support::{
     files::jsonl_files,
@@ -294,7 +297,7 @@ fn acknowledged_entries_that_are_cut_off_after_a_crash_are_missed() {
     let verification = Verifier::new(&trail).run().expect("can be read");
     assert_eq!(verification.verdict(), Verdict::Tampered, "after {last}: {verification}");
     assert!(verification.findings().iter().any(|finding| finding.kind == FindingKind::Truncated));
-    assert!(matches!(AuditLog::open(&trail), Err(Error::Refused { .. })));
+    assert!(matches!(AuditLog::open(&trail), Err(Error::CannotResume { .. })));
 }
 
 /// A log that nobody uses costs nothing.

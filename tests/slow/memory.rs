@@ -12,7 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kling_audit::{AuditLog, Draft, Durability, Reporter, Verdict, Verification, Verifier};
+use kling_audit::{
+    AuditLog, Draft, Durability,
+    report::Reporter,
+    verify::{Verdict, Verification, Verifier},
+};
 
 use crate::support::limits::{is_long, peak_memory};
 use crate::support::process::{Ended, child, child_directory, in_directory, isolated, run, test_path};

@@ -8,8 +8,9 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kling_audit::{
-    AuditLog, CheckpointSink, Checkpoints, Draft, Error, Receipt, Retention, SigningKey, Verdict,
-    Verification, Verifier,
+    AuditLog, Draft, Error, Receipt, Retention,
+    checkpoint::{CheckpointSink, Checkpoints, SigningKey},
+    verify::{Verdict, Verification, Verifier},
 };
 use serde_json::Value;
 

@@ -99,9 +99,10 @@ fn the_example_of_the_format_verifies() {
     let example = block(&manual("format.md"), "json");
     fs::write(directory.path().join("audit-2026-11-24.jsonl"), &example).expect("written");
 
-    let verification = kling_audit::Verifier::new(directory.path()).without_head().run().expect("readable");
+    let verification =
+        kling_audit::verify::Verifier::new(directory.path()).without_head().run().expect("readable");
 
-    assert_eq!(verification.verdict(), kling_audit::Verdict::Intact, "{verification}");
+    assert_eq!(verification.verdict(), kling_audit::verify::Verdict::Intact, "{verification}");
     assert_eq!(verification.entries(), 3);
 }
 

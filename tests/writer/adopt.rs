@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use kling_audit::{AuditLog, Draft, Error, HashLength, Notice, Verdict, Verifier};
+use kling_audit::{
+    AuditLog, Draft, Error, HashLength,
+    verify::{Notice, Verdict, Verifier},
+};
 use serde_json::Value;
 
 #[cfg(feature = "cli")]
@@ -76,7 +79,7 @@ fn damaged(damage: Damage) -> TestTrail {
     trail.record_run(3);
     damage(&trail);
     let error = trail.builder().open().expect_err("damaged");
-    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    assert!(matches!(error, Error::CannotResume { .. }), "{error}");
     assert!(error.to_string().contains("kling-audit adopt"), "{error}");
     trail
 }
@@ -198,7 +201,7 @@ fn nothing_to_give_up_and_a_held_lock_are_errors_and_change_nothing() {
     fs::create_dir(trail.directory()).expect("created");
     fs::write(trail.path("notes.txt"), "no trail").expect("written");
     let error = trail.builder().adopt("alice", "it broke").expect_err("nothing");
-    assert!(matches!(error, Error::State { .. }), "{error}");
+    assert!(matches!(error, Error::Conflict { .. }), "{error}");
     assert!(error.to_string().contains("there is no trail to give up"), "{error}");
     assert!(!trail.path("sealed").exists());
     trail.record_run(1);

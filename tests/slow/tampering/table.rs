@@ -1,6 +1,9 @@
 //! Edits, one a row, each with the one finding that it must give.
 
-use kling_audit::{AuditLog, Notice, Verdict, Verifier};
+use kling_audit::{
+    AuditLog,
+    verify::{Notice, Verdict, Verifier},
+};
 
 use super::copy::{Copy, Sheet, brief, replace, seal, seq, set, stated, value};
 

@@ -140,7 +140,7 @@ pub(crate) fn outcome<T>(result: &Result<T, Error>) -> String {
     }
     match result {
         Ok(_) => "ok".to_owned(),
-        Err(Error::CannotResume { code, .. }) => format!("refused {}", code.unwrap_or_default()),
+        Err(Error::Refused { code, .. }) => format!("refused {}", code.unwrap_or_default()),
         Err(Error::Ambiguous { .. }) => "ambiguous".to_owned(),
         Err(Error::Failed { reason, .. }) => format!("failed {reason}"),
         Err(Error::Deadline { .. }) => "deadline".to_owned(),

@@ -18,9 +18,10 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use kling_audit::{
-    AuditLog, Draft, Error,
-    report::{self, Reporter},
-    verify::{self, FindingKind, Notice, Verdict, Verification, Verifier},
+    AuditLog, Draft, Error, report,
+    report::Reporter,
+    verify,
+    verify::{FindingKind, Notice, Verdict, Verification, Verifier},
 };
 
 use crate::support::{

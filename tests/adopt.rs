@@ -161,7 +161,7 @@ fn the_command_gives_a_trail_up() {
         assert!(text.starts_with("the new trail is "), "{text}");
         let (code, text) = run(&["verify"], &place);
         assert_eq!(code, Some(0), "{what}: {text}");
-        assert!(text.contains("when alice gave it up: it broke"), "{text}");
+        assert!(text.contains("when alice sealed it: it broke"), "{text}");
         assert_eq!(run(&["append", "--event-type", "more"], &place).0, Some(0), "{what}");
         assert_adopted(&place, what);
     }

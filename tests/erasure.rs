@@ -35,7 +35,7 @@ fn commitment(record: &Value) -> String {
 }
 
 fn withheld(place: &Place) -> Withheld {
-    *place.look().withheld().expect("values are kept")
+    *place.look().erasable().expect("values are kept")
 }
 
 fn counts(withheld: &Withheld) -> [u64; 4] {
@@ -332,7 +332,7 @@ fn a_changed_value_is_a_finding_of_its_own() {
     assert_eq!(counts(&withheld(&place)), [2, 1, 0, 1]);
     fs::remove_dir_all(place.path("audit.private")).expect("removed");
     assert_eq!(place.look().verdict(), Verdict::Intact);
-    assert_eq!(place.look().withheld(), None);
+    assert_eq!(place.look().erasable(), None);
 }
 
 #[test]

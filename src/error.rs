@@ -1,7 +1,7 @@
 //! `Error`: the reason why an operation on a trail failed.
 //!
-//! Promise: the text of every error names the operation, the path and the cause, in this order, and escapes text that is
-//! not trusted. A fault in a trail is not an error but a finding of its verification.
+//! Promise: the text of every error names the operation, the path and the cause, in this order, and escapes text that
+//! is not trusted. A fault in a trail is not an error but a finding of its verification.
 
 use std::{
     fmt, io,
@@ -30,8 +30,8 @@ pub enum Error {
 
     /// Another process, or another log of this process, has the trail open for writing.
     #[error(
-        "open {}: another writer holds the lock {}; a trail has one writer at a time: stop the other one, or use another \
-         directory", Escaped(path.as_path()), Escaped(lock.as_path())
+        "open {}: another writer holds the lock {}; a trail has one writer at a time: stop the other one, or use \
+         another directory", Escaped(path.as_path()), Escaped(lock.as_path())
     )]
     Locked {
         /// The trail.
@@ -83,8 +83,8 @@ pub enum Error {
     },
 
     /// After an earlier failure the contents of the disk are unknown. Reopen the trail: that reads them again.
-    #[error("append to {}: the log is poisoned, because after an earlier failure ({cause}) the contents of the disk are \
-             unknown; reopen the trail", Escaped(path.as_path()))]
+    #[error("append to {}: the log is poisoned, because after an earlier failure ({cause}) the contents of the disk \
+             are unknown; reopen the trail", Escaped(path.as_path()))]
     Poisoned {
         /// The trail.
         path: PathBuf,
@@ -93,8 +93,8 @@ pub enum Error {
     },
 
     /// The process is a fork of the process that opened the trail. Only the parent can write to it.
-    #[error("append to {}: this process is a fork of the trail's writer, and only the parent can write to the trail; open \
-             another trail in this process", Escaped(path.as_path()))]
+    #[error("append to {}: this process is a fork of the trail's writer, and only the parent can write to the trail; \
+             open another trail in this process", Escaped(path.as_path()))]
     Forked {
         /// The trail.
         path: PathBuf,
@@ -123,7 +123,8 @@ pub enum Error {
     NotIntact(Box<Verification>),
 }
 
-/// An operation on a trail or on one of its files, as [`Error`] names it. `Display` writes the verb of the error's text.
+/// An operation on a trail or on one of its files, as [`Error`] names it. `Display` writes the verb of the error's
+/// text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {

@@ -41,7 +41,8 @@ impl HashLength {
 /// The hash of an entry as the entry prints it: 64 or 16 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest {
-    /// The hash. In a short digest all bytes behind the printed ones are zero, so that the derived equality ignores them.
+    /// The hash. In a short digest all bytes behind the printed ones are zero, so that the derived equality ignores
+    /// them.
     bytes: [u8; 32],
     length: HashLength,
 }
@@ -51,6 +52,7 @@ impl Digest {
 
     pub(crate) fn new(sha256: [u8; 32], length: HashLength) -> Self {
         let mut bytes = sha256;
+        // Two digits a byte. The rest becomes zero, so that the derived comparison sees only printed digits.
         for byte in bytes.iter_mut().skip(length.digits() / 2) {
             *byte = 0;
         }
@@ -180,8 +182,8 @@ fn digits_of(bytes: &[u8; 32]) -> [u8; 64] {
     text
 }
 
-/// Returns the bytes of lower-case hex digits. No branch depends on a digit: digits of a hash are random, and half of such
-/// branches would be mispredicted.
+/// Returns the bytes of lower-case hex digits. No branch depends on a digit: digits of a hash are random, and half of
+/// such branches would be mispredicted.
 fn bytes_of(digits: &[u8; 64]) -> Option<[u8; 32]> {
     let mut nibbles = [0; 64];
     let mut wrong = 0;

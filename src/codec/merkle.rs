@@ -1,7 +1,7 @@
 //! The Merkle tree of RFC 6962 over the hashes of a trail's entries.
 //!
-//! Owns the hashes of leaves and nodes, and the frontier from which a tree grows. Promise: a frontier of n leaves holds one
-//! hash for each bit that is set in n, and no leaf. Does no I/O.
+//! Owns the hashes of leaves and nodes, and the frontier from which a tree grows. Promise: a frontier of n leaves
+//! holds one hash for each bit that is set in n, and no leaf. Does no I/O.
 
 use std::fmt;
 
@@ -85,14 +85,15 @@ fn node_blocks(left: &TreeHash, right: &TreeHash) -> [[u8; 64]; 2] {
 
 /// Returns the root of a full tree. The number of leaves must be a power of two, and at least 2.
 ///
-/// Hashes two nodes of a level at the same time, which a frontier that grows by single leaves cannot do. The tree is most
-/// of the price of the row `verify under a key` of `benches/RESULTS.md`, 1.33 of the time without a key.
+/// Hashes two nodes of a level at the same time, which a frontier that grows by single leaves cannot do. The tree is
+/// most of the price of the row `verify under a key` of `benches/RESULTS.md`, 1.33 of the time without a key.
 fn root_of_full(leaves: &[[u8; 32]]) -> TreeHash {
     let (pairs, _) = leaves.as_chunks::<2>();
     let mut level: Vec<TreeHash> = pairs
         .iter()
         .flat_map(|[left, right]| of_blocks_of_two([&leaf_blocks(left), &leaf_blocks(right)]).map(TreeHash))
         .collect();
+    // Each round halves the level; two pairs are hashed at the same time.
     while level.len() > 2 {
         let (fours, _) = level.as_chunks::<4>();
         level = fours
@@ -147,8 +148,8 @@ const LEAVES_PER_BATCH: usize = 64;
 ///        0   1 2   3
 /// ```
 ///
-/// Another leaf joins `[2]` to a subtree of two, that and `[1]` to one of four, and that and `[0]` to one of eight: like
-/// the carries of 7 + 1 in binary.
+/// Another leaf joins `[2]` to a subtree of two, that and `[1]` to one of four, and that and `[0]` to one of eight:
+/// like the carries of 7 + 1 in binary.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Frontier {
     size: u64,
@@ -179,6 +180,7 @@ impl Frontier {
     /// Appends leaves, batches of 64 of them at a time where they form a full subtree.
     pub(crate) fn extend(&mut self, mut leaves: &[[u8; 32]]) {
         while let Some((first, rest)) = leaves.split_first() {
+            // A batch is a subtree of its own only at a multiple of its size; single leaves lead up to it.
             match leaves.split_at_checked(LEAVES_PER_BATCH) {
                 Some((full, rest)) if self.size.is_multiple_of(LEAVES_PER_BATCH as u64) => {
                     self.push_full(root_of_full(full), LEAVES_PER_BATCH.ilog2());
@@ -222,6 +224,7 @@ impl Frontier {
     }
 
     pub(crate) fn root(&self) -> TreeHash {
+        // RFC 6962 joins subtrees of different sizes from the right.
         let mut nodes = self.nodes.iter().rev();
         let Some(&last) = nodes.next() else { return TreeHash::empty() };
         nodes.fold(last, |right, left| TreeHash::of_node(left, &right))

@@ -22,8 +22,8 @@ const BLOCK_BYTES: usize = 64;
 /// end[1..] |rest } previous hash 0x80 0.. length|  the last 1 to 3 blocks of the message, padded
 /// ```
 ///
-/// `end[0]` is scratch space: a copy of 64 bytes that ends with `rest` begins in it. Such a copy of constant size needs no
-/// call of `memcpy`.
+/// `end[0]` is scratch space: a copy of 64 bytes that ends with `rest` begins in it. Such a copy of constant size
+/// needs no call of `memcpy`.
 #[derive(Clone, Debug)]
 pub(crate) struct Message<'a> {
     blocks: &'a [[u8; BLOCK_BYTES]],
@@ -70,10 +70,13 @@ impl<'a> Message<'a> {
                 at += previous.len();
             }
         }
+        // The padding of SHA-256: a one bit, zeros, and the number of bits of the message at the end of the last
+        // block. The zeros also clear the rest of an earlier message.
         end[at] = 0x80;
         end[at + 1..][..BLOCK_BYTES + 8].fill(0);
         let length = at - BLOCK_BYTES;
         let bits = (blocks.len() * BLOCK_BYTES + length) as u64 * 8;
+        // Padding takes at least nine bytes: 0x80 and the length.
         self.ends = (length + 9).div_ceil(BLOCK_BYTES);
         let last = (1 + self.ends) * BLOCK_BYTES;
         end[last - 8..last].copy_from_slice(&bits.to_be_bytes());
@@ -105,8 +108,8 @@ impl<'a> Message<'a> {
 
 /// The state of SHA-256 after the whole blocks at the start of a message.
 ///
-/// A writer hashes most of an entry before it takes the log's lock. Under the lock it adds only the bytes that depend on
-/// the entry's place: the row `serial section` of `benches/RESULTS.md` (1.01 with 10 KB of details, against 200 B).
+/// A writer hashes most of an entry before it takes the log's lock. Under the lock it adds only the bytes that depend
+/// on the entry's place: the row `serial section` of `benches/RESULTS.md` (1.01 with 10 KB of details, against 200 B).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Begun {
     state: [u32; 8],
@@ -148,8 +151,8 @@ impl Begun {
     }
 }
 
-/// Hashes the message of each of `items` and passes the result to `done`, in any order. `message` returns the two parts that
-/// [`Message::new`] takes.
+/// Hashes the message of each of `items` and passes the result to `done`, in any order. `message` returns the two
+/// parts that [`Message::new`] takes.
 ///
 /// Two messages are hashed at the same time, whatever their lengths: when one ends, the next item takes its lane. See
 /// [`compress_two`] for the time that this saves.
@@ -182,6 +185,7 @@ pub(crate) fn sha256_of_each<'a, T>(
     // The loop ends when one lane has no message left; `rest` is the other lane.
     let rest = match filled {
         [true, true] => loop {
+            // Both lanes advance by the same number of blocks: until one of them has to go on elsewhere.
             let blocks = [one.message.blocks_from(one.done), other.message.blocks_from(other.done)];
             let count = blocks[0].len().min(blocks[1].len());
             compress_two([&mut one.state, &mut other.state], blocks);

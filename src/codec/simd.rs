@@ -1,18 +1,18 @@
 //! Loops over many bytes, by vector instructions where the processor has them.
 //!
-//! Owns all `unsafe` code of the codec. Promise: every function is safe to call, has a path without vector instructions,
-//! and gives the same result on every machine.
+//! Owns all `unsafe` code of the codec. Promise: every function is safe to call, has a path without vector
+//! instructions, and gives the same result on every machine.
 
 #![allow(unsafe_code, reason = "calling a function that uses vector instructions is unsafe")]
 
 use sha2::block_api::compress256;
 
-/// Runs blocks of two independent messages through SHA-256, each with its own state. Processes as many blocks of each as
-/// the shorter of the two slices has.
+/// Runs blocks of two independent messages through SHA-256, each with its own state. Processes as many blocks of each
+/// as the shorter of the two slices has.
 ///
 /// One message leaves the SHA instructions idle: each of its rounds waits for the round before. Rounds of two messages
 /// alternate and fill that gap. SHA-256 is two fifths of the time of the row `verify, 1 thread` of
-/// `benches/RESULTS.md`, which keeps up with `openssl dgst`, a program that hashes one message at a time.
+/// `benches/RESULTS.md`. That row keeps up with `openssl dgst`, which hashes a single message and does nothing else.
 pub(crate) fn compress_two(states: [&mut [u32; 8]; 2], blocks: [&[[u8; 64]]; 2]) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("sha")
@@ -23,6 +23,7 @@ pub(crate) fn compress_two(states: [&mut [u32; 8]; 2], blocks: [&[[u8; 64]]; 2])
         unsafe { x86_64::compress_two(states, blocks) };
         return;
     }
+    // Without the SHA extensions there is no gap to fill: one message after the other.
     let count = blocks[0].len().min(blocks[1].len());
     for (state, blocks) in states.into_iter().zip(blocks) {
         compress256(state, &blocks[..count]);
@@ -31,8 +32,8 @@ pub(crate) fn compress_two(states: [&mut [u32; 8]; 2], blocks: [&[[u8; 64]]; 2])
 
 /// Appends the [`special_mask`] of each of `blocks` to `masks`.
 ///
-/// It is the first pass over every block that verification reads, 32 bytes per instruction with AVX2. Validation is a third of the
-/// time of the row `verify, 1 thread` of `benches/RESULTS.md`.
+/// This is the first pass over every block that verification reads, 32 bytes per instruction with AVX2. Validation is
+/// a third of the time of the row `verify, 1 thread` of `benches/RESULTS.md`.
 pub(crate) fn special_masks(blocks: &[[u8; 64]], masks: &mut Vec<u64>) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
@@ -42,8 +43,8 @@ pub(crate) fn special_masks(blocks: &[[u8; 64]], masks: &mut Vec<u64>) {
     masks.extend(blocks.iter().map(special_mask));
 }
 
-/// Returns one bit for each byte of `block`, the first byte's bit lowest: set for a quote, a backslash, and any byte that
-/// is not printable ASCII. These are the bytes that end a run of unescaped text in a canonical string.
+/// Returns one bit for each byte of `block`, the first byte's bit lowest: set for a quote, a backslash, and any byte
+/// that is not printable ASCII. These are the bytes that end a run of unescaped text in a canonical string.
 ///
 /// ```text
 /// bytes   a  l  i  c  e  "  ,  \n ...
@@ -158,6 +159,7 @@ mod x86_64 {
             }
         }
 
+        /// Returns the state in the order of FIPS 180-4.
         #[inline]
         #[target_feature(enable = "sse2,sse4.1")]
         fn store(&self) -> [u32; 8] {
@@ -190,6 +192,8 @@ mod x86_64 {
         #[target_feature(enable = "sha,sse2")]
         fn rounds(&mut self, at: usize, constants: __m128i) {
             let sum = _mm_add_epi32(self.words[at], constants);
+            // Each instruction runs two rounds, and leaves the new `abef` in the register of the old `cdgh`. After two
+            // of them the halves are in their places again.
             self.cdgh = _mm_sha256rnds2_epu32(self.cdgh, self.abef, sum);
             self.abef = _mm_sha256rnds2_epu32(self.abef, self.cdgh, _mm_shuffle_epi32::<0x0e>(sum));
         }
@@ -236,8 +240,8 @@ mod x86_64 {
             let before = [first.abef, first.cdgh, second.abef, second.cdgh];
             first.load_block(first_block);
             second.load_block(second_block);
-            // A loop would index `words` at run time and keep them in memory. With a constant STEP in each call they stay
-            // in registers.
+            // A loop would index `words` at run time and keep them in memory. With a constant STEP in each call they
+            // stay in registers.
             alternate::<0>(&mut first, &mut second);
             alternate::<1>(&mut first, &mut second);
             alternate::<2>(&mut first, &mut second);
@@ -254,6 +258,7 @@ mod x86_64 {
             alternate::<13>(&mut first, &mut second);
             alternate::<14>(&mut first, &mut second);
             alternate::<15>(&mut first, &mut second);
+            // The state after a block is the sum of the states before and after its rounds.
             first.abef = _mm_add_epi32(first.abef, before[0]);
             first.cdgh = _mm_add_epi32(first.cdgh, before[1]);
             second.abef = _mm_add_epi32(second.abef, before[2]);
@@ -291,6 +296,7 @@ mod x86_64 {
         let (one, _) = one.as_chunks::<16>();
         let (other, _) = other.as_chunks::<16>();
         one.iter().zip(other).rev().fold(0, |mask, (one, other)| {
+            // Equal bytes compare as ones. The last 16 bytes come first in the fold and end up in the upper half.
             let same = _mm_movemask_epi8(_mm_cmpeq_epi8(load(one), load(other))).cast_unsigned();
             mask << 16 | (same ^ 0xffff)
         })

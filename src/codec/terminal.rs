@@ -1,7 +1,7 @@
 //! Text made harmless for a terminal.
 //!
-//! Promise: text from a log, a file name or an attacker cannot move the cursor, change colours, or reorder or hide a part
-//! of the line it is printed on.
+//! Promise: text from a log, a file name or an attacker cannot move the cursor or change colours. It can neither
+//! reorder nor hide a part of the line that it is printed on.
 
 use std::{
     fmt::{self, Write as _},
@@ -27,6 +27,8 @@ impl fmt::Display for Escaped<&Path> {
 
 /// Returns `true` if a terminal shows `c` as itself, without effect on the rest of the line.
 fn is_harmless(c: char) -> bool {
+    // Behind the control characters: soft hyphen, marks of direction, zero-width characters, separators of lines, byte
+    // order mark, annotations, tags.
     !(c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

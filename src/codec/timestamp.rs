@@ -1,7 +1,7 @@
 //! The time of an entry: RFC 3339 in UTC with six fractional digits and `Z`, always 27 characters.
 //!
-//! Promise: each time has one text, and only that text is parsed. Years run from 0000 to 9999; a time outside is clamped.
-//! Reads no clock.
+//! Promise: each time has one text, and only that text is parsed. Years run from 0000 to 9999; a time outside is
+//! clamped. Reads no clock.
 
 use std::{
     fmt,
@@ -53,6 +53,7 @@ impl Timestamp {
         };
         let since = match time.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => micros(since),
+            // A clock that was never set may be before 1970.
             Err(before) => -micros(before.duration()),
         };
         Self(since.clamp(EARLIEST_MICROS, LATEST_MICROS))
@@ -116,8 +117,8 @@ impl Timestamp {
 
     /// Fast path: parses a text of the same minute as a known one.
     ///
-    /// Compares the first 16 characters as one number, and reads only the rest. Verification of entries that follow each
-    /// other rarely needs anything else. `None` is no fault: the caller then parses all of the text.
+    /// Compares the first 16 characters as one number, and reads only the rest. Verification of entries that follow
+    /// each other rarely needs anything else. `None` is no fault: the caller then parses all of the text.
     ///
     /// ```text
     /// 2026-11-24T04:57:14.723726Z
@@ -144,6 +145,7 @@ impl Timestamp {
         // The letter adds a last digit 0, so the number is ten times the microseconds.
         let fraction = decimal(digits) / 10;
         let seconds = i64::from(tens & 0x0f) * 10 + i64::from(ones & 0x0f);
+        // Euclidean remainder: times before 1970 are negative, and their minute begins below them as well.
         let minute = time.0 - time.0.rem_euclid(60_000_000);
         Some(Self(minute + seconds * 1_000_000 + fraction.cast_signed()))
     }
@@ -177,6 +179,7 @@ impl Day {
     #[inline]
     pub(crate) fn write(&mut self, time: Timestamp, out: &mut Vec<u8>) {
         let second = time.0.div_euclid(MICROS_PER_SECOND);
+        // Times of one second differ in the fraction alone.
         if second != self.second {
             self.set_second(second);
         }

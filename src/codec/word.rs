@@ -28,7 +28,7 @@ pub(super) fn mask_above_nine(word: u64) -> u64 {
     (((word & WORD_LOW_BITS) + WORD_ONES * 0x76) | word) & WORD_HIGH_BITS
 }
 
-/// Returns the number that eight digits stand for. Each byte of `digits` is 0 to 9; the lowest byte is the first digit.
+/// Returns the number of eight digits. Each byte of `digits` is 0 to 9; the lowest byte is the first digit.
 ///
 /// Three multiplications add up neighbours, instead of seven steps that wait for each other:
 ///

@@ -36,8 +36,8 @@ pub struct Finding {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FindingKind {
-    /// The line is not an entry in canonical text: it is not JSON, a member is missing, unknown or duplicate, or the text
-    /// has another form or spacing.
+    /// The line is not an entry in canonical text: it is not JSON, a member is missing, unknown or duplicate, or the
+    /// text has another form or spacing.
     MalformedLine,
     /// The SHA-256 of the line is not the hash that it prints: the line was changed.
     HashMismatch,
@@ -49,8 +49,8 @@ pub enum FindingKind {
     WrongFile,
     /// The time is before that of the line before, and no `audit_clock_stepped` entry records a change of the clock.
     ClockWentBack,
-    /// Entries that belong before this file are missing, mostly because a file was removed. Or the file belongs to an adopted
-    /// trail and is missing itself.
+    /// Entries that belong before this file are missing, mostly because a file was removed. Or the file belongs to an
+    /// adopted trail and is missing itself.
     MissingFile,
     /// The trail ends before the last entry that its head or a checkpoint names: entries at its end were removed.
     Truncated,

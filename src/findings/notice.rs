@@ -64,8 +64,8 @@ pub enum Notice {
         #[serde(rename = "told_at")]
         recorded_at: u64,
     },
-    /// Erasable values are not stored although no entry records their erasure. A power failure can lose values that were not
-    /// synced, and anyone with access to the private files can delete them.
+    /// Erasable values are not stored although no entry records their erasure. A power failure can lose values that
+    /// were not synced, and anyone with access to the private files can delete them.
     ValuesMissing {
         /// Number of missing values.
         values: u64,
@@ -110,7 +110,7 @@ impl fmt::Display for Notice {
             ),
             Self::LoosePermissions { file, mode } => write!(
                 f,
-                "loose_permissions: {} has mode {mode}, which allows more than access by the owner and reading by the group",
+                "loose_permissions: {} has mode {mode}, which allows more than its owner and a reading group",
                 Escaped(file.as_str())
             ),
             Self::DaysWithoutEntries { from, to, .. } if from == to => {

@@ -22,8 +22,8 @@ pub enum Verdict {
     Intact,
     /// There is at least one finding.
     Tampered,
-    /// There is no finding, and still no proof: the format is unknown, the trail has no entries, or a given key or checkpoint
-    /// covers none of them.
+    /// There is no finding, and still no proof: the format is unknown, the trail has no entries, or a given key or
+    /// checkpoint covers none of them.
     Unverifiable,
 }
 
@@ -135,7 +135,8 @@ impl Verification {
         &self.basis
     }
 
-    /// Returns the `seq` of the last entry that a checkpoint under a given key covers; `None` without such a checkpoint.
+    /// Returns the `seq` of the last entry that a checkpoint under a given key covers; `None` without such a
+    /// checkpoint.
     #[must_use]
     pub fn signed_through(&self) -> Option<u64> {
         self.signed_through
@@ -215,6 +216,7 @@ impl fmt::Display for Verification {
             count(files as u64, "file", "files")
         )?;
         if let Some(ErasableCounts { values: 1.., at_hand, erased, missing, .. }) = &self.withheld {
+            // Zero is the normal case and not printed.
             let missing = if *missing > 0 { format!(", {missing} missing") } else { String::new() };
             writeln!(f, "  erasable values: {at_hand} at hand, {erased} erased{missing}")?;
         }

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 /// Counts of the erasable values of a trail.
 ///
-/// An entry holds only a commitment to an erasable value, a salted hash. The value itself is in a private file beside the
-/// trail, where it can be erased without a change to the entry.
+/// An entry holds only a commitment to an erasable value, a salted hash. The value itself is in a private file beside
+/// the trail, where it can be erased without a change to the entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ErasableCounts {

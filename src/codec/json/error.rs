@@ -51,6 +51,7 @@ impl std::error::Error for ValueError {}
 ///
 /// A `Display` that reports an error; `to_string` would panic.
 pub(crate) fn display<T: fmt::Display + ?Sized>(value: &T) -> Result<Text, ValueError> {
+    // Code of a caller runs here, inside the log: its fault must not become a panic of the log.
     let mut text = String::new();
     match write!(text, "{value}") {
         Ok(()) => Ok(text.into()),

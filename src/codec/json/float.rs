@@ -73,6 +73,7 @@ impl FloatText {
         }
         self.push(if exponent < 0 { b"e-" } else { b"e+" });
         let size = exponent.unsigned_abs();
+        // Python writes at least two digits of an exponent.
         if size < 10 {
             self.push(b"0");
         }
@@ -106,6 +107,7 @@ impl Digits {
         for &byte in mantissa.as_bytes() {
             match byte {
                 b'.' => seen_point = true,
+                // A leading zero behind the point moves the point; one before it has no effect.
                 b'0' if digits.length == 0 => digits.point -= i32::from(seen_point),
                 _ => {
                     digits.point += i32::from(!seen_point);
@@ -117,6 +119,7 @@ impl Digits {
             }
         }
         digits.point += exponent.parse::<i32>().unwrap_or(0);
+        // `1.0` and `100.0` have zeros that are layout and not digits.
         let zeros = digits.as_bytes().iter().rev().take_while(|&&byte| byte == b'0').count();
         digits.length -= zeros;
         digits

@@ -1,7 +1,7 @@
 //! `NameSerializer`: turns the key of a map into a member name.
 //!
-//! Promise: a key becomes the string that serde_json makes of it. A key without such a string is an error. Does not know
-//! whether a name appears twice.
+//! Promise: a key becomes the string that serde_json makes of it. A key without such a string is an error. Does not
+//! know whether a name appears twice.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub(crate) struct NameSerializer {
 }
 
 impl NameSerializer {
-    /// Creates a serializer that looks into at most `steps` nested newtypes.
+    /// Creates a serializer that enters at most `steps` nested newtypes.
     pub(crate) fn new(steps: usize) -> Self {
         Self { steps }
     }

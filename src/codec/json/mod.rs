@@ -1,7 +1,7 @@
 //! Canonical JSON: the only text that a value has in an entry.
 //!
-//! Promise: no input makes it panic, recurse without bound, or allocate more than a small multiple of the input. Does not
-//! know what an entry, a hash or a file is.
+//! Promise: no input makes it panic, recurse without bound, or allocate more than a small multiple of the input. Does
+//! not know what an entry, a hash or a file is.
 //!
 //! | file | owns |
 //! |---|---|

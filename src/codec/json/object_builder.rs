@@ -1,7 +1,7 @@
 //! `ObjectBuilder`: the members of one JSON object on its way into an entry.
 //!
-//! Promise: each name is there once, and the object is written in the order of its names. Values are canonical text from
-//! the start. Does not know which members an entry has.
+//! Promise: each name is there once, and the object is written in the order of its names. Values are canonical text
+//! from the start. Does not know which members an entry has.
 
 use std::{cell::RefCell, cmp::Ordering, fmt, ops::Range};
 
@@ -43,13 +43,14 @@ struct Span {
 }
 
 thread_local! {
-    /// Empty buffers of dropped builders. A draft of plain values needs no allocation: the row `heap allocations of an event` of
-    /// `benches/RESULTS.md`.
+    /// Empty buffers of dropped builders. A draft of plain values needs no allocation: the row `heap allocations of an
+    /// event` of `benches/RESULTS.md`.
     static BUILDER_POOL: RefCell<Vec<(Vec<u8>, Vec<Span>)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl ObjectBuilder {
-    /// Puts a value under `name`; `write` appends its canonical text. Returns `true` if the value replaced an earlier one.
+    /// Puts a value under `name`; `write` appends its canonical text. Returns `true` if the value replaced an earlier
+    /// one.
     pub(crate) fn put(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         self.put_bytes(name.as_bytes(), write)
     }
@@ -73,7 +74,8 @@ impl ObjectBuilder {
         let mut start = self.text.len();
         quoted(&mut self.text, name);
         let mut name_from = start + 1;
-        // The quoted name is longer than the name and its quotes if a byte was escaped. The decoded name then comes first.
+        // The quoted name is longer than the name and its quotes if a byte was escaped. The decoded name then comes
+        // first.
         if self.text.len() != start + name.len() + 2 {
             self.text.truncate(start);
             self.text.extend_from_slice(name);

@@ -67,6 +67,7 @@ fn value_end(text: &[u8]) -> Option<usize> {
     match text.first()? {
         b'"' => string_end(&text[1..]).map(|end| end + 2),
         b'{' | b'[' => container_end(text),
+        // A number, `true`, `false` or `null` contains neither a comma nor a brace.
         _ => text.iter().position(|byte| matches!(byte, b',' | b'}')),
     }
 }
@@ -76,6 +77,7 @@ fn container_end(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         match text.get(at)? {
+            // Brackets inside strings must not count.
             b'"' => at += string_end(text.get(at + 1..)?)? + 1,
             b'{' | b'[' => depth += 1,
             b'}' | b']' => {

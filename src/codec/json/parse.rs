@@ -17,8 +17,8 @@ use crate::codec::json::wtf8::Text;
 ///
 /// # Errors
 ///
-/// Text that is not JSON, a duplicate name in one object, a lone surrogate, an integer of 40 or more digits, a number
-/// beyond the largest double.
+/// Text that is not JSON, a duplicate name in one object, a lone surrogate; an integer of 40 or more digits, or a
+/// number beyond the largest double.
 pub(crate) fn parse(bytes: &[u8], max_level: usize) -> Result<Value, ParseError> {
     Parser::parse(bytes, max_level, Dialect::Strict)
 }
@@ -246,15 +246,17 @@ impl<'a> Parser<'a> {
             self.digits()?;
         }
 
-        let spelling = self.text.get(start..self.at).unwrap_or_default();
+        // Python's numbers keep their text, since the tool hashed it. Strict numbers get their canonical text.
+        let text_of_number = self.text.get(start..self.at).unwrap_or_default();
         match self.dialect {
-            Dialect::Python => Ok(Value::Number(spelling.to_owned())),
+            Dialect::Python => Ok(Value::Number(text_of_number.to_owned())),
             Dialect::Strict if is_integer && digits > MAX_INTEGER_DIGITS => {
                 Err(Self::error_at(start, &format!("an integer of more than {MAX_INTEGER_DIGITS} digits")))
             }
-            Dialect::Strict if spelling == "-0" => Ok(Value::Number("0".to_owned())),
-            Dialect::Strict if is_integer => Ok(Value::Number(spelling.to_owned())),
-            Dialect::Strict => match spelling.parse().ok().and_then(FloatText::new) {
+            // An integer has no negative zero: a double does, and keeps its sign.
+            Dialect::Strict if text_of_number == "-0" => Ok(Value::Number("0".to_owned())),
+            Dialect::Strict if is_integer => Ok(Value::Number(text_of_number.to_owned())),
+            Dialect::Strict => match text_of_number.parse().ok().and_then(FloatText::new) {
                 Some(text) => Ok(Value::Number(text.as_bytes().iter().copied().map(char::from).collect())),
                 None => Err(Self::error_at(start, "a number beyond the largest double")),
             },
@@ -313,6 +315,7 @@ impl<'a> Parser<'a> {
                 self.at += 6;
                 Ok(0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00))
             }
+            // Python writes a lone surrogate as an escape; strict JSON has no code point for it.
             (0xd800..0xe000, _) if self.dialect == Dialect::Strict => {
                 Err(Self::error_at(start, "half of a surrogate pair"))
             }

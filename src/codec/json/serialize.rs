@@ -1,7 +1,8 @@
 //! `to_value`: turns anything that implements `Serialize` into a `Value`.
 //!
 //! Promise: values have the structure that serde_json gives them, and nothing is lost. Integers of 128 bits keep their
-//! digits; a float that is not finite becomes its name, and bytes become hexadecimal digits. A duplicate name is an error.
+//! digits; a float that is not finite becomes its name, and bytes become hexadecimal digits. A duplicate name is an
+//! error.
 //!
 //! Does not pass through `serde_json::Value`: how that holds a number depends on features which any other crate of a
 //! program can enable.
@@ -36,7 +37,8 @@ const RAW_VALUE: &str = "$serde_json::private::RawValue";
 /// Most nested values that are entered, containers or not. Serde recurses for each of them on the thread's stack.
 const MAX_SERIALIZE_STEPS: usize = 512;
 
-/// Most items for which memory is reserved in advance. A length is only a hint, and a wrong one must not exhaust memory.
+/// Most items for which memory is reserved in advance. A length is only a hint, and a wrong one must not exhaust
+/// memory.
 const MAX_RESERVED_ITEMS: usize = 1_024;
 
 #[derive(Clone, Copy)]
@@ -65,6 +67,7 @@ impl ValueSerializer {
     }
 
     fn items(self, variant: Option<&'static str>, length: usize) -> Result<ItemsSerializer, ValueError> {
+        // A variant with fields is an object around its array, which is one level more.
         let outer = if variant.is_some() { self.enter()? } else { self };
         let items = Vec::with_capacity(length.min(MAX_RESERVED_ITEMS));
         Ok(ItemsSerializer { inner: outer.enter()?, items, variant })
@@ -202,6 +205,7 @@ impl Serializer for ValueSerializer {
 
     fn serialize_struct(self, name: &'static str, length: usize) -> Result<StructSerializer, ValueError> {
         match name {
+            // serde_json hands numbers and raw JSON to other serializers as structs with these names.
             NUMBER | RAW_VALUE => Ok(StructSerializer::Text { token: name, outer: self, value: None }),
             _ => self.members(None, length).map(StructSerializer::Members),
         }
@@ -284,6 +288,7 @@ impl ser::SerializeMap for MembersSerializer {
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), ValueError> {
         match self.name.replace(key.serialize(NameSerializer::new(self.inner.steps))?) {
             None => Ok(()),
+            // A faulty `Serialize` can call these methods in any order.
             Some(_) => Err(ValueError::custom("a map key without a value")),
         }
     }
@@ -347,6 +352,7 @@ impl ser::SerializeStruct for StructSerializer {
                 let Value::String(text) = field.serialize(outer.step()?)? else {
                     return Err(ValueError::custom("embedded JSON text that is not a string"));
                 };
+                // The text is parsed and not copied: it need not be canonical, nor keep the limits.
                 let parsed = parse(text.as_bytes(), outer.levels)?;
                 if name == NUMBER && !matches!(parsed, Value::Number(_)) {
                     return Err(ValueError::custom("a number whose text is no number"));

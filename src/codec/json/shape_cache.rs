@@ -42,23 +42,23 @@ pub(crate) const NOTED: usize = 3;
 ///                                                                 }  then the end
 /// ```
 ///
-/// An object of a known shape takes one 32-byte comparison a piece, and one step a value: a look at the bitmap for a string,
-/// and a test of eight bytes for most scalars. The validator would find both ends of every name, compare the name
-/// with the one before, and test four separators one by one.
+/// An object of a known shape takes one 32-byte comparison a piece, and one step a value: a lookup in the bitmap for a
+/// string, and a test of eight bytes for most scalars. The validator would find both ends of every name, compare the
+/// name with the one before, and test four separators one by one.
 ///
 /// # Cost
 ///
-/// The cache serves validation, a third of the time of the row `verify, 1 thread` of `benches/RESULTS.md` (1.00 of the speed
-/// of openssl, with one shape). The text below that table has its limits: 0.86 with some fifteen types of entries, and 0.77
-/// where hardly two entries have the same fields.
+/// The cache serves validation, a third of the time of the row `verify, 1 thread` of `benches/RESULTS.md`. That row
+/// has one shape, and 1.00 of the speed of openssl. The text below the table has the limits: 0.86 with some fifteen
+/// types of entries, and 0.77 where hardly two entries have the same fields.
 ///
 /// Objects that never repeat must not pay for a cache. A hit earns 1 credit, a miss costs 1, and a new shape costs 8.
-/// Without credit only every 16th object is tried. Of such a trail, the cache inserts the shapes of the first 128 objects and
-/// is then out of the way; once shapes repeat, the trials earn credit again.
+/// Without credit only every 16th object is tried. Of such a trail, the cache inserts the shapes of the first 128
+/// objects and is then out of the way; once shapes repeat, the trials earn credit again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shapes {
     shapes: Vec<Shape>,
-    /// The first bytes of each shape, in the same order: most shapes are ruled out here, without a look at their pieces.
+    /// The first bytes of each shape, in the same order: most shapes are ruled out here, without reading their pieces.
     heads: Vec<Head>,
     credit: usize,
     /// Number of objects so far.
@@ -110,17 +110,19 @@ enum Next {
 }
 
 impl Shapes {
-    /// Creates a cache for objects of which many are alike. It captures the values of the members with these names, which
-    /// contain neither a quote nor a backslash.
+    /// Creates a cache for objects of which many are alike. It captures the values of the members with these names,
+    /// which contain neither a quote nor a backslash.
     pub(crate) fn of_many(names: [&'static str; NOTED]) -> Self {
         Self { capacity: MAX_CACHED_SHAPES, credit: MAX_SHAPE_CREDIT, names, ..Self::default() }
     }
 
-    /// Validates the object of level 2 at `at`. Returns its end as [`Validator::value_from`] does, and the captured values
-    /// if a shape that captures all of them fits.
+    /// Validates the object of level 2 at `at`. Returns its end as [`Validator::value_from`] does, and the captured
+    /// values if a shape that captures all of them fits.
     #[inline]
     pub(crate) fn object(&mut self, text: &mut Validator<'_>, at: usize) -> Option<(usize, Option<Notes>)> {
         let rest = text.rest_from(at);
+        // An object within 32 bytes of the end of the text is left to the validator. There is none on a whole line,
+        // which goes on with the event type and two hashes.
         self.objects = self.objects.wrapping_add(1);
         let is_tried = self.credit > 0 || self.objects.is_multiple_of(OBJECTS_PER_TRIAL);
         let Some(first) = rest.first_chunk::<COMPARED_BYTES>().filter(|_| self.capacity > 0 && is_tried)
@@ -143,6 +145,8 @@ impl Shapes {
         }
         // No shape fits. The validator starts again at `at`, so that its fault is the one without a cache.
         let end = text.value_from(at, 2)?;
+        // The object is valid, so its text may become a shape. A cache of text that was not validated would accept it
+        // again.
         match self.credit.checked_sub(SHAPE_INSERT_COST) {
             Some(credit) => {
                 self.credit = credit;
@@ -232,6 +236,7 @@ impl Shape {
                     }
                     at = end + 1;
                 }
+                // Brackets stay part of the text between values, and so do empty containers.
                 b'{' | b'[' => {
                     shape.captures_all &= captured.is_none();
                     depth += 1;
@@ -254,7 +259,8 @@ impl Shape {
         Some(shape)
     }
 
-    /// Adds `text` as one or more pieces, the last of which `next` follows. Returns `None` if there are too many pieces.
+    /// Adds `text` as one or more pieces, the last of which `next` follows. Returns `None` if there are too many
+    /// pieces.
     fn add(&mut self, text: &[u8], next: Next, captured: Option<usize>) -> Option<()> {
         let mut chunks = text.chunks(COMPARED_BYTES).peekable();
         while let Some(chunk) = chunks.next() {

@@ -13,10 +13,12 @@ pub(crate) fn unescaped_run(bytes: &[u8]) -> usize {
     let (chunks, mut rest) = bytes.as_chunks::<16>();
     for (index, chunk) in chunks.iter().enumerate() {
         let mask = special_mask_of_16(chunk);
+        // The lowest set bit is the first special byte.
         if mask != 0 {
             return index * 16 + mask.trailing_zeros() as usize;
         }
     }
+    // Fewer than 16 bytes are left: one word, and then single bytes.
     let mut run = chunks.len() * 16;
     if let Some((word, after)) = rest.split_first_chunk() {
         let mask = special_bytes(u64::from_le_bytes(*word));
@@ -51,12 +53,12 @@ pub(crate) fn is_unescaped(bytes: &[u8]) -> bool {
 ///               ^ from         ^ unescaped_end(from)
 /// ```
 ///
-/// Saves the start of a search in every string. A line of eight fields has about 25 short strings. Each would cost a load, a compare
-/// and a branch on its length; the bitmap costs a shift and a count of zeros. It is made in one pass of
-/// [`special_masks`] over the block, and takes an eighth of the block's memory.
+/// Saves the start of a search in every string. A line of eight fields has about 25 short strings. Each would cost a
+/// load, a compare and a branch on its length; the bitmap costs a shift and a count of zeros. It is made in one pass
+/// of [`special_masks`] over the block, and takes an eighth of the block's memory.
 ///
-/// It pays where every string of a block is read, in validation: a third of the time of the row `verify, 1 thread` of
-/// `benches/RESULTS.md`. A single text is searched with [`unescaped_run`].
+/// The bitmap pays where every string of a block is read, in validation: a third of the time of the row `verify, 1
+/// thread` of `benches/RESULTS.md`. A single text is searched with [`unescaped_run`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StringBitmap {
     /// 64 bytes of the block a word, the first byte's bit lowest. The bits past the last byte of the block are set.
@@ -73,6 +75,7 @@ impl StringBitmap {
     /// Replaces the bitmap by that of `bytes` and keeps its memory.
     pub(crate) fn set(&mut self, bytes: &[u8]) {
         let (blocks, rest) = bytes.as_chunks::<64>();
+        // Clearing keeps the capacity: verification sets one bitmap for block after block.
         self.words.clear();
         special_masks(blocks, &mut self.words);
         // A zero byte is special: the padding ends every run at the end of the block.
@@ -81,12 +84,13 @@ impl StringBitmap {
         self.words.push(special_mask(&last));
     }
 
-    /// Returns the first place from `from` on whose byte is special. Behind the end of the block that is `from`, or some
-    /// place behind the end.
+    /// Returns the first place from `from` on whose byte is special. Behind the end of the block that is `from`, or
+    /// some place behind the end.
     #[inline]
     pub(crate) fn unescaped_end(&self, from: usize) -> usize {
         let mut at = from;
         while let Some(word) = self.words.get(at / 64) {
+            // The shift drops the bits of the bytes before `at`.
             let mask = word >> (at % 64);
             if mask != 0 {
                 return at + mask.trailing_zeros() as usize;
@@ -109,8 +113,8 @@ const UNESCAPED: [bool; 256] = {
 
 /// Marks the special bytes of a word by their highest bits.
 ///
-/// Only the lowest mark is exact. A subtraction borrows from the next byte, and a borrow may mark a byte above a true mark.
-/// Whether there is a mark at all is exact too.
+/// Only the lowest mark is exact. A subtraction borrows from the next byte, and a borrow may mark a byte above a true
+/// mark. A result of zero is exact as well.
 fn special_bytes(word: u64) -> u64 {
     let zero_bytes = |word: u64| word.wrapping_sub(WORD_ONES) & !word;
     let below_space = word.wrapping_sub(WORD_ONES * 0x20) & !word;

@@ -1,7 +1,7 @@
 //! `Validator`: checks that bytes are canonical JSON text.
 //!
-//! Promise: it accepts exactly the output of the writers, in one linear pass without allocation that recurses at most 128
-//! levels deep. The bytes are not trusted. Does not build values, and does not know which members an entry has.
+//! Promise: it accepts exactly the output of the writers, in one linear pass without allocation that recurses at most
+//! 128 levels deep. The bytes are not trusted. Does not build values, and does not know which members an entry has.
 
 #[cfg(test)]
 mod tests;
@@ -105,11 +105,12 @@ impl<'a> Validator<'a> {
         }
     }
 
-    /// Fast path: returns the end and the value of an unsigned integer of at most seven digits that another member follows.
-    /// `None` is no fault: the caller then validates the value with [`value_from`](Self::value_from).
+    /// Fast path: returns the end and the value of an unsigned integer of at most seven digits that another member
+    /// follows. `None` is no fault: the caller then validates the value with [`value_from`](Self::value_from).
     #[inline]
     pub(crate) fn short_unsigned(&self, at: usize) -> Option<(usize, u64)> {
         let word = self.rest_from(at).first_chunk::<8>()?;
+        // The comma proves that the digits end inside of the word, so the shift below is by 8 to 56 bits.
         let digits = short_integer(word).filter(|digits| word.get(*digits) == Some(&b','))?;
         // The shift moves the digits up to the last places of eight, behind zeros: `123,` becomes `00000123`.
         let value = u64::from_le_bytes(*word) << (64 - 8 * digits) & 0x0f0f_0f0f_0f0f_0f0f;
@@ -120,6 +121,7 @@ impl<'a> Validator<'a> {
     #[inline(always)]
     pub(super) fn scalar(&mut self, at: usize) -> Option<usize> {
         let rest = self.rest_from(at);
+        // Most scalars are short integers.
         if let Some(digits) = rest.first_chunk().and_then(short_integer) {
             return Some(at + digits);
         }
@@ -147,6 +149,7 @@ impl<'a> Validator<'a> {
         let rest = self.rest_from(at);
         match rest.first() {
             Some(b'"') => self.quoted(at).map(|end| end.at + 1),
+            // The limit bounds the recursion: each level of hostile nesting would take stack otherwise.
             Some(b'{' | b'[') if level > MAX_CANONICAL_LEVELS => self.fail(at, "at most 128 levels"),
             Some(b'{') => self.object(at, level),
             Some(b'[') => self.array(at, level),
@@ -184,6 +187,7 @@ impl<'a> Validator<'a> {
             previous = Some(name);
             at = self.literal(end.at + 1, ": ")?;
             at = match self.bytes.get(at) {
+                // Most values are strings: this saves the call of `value_from`, which is not inlined.
                 Some(b'"') => self.quoted(at)?.at + 1,
                 _ => self.value_from(at, level + 1)?,
             };
@@ -209,6 +213,7 @@ impl<'a> Validator<'a> {
         if self.bytes.get(at) != Some(&b'"') {
             return self.fail(at, "\"");
         }
+        // The bitmap may be longer than the line, so `end` may be behind it: then there is no byte.
         let end = self.bitmap.unescaped_end(at + 1);
         match self.bytes.get(end) {
             Some(b'"') => Some(End { at: end, escaped: false }),
@@ -227,6 +232,7 @@ impl<'a> Validator<'a> {
                     None => return self.fail(at, "a canonical escape"),
                 },
                 Some(_) => return self.fail(at, "printable ASCII"),
+                // A string may not run on into the next line of the block.
                 None => return self.fail(self.bytes.len(), "the end of a string"),
             }
         }
@@ -253,6 +259,7 @@ impl<'a> Validator<'a> {
     /// Parses a number as a double, writes it again and compares: correct for every number, and slow.
     fn float(&mut self, at: usize) -> Option<usize> {
         let rest = self.rest_from(at);
+        // Every byte that a number may contain: `1.5.5` must fail as a whole, and not be accepted up to its second point.
         let end = rest.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'+' | b'-'));
         // One byte beyond the longest text makes a longer number fail the comparison, without reading all of it.
         let length = end.take(FloatText::MAX_BYTES + 1).count();
@@ -300,7 +307,8 @@ pub(crate) fn decode(raw: &[u8]) -> Text {
 #[derive(Clone, Copy)]
 struct Name<'a> {
     raw: &'a [u8],
-    /// The first eight bytes as a number that sorts as they do. Zeros fill up a shorter name; every byte of a name is larger.
+    /// The first eight bytes as a number that sorts as they do. Zeros fill up a shorter name; every byte of a name is
+    /// larger.
     head: u64,
     escaped: bool,
 }
@@ -311,6 +319,7 @@ impl<'a> Name<'a> {
         let raw = bytes.get(from..end.at).unwrap_or_default();
         let head = match bytes.get(from..).and_then(|bytes| bytes.first_chunk()) {
             Some(word) if raw.len() >= 8 => u64::from_be_bytes(*word),
+            // The word goes on behind the name. The mask clears the bytes that are not part of the name.
             Some(word) => u64::from_be_bytes(*word) & !(u64::MAX >> (8 * raw.len())),
             None => raw
                 .iter()
@@ -374,6 +383,7 @@ fn escape_length(bytes: &[u8]) -> Option<usize> {
         _ => match unit(bytes)? {
             // These have a shorter escape or need none.
             0x08 | 0x09 | 0x0a | 0x0c | 0x0d | 0x20..0x7f => None,
+            // A surrogate must be the high half of a pair. The pair is one escape of 12 bytes.
             0xd800..0xdc00 => matches!(unit(bytes.get(6..)?)?, 0xdc00..0xe000).then_some(12),
             0xdc00..0xe000 => None,
             _ => Some(6),
@@ -452,6 +462,7 @@ fn is_short_decimal(unsigned: &[u8], whole: usize) -> bool {
         [b'0'] => fraction == b"0" || !fraction.starts_with(b"0000"),
         [first, ..] => *first != b'0',
     };
+    // `1.5e3` and `1.5.5` are for the slow path, which parses all of it.
     let stops = !matches!(after.first(), Some(b'.' | b'e' | b'+' | b'-'));
     begins_well && ends_well && stops && whole + fraction.len() <= MAX_EXACT_DECIMAL_DIGITS
 }

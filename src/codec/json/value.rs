@@ -96,7 +96,8 @@ impl Value {
         members.get(at).map(|(_, value)| value)
     }
 
-    /// Returns a string; `None` also for a string with a lone surrogate. [`as_text`](Self::as_text) returns every string.
+    /// Returns a string; `None` also for a string with a lone surrogate. [`as_text`](Self::as_text) returns every
+    /// string.
     pub(crate) fn as_str(&self) -> Option<&str> {
         self.as_text().and_then(Text::to_str)
     }

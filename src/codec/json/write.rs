@@ -58,6 +58,7 @@ pub(crate) fn hex_digits(bytes: &[u8]) -> String {
 pub(crate) fn quoted(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(bytes.len() + 2);
     out.push(b'"');
+    // Most strings need no escape: one test of the whole string, and one copy.
     if is_unescaped(bytes) {
         extend(out, bytes);
         out.push(b'"');
@@ -68,6 +69,7 @@ pub(crate) fn quoted(out: &mut Vec<u8>, bytes: &[u8]) {
         let (unescaped, after) = rest.split_at(unescaped_run(rest));
         out.extend_from_slice(unescaped);
         let mut points = CodePoints::new(after);
+        // The first byte of `after` is special. It begins the code point to be escaped, or `after` is empty.
         let Some(point) = points.next() else { break };
         escape(out, point);
         rest = points.rest();
@@ -83,7 +85,7 @@ pub(crate) fn quoted(out: &mut Vec<u8>, bytes: &[u8]) {
 /// last           d e f g h i j k      behind the first three bytes of `first`, once the others are truncated
 /// ```
 ///
-/// It is part of quoting texts, 52 of the 1,200 ns of a buffered event in `benches/RESULTS.md`.
+/// Copies are part of quoting texts, 52 of the 1,200 ns of a buffered event in `benches/RESULTS.md`.
 #[inline]
 fn extend(out: &mut Vec<u8>, bytes: &[u8]) {
     match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {

@@ -1,7 +1,7 @@
 //! `Text`: a string that may contain lone surrogates, in generalised UTF-8 (WTF-8).
 //!
-//! Promise: it holds every string that Python's `str` holds, and comparing two texts compares their code points. Does not
-//! know how a string is quoted or escaped.
+//! Promise: it holds every string that Python's `str` holds, and comparing two texts compares their code points. Does
+//! not know how a string is quoted or escaped.
 
 use std::fmt;
 

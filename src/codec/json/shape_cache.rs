@@ -36,10 +36,10 @@ pub(crate) const NOTED: usize = 3;
 /// ```text
 /// object   {"action": "text_to_video", "attempt": 1, "cached": false}
 ///
-/// piece    {"action": "                              then a string
-///                                   ", "attempt":    then a scalar
-///                                                ... , "cached":     then a scalar
-///                                                                 }  then the end
+/// piece 0  {"action": "                                            then a string
+/// piece 1                           ", "attempt":                  then a scalar
+/// piece 2                                          , "cached":     then a scalar
+/// piece 3                                                        } then the end
 /// ```
 ///
 /// An object of a known shape takes one 32-byte comparison a piece, and one step a value: a lookup in the bitmap for a

@@ -160,7 +160,7 @@ fn the_command_gives_a_trail_up() {
         assert!(text.starts_with("the new trail is "), "{text}");
         let (code, text) = run(&["verify"], &trail);
         assert_eq!(code, Some(0), "{what}: {text}");
-        assert!(text.contains("when alice gave it up: it broke"), "{text}");
+        assert!(text.contains("when alice sealed it: it broke"), "{text}");
         assert_eq!(run(&["append", "--event-type", "more"], &trail).0, Some(0), "{what}");
         assert_adopted(&trail, what);
     }

@@ -33,7 +33,7 @@ fn commitment(record: &Value) -> String {
 }
 
 fn withheld(trail: &TestTrail) -> ErasableCounts {
-    *trail.verify().withheld().expect("values are kept")
+    *trail.verify().erasable().expect("values are kept")
 }
 
 fn counts(withheld: &ErasableCounts) -> [u64; 4] {
@@ -315,7 +315,7 @@ fn a_changed_value_is_a_finding_of_its_own() {
     assert_eq!(counts(&withheld(&trail)), [2, 1, 0, 1]);
     fs::remove_dir_all(trail.path("audit.private")).expect("removed");
     assert_eq!(trail.verify().verdict(), Verdict::Intact);
-    assert_eq!(trail.verify().withheld(), None);
+    assert_eq!(trail.verify().erasable(), None);
 }
 
 #[test]

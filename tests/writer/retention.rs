@@ -93,7 +93,7 @@ fn prune_archive_restore_and_erase_leave_the_trail_intact() {
     let first = first_seq(&trail);
     assert_eq!(pruning.through, Some(first - 1));
     let verification = verify(&trail);
-    let notice = Notice::Pruned { last: first - 1, told_at: pruning.told_at.expect("told") };
+    let notice = Notice::Pruned { last: first - 1, recorded_at: pruning.told_at.expect("told") };
     assert!(verification.notices().contains(&notice), "{verification}");
     let told_of = told(&trail);
     assert_eq!(told_of.len(), 1);
@@ -126,7 +126,7 @@ fn prune_archive_restore_and_erase_leave_the_trail_intact() {
     }
     assert_eq!(first_seq(&trail), 0);
     let verification = verify(&trail);
-    let withheld = verification.withheld().expect("values");
+    let withheld = verification.erasable().expect("values");
     assert_eq!((withheld.values, withheld.at_hand, withheld.erased, withheld.missing), (30, 28, 2, 0));
     assert!(!verification.notices().iter().any(|notice| matches!(notice, Notice::Pruned { .. })));
     assert_eq!(told(&trail).len(), 2);

@@ -65,15 +65,14 @@ pub use crate::{
     log::{
         AuditLog, Counters,
         builder::AuditLogBuilder,
-        event_recording::EventRecording,
         not_recorded::NotRecorded,
         outcome::Outcome,
+        pending_receipt::PendingReceipt,
         prune::{Pruning, Retention},
     },
     report::report,
     verify::verify,
     write::{
-        commit::pending::Recording,
         health::Health,
         settings::{Durability, OnFailure},
         signing::checkpoint,

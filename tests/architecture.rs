@@ -299,6 +299,24 @@ fn defined<'a>(code: &'a str, keyword: &str) -> impl Iterator<Item = &'a str> {
     })
 }
 
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// `AuditLog` as `audit_log`.
+fn snake_case(name: &str) -> String {
+    let mut text = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.extend(c.to_lowercase());
+    }
+    text
+}
+
+/// The `impl`s of a public type are in the file that defines it, or, where they need what is above that file, in a file
+/// with the type's name.
 #[test]
 fn impls_of_public_types_are_in_the_file_of_the_type() {
     let sources = sources();

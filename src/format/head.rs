@@ -13,9 +13,12 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::codec::{
-    digest::{Digest, HashLength},
-    json::{parse::parse, serialize::to_value, value::Value, write::string},
+use crate::{
+    codec::{
+        digest::{Digest, HashLength},
+        json::{parse::parse, serialize::to_value, value::Value, write::string},
+    },
+    format::receipt::TrailId,
 };
 
 /// Name of the head file.
@@ -55,6 +58,18 @@ impl Mark {
 }
 
 impl Head {
+    /// Returns the head of a trail without entries.
+    pub(crate) fn new(trail_id: TrailId, boot_id: Option<String>) -> Self {
+        Self {
+            boot_id,
+            file: String::new(),
+            synced: None,
+            trail_id: trail_id.to_string(),
+            turn: 0,
+            written: None,
+        }
+    }
+
     /// Returns the block: canonical JSON whose last member is a `checksum` of the text before it, padded with spaces to a
     /// line of 512 bytes.
     pub(crate) fn block(&self) -> [u8; BLOCK] {

@@ -56,7 +56,7 @@ pub use crate::{
     error::{DraftError, Error, Operation},
     format::{
         draft::Draft,
-        receipt::{ParseTrailIdError, Receipt, TrailId},
+        receipt::{ParseReceiptError, ParseTrailIdError, Receipt, TrailId},
     },
     layer::{
         AuditFilter, AuditLayer, self_test,
@@ -75,7 +75,7 @@ pub use crate::{
     write::{
         health::Health,
         settings::{Durability, OnFailure},
-        signing::checkpoint,
+        signing::checkpoint::checkpoint,
     },
 };
 

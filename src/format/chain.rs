@@ -9,7 +9,7 @@ use crate::{
         digest::{Digest, HashLength, Link},
         timestamp::{Day, Timestamp},
     },
-    format::prepared_entry::{LinkedEntry, ChainPosition, PreparedEntry},
+    format::prepared_entry::{ChainPosition, LinkedEntry, PreparedEntry},
 };
 
 /// State of a trail's chain after its last entry.
@@ -41,12 +41,7 @@ impl Chain {
 
     /// Links `entry` as the next one and advances the chain. Appends the suffix of the entry's line to `line`.
     #[inline]
-    pub(crate) fn link(
-        &mut self,
-        entry: &PreparedEntry,
-        time: Timestamp,
-        line: &mut Vec<u8>,
-    ) -> LinkedEntry {
+    pub(crate) fn link(&mut self, entry: &PreparedEntry, time: Timestamp, line: &mut Vec<u8>) -> LinkedEntry {
         let linked = entry.link(
             line,
             ChainPosition {

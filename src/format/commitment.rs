@@ -65,7 +65,8 @@ pub(crate) fn read(text: &[u8]) -> Option<Digest> {
     let mut members = MemberTexts::of(text);
     let (name, value) = members.next()?;
     let digest = Digest::parse(string_text(value)?)?;
-    (name == COMMITMENT_MEMBER && digest.length() == HashLength::Full && members.next().is_none()).then_some(digest)
+    (name == COMMITMENT_MEMBER && digest.length() == HashLength::Full && members.next().is_none())
+        .then_some(digest)
 }
 
 #[cfg(test)]

@@ -327,16 +327,6 @@ impl<'a> Line<'a> {
         self.decoded_details().get(name).cloned()
     }
 
-    /// Decodes one member of `details` that is a string.
-    pub(crate) fn detail_str(&self, name: &str) -> Option<String> {
-        self.decoded_details().str(name).map(str::to_owned)
-    }
-
-    /// Decodes one member of `details` that is an integer from 0 to `u64::MAX`.
-    pub(crate) fn detail_u64(&self, name: &str) -> Option<u64> {
-        self.decoded_details().u64(name)
-    }
-
     /// Returns `true` if the entry has this type.
     pub(crate) fn is(&self, event_type: &str) -> bool {
         self.event_type == event_type.as_bytes()

@@ -12,6 +12,7 @@
 //! | `receipt` | trail id, number and hash of a recorded entry |
 //! | `line`, `details` | a line of a trail that was read, and the decoded members of its `details` |
 //! | `entry_commitments`, `private_record` | commitments of an entry that was read, and the lines with their values |
+//! | `file_name` | day and number in the name of a trail's file |
 //! | `head` | the 512-byte block that names the last acknowledged entry |
 
 pub(crate) mod chain;

@@ -184,10 +184,7 @@ mod tests {
             let json = serde_json::to_string(&receipt).expect("serialises");
 
             let hash = "ab".repeat(length.digits() / 2);
-            assert_eq!(
-                json,
-                format!(r#"{{"trail_id":"{ID}","seq":18446744073709551615,"hash":"{hash}"}}"#)
-            );
+            assert_eq!(json, format!(r#"{{"trail_id":"{ID}","seq":18446744073709551615,"hash":"{hash}"}}"#));
             assert_eq!(serde_json::from_str::<Receipt>(&json).expect("deserialises"), receipt);
         }
     }
@@ -209,7 +206,8 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Receipt>(), Err(expected), "{text}");
         }
-        let error = serde_json::from_str::<Receipt>(&format!(r#"{{"trail_id":"x","seq":1,"hash":"{hash}"}}"#));
+        let error =
+            serde_json::from_str::<Receipt>(&format!(r#"{{"trail_id":"x","seq":1,"hash":"{hash}"}}"#));
         assert!(error.expect_err("refused").to_string().contains("32 lower-case hex digits"));
     }
 }

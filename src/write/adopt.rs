@@ -16,9 +16,9 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    codec::json::value::Value,
     error::{Error, Operation},
     format::{
+        details::Details,
         head::{self, Head},
         line::{Line, MAX_LINE},
     },
@@ -152,7 +152,8 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<PendingAdop
     };
     let verification = Verifier::new(directory).run()?;
     // The id comes from a file that is not trusted, so it is reduced to characters that are safe in a path.
-    let id = head.as_ref().map(|head| head.trail_id.clone()).or(first_trail_id(directory)?).unwrap_or_default();
+    let id =
+        head.as_ref().map(|head| head.trail_id.clone()).or(first_trail_id(directory)?).unwrap_or_default();
     let name: String = id.chars().filter(char::is_ascii_alphanumeric).take(MAX_ID_CHARS).collect();
     let sealed = free_directory(directory, if name.is_empty() { "unknown" } else { &name })?;
     settings.access.create_directory(&sealed).map_err(Error::io(Operation::Create, &sealed))?;
@@ -189,8 +190,8 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<PendingAdop
 }
 
 impl PendingAdoption {
-    /// Reads the pending adoption in `directory`, if there is one. Removes it if the trail has recorded it already, which
-    /// an interrupted opening did not do any more.
+    /// Reads the pending adoption in `directory`, if there is one. If the trail has recorded it already, the file is
+    /// left over from an interrupted opening, and is removed.
     fn read(directory: &Path) -> Result<Option<Self>, Error> {
         let path = directory.join(SEALED_DIRECTORY).join(PENDING_FILE);
         if !exists(&path)? {
@@ -200,7 +201,7 @@ impl PendingAdoption {
         let adopted: serde_json::Value =
             serde_json::from_reader(file).map_err(|error| Error::io(Operation::Read, &path)(error.into()))?;
         let text = |name: &str| adopted.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
-        if first_detail(directory, "adopted")?.is_some_and(|adopted| names_manifest(&adopted, text("manifest_sha256"))) {
+        if is_recorded(directory, text("manifest_sha256"))? {
             finish(directory)?;
             return Ok(None);
         }
@@ -234,8 +235,8 @@ impl SealedFile {
     }
 }
 
-/// Reads a detail of the trail's first entry, if that is an `audit_started` whose hash is right.
-fn first_detail(directory: &Path, detail: &str) -> Result<Option<Value>, Error> {
+/// Reads the details of the trail's first entry, if that is an `audit_started` whose hash is right.
+fn first_details(directory: &Path) -> Result<Option<Details>, Error> {
     let files = segments::list(directory)?;
     let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(None) };
     let mut lines = first.lines(MAX_LINE)?;
@@ -244,22 +245,18 @@ fn first_detail(directory: &Path, detail: &str) -> Result<Option<Value>, Error> 
         return Ok(None);
     };
     let line = Line::recognise(bytes).ok().filter(|line| line.holds() && line.is("audit_started"));
-    Ok(line.and_then(|line| line.detail(detail)))
+    Ok(line.map(|line| line.decoded_details()))
 }
 
 /// Reads the id of the trail from its first entry.
 fn first_trail_id(directory: &Path) -> Result<Option<String>, Error> {
-    let id = first_detail(directory, "trail_id")?;
-    Ok(id.and_then(|id| if let Value::String(id) = id { Some(id.to_string_lossy()) } else { None }))
+    Ok(first_details(directory)?.and_then(|details| details.str("trail_id").map(str::to_owned)))
 }
 
-/// Returns `true` if `adopted`, a member of `audit_started`, is about the sealed trail with this manifest.
-fn names_manifest(adopted: &Value, manifest_sha256: &str) -> bool {
-    let Value::Object(members) = adopted else { return false };
-    members.iter().any(|(name, value)| {
-        name.to_str() == Some("manifest_sha256")
-            && matches!(value, Value::String(text) if text.to_str() == Some(manifest_sha256))
-    })
+/// Returns `true` if the trail's first entry records the adoption of the sealed trail with this manifest.
+fn is_recorded(directory: &Path, manifest_sha256: &str) -> Result<bool, Error> {
+    let adopted = first_details(directory)?.and_then(|details| details.object("adopted"));
+    Ok(adopted.is_some_and(|adopted| adopted.str("manifest_sha256") == Some(manifest_sha256)))
 }
 
 /// Returns a directory for a sealed trail that does not hold one yet: `sealed/NAME`, or `sealed/NAME.2` and so on.
@@ -272,7 +269,9 @@ fn free_directory(directory: &Path, name: &str) -> Result<PathBuf, Error> {
         // written again.
         let mut entries = fs::read_dir(&path).map_err(Error::io(Operation::List, &path))?;
         let holds_more = entries.any(|entry| {
-            entry.is_ok_and(|entry| entry.file_name() != MANIFEST_FILE && entry.file_name() != VERIFICATION_FILE)
+            entry.is_ok_and(|entry| {
+                entry.file_name() != MANIFEST_FILE && entry.file_name() != VERIFICATION_FILE
+            })
         });
         if !holds_more {
             remove_if_exists(&path.join(MANIFEST_FILE))?;

@@ -380,7 +380,15 @@ mod tests {
 
     #[test]
     fn large_lines_keep_their_places_when_batches_are_joined() {
-        let lengths = [40, 2 * LARGE_PREPARED_BYTES, 3 * LARGE_PREPARED_BYTES, 50, 4 * LARGE_PREPARED_BYTES, 60, 2 * LARGE_PREPARED_BYTES];
+        let lengths = [
+            40,
+            2 * LARGE_PREPARED_BYTES,
+            3 * LARGE_PREPARED_BYTES,
+            50,
+            4 * LARGE_PREPARED_BYTES,
+            60,
+            2 * LARGE_PREPARED_BYTES,
+        ];
         let all: Vec<u8> = (0..).zip(lengths).flat_map(|(seq, length)| line(seq, length)).collect();
         let (mut batch, mut other) = (Batch::default(), Batch::default());
         for (seq, length) in (0..).zip(lengths) {
@@ -393,15 +401,17 @@ mod tests {
         batch.append(&mut other);
         batch.gather();
 
-        let bytes =
-            |batch: &Batch| batch.parts().flat_map(|part| part.bytes.to_vec()).collect::<Vec<_>>();
+        let bytes = |batch: &Batch| batch.parts().flat_map(|part| part.bytes.to_vec()).collect::<Vec<_>>();
         assert_eq!(bytes(&batch), all);
         assert_eq!((batch.length(), other.length()), (all.len(), 0));
         batch.remove_first(40 + 2 * LARGE_PREPARED_BYTES, 0);
         assert_eq!(bytes(&batch), all[40 + 2 * LARGE_PREPARED_BYTES..]);
         push(&mut batch, 7, LARGE_PREPARED_BYTES + 10);
         batch.remove_first(3 * LARGE_PREPARED_BYTES, 0);
-        assert_eq!(bytes(&batch), [&all[40 + 5 * LARGE_PREPARED_BYTES..], &line(7, LARGE_PREPARED_BYTES + 10)].concat());
+        assert_eq!(
+            bytes(&batch),
+            [&all[40 + 5 * LARGE_PREPARED_BYTES..], &line(7, LARGE_PREPARED_BYTES + 10)].concat()
+        );
     }
 
     #[test]

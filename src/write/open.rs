@@ -384,7 +384,10 @@ fn check_head(directory: &Path, head: &Head, last: Option<&Line<'_>>) -> Result<
     // After a power failure, an opening may have been interrupted between its first entries and its new head. The head is
     // then older than the last line, and numbers of lost entries are in use again.
     if let (Some(last), Some(written), true) = (last, &head.written, is_from_other_boot(head))
-        && head.synced.as_ref().is_none_or(|synced| synced.seq < written.seq.min(next) && !contradicts(synced))
+        && head
+            .synced
+            .as_ref()
+            .is_none_or(|synced| synced.seq < written.seq.min(next) && !contradicts(synced))
     {
         if last.is("audit_recovered") && records_loss(last, written, next) {
             return Ok(None);

@@ -105,7 +105,7 @@ pub use crate::{
     error::{DraftError, Error, Operation},
     format::{
         draft::Draft,
-        receipt::{ParseTrailIdError, Receipt, TrailId},
+        receipt::{ParseReceiptError, ParseTrailIdError, Receipt, TrailId},
     },
     layer::{
         AuditFilter, AuditLayer, self_test,
@@ -124,7 +124,7 @@ pub use crate::{
     write::{
         health::Health,
         settings::{Durability, OnFailure},
-        signing::checkpoint,
+        signing::checkpoint::checkpoint,
     },
 };
 

@@ -1,10 +1,10 @@
-//! The name of a trail's file: its day and its number on that day.
+//! Names of a trail's files: the day, and the number of the file on that day. Each file has exactly one name.
 
 use chrono::NaiveDate;
 
 use crate::codec::timestamp;
 
-/// The day and the number in a file's name: `audit-DAY.jsonl` is number 1, `audit-DAY_0002.jsonl` number 2.
+/// Day and number in the name of a trail's file: `audit-DAY.jsonl` is number 1, `audit-DAY_0002.jsonl` number 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SegmentName {
     pub(crate) day: NaiveDate,
@@ -12,7 +12,7 @@ pub(crate) struct SegmentName {
 }
 
 impl SegmentName {
-    /// The file's name.
+    /// Returns the file's name.
     pub(crate) fn name(self) -> String {
         match self.number {
             1 => format!("audit-{}.jsonl", self.day),
@@ -20,7 +20,8 @@ impl SegmentName {
         }
     }
 
-    /// Parses a file's name. Accepts only names that [`name`](Self::name) writes, so that no two names mean the same file.
+    /// Parses a file's name. Accepts only names that [`name`](Self::name) returns, so that no two names
+    /// mean the same file.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         let stem = name.strip_prefix("audit-")?.strip_suffix(".jsonl")?;
         let (day, number) = match stem.split_once('_') {

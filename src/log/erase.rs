@@ -56,7 +56,7 @@ impl AuditLog {
     }
 
     fn complete(&self, erasure: &Erasure) -> Result<Receipt, Error> {
-        let receipt = match erasure.told(self.directory(), self.trail_id())? {
+        let receipt = match erasure.find_record(self.directory(), self.trail_id())? {
             Some(receipt) => receipt,
             None => self.record(erasure.draft())?,
         };

@@ -124,7 +124,7 @@ impl AuditLog {
                 return Err(refuse("the archive is the trail's own directory".to_owned()));
             }
         }
-        let stated = signing::stated_days(trail)?;
+        let stated = signing::prune_check::stated_days(trail)?;
         if retention.days < stated {
             return Err(refuse(format!(
                 "the trail states that entries are kept for {stated} days, and {} were asked for",

@@ -201,7 +201,7 @@ impl Worker {
         };
         if self.tree.is_none() {
             let trail = self.queue.trail_id;
-            self.tree = Some(signing::resume(directory, signer, log, trail, Some(self.size))?);
+            self.tree = Some(signing::resume::resume(directory, signer, log, trail, Some(self.size))?);
         }
         Ok(())
     }
@@ -219,7 +219,7 @@ impl Worker {
         if !is_last {
             queue.sync_for_checkpoint(tree.size(), live_file)?;
         }
-        let signed = signing::sign(signer, &queue.directory, tree)?;
+        let signed = signing::sign::sign(signer, &queue.directory, tree)?;
         if log.root(signed.size()) == Some(signed.root()) {
             // Nothing was written since the last checkpoint.
             return Ok(signed);

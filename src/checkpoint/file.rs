@@ -18,7 +18,10 @@ use crate::{
 };
 
 /// The file in a trail's directory.
-pub(crate) const NAME: &str = "audit.checkpoints";
+pub(crate) const CHECKPOINTS_FILE: &str = "audit.checkpoints";
+
+/// Another name of [`CHECKPOINTS_FILE`].
+pub(crate) const NAME: &str = CHECKPOINTS_FILE;
 
 /// The most bytes that a line or a checkpoint has.
 const LIMIT: usize = 1 << 16;

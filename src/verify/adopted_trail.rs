@@ -1,7 +1,7 @@
 //! The check of adopted trails: the files that the operator sealed when the present trail took their place.
 //!
-//! An `audit_started` states the names and hashes of the sealed files. Each of them must be there, unchanged. The sealed trail
-//! may itself have adopted an earlier one, so the check follows the line of trails back to the first.
+//! An `audit_started` states the names and hashes of the sealed files. Each of them must be there, unchanged. The
+//! sealed trail may itself have adopted an earlier one, so the check follows the line of trails back to the first.
 
 use std::{
     collections::BTreeSet,
@@ -97,7 +97,8 @@ pub(super) fn check(
 }
 
 impl SealedVerification {
-    /// Reads the verification of the sealed trail in `directory`. Its hash is checked with those of the other sealed files.
+    /// Reads the verification of the sealed trail in `directory`. Its hash is checked with those of the other sealed
+    /// files.
     fn read(directory: &Path) -> Self {
         let verification =
             open_regular(&directory.join(SEALED_VERIFICATION_NAME), OpenOptions::new().read(true))
@@ -121,8 +122,8 @@ impl SealedVerification {
     }
 }
 
-/// Returns the description of the trail that `trail` adopted, from its first entry. A file that was added after the sealing is
-/// not read, and an entry that verification did not accept at the sealing does not count.
+/// Returns the description of the trail that `trail` adopted, from its first entry. A file that was added after the
+/// sealing is not read, and an entry that verification did not accept at the sealing does not count.
 fn earlier_adoption(trail: &AdoptedTrail, verification: &SealedVerification) -> Result<Option<Value>, Error> {
     for name in trail.files.iter().filter(|name| name.ends_with(".jsonl")) {
         let path = trail.directory.join(name);
@@ -226,8 +227,8 @@ impl AdoptionCheck<'_> {
     }
 }
 
-/// Returns `true` if `path` is a regular file. The path comes from an entry, so it may be one that no file can have: too long
-/// a name, or a file in the place of a directory. Nothing is there then.
+/// Returns `true` if `path` is a regular file. The path comes from an entry, so it may be one that no file can have:
+/// too long a name, or a file in the place of a directory. Nothing is there then.
 fn is_regular_file(path: &Path) -> Result<bool, Error> {
     match presence::metadata(path) {
         Ok(metadata) => Ok(metadata.is_some_and(|metadata| metadata.is_file())),

@@ -1,7 +1,7 @@
 //! The search for a known entry by its number, for [`Verifier::since`](crate::verify::Verifier::since).
 //!
-//! Promise: the time does not grow with the part of the trail before the entry. The file is found from the newest backwards,
-//! the place in it by halving.
+//! Promise: the time does not grow with the part of the trail before the entry. The file is found from the newest
+//! backwards, the place in it by halving.
 
 use std::{
     fs::File,

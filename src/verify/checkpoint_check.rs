@@ -1,7 +1,7 @@
 //! The comparison of a trail with signed checkpoints.
 //!
-//! Keys come from the caller. A key that the trail names is never believed, since the trail's owner chose it. The tree over
-//! the entries is rebuilt with its frontier alone, so memory does not grow with the trail.
+//! Keys come from the caller. A key that the trail names is never believed, since the trail's owner chose it. The
+//! tree over the entries is rebuilt with its frontier alone, so memory does not grow with the trail.
 
 use std::{
     collections::VecDeque,
@@ -23,8 +23,8 @@ use crate::{
     verify::scan_state::ScanState,
 };
 
-/// Maximum number of checkpoints of one file in memory. With more, the oldest are dropped: a later checkpoint covers their
-/// entries too.
+/// Maximum number of checkpoints of one file in memory. With more, the oldest are dropped: a later checkpoint covers
+/// their entries too.
 const MAX_CHECKPOINTS_PER_FILE: usize = if cfg!(test) { 8 } else { 1 << 18 };
 
 /// Maximum time by which the clock of the trail's writer may be ahead of this machine's.
@@ -119,8 +119,8 @@ impl CheckpointCheck {
         self.is_required
     }
 
-    /// Reads the checkpoints of the trail in `directory`, and those in the files `kept` elsewhere. Returns the reason if a
-    /// file lacks a checkpoint under a given key. The trail's own file may lack one if there are others.
+    /// Reads the checkpoints of the trail in `directory`, and those in the files `kept` elsewhere. Returns the reason
+    /// if a file lacks a checkpoint under a given key. The trail's own file may lack one if there are others.
     pub(super) fn read_files(&mut self, kept: &[PathBuf], directory: &Path) -> Result<Option<String>, Error> {
         let mut missing = None;
         for path in kept {
@@ -179,8 +179,8 @@ impl CheckpointCheck {
         self.keys.iter().position(|key| checkpoint.is_signed_by(key))
     }
 
-    /// Continues from the tree over the pruned entries, which the trail records. A smaller checkpoint can't be compared any
-    /// more; returns the reason if a file has no other.
+    /// Continues from the tree over the pruned entries, which the trail records. A smaller checkpoint can't be
+    /// compared any more; returns the reason if a file has no other.
     pub(super) fn after_pruned(&mut self, pruned: &Pruned) -> Option<String> {
         self.tree = pruned.frontier.clone();
         let (smaller, larger): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.pending)

@@ -16,14 +16,15 @@ pub(crate) struct EntryView<'a> {
     pub(crate) context: &'a [u8],
     /// Canonical text of the object.
     pub(crate) details: &'a [u8],
-    /// Texts of the members [`CAPTURED_NAMES`](Self::CAPTURED_NAMES) of `details`, if the parser captured them. `None` means
-    /// that the observer has to search `details` itself.
+    /// Texts of the members [`CAPTURED_NAMES`](Self::CAPTURED_NAMES) of `details`, if the parser captured them.
+    /// `None` means that the observer has to search `details` itself.
     pub(crate) noted: Option<[Option<&'a [u8]>; NOTED]>,
 }
 
 impl EntryView<'_> {
-    /// Names of the members that the parser captures: together they identify a task. The parser passes over each member
-    /// anyway, so a report need not search `details` again; the row "report, 1 thread" of `benches/RESULTS.md` shows the gain.
+    /// Names of the members that the parser captures: together they identify a task. The parser passes over each
+    /// member anyway, so a report need not search `details` again; the row "report, 1 thread" of `benches/RESULTS.md`
+    /// shows the gain.
     pub(crate) const CAPTURED_NAMES: [&'static str; NOTED] = ["action", "external_task_id", "model"];
 
     /// Another name of [`CAPTURED_NAMES`](Self::CAPTURED_NAMES).

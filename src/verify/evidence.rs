@@ -1,6 +1,7 @@
 //! The evidence that a trail's owner cannot make up: checkpoints under a given key, and receipts.
 //!
-//! The evidence is read before the trail's files are listed, receives each entry during the scan, and is concluded after it.
+//! The evidence is read before the trail's files are listed, receives each entry during the scan, and is concluded
+//! after it.
 
 use std::{
     path::{Path, PathBuf},
@@ -83,8 +84,8 @@ pub(super) struct EvidenceOutcome {
 impl Evidence {
     /// Reads the required evidence. `directory` is that of the whole trail, or `None` if only a part is verified.
     ///
-    /// The trail may grow meanwhile, so the caller lists its files afterwards: a checkpoint never covers an entry that is
-    /// not in the list.
+    /// The trail may grow meanwhile, so the caller lists its files afterwards: a checkpoint never covers an entry
+    /// that is not in the list.
     pub(crate) fn gather(required: &Requirements, directory: Option<&Path>) -> Result<Self, Error> {
         let mut evidence = Self {
             checkpoints: CheckpointCheck::new(
@@ -136,8 +137,8 @@ impl Evidence {
         self.checkpoints.is_required() || self.pruned.is_some() || !self.receipts.is_empty()
     }
 
-    /// Adds an entry in the order of the scan. `leaf` is the hash that the entry should have, in full; `hash` is the hash as
-    /// printed, which may be short.
+    /// Adds an entry in the order of the scan. `leaf` is the hash that the entry should have, in full; `hash` is the
+    /// hash as printed, which may be short.
     #[inline]
     pub(super) fn add_entry(&mut self, seq: u64, leaf: &[u8; 32], hash: &Digest, time: Timestamp) {
         self.receipts.add_entry(seq, hash);
@@ -179,8 +180,8 @@ impl Evidence {
         EvidenceOutcome { missing: is_required.then(missing), ..EvidenceOutcome::default() }
     }
 
-    /// Adds the notice about pruned entries. Returns a reason if no checkpoint covers their record: without one, an attacker
-    /// could delete the start of a trail and append a record of pruning.
+    /// Adds the notice about pruned entries. Returns a reason if no checkpoint covers their record: without one, an
+    /// attacker could delete the start of a trail and append a record of pruning.
     fn conclude_pruned(&self, state: &mut ScanState) -> Option<String> {
         let pruned = self.pruned.as_ref()?;
         let last = pruned.first.and_then(|first| first.checked_sub(1))?;

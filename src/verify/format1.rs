@@ -1,7 +1,7 @@
 //! The checker of lines in format 1, which this crate writes.
 //!
-//! Parsing (`parse_block`) runs on any thread; checking runs in the trail's order. A run of lines that parsing has already
-//! compared with each other is accepted at once, and each other line is checked on its own.
+//! Parsing (`parse_block`) runs on any thread; checking runs in the trail's order. A run of lines that parsing has
+//! already compared with each other is accepted at once, and each other line is checked on its own.
 
 use chrono::NaiveDate;
 
@@ -52,13 +52,13 @@ pub(super) struct Format1 {
     pruned: Option<Pruned>,
     /// Number of malformed lines after the last entry.
     malformed_at_end: u64,
-    /// `true` if the last line was an entry in its place and its file, and only its successor may follow. A run of lines may
-    /// be accepted at once only then.
+    /// `true` if the last line was an entry in its place and its file, and only its successor may follow. A run of
+    /// lines may be accepted at once only then.
     in_sequence: bool,
 }
 
-/// The last finding about an entry in a file of another day. Its neighbours are not reported again: a renamed file is one
-/// finding.
+/// The last finding about an entry in a file of another day. Its neighbours are not reported again: a renamed file is
+/// one finding.
 struct Misplaced {
     file: String,
     day: NaiveDate,
@@ -189,7 +189,8 @@ impl Format1 {
         self.day_of_last_line.date
     }
 
-    /// Returns `true` if an entry of `day` is in a file of another day, and the entry before it was not reported for the same.
+    /// Returns `true` if an entry of `day` is in a file of another day, and the entry before it was not reported for
+    /// the same.
     fn is_newly_misplaced(&mut self, at: Position<'_>, day: NaiveDate) -> bool {
         let fits = match at.file.label {
             Some(label) => label.day == day,
@@ -303,8 +304,8 @@ impl LineChecker for Format1 {
             on_entry(view(&line));
         }
         if !line.holds() {
-            // The printed hash is what the true line had, so the tree goes on with it. A short hash is no leaf: the tree is
-            // lost.
+            // The printed hash is what the true line had, so the tree goes on with it. A short hash is no leaf: the
+            // tree is lost.
             match line.stated.full() {
                 Some(leaf) => self.evidence.add_entry(line.seq, leaf, &line.stated, line.time),
                 None => self.evidence.lose_tree(),
@@ -359,8 +360,8 @@ impl LineChecker for Format1 {
         }
         let follow = entries.iter().take_while(|line| line.parsed.follows()).count();
         let Some(first) = entries[..follow].first().map(|line| line.parsed.seq()) else { return 0 };
-        // The run ends before an entry that the head or the prune record names: `check_line` compares that one with them.
-        // Numbers in a run rise by one, so the distance from the first number is the entry's index.
+        // The run ends before an entry that the head or the prune record names: `check_line` compares that one with
+        // them. Numbers in a run rise by one, so the distance from the first number is the entry's index.
         let named = self.head.seqs().into_iter().chain([self.pruned.as_ref().map(Pruned::size)]);
         let count = named
             .flatten()
@@ -429,8 +430,8 @@ fn describe_malformed(malformed: &Malformed, bytes: &[u8]) -> NotAnEntry {
     NotAnEntry { expected: format!("{} at byte {} of the line", malformed.what.trim(), malformed.at), found }
 }
 
-/// Returns the format that an `audit_started` states, unless it is format 1. Such an entry has the form of format 1, but the
-/// entries after it may mean something else.
+/// Returns the format that an `audit_started` states, unless it is format 1. Such an entry has the form of format 1,
+/// but the entries after it may mean something else.
 fn other_format(line: &Line<'_>) -> Option<String> {
     match line.detail("format") {
         Some(Value::Number(format)) if format == "1" => None,
@@ -443,8 +444,8 @@ fn other_format(line: &Line<'_>) -> Option<String> {
     }
 }
 
-/// Returns the hash length of a trail from its first readable entry. An entry that contradicts itself is an error; the next
-/// entry decides then.
+/// Returns the hash length of a trail from its first readable entry. An entry that contradicts itself is an error;
+/// the next entry decides then.
 fn first_hash_length(line: &Line<'_>) -> Result<HashLength, NotAnEntry> {
     let length = line.stated.length();
     if line.is("audit_started")
@@ -482,7 +483,8 @@ mod tests {
         write::settings::Durability,
     };
 
-    /// The same checker for lines that are each parsed on their own: no thread remembers anything, and no run is accepted.
+    /// The same checker for lines that are each parsed on their own: no thread remembers anything, and no run is
+    /// accepted.
     struct OneByOne(Format1);
 
     impl LineChecker for OneByOne {
@@ -656,8 +658,8 @@ mod tests {
         }
     }
 
-    /// Writes the line's true hash into it, so that nothing but its form is wrong, and returns that hash. With `before`, the
-    /// line is linked to that hash.
+    /// Writes the line's true hash into it, so that nothing but its form is wrong, and returns that hash. With
+    /// `before`, the line is linked to that hash.
     fn hash_anew(line: &mut Vec<u8>, before: Option<Vec<u8>>) -> Option<Vec<u8>> {
         let at = memchr::memmem::rfind(line, b", \"hash\": \"")?;
         let from = memchr::memmem::rfind(&line[..at], b"\"prev_hash\": \"")? + 14;
@@ -689,7 +691,8 @@ mod tests {
 
         for round in 0..100 {
             let mut changed: Vec<Vec<u8>> = lines.iter().map(|line| line.to_vec()).collect();
-            // A short trail is read by one thread. At its end, and at the end of a block, windows of bytes reach beyond.
+            // A short trail is read by one thread. At its end, and at the end of a block, windows of bytes reach
+            // beyond.
             let length = if round % 8 == 0 { lines.len() } else { 3 + random.below(40) as usize };
             changed.truncate(length);
             for _ in 0..1 + random.below(if length > 100 { 12 } else { 3 }) {

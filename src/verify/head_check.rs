@@ -1,7 +1,8 @@
 //! The comparison of a trail's end with its head.
 //!
-//! The head states the last entry that was written and the last that was synced. An entry that the head names and that is
-//! missing was cut off, unless a power cut can have taken it: then the verdict is `unverifiable` and not `tampered`.
+//! The head states the last entry that was written and the last that was synced. An entry that the head names and
+//! that is missing was cut off, unless a power cut can have taken it: then the verdict is `unverifiable` and not
+//! `tampered`.
 
 use std::path::Path;
 
@@ -109,7 +110,8 @@ impl HeadCheck {
         }
     }
 
-    /// Adds a loss that an `audit_recovered` records. `head_hash` is the hash of the last entry that the head named then.
+    /// Adds a loss that an `audit_recovered` records. `head_hash` is the hash of the last entry that the head named
+    /// then.
     pub(super) fn add_recorded_loss(&mut self, head_hash: &str) {
         if let Self::Head(comparison) = self {
             comparison.loss_is_recorded |=
@@ -178,8 +180,8 @@ impl HeadComparison {
         }
     }
 
-    /// Returns `true` if a power cut can have taken the entry: it was written under another boot of the machine and never
-    /// synced. Its number may be used again before the head is renewed.
+    /// Returns `true` if a power cut can have taken the entry: it was written under another boot of the machine and
+    /// never synced. Its number may be used again before the head is renewed.
     fn may_be_lost_in_power_cut(&self, mark: &Mark) -> bool {
         let is_other_boot = self.head.boot_id.is_some() && self.head.boot_id != boot::id();
         let is_unsynced = self.head.synced.as_ref().is_none_or(|synced| synced.seq < mark.seq);

@@ -41,12 +41,12 @@ pub(super) trait LineChecker {
     /// Returns `true` if `bytes` end like an entry.
     fn ends_like_an_entry(bytes: &[u8]) -> bool;
 
-    /// Parses the whole lines in `block`, each on its own and on any thread, and appends the entries to `entries`. A line that
-    /// is not an entry is left out.
+    /// Parses the whole lines in `block`, each on its own and on any thread, and appends the entries to `entries`. A
+    /// line that is not an entry is left out.
     fn parse_block(block: &[u8], context: &mut Self::Context, entries: &mut Vec<ParsedLine<Self::Parsed>>);
 
-    /// Checks one line and its place in the chain. `parsed` is the result of [`parse_block`](Self::parse_block) with the
-    /// block that it refers to, or `None` for a line that is not an entry.
+    /// Checks one line and its place in the chain. `parsed` is the result of [`parse_block`](Self::parse_block) with
+    /// the block that it refers to, or `None` for a line that is not an entry.
     fn check_line(
         &mut self,
         at: Position<'_>,
@@ -56,10 +56,11 @@ pub(super) trait LineChecker {
         on_entry: Option<&mut dyn FnMut(EntryView<'_>)>,
     ) -> Result<LineCheck, Error>;
 
-    /// Accepts the longest prefix of `entries` in which every entry is known to follow its predecessor (number, link, hash,
-    /// day) and needs no other check. Returns its length. The caller has checked the line before `entries[0]`.
+    /// Accepts the longest prefix of `entries` in which every entry is known to follow its predecessor (number, link,
+    /// hash, day) and needs no other check. Returns its length. The caller has checked the line before `entries[0]`.
     ///
-    /// Most lines pass here without being checked one by one: parsing has already compared each with the line before it.
+    /// Most lines pass here without being checked one by one: parsing has already compared each with the line before
+    /// it.
     fn accept_run(
         &mut self,
         entries: &[ParsedLine<Self::Parsed>],
@@ -71,8 +72,8 @@ pub(super) trait LineChecker {
     /// Skips a line that is not an entry: the place of the next line is taken on trust.
     fn skip_malformed(&mut self);
 
-    /// Returns `true` if a later entry or line explains the `length` bytes at `offset`, which end the file `files[number]`
-    /// without a newline.
+    /// Returns `true` if a later entry or line explains the `length` bytes at `offset`, which end the file
+    /// `files[number]` without a newline.
     fn explains_torn_tail(
         files: &[TrailFile],
         number: usize,

@@ -1,22 +1,32 @@
 //! Verification: is every entry of a trail present and unchanged?
 //!
-//! Nothing that is read is trusted: neither the directory, nor file names, nor lines. Verification never writes and never
-//! panics, and its memory is bounded whatever the bytes are.
+//! Nothing that is read is trusted: neither the directory, nor file names, nor lines. Verification never writes and
+//! never panics, and its memory is bounded whatever the bytes are.
 //!
 //! It works in five steps:
 //!
-//! | step | files |
-//! |---|---|
-//! | 1. Read the head and the evidence (checkpoints, receipts), then list the files. In this order an entry that either covers is in the list. | `verifier`, `evidence`, `checkpoint_check`, `receipt_check` |
-//! | 2. Read the files in blocks on several threads, and parse and hash each line on its own. | `parallel_read`, `format1`, `python_tool` |
-//! | 3. Scan the parsed lines in order: follow the chain and compare each entry with the evidence. | `scan`, `sequence` |
-//! | 4. Compare the end with the head, and check files beside the trail's own: adopted trails, erasable values. | `head_check`, `adopted_trail`, `private_values` |
-//! | 5. Form the verdict and its basis from the findings. | `run`, `verdict` |
+//! 1. Read the head and the evidence (checkpoints, receipts), then list the files. In this order, an entry that either
+//!    covers is in the list. Files: `verifier`, `evidence`, `checkpoint_check`, `receipt_check`.
+//! 2. Read the files in blocks on several threads, and parse and hash each line on its own. Files: `parallel_read`,
+//!    `format1`, `python_tool`.
+//! 3. Scan the parsed lines in order: follow the chain, and compare each entry with the evidence. Files: `scan`,
+//!    `sequence`.
+//! 4. Compare the end with the head, and check the files beside the trail's own: adopted trails, erasable values. Files:
+//!    `head_check`, `adopted_trail`, `private_values`.
+//! 5. Form the verdict and its basis from the findings. Files: `run`, `verdict`.
 //!
-//! The other files are parts of these: `line_checker` is the interface between the scan and the two formats, `scan_state`
-//! collects the findings, `position` and `entry_view` are one line of a trail, `observer` holds the callbacks, `anchor` finds
-//! the entry at which [`Verifier::since`] begins, `torn_tail_check` explains unfinished lines, `presence` asks whether a file
-//! exists, and [`Verified`] is the proof that a trail is intact.
+//! The other files are parts of these:
+//!
+//! | file | content |
+//! |---|---|
+//! | `line_checker` | The interface between the scan and the two formats. |
+//! | `scan_state` | Findings and counts of a scan. |
+//! | `position`, `entry_view` | One line of a trail: its place, and its content. |
+//! | `observer` | Callbacks of a scan. |
+//! | `anchor` | The search for the entry at which [`Verifier::since`] begins. |
+//! | `torn_tail_check` | The explanation of unfinished lines. |
+//! | `presence` | The existence of a file, with errors reported. |
+//! | `verified` | [`Verified`], the proof that a trail is intact. |
 
 pub(crate) mod anchor;
 pub(crate) mod entry_view;
@@ -77,8 +87,8 @@ pub(crate) use crate::verify::{
 ///
 /// # Errors
 ///
-/// [`Error::NotIntact`] for a trail with findings, or without a verdict. [`Error::Io`] and [`Error::Unreadable`] if a file is
-/// unreadable.
+/// [`Error::NotIntact`] for a trail with findings, or without a verdict. [`Error::Io`] and [`Error::Unreadable`] if a
+/// file is unreadable.
 pub fn verify(path: impl AsRef<Path>) -> Result<Verified, Error> {
     Verified::try_from(Verifier::new(path).run()?)
 }

@@ -1,7 +1,7 @@
 //! Reading and parsing on several threads.
 //!
-//! Promise: blocks arrive in the order of the files, and only a few of them are in memory at a time, whatever the number of
-//! threads. Each line is parsed on its own; what follows from one line to the next is decided elsewhere.
+//! Promise: blocks arrive in the order of the files, and only a few of them are in memory at a time, whatever the
+//! number of threads. Each line is parsed on its own; what follows from one line to the next is decided elsewhere.
 //!
 //! ```text
 //! files ── BlockSource ──> parse on any thread ──> BlockQueue ──> take, on the calling thread
@@ -35,8 +35,8 @@ const BLOCKS_AHEAD: usize = 4;
 /// Number of bytes of a trail for each further thread. Starting a thread for fewer bytes takes longer than it saves.
 const BYTES_PER_THREAD: u64 = 1 << 17;
 
-/// Maximum number of threads unless the caller sets another. Each takes about 0.7 MiB, and 16 threads parse faster than disks
-/// read.
+/// Maximum number of threads unless the caller sets another. Each takes about 0.7 MiB, and 16 threads parse faster
+/// than disks read.
 const MAX_DEFAULT_THREADS: NonZero<usize> = NonZero::new(16).unwrap();
 
 /// One block and its parsed lines.
@@ -57,8 +57,8 @@ pub(super) struct ParsedLine<P> {
     pub(super) parsed: P,
 }
 
-/// A function that parses the lines of a block and appends the entries. `C` is the memory of a thread from block to block;
-/// results do not depend on it.
+/// A function that parses the lines of a block and appends the entries. `C` is the memory of a thread from block to
+/// block; results do not depend on it.
 pub(super) type ParseBlock<P, C> = fn(&[u8], &mut C, &mut Vec<ParsedLine<P>>);
 
 /// The state that reading threads share. Locks are taken in the order of the fields.
@@ -116,8 +116,8 @@ pub(crate) fn default_threads() -> NonZero<usize> {
     thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN).min(MAX_DEFAULT_THREADS)
 }
 
-/// Reads and parses `files`, the first from the byte `from` on, on up to `threads` threads. Calls `take` with each block, in
-/// order, until it returns `false`.
+/// Reads and parses `files`, the first from the byte `from` on, on up to `threads` threads. Calls `take` with each
+/// block, in order, until it returns `false`.
 ///
 /// # Errors
 ///
@@ -147,8 +147,8 @@ pub(super) fn read<P: Send, C: Default>(
         max_blocks: BLOCKS_AHEAD * threads,
     };
     thread::scope(|scope| {
-        // An early return, an error or a panic drops this and ends all threads. Without it, the scope would wait for ever
-        // for threads that wait for room in the queue.
+        // An early return, an error or a panic drops this and ends all threads. Without it, the scope would wait for
+        // ever for threads that wait for room in the queue.
         let _end = EndOnDrop(&reader);
         for number in 1..threads {
             let name = format!("audit-verify-{number}");
@@ -199,8 +199,8 @@ impl<P, C: Default> ParallelReader<'_, P, C> {
         }
     }
 
-    /// Returns the next block, or `None` at the end. While another thread is parsing that block, this thread parses a later
-    /// one.
+    /// Returns the next block, or `None` at the end. While another thread is parsing that block, this thread parses a
+    /// later one.
     fn next(&self, context: &mut C) -> Option<Result<ParsedBlock<P>, Error>> {
         loop {
             let mut queue = self.queue.lock();
@@ -231,8 +231,8 @@ impl<P, C: Default> ParallelReader<'_, P, C> {
         let Buffers { bytes, mut entries } = self.queue.lock().free_buffers.pop().unwrap_or_default();
         let mut source = self.source.lock();
         let read = source.next(bytes);
-        // The queue is locked before the source is unlocked. Otherwise another thread could read the next block and reserve
-        // its slot first, and blocks would leave in the wrong order.
+        // The queue is locked before the source is unlocked. Otherwise another thread could read the next block and
+        // reserve its slot first, and blocks would leave in the wrong order.
         let mut queue = self.queue.lock();
         let (file, block) = match read {
             Ok(Some(read)) => read,

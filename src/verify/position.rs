@@ -39,8 +39,8 @@ impl Position<'_> {
         }
     }
 
-    /// Returns a finding about a break of the chain. A break at the first line of a file means that a whole file is missing
-    /// before this one.
+    /// Returns a finding about a break of the chain. A break at the first line of a file means that a whole file is
+    /// missing before this one.
     pub(super) fn chain_finding(&self, seq: Option<u64>, found: &ChainBreak) -> Finding {
         let mut finding = self.finding(found.kind, seq, &found.expected, &found.found);
         if self.line == 1 && matches!(found.kind, FindingKind::SequenceGap | FindingKind::ChainBroken) {

@@ -69,8 +69,8 @@ impl ValueCheck<'_> {
             expected: expected.to_owned(),
             found: found.to_owned(),
         };
-        // Entries with erasable values and `audit_erased` both contain this text. A search for it is faster than parsing, and
-        // most entries lack it.
+        // Entries with erasable values and `audit_erased` both contain this text. A search for it is faster than
+        // parsing, and most entries lack it.
         let erasable_or_erased = memchr::memmem::Finder::new(b"eras");
         let mut lines = file.lines(MAX_LINE)?;
         while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {

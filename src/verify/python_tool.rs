@@ -1,7 +1,7 @@
 //! The checker of logs that the Python tool wrote.
 //!
-//! Their entries have no numbers and 16-digit hashes over the entry as Python prints it. Each restart of the tool breaks the
-//! chain, which is a finding.
+//! Their entries have no numbers and 16-digit hashes over the entry as Python prints it. Each restart of the tool
+//! breaks the chain, which is a finding.
 
 use sha2::{Digest as _, Sha256};
 
@@ -25,8 +25,8 @@ use crate::{
 
 /// Checks lines of the Python tool.
 pub(super) struct PythonTool {
-    /// Hashes to which the next line may be linked; `None` if it may have any link. Two, since the successor of a damaged
-    /// line was linked to either its printed or its computed hash.
+    /// Hashes to which the next line may be linked; `None` if it may have any link. Two, since the successor of a
+    /// damaged line was linked to either its printed or its computed hash.
     links: Option<[String; 2]>,
 }
 

@@ -92,8 +92,8 @@ impl ReceiptCheck {
         }
     }
 
-    /// Adds a finding for each receipt that does not hold. A receipt for a pruned entry, below `first`, can't be checked;
-    /// returns the reason for the first such receipt.
+    /// Adds a finding for each receipt that does not hold. A receipt for a pruned entry, below `first`, can't be
+    /// checked; returns the reason for the first such receipt.
     pub(super) fn conclude(&mut self, first: Option<u64>, state: &mut ScanState) -> Option<String> {
         for finding in std::mem::take(&mut self.findings) {
             state.add_finding(finding);

@@ -74,8 +74,8 @@ pub(crate) fn verify_files(
 
 /// Verifies the entries of `files` from a known entry on.
 ///
-/// Evidence needs the whole trail, so the verdict is never `intact` if the caller also `requires_evidence`. Erasable values
-/// are not checked.
+/// Evidence needs the whole trail, so the verdict is never `intact` if the caller also `requires_evidence`. Erasable
+/// values are not checked.
 pub(super) fn verify_since(
     path: &Path,
     files: &[TrailFile],

@@ -45,7 +45,8 @@ pub(super) fn scan<C: LineChecker>(
         match &parsed.block {
             Block::Lines { offset, bytes } => {
                 let block = bytes.get();
-                // Entries that were not passed yet. `entries[0]` begins at `from`, unless the line at `from` is not an entry.
+                // Entries that were not passed yet. `entries[0]` begins at `from`, unless the line at `from` is not
+                // an entry.
                 let mut entries = &parsed.entries[..];
                 let mut from = 0;
                 while let Some(rest) = block.get(from..).filter(|rest| !rest.is_empty()) {
@@ -109,8 +110,8 @@ pub(super) fn scan<C: LineChecker>(
     })
 }
 
-/// Corrects the line numbers of the findings in `file`, which was scanned from the byte `from` on, so that they count from
-/// the start of the file. Without such findings the part before `from` is not read.
+/// Corrects the line numbers of the findings in `file`, which was scanned from the byte `from` on, so that they count
+/// from the start of the file. Without such findings the part before `from` is not read.
 pub(super) fn count_lines_from_start(
     file: &TrailFile,
     from: u64,
@@ -174,8 +175,8 @@ fn check_torn_tail<C: LineChecker>(
     state: &mut ScanState,
 ) -> Result<(), Error> {
     let later = files.get(number + 1..).unwrap_or_default();
-    // A crash leaves an unfinished line at the end of the trail. A failed write leaves one at the end of its file if that
-    // could not be truncated; the entries that follow then explain it.
+    // A crash leaves an unfinished line at the end of the trail. A failed write leaves one at the end of its file if
+    // that could not be truncated; the entries that follow then explain it.
     let is_explained =
         later.is_empty() || has_no_lines(later)? || C::explains_torn_tail(files, number, at.offset, length)?;
     if is_explained {

@@ -29,8 +29,8 @@ pub(crate) struct ScanState {
     /// Reason why the rest of the trail cannot be verified. The scan ends after the line that sets it.
     pub(super) stopped: Option<String>,
     latest_day: Option<NaiveDate>,
-    /// The malformed line directly before the current one, if it does not end like an entry: the current line may be its
-    /// second part.
+    /// The malformed line directly before the current one, if it does not end like an entry: the current line may be
+    /// its second part.
     open_damage: Option<LineEnds>,
 }
 

@@ -4,8 +4,8 @@
 //!
 //! - ranges of numbers that a jump omitted: lines that fill them later are no second finding;
 //! - both hashes that may follow a line whose own hash is wrong: the printed one and the computed one;
-//! - a second expectation for the line that an unexpected line displaced. Later lines show whether the unexpected line was
-//!   inserted, moved, or put in the place of another.
+//! - a second expectation for the line that an unexpected line displaced. Later lines show whether the unexpected
+//!   line was inserted, moved, or put in the place of another.
 //!
 //! No input or output.
 
@@ -26,15 +26,16 @@ const MAX_OMITTED_RANGES: usize = 64;
 struct Expected {
     /// Numbers that the next line may have. Two, since a damaged line may have printed a wrong number.
     seqs: [u64; 2],
-    /// Links that the next line may have. Two, since the successor of a damaged line was linked to either its printed or its
-    /// computed hash.
+    /// Links that the next line may have. Two, since the successor of a damaged line was linked to either its printed
+    /// or its computed hash.
     links: [Link; 2],
     /// The last believable time.
     time: Option<Timestamp>,
     /// `true` after a finding: the next line may have been linked to a true line that the finding replaced, so a broken
     /// link or an earlier time is no second finding.
     suppress_next: bool,
-    /// `true` after an unexpected line, which may stand in the place of several: the next line may have any later number.
+    /// `true` after an unexpected line, which may stand in the place of several: the next line may have any later
+    /// number.
     may_skip: bool,
 }
 
@@ -73,7 +74,8 @@ pub(super) struct ChainFollower {
     main: Expected,
     /// The value of `main` one line earlier.
     before: Expected,
-    /// A second place at which the chain may go on: after late or repeated lines, or where an unexpected line was inserted.
+    /// A second place at which the chain may go on: after late or repeated lines, or where an unexpected line was
+    /// inserted.
     side: Option<Expected>,
     /// Numbers that were omitted by a jump and may still come.
     omitted: Vec<RangeInclusive<u64>>,
@@ -180,8 +182,8 @@ impl ChainFollower {
         !self.trusts_next && self.main == Expected::after(line)
     }
 
-    /// Advances over a run of lines, each of which follows the line before it. `last` is the last line of the run, `before`
-    /// the line before that, if the run has two or more. The caller has checked the run.
+    /// Advances over a run of lines, each of which follows the line before it. `last` is the last line of the run,
+    /// `before` the line before that, if the run has two or more. The caller has checked the run.
     pub(super) fn skip_run(&mut self, before: Option<&Line<'_>>, last: &Line<'_>) {
         self.before = before.map_or(self.main, Expected::after);
         self.main = Expected::after(last);
@@ -193,8 +195,8 @@ impl ChainFollower {
         self.trusts_next = true;
     }
 
-    /// Suppresses a finding at the next line. The last line is a finding for something other than its place, and the edit
-    /// that caused it broke the next link too.
+    /// Suppresses a finding at the next line. The last line is a finding for something other than its place, and the
+    /// edit that caused it broke the next link too.
     pub(super) fn suppress_next(&mut self) {
         match &mut self.side {
             Some(side) => side.suppress_next = true,
@@ -212,8 +214,8 @@ impl ChainFollower {
             self.main.advance_damaged(line);
             return;
         }
-        // A link shows a line's place better than a number: a number with a damaged digit is another line's number, but a
-        // damaged link is the link of no other line.
+        // A link shows a line's place better than a number: a number with a damaged digit is another line's number,
+        // but a damaged link is the link of no other line.
         let fits: [fn(&Expected, &Line<'_>) -> bool; 3] =
             [Expected::matches, Expected::has_link_of, Expected::has_seq_of];
         for fits in fits {
@@ -296,7 +298,8 @@ impl ChainFollower {
             }
         }
         if self.is_omitted(line.seq) {
-            // A late line fills a part of what a jump omitted. Entries can have been removed from among late lines, too.
+            // A late line fills a part of what a jump omitted. Entries can have been removed from among late lines,
+            // too.
             let jumped =
                 self.side.filter(|side| line.seq > side.next_seq() && self.is_omitted(side.next_seq()));
             self.fill(line.seq);

@@ -1,7 +1,7 @@
 //! The explanation of bytes after the last newline of a file that is not the trail's newest.
 //!
-//! A write fails in the middle of a line, and the file can't be truncated: the writer leaves the bytes and goes on in a new
-//! file. Two things explain such bytes: the next line begins with them, since its write was repeated; or an
+//! A write fails in the middle of a line, and the file can't be truncated: the writer leaves the bytes and goes on in
+//! a new file. Two things explain such bytes: the next line begins with them, since its write was repeated; or an
 //! `audit_recovered` describes them. Bytes without an explanation are a finding.
 
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -13,8 +13,8 @@ use crate::{
     storage::{line_reader::Piece, segments::TrailFile, tail::hash_from},
 };
 
-/// Maximum number of lines that are searched for an `audit_recovered`: more than the writer's buffer holds. Without this
-/// limit, each torn tail costs a pass over the rest of the trail.
+/// Maximum number of lines that are searched for an `audit_recovered`: more than the writer's buffer holds. Without
+/// this limit, each torn tail costs a pass over the rest of the trail.
 const MAX_LINES_TO_RECOVERY: usize = 16_384;
 
 /// The bytes after the last newline of a file, as an `audit_recovered` describes them.
@@ -66,8 +66,8 @@ fn begins_next_line(later: &[TrailFile], file: &TrailFile, offset: u64, length: 
     Ok(false)
 }
 
-/// Returns `true` if an `audit_recovered` in `files` describes the bytes of `file` from `offset` on. Only the first `limit`
-/// lines are searched.
+/// Returns `true` if an `audit_recovered` in `files` describes the bytes of `file` from `offset` on. Only the first
+/// `limit` lines are searched.
 fn is_described(
     files: &[TrailFile],
     file: &TrailFile,
@@ -99,8 +99,14 @@ fn is_described(
 
 impl TornTail<'_> {
     fn is_described_by(&self, line: &Line<'_>) -> bool {
-        let has_text = |name: &str, expected: &str| matches!(line.detail(name), Some(Value::String(text)) if text.to_str() == Some(expected));
-        let has_number = |name: &str, expected: u64| matches!(line.detail(name), Some(Value::Number(digits)) if digits.parse() == Ok(expected));
+        let has_text = |name, expected| match line.detail(name) {
+            Some(Value::String(text)) => text.to_str() == Some(expected),
+            _ => false,
+        };
+        let has_number = |name, expected| match line.detail(name) {
+            Some(Value::Number(digits)) => digits.parse() == Ok::<u64, _>(expected),
+            _ => false,
+        };
         line.is("audit_recovered")
             && has_text("file", self.file)
             && has_number("offset", self.offset)

@@ -1,7 +1,8 @@
 //! The verdict of a verification and its basis.
 //!
-//! Any finding means `tampered`. Without findings, a trail is `unverifiable` if the scan stopped, if it has no entries, or if
-//! required evidence is missing. Otherwise it is `intact`, and the basis states how far that can be believed.
+//! Any finding means `tampered`. Without findings, a trail is `unverifiable` if the scan stopped, if it has no
+//! entries, or if required evidence is missing. Otherwise it is `intact`, and the basis states how far that can be
+//! believed.
 
 use std::path::Path;
 

@@ -34,8 +34,8 @@ use crate::{
 /// Logs of the Python tool are verified too. The first line of the first file decides the format.
 ///
 /// The directory is not trusted. But a chain alone cannot show that its owner rewrote all of it or cut its end:
-/// [`Verification::basis`] states how far a verdict can be believed. Checkpoints under a [`key`](Self::key) can show that, most
-/// of all one that was [kept elsewhere](Self::checkpoint), and so can [receipts](Self::receipt).
+/// [`Verification::basis`] states how far a verdict can be believed. Checkpoints under a [`key`](Self::key) can show
+/// that, most of all one that was [kept elsewhere](Self::checkpoint), and so can [receipts](Self::receipt).
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -75,19 +75,19 @@ impl Verifier {
         }
     }
 
-    /// Verifies only the entries after the entry `seq`, whose `hash` is known from an earlier verification or from a receipt.
-    /// The time grows with the new part of the trail and not with the whole.
+    /// Verifies only the entries after the entry `seq`, whose `hash` is known from an earlier verification or from a
+    /// receipt. The time grows with the new part of the trail and not with the whole.
     ///
-    /// That entry must be there and have this hash. Entries before it are taken on trust, as the basis of the verdict states.
-    /// Erasable values are not checked. Checkpoints and receipts need a whole verification: if they are required too, the
-    /// verdict is [`Verdict::Unverifiable`](crate::verify::Verdict::Unverifiable).
+    /// That entry must be there and have this hash. Entries before it are taken on trust, as the basis of the verdict
+    /// states. Erasable values are not checked. Checkpoints and receipts need a whole verification: if they are
+    /// required too, the verdict is [`Verdict::Unverifiable`](crate::verify::Verdict::Unverifiable).
     pub fn since(mut self, seq: u64, hash: Digest) -> Self {
         self.since = Some(Anchor { seq, hash });
         self
     }
 
-    /// Sets the number of threads that parse lines, the calling thread included. By default it is the number that the machine
-    /// runs at once, at most 16.
+    /// Sets the number of threads that parse lines, the calling thread included. By default it is the number that the
+    /// machine runs at once, at most 16.
     ///
     /// Results do not depend on it. Each thread takes about 0.7 MiB of memory. A short trail is parsed by one thread.
     pub fn threads(mut self, threads: NonZero<usize>) -> Self {
@@ -105,8 +105,8 @@ impl Verifier {
         self
     }
 
-    /// Compares the trail with the checkpoints in a file that was kept out of reach of the trail's owner. The file holds one
-    /// checkpoint, or several with an empty line between them. They are checked with the given keys.
+    /// Compares the trail with the checkpoints in a file that was kept out of reach of the trail's owner. The file
+    /// holds one checkpoint, or several with an empty line between them. They are checked with the given keys.
     ///
     /// This shows that the directory was replaced by an older copy of itself. The trail needs no head then.
     pub fn checkpoint(mut self, path: impl Into<PathBuf>) -> Self {
@@ -114,8 +114,8 @@ impl Verifier {
         self
     }
 
-    /// Requires a checkpoint whose last entry is not older than `age` by this machine's clock, nor more than five minutes
-    /// ahead of it.
+    /// Requires a checkpoint whose last entry is not older than `age` by this machine's clock, nor more than five
+    /// minutes ahead of it.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.required.max_age = Some(age);
         self
@@ -179,8 +179,8 @@ impl Verifier {
         let is_directory =
             std::fs::metadata(&self.path).map_err(Error::io(Operation::Open, &self.path))?.is_dir();
         if is_directory {
-            // The head and the checkpoints are read before the files are listed: an entry that was written before them is
-            // then in the list. In the other order a growing trail would seem truncated.
+            // The head and the checkpoints are read before the files are listed: an entry that was written before
+            // them is then in the list. In the other order a growing trail would seem truncated.
             let head = self.head.read(&self.path)?;
             // A kept checkpoint shows where the trail ends as well as a head does.
             let head = head.filter(|found| *found != FoundHead::Missing || !self.required.has_kept());

@@ -3,7 +3,7 @@
 //! Nothing that is read is trusted: neither the directory, nor file names, nor lines. Verification never writes and
 //! never panics, and its memory is bounded whatever the bytes are.
 //!
-//! It works in five steps:
+//! A verification has five steps:
 //!
 //! 1. Read the head and the evidence (checkpoints, receipts), then list the files. In this order, an entry that either
 //!    covers is in the list. Files: `verifier`, `evidence`, `checkpoint_check`, `receipt_check`.

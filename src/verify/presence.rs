@@ -1,4 +1,4 @@
-//! Whether a path exists, with any other error reported.
+//! The existence of a path. Errors other than `NotFound` are reported.
 
 use std::{fs::Metadata, io::ErrorKind, path::Path};
 

@@ -158,7 +158,7 @@ impl Verifier {
     ///
     /// # Errors
     ///
-    /// Those of [`run`](Self::run).
+    /// The errors of [`run`](Self::run).
     pub fn run_with_progress(&self, mut progress: impl FnMut(Progress)) -> Result<Verification, Error> {
         self.run_observed(&mut Observer { threads: self.threads, said: None, progress: &mut progress })
     }

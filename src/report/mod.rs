@@ -49,6 +49,7 @@ use crate::{
         self, Extent, HeadPolicy,
         evidence::{Evidence, Requirements},
         observer::Observer,
+        run::Against,
     },
 };
 
@@ -182,8 +183,13 @@ impl Reporter {
             }),
             progress: &mut progress,
         };
-        let verification =
-            verify::verify_files(&self.path, &files[verified..], extent, (head, evidence), &mut watch)?;
+        let verification = verify::verify_files(
+            &self.path,
+            &files[verified..],
+            extent,
+            Against { head, evidence },
+            &mut watch,
+        )?;
         Ok(Report {
             verdict: verification.verdict(),
             period_days: self.days,

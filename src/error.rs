@@ -170,8 +170,6 @@ pub enum Operation {
     ReadKey,
     /// Recording an entry.
     Record,
-    /// Recording in a key file the trail that the key signs.
-    RecordTrail,
     /// Removing a file.
     Remove,
     /// Renaming a file.
@@ -221,7 +219,6 @@ impl fmt::Display for Operation {
             Self::ReadBack => "read back",
             Self::ReadKey => "read a key from",
             Self::Record => "record in",
-            Self::RecordTrail => "record the trail in",
             Self::Remove => "remove",
             Self::Rename => "rename",
             Self::SetMode => "set the mode of",

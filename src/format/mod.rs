@@ -4,6 +4,7 @@ pub(crate) mod chain;
 pub(crate) mod commitment;
 pub(crate) mod draft;
 pub(crate) mod entry_commitments;
+pub(crate) mod file_name;
 pub(crate) mod head;
 pub(crate) mod line;
 pub(crate) mod prepared_entry;

@@ -4,8 +4,7 @@
 //! go from the oldest on, so an interruption leaves a trail whose beginning alone is gone.
 
 use std::{
-    fmt, fs,
-    io::{self, Write as _},
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -21,6 +20,7 @@ use crate::{
     log::AuditLog,
     report::is_before,
     storage::{
+        durable::{exists, replace_file, sync_directory},
         line_reader::Piece,
         permissions::Permissions,
         private_values,
@@ -28,7 +28,7 @@ use crate::{
         segments::{self, TrailFile},
         tail::{FileTail, hash_from},
     },
-    write::{signing, trail_writer::sync_directory},
+    write::signing,
 };
 
 /// So many files are named in the trail.
@@ -273,20 +273,7 @@ fn grow(
 
 /// Notes which entry tells, for the next opening.
 fn note(trail: &Path, told_at: u64) -> Result<(), Error> {
-    let path = trail.join(NOTE);
-    let unready = trail.join("audit.pruned.new");
-    if unready.symlink_metadata().is_ok() {
-        fs::remove_file(&unready).map_err(Error::io(Operation::Remove, &unready))?;
-    }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    Permissions::Owner.on_create(&mut options);
-    let mut file = options.open(&unready).map_err(Error::io(Operation::Create, &unready))?;
-    file.write_all(format!("{told_at}\n").as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(Error::io(Operation::Write, &unready))?;
-    fs::rename(&unready, &path).map_err(Error::io(Operation::Rename, &unready))?;
-    sync_directory(trail)
+    replace_file(&trail.join(NOTE), Permissions::Owner, format!("{told_at}\n").as_bytes())
 }
 
 /// Takes a file out of the trail, with what stands beside it: first what nobody would find without it.
@@ -307,16 +294,15 @@ fn take_out(trail: &Path, name: &str, archive: Option<&Path>) -> Result<(), Erro
 /// Moves a file to another directory, or removes it; one that is not there is left at that.
 fn move_out(directory: &Path, name: &str, archive: Option<&Path>) -> Result<(), Error> {
     let from = directory.join(name);
-    match fs::symlink_metadata(&from) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        _ => {}
+    if !exists(&from)? {
+        return Ok(());
     }
     let Some(archive) = archive else {
         return fs::remove_file(&from).map_err(Error::io(Operation::Remove, &from));
     };
     Permissions::Owner.create_directory(archive).map_err(Error::io(Operation::Create, archive))?;
     let to = archive.join(name);
-    if to.symlink_metadata().is_ok() {
+    if exists(&to)? {
         let place = |path: &Path| path.canonicalize().map_err(Error::io(Operation::Inspect, path));
         if place(&from)? == place(&to)? {
             return Err(Error::Conflict {

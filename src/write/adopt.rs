@@ -4,7 +4,6 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -19,10 +18,16 @@ use crate::{
         line::{Line, MAX_LINE},
     },
     storage::{
-        line_reader::Piece, lock::Lock, open::open_regular, private_values, segments, tail::hash_from,
+        durable::{create_file, exists, remove_if_exists, replace_file, sync_directory},
+        line_reader::Piece,
+        lock::Lock,
+        open::open_regular,
+        permissions::Permissions,
+        private_values, segments,
+        tail::hash_from,
     },
     verify::Verifier,
-    write::{settings::Settings, trail_writer::sync_directory},
+    write::settings::Settings,
 };
 
 /// Where given-up trails are kept, each under its id.
@@ -78,7 +83,7 @@ pub(crate) fn seal(settings: &Settings, actor: &str, reason: &str) -> Result<Loc
         None => prepare(settings, actor, reason)?,
     };
     let (values, kept) = (directory.join(private_values::NAME), untold.sealed.join(private_values::NAME));
-    if values.symlink_metadata().is_ok() && kept.symlink_metadata().is_err() {
+    if exists(&values)? && !exists(&kept)? {
         fs::rename(&values, &kept).map_err(Error::io(Operation::Move, &values))?;
     }
     // The head goes last: until then, what is not moved is still a trail that can't be gone on with.
@@ -143,12 +148,12 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<PendingAdop
     let path = sealed.join(VERIFICATION);
     let json = serde_json::to_vec(&verification)
         .map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
-    create(&path, &json)?;
+    create_file(&path, Permissions::Owner, &json)?;
     let files =
         movable.iter().chain([&path]).map(|path| SealedFile::of(path)).collect::<Result<Vec<_>, _>>()?;
     let path = sealed.join(MANIFEST);
     let manifest: String = files.iter().map(|file| format!("{}  {}\n", file.sha256, file.name)).collect();
-    create(&path, manifest.as_bytes())?;
+    create_file(&path, Permissions::Owner, manifest.as_bytes())?;
     let adopted = Adopted {
         trail_id: sealed.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         actor: actor.to_owned(),
@@ -162,13 +167,9 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<PendingAdop
     };
     sync_directory(&sealed)?;
     let path = directory.join(SEALED).join(UNTOLD);
-    let unready = path.with_extension("new");
     let json =
         serde_json::to_vec(&adopted).map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
-    remove_if_there(&unready)?;
-    create(&unready, &json)?;
-    fs::rename(&unready, &path).map_err(Error::io(Operation::Rename, &unready))?;
-    sync_directory(&directory.join(SEALED))?;
+    replace_file(&path, Permissions::Owner, &json)?;
     sync_directory(directory)?;
     let adopted =
         serde_json::to_value(&adopted).map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
@@ -179,7 +180,7 @@ impl PendingAdoption {
     /// The adoption that the trail in `directory` has yet to tell of.
     fn read(directory: &Path) -> Result<Option<Self>, Error> {
         let path = directory.join(SEALED).join(UNTOLD);
-        if path.symlink_metadata().is_err() {
+        if !exists(&path)? {
             return Ok(None);
         }
         let (file, _) = open_regular(&path, OpenOptions::new().read(true))?;
@@ -202,7 +203,13 @@ impl PendingAdoption {
         let manifest = fs::read_to_string(&path).map_err(Error::io(Operation::Read, &path))?;
         let names =
             manifest.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name.to_owned());
-        Ok(names.filter(|name| self.sealed.join(name).symlink_metadata().is_err()).collect())
+        let mut to_move = Vec::new();
+        for name in names {
+            if !exists(&self.sealed.join(&name))? {
+                to_move.push(name);
+            }
+        }
+        Ok(to_move)
     }
 }
 
@@ -247,30 +254,21 @@ fn free_directory(directory: &Path, name: &str) -> Result<PathBuf, Error> {
     let sealed = directory.join(SEALED);
     let mut path = sealed.join(name);
     let mut number = 2;
-    while path.symlink_metadata().is_ok() {
+    while exists(&path)? {
         // What an interruption left before anything was moved is made anew.
         let mut entries = fs::read_dir(&path).map_err(Error::io(Operation::List, &path))?;
         let holds_more = entries.any(|entry| {
             entry.is_ok_and(|entry| entry.file_name() != MANIFEST && entry.file_name() != VERIFICATION)
         });
         if !holds_more {
-            remove_if_there(&path.join(MANIFEST))?;
-            remove_if_there(&path.join(VERIFICATION))?;
+            remove_if_exists(&path.join(MANIFEST))?;
+            remove_if_exists(&path.join(VERIFICATION))?;
             break;
         }
         path = sealed.join(format!("{name}.{number}"));
         number += 1;
     }
     Ok(path)
-}
-
-fn remove_if_there(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io(Operation::Remove, path)(error))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The files that belong to the trail.
@@ -290,12 +288,4 @@ fn movable(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     }
     paths.sort();
     Ok(paths)
-}
-
-fn create(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    crate::storage::permissions::Permissions::Owner.on_create(&mut options);
-    let mut file = options.open(path).map_err(Error::io(Operation::Create, path))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io(Operation::Write, path))
 }

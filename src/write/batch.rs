@@ -11,8 +11,7 @@ use crate::{
         digest::{Digest, HashLength},
         timestamp::Timestamp,
     },
-    format::prepared_entry::LinkedEntry,
-    storage::segments::SegmentName,
+    format::{file_name::SegmentName, prepared_entry::LinkedEntry},
 };
 
 /// A line whose first part is this long is not copied before it is gathered, nor touched: linking takes as long for it as

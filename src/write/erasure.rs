@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom},
     path::Path,
 };
 
@@ -17,11 +17,14 @@ use crate::{
     format::{
         draft::{Draft, Origin},
         entry_commitments::commitments,
+        file_name::SegmentName,
         line::{Line, MAX_LINE},
         private_record::PrivateLine,
         receipt::{Receipt, TrailId},
     },
     storage::{
+        backend::Storage as _,
+        durable::{exists, replace_file, sync_directory},
         line_reader::Piece,
         lookup,
         open::open_regular,
@@ -29,7 +32,6 @@ use crate::{
         private_values::{self, PrivateValues},
         segments,
     },
-    write::{segment::Storage as _, trail_writer::sync_directory},
 };
 
 /// The values of one entry that are to be erased.
@@ -118,7 +120,7 @@ impl Erasure {
     /// The erasure that was begun and not completed, if there is one.
     pub(crate) fn pending(trail: &Path) -> Result<Option<Self>, Error> {
         let path = private_values::directory(trail).join(private_values::ERASING);
-        if path.symlink_metadata().is_err() {
+        if !exists(&path)? {
             return Ok(None);
         }
         let (file, _) = open_regular(&path, OpenOptions::new().read(true))?;
@@ -134,23 +136,10 @@ impl Erasure {
 
     /// Notes that it is to be done.
     pub(crate) fn begin(&self, trail: &Path) -> Result<(), Error> {
-        let directory = private_values::directory(trail);
-        let path = directory.join(private_values::ERASING);
-        let unready = path.with_extension("new");
+        let path = private_values::directory(trail).join(private_values::ERASING);
         let json =
             serde_json::to_vec(self).map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        Permissions::Owner.on_create(&mut options);
-        if unready.symlink_metadata().is_ok() {
-            fs::remove_file(&unready).map_err(Error::io(Operation::Remove, &unready))?;
-        }
-        let mut file = options.open(&unready).map_err(Error::io(Operation::Create, &unready))?;
-        file.write_all(&json)
-            .and_then(|()| file.sync_all())
-            .map_err(Error::io(Operation::Write, &unready))?;
-        fs::rename(&unready, &path).map_err(Error::io(Operation::Rename, &unready))?;
-        sync_directory(&directory)
+        replace_file(&path, Permissions::Owner, &json)
     }
 
     /// What the trail is to tell.
@@ -196,7 +185,7 @@ impl Erasure {
     pub(crate) fn finish(&self, trail: &Path) -> Result<(), Error> {
         let directory = private_values::directory(trail);
         // The name comes from a file that is not trusted.
-        if segments::SegmentName::parse(&self.file).is_some() {
+        if SegmentName::parse(&self.file).is_some() {
             self.overwrite(&directory.join(&self.file))?;
         }
         let note = directory.join(private_values::ERASING);
@@ -205,7 +194,7 @@ impl Erasure {
     }
 
     fn overwrite(&self, path: &Path) -> Result<(), Error> {
-        if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        if !exists(path)? {
             return Ok(());
         }
         let (mut file, length) = open_regular(path, OpenOptions::new().read(true).write(true))?;

@@ -17,18 +17,18 @@ use crate::{
     format::{
         chain::Chain,
         draft::{Draft, MAX_VALUE_LEVELS, Origin},
+        file_name::SegmentName,
         head::{Head, Mark},
         line::{self, Line, MAX_LINE},
         prepared_entry::EntryDefaults,
         receipt::TrailId,
     },
     storage::{
-        boot,
         line_reader::Piece,
         lock::Lock,
-        permissions,
+        permissions, process,
         prune_record::Pruned,
-        segments::{self, SegmentName, TrailFile, TrailFormat},
+        segments::{self, TrailFile, TrailFormat},
         tail::FileTail,
     },
     write::{
@@ -414,7 +414,7 @@ fn check_head(directory: &Path, head: &Head, last: Option<&Line<'_>>) -> Result<
 
 /// Whether the head was written under another boot than this one.
 fn was_other_boot(head: &Head) -> bool {
-    head.boot_id.is_some() && head.boot_id != boot::id()
+    head.boot_id.is_some() && head.boot_id != process::boot_id()
 }
 
 /// The number after the entry that a run went on from.

@@ -10,13 +10,14 @@ use std::{
 
 use crate::{
     error::{Error, Operation},
-    format::private_record::PrivateLine,
+    format::{file_name::SegmentName, private_record::PrivateLine},
     storage::{
-        lock::same_file, open::open_regular, permissions::Permissions, private_values, segments::SegmentName,
-    },
-    write::{
-        segment::{Storage, Wrap},
-        trail_writer::sync_directory,
+        backend::{Storage, Wrap},
+        durable::{exists, sync_directory},
+        lock::same_file,
+        open::open_regular,
+        permissions::Permissions,
+        private_values,
     },
 };
 
@@ -43,7 +44,7 @@ impl PrivateFile {
         let path = directory.join(name);
         let mut options = OpenOptions::new();
         options.append(true).read(true);
-        if path.symlink_metadata().is_ok() {
+        if exists(&path)? {
             let (mut file, length) = open_regular(&path, &mut options)?;
             let kept = end(&mut file, length, next).map_err(Error::io(Operation::Read, &path))?;
             let mut opened = Self::with(file, path, kept, wrap)?;
@@ -129,7 +130,7 @@ impl PrivateFile {
 /// Takes out what was kept for entries from `next` on, which the trail does not have.
 pub(crate) fn sweep(trail: &Path, next: u64) -> Result<(), Error> {
     let directory = private_values::directory(trail);
-    if directory.symlink_metadata().is_err() {
+    if !exists(&directory)? {
         return Ok(());
     }
     for entry in std::fs::read_dir(&directory).map_err(Error::io(Operation::List, &directory))? {
@@ -177,6 +178,9 @@ fn create_directory(trail: &Path, directory: &Path) -> Result<(), Error> {
             path: directory.to_owned(),
             reason: "not a directory",
         }),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io(Operation::Inspect, directory)(error))
+        }
         Err(_) => {
             Permissions::Owner
                 .create_directory(directory)

@@ -3,66 +3,20 @@
 //! It knows no JSON and no hashes. After an error the file ends with a whole line, or the segment says that it doesn't.
 
 use std::{
-    fmt,
     fs::{File, OpenOptions, TryLockError},
-    io::{self, Read, Seek, SeekFrom, Take, Write},
+    io::{self, Read, Seek, SeekFrom, Take},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use crate::{
     error::{Error, Operation},
-    storage::{lock::same_file, open::open_regular, permissions::Permissions},
+    storage::{
+        backend::{Storage, Wrap},
+        lock::same_file,
+        open::open_regular,
+        permissions::Permissions,
+    },
 };
-
-/// What a segment is kept on. Beside the file system's own there is one for tests, whose faults come when asked for.
-pub(crate) trait Storage: fmt::Debug + Send {
-    /// Writes some of `bytes` at the end, and says how many.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<usize>;
-
-    /// Writes `bytes` at `offset`, all of them.
-    fn overwrite(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
-
-    /// Waits until everything written is on the device.
-    fn sync(&mut self) -> io::Result<()>;
-
-    /// Removes everything from `length` on.
-    fn cut(&mut self, length: u64) -> io::Result<()>;
-
-    /// The length now.
-    fn length(&self) -> io::Result<u64>;
-}
-
-/// Puts a fault between segments and their files; made for each file that is created or opened.
-pub(crate) type Wrap = Arc<dyn Fn(File, &Path) -> Box<dyn Storage> + Send + Sync>;
-
-impl Storage for File {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write(bytes)
-    }
-
-    fn overwrite(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        #[cfg(unix)]
-        return std::os::unix::fs::FileExt::write_all_at(self, bytes, offset);
-        #[cfg(not(unix))]
-        {
-            self.seek(SeekFrom::Start(offset))?;
-            self.write_all(bytes)
-        }
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
-    }
-
-    fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.set_len(length)
-    }
-
-    fn length(&self) -> io::Result<u64> {
-        self.metadata().map(|metadata| metadata.len())
-    }
-}
 
 /// The live file of a trail.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use crate::{
     codec::digest::HashLength,
     error::Error,
     format::redaction::Redaction,
-    storage::permissions::Permissions,
-    write::{clock::Clock, segment::Wrap},
+    storage::{backend::Wrap, permissions::Permissions},
+    write::clock::Clock,
 };
 
 /// When `append` may say that an entry is recorded.

@@ -16,11 +16,12 @@ use serde::Serialize;
 use crate::{
     error::{Error, Operation},
     storage::{
+        backend::Storage as _,
+        durable::{exists, sync_directory},
         permissions::Permissions,
         segments::TrailFile,
         tail::{FileTail, hash_from},
     },
-    write::{segment::Storage as _, trail_writer::sync_directory},
 };
 
 const TORN: &str = ".torn";
@@ -56,7 +57,7 @@ pub(crate) fn set_aside(
         }
         Err(TryLockError::Error(source)) => return Err(Error::io(Operation::Lock, &file.path)(source)),
     }
-    let kept = directory.join(free_name(directory, &format!("{}.{}", file.name, ending.rest), UNRECORDED));
+    let kept = directory.join(free_name(directory, &format!("{}.{}", file.name, ending.rest), UNRECORDED)?);
     source.seek(SeekFrom::Start(ending.rest)).map_err(Error::io(Operation::Read, &file.path))?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -94,7 +95,7 @@ pub(crate) fn unrecorded(directory: &Path) -> Result<Vec<Torn>, Error> {
             continue;
         }
         let (length, sha256) = hash_from(&stands_in, 0)?;
-        let kept_as = free_name(directory, &format!("{file}.{offset}"), TORN);
+        let kept_as = free_name(directory, &format!("{file}.{offset}"), TORN)?;
         found.push(Torn { file: file.to_owned(), offset, length, sha256, kept_as, stands_in });
     }
     found.sort_by(|a, b| a.stands_in.cmp(&b.stands_in));
@@ -102,7 +103,7 @@ pub(crate) fn unrecorded(directory: &Path) -> Result<Vec<Torn>, Error> {
     for at in 1..found.len() {
         if found[..at].iter().any(|earlier| earlier.kept_as == found[at].kept_as) {
             let stem = format!("{}.{}.{at}", found[at].file, found[at].offset);
-            found[at].kept_as = free_name(directory, &stem, TORN);
+            found[at].kept_as = free_name(directory, &stem, TORN)?;
         }
     }
     Ok(found)
@@ -125,12 +126,12 @@ fn parse(stem: &str) -> Option<(&str, u64)> {
 }
 
 /// A name that nothing has yet.
-fn free_name(directory: &Path, stem: &str, suffix: &str) -> String {
+fn free_name(directory: &Path, stem: &str, suffix: &str) -> Result<String, Error> {
     let mut name = format!("{stem}{suffix}");
     let mut number = 2;
-    while directory.join(&name).symlink_metadata().is_ok() {
+    while exists(&directory.join(&name))? {
         name = format!("{stem}.{number}{suffix}");
         number += 1;
     }
-    name
+    Ok(name)
 }

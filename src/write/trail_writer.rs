@@ -14,22 +14,24 @@ use crate::{
     codec::digest::Digest,
     error::{Error, Operation},
     format::{
+        file_name::SegmentName,
         head::{self, Head, Mark},
         receipt::TrailId,
     },
     storage::{
-        boot,
+        backend::{Storage, Wrap},
+        durable::{exists, sync_directory},
         lock::{Lock, same_file},
         open::open_regular,
         permissions::Permissions,
-        process::Process,
-        segments::{self, SegmentName},
+        process::{self, Process},
+        segments,
         tail::hash_from,
     },
     write::{
         batch::Batch,
         private_file::{self, PrivateFile},
-        segment::{Segment, Storage, Wrap},
+        segment::Segment,
     },
 };
 
@@ -171,7 +173,7 @@ impl TrailWriter {
             synced: None,
             head_written: Instant::now(),
             bytes: 0,
-            boot_id: boot::id(),
+            boot_id: process::boot_id(),
             process: Process::this(),
             lock,
         };
@@ -379,7 +381,7 @@ impl TrailWriter {
     fn restore(&self) -> Result<String, Error> {
         let Some(live) = &self.live else { return Err(self.nowhere()) };
         let mut label = live.label;
-        if live.segment.path().symlink_metadata().is_ok() {
+        if exists(live.segment.path())? {
             label.number = self.next_number(label.day)?;
         }
         let path = self.directory.join(label.name());
@@ -425,7 +427,7 @@ impl TrailWriter {
     /// Creates a file under that label, or under the day's next one where somebody has taken the name.
     fn create(&self, mut label: SegmentName) -> Result<(Segment, SegmentName), Error> {
         let path = |label: SegmentName| self.directory.join(label.name());
-        if path(label).symlink_metadata().is_ok() {
+        if exists(&path(label))? {
             label.number = self.next_number(label.day)?;
         }
         Segment::create(path(label), self.access, &self.wrap.0).map(|segment| (segment, label))
@@ -461,7 +463,7 @@ impl Head {
     /// The head of a trail without entries.
     pub(crate) fn begin(trail_id: TrailId) -> Self {
         Self {
-            boot_id: boot::id(),
+            boot_id: process::boot_id(),
             file: String::new(),
             synced: None,
             trail_id: trail_id.to_string(),
@@ -476,7 +478,7 @@ fn open_head(path: &Path, access: Permissions) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     access.on_create(&mut options);
-    if path.symlink_metadata().is_ok() {
+    if exists(path)? {
         return open_regular(path, &mut options).map(|(file, _)| file);
     }
     let file = options.open(path).map_err(Error::io(Operation::Create, path))?;
@@ -489,15 +491,4 @@ fn describe_stuck(segment: &Segment, length: usize) -> Stuck {
     let offset = segment.length();
     let sha256 = hash_from(segment.path(), offset).map(|(_, sha256)| sha256).unwrap_or_default();
     Stuck { file, offset, length: length as u64, sha256 }
-}
-
-/// Makes names in a directory durable.
-pub(crate) fn sync_directory(directory: &Path) -> Result<(), Error> {
-    #[cfg(unix)]
-    File::open(directory)
-        .and_then(|opened| opened.sync_all())
-        .map_err(Error::io(Operation::Sync, directory))?;
-    #[cfg(not(unix))]
-    let _: &Path = directory;
-    Ok(())
 }

@@ -23,8 +23,11 @@ use crate::{
     checkpoint::{policy::Checkpoints, statement::SignedCheckpoint},
     codec::merkle::Frontier,
     error::{Error, Operation},
-    format::draft::{Draft, Origin},
-    storage::{open::open_regular, permissions::Permissions, segments::SegmentName},
+    format::{
+        draft::{Draft, Origin},
+        file_name::SegmentName,
+    },
+    storage::{open::open_regular, permissions::Permissions},
     write::{
         reentrancy::ReentrancyGuard,
         signing::{self, checkpoint_log::CheckpointLog},

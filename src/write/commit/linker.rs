@@ -10,10 +10,11 @@ use crate::{
     format::{
         chain::Chain,
         draft::{Draft, Origin},
+        file_name::SegmentName,
         prepared_entry::{EntryDefaults, PreparedEntry},
         receipt::{Receipt, TrailId},
     },
-    storage::segments::{SegmentName, next_number},
+    storage::segments::next_number,
     write::{
         batch::{Batch, BatchLine},
         clock::Clock,

@@ -3,7 +3,7 @@
 use std::{sync::mpsc::Sender, thread::ThreadId};
 
 use crate::{
-    checkpoint::statement::SignedCheckpoint, error::Error, storage::segments::SegmentName,
+    checkpoint::statement::SignedCheckpoint, error::Error, format::file_name::SegmentName,
     write::batch::Batch,
 };
 

@@ -12,8 +12,7 @@ use crate::{
     checkpoint::{file, statement::SignedCheckpoint, verifying_key::VerifyingKey},
     codec::merkle::TreeHash,
     error::{Error, Operation},
-    storage::{open::open_regular, permissions::Permissions},
-    write::trail_writer::sync_directory,
+    storage::{durable::sync_directory, open::open_regular, permissions::Permissions},
 };
 
 /// The checkpoints of a trail, and the file in which they stand.

@@ -33,17 +33,13 @@ pub use crate::report::{
 };
 use crate::{
     checkpoint::verifying_key::VerifyingKey,
-    codec::{
-        json::{self, value::Value},
-        timestamp::Timestamp,
-    },
+    codec::timestamp::Timestamp,
     error::{Error, Operation},
     findings::verification::{Verdict, Verification},
     storage::{
-        line_reader::Piece,
         prune_record::first_seq,
-        segments::{self, MAX_TOOL_LINE, TrailFile},
-        tail::FileTail,
+        segments::{self, TrailFile},
+        tail::is_before,
     },
     verify::{
         self, Extent, HeadPolicy,
@@ -260,27 +256,4 @@ fn ended_before(files: &[TrailFile], from: Timestamp) -> Result<usize, Error> {
         before += 1;
     }
     Ok(before)
-}
-
-/// Whether a file's first and last entry are before `from`: where the clock stepped back, either can be the later one.
-pub(crate) fn is_before(file: &TrailFile, from: Timestamp) -> Result<bool, Error> {
-    let mut opened = file.open()?;
-    let ending = FileTail::read(&mut opened, file.length, MAX_TOOL_LINE)
-        .map_err(Error::io(Operation::Read, &file.path))?;
-    let last = ending.last_line.and_then(|(_, line)| time_of(&line));
-    let mut lines = file.lines(MAX_TOOL_LINE)?;
-    let first = match lines.next().map_err(Error::io(Operation::Read, &file.path))? {
-        Some(Piece::Line { bytes, .. }) => time_of(bytes),
-        _ => None,
-    };
-    Ok(first.is_some_and(|first| first < from) && last.is_some_and(|last| last < from))
-}
-
-/// The time of an entry of either format, if it can be read.
-fn time_of(line: &[u8]) -> Option<Timestamp> {
-    let Ok(Value::Object(members)) = json::parse_tool(line, 128) else { return None };
-    match members.iter().find(|(name, _)| name.to_str() == Some("timestamp")) {
-        Some((_, Value::String(text))) => Timestamp::parse_isoformat(text.as_bytes()),
-        _ => None,
-    }
 }

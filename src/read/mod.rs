@@ -150,8 +150,8 @@ impl Reader {
         Ok(Entries { reader: self, trail, format, files, current: None, is_done })
     }
 
-    /// Returns `true` if damaged lines are selected. A choice of actors or types excludes them, since a damaged line has
-    /// neither.
+    /// Returns `true` if damaged lines are selected. A choice of actors or types excludes them, since a damaged line
+    /// has neither.
     fn selects_damaged(&self) -> bool {
         self.actor.is_none() && self.event_type.is_none()
     }

@@ -60,8 +60,8 @@ impl Bytes {
 }
 
 impl<R: Read> Blocks<R> {
-    /// Reads `length` bytes of `source`, or all if there are fewer. `offset` is the position of the first of them in the
-    /// file, and `limit` the maximum length of a line with its newline.
+    /// Reads `length` bytes of `source`, or all if there are fewer. `offset` is the position of the first of them in
+    /// the file, and `limit` the maximum length of a line with its newline.
     pub(crate) fn new(source: R, offset: u64, length: u64, limit: usize) -> Self {
         Self { source, unread: length, begun: Vec::new(), offset, limit }
     }

@@ -1,5 +1,5 @@
-//! Finding an entry by its number without reading the whole trail: files are in the order of their entries' numbers, and
-//! so are the lines of a file.
+//! Finding an entry by its number without reading the whole trail: files are in the order of their entries' numbers,
+//! and so are the lines of a file.
 //!
 //! A line counts if its own hash is right. Its place in the chain is not checked: that takes a verification.
 
@@ -69,7 +69,8 @@ pub(crate) fn file_of(files: &[TrailFile], seq: u64) -> Result<usize, Error> {
 ///
 /// A binary search over positions. Damaged lines are passed over, so they make the search neither slow nor wrong.
 pub(crate) fn offset_of(file: &TrailFile, seq: u64) -> Result<u64, Error> {
-    // Invariant: the line at `low` is the file's first or an entry up to `seq`, and no such entry is at `high` or later.
+    // Invariant: the line at `low` is the file's first or an entry up to `seq`, and no such entry is at `high` or
+    // later.
     let (mut low, mut high) = (0, file.length);
     while high - low > LINEAR_SEARCH_BYTES {
         let middle = low + (high - low) / 2;

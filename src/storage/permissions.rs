@@ -72,7 +72,8 @@ fn set(_: &File, _: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the mode of a file or directory of a trail if it allows more than access by the owner and reading by the group.
+/// Returns the mode of a file or directory of a trail if it allows more than access by the owner and reading by the
+/// group.
 #[cfg(unix)]
 pub(crate) fn loose_mode(metadata: &Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;

@@ -61,8 +61,8 @@ impl PrivateReader {
         Ok(Self { path: values.path().to_owned(), lines, line: 0, ahead: None, damaged: Vec::new() })
     }
 
-    /// Returns the values of entry `seq`. Entries must be asked for in the order of their numbers: values of entries that
-    /// were passed over are dropped.
+    /// Returns the values of entry `seq`. Entries must be asked for in the order of their numbers: values of entries
+    /// that were passed over are dropped.
     pub(crate) fn of(&mut self, seq: u64) -> Result<Vec<PrivateValue>, Error> {
         let mut found = Vec::new();
         loop {

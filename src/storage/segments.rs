@@ -141,12 +141,12 @@ fn median(mut numbers: Vec<u64>) -> Option<u64> {
 ///
 /// # Errors
 ///
-/// [`Error::Io`]; [`Error::Unreadable`] if anything but a regular file has the name of a trail's file, since it may take
-/// the place of one.
+/// [`Error::Io`]; [`Error::Unreadable`] if anything but a regular file has the name of a trail's file, since it may
+/// take the place of one.
 pub(crate) fn list(directory: &Path) -> Result<Vec<TrailFile>, Error> {
     // A listing is no snapshot: it can miss a file that is created meanwhile and yet show one created after it. The
-    // second listing has every file that the first one missed before its last file. Files that only the second one shows
-    // and that come after that last file are newer than the first listing, and are dropped.
+    // second listing has every file that the first one missed before its last file. Files that only the second one
+    // shows and that come after that last file are newer than the first listing, and are dropped.
     let known = names(directory).map_err(Error::io(Operation::List, directory))?;
     let mut files = Vec::new();
     for name in names(directory).map_err(Error::io(Operation::List, directory))? {
@@ -201,8 +201,8 @@ fn names(directory: &Path) -> io::Result<HashSet<String>> {
 
 /// Returns `true` for a line of the Python tool.
 ///
-/// The start, the end or the parsed whole is enough. So a single damaged byte can't hide a line of the tool, and it turns
-/// no line of this crate into one.
+/// The start, the end or the parsed whole is enough. So a single damaged byte can't hide a line of the tool, and it
+/// turns no line of this crate into one.
 fn is_tool_line(bytes: &[u8]) -> bool {
     if bytes.starts_with(line::START) {
         return false;
@@ -215,8 +215,8 @@ fn is_tool_line(bytes: &[u8]) -> bool {
     ["timestamp", "event_type", "actor", "details", "prev_hash", "hash"].into_iter().all(has) && !has("seq")
 }
 
-/// Sorts files by their first entry. Names need not follow that order: after the clock was set back, a new file can have
-/// an earlier day.
+/// Sorts files by their first entry. Names need not follow that order: after the clock was set back, a new file can
+/// have an earlier day.
 ///
 /// A file whose lines contradict each other keeps the place that its name gives it. A file without an intact line goes
 /// where numbers are missing, or else to the end, where a crash leaves such a file.

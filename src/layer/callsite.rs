@@ -23,7 +23,7 @@ use crate::{
         span_state::Enclosing,
         template::Message,
     },
-    log::{AuditLog, event_recording::EventRecording, global, not_recorded::NotRecorded},
+    log::{AuditLog, global, not_recorded::NotRecorded, pending_receipt::PendingReceipt},
     write::reentrancy::ReentrancyGuard,
 };
 
@@ -113,7 +113,7 @@ pub fn record_async(
     parent: SpanParent,
     log: Option<&AuditLog>,
     values: &[Option<&dyn Value>],
-) -> EventRecording {
+) -> PendingReceipt<NotRecorded> {
     hand_over(site, parent, log, values, layer::record_async)
 }
 

@@ -38,7 +38,7 @@ use crate::{
         receipt::{Receipt, TrailId},
     },
     layer::{fields::Rendered, template::Message},
-    log::{AuditLog, event_recording::EventRecording, not_recorded::NotRecorded},
+    log::{AuditLog, not_recorded::NotRecorded, pending_receipt::PendingReceipt},
     write::reentrancy::ReentrancyGuard,
 };
 
@@ -244,7 +244,11 @@ pub(crate) fn record(log: &AuditLog, event: Rendered, enclosing: Enclosing) -> R
 }
 
 /// As [`record`], without waiting for the disk.
-pub(crate) fn record_async(log: &AuditLog, event: Rendered, enclosing: Enclosing) -> EventRecording {
+pub(crate) fn record_async(
+    log: &AuditLog,
+    event: Rendered,
+    enclosing: Enclosing,
+) -> PendingReceipt<NotRecorded> {
     match ReentrancyGuard::enter() {
         Some(_guard) => log.append_event_async(|rules| enclosing.render(event, rules)).into(),
         None => Err(NotRecorded::Reentered).into(),
@@ -254,7 +258,7 @@ pub(crate) fn record_async(log: &AuditLog, event: Rendered, enclosing: Enclosing
 /// Records a draft; one that is unhurried is left to the log as soon as it has its place.
 pub(crate) fn record_draft(log: &AuditLog, draft: Draft, unhurried: bool) -> Result<Receipt, NotRecorded> {
     let Some(_guard) = ReentrancyGuard::enter() else { return Err(NotRecorded::Reentered) };
-    let recorded = if unhurried { log.append_async(draft).leave() } else { log.record(draft) };
+    let recorded = if unhurried { log.append_in_background(draft) } else { log.record(draft) };
     recorded.map_err(NotRecorded::from)
 }
 

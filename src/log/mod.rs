@@ -4,10 +4,10 @@
 
 pub(crate) mod builder;
 pub(crate) mod erase;
-pub(crate) mod event_recording;
 pub(crate) mod global;
 pub(crate) mod not_recorded;
 pub(crate) mod outcome;
+pub(crate) mod pending_receipt;
 pub(crate) mod prune;
 
 use std::{
@@ -32,15 +32,13 @@ use crate::{
         prepared_entry::{EntryDefaults, PreparedEntry},
         receipt::{Receipt, TrailId},
     },
-    log::builder::AuditLogBuilder,
+    log::{builder::AuditLogBuilder, not_recorded::NotRecorded, pending_receipt::PendingReceipt},
     storage::process::Process,
     write::{
         adopt,
         commit::{
-            CommitQueue, WaitFor,
-            checkpointer::Checkpointer,
-            flusher::Flusher,
-            pending::{OutcomeObserver, Recording},
+            abandoned::OutcomeObserver, awaited_entry::WaitFor, checkpointer::Checkpointer, flusher::Flusher,
+            pending::PendingEntry, queue::CommitQueue,
         },
         health::Health,
         open,
@@ -128,11 +126,6 @@ impl AuditLog {
     }
 
     #[cfg(test)]
-    pub(crate) fn queue(&self) -> &CommitQueue {
-        &self.handle.queue
-    }
-
-    #[cfg(test)]
     pub(crate) fn start(settings: Settings) -> Result<Self, Error> {
         Self::start_signing(settings, None)
     }
@@ -212,17 +205,23 @@ impl AuditLog {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn append_async(&self, draft: Draft) -> Recording {
+    pub fn append_async(&self, draft: Draft) -> PendingReceipt {
         let (critical, own) = (draft.critical, draft.origin == Origin::Log);
-        self.place_async(critical, own, |rules| PreparedEntry::render(draft, rules))
+        PendingReceipt::new(self.place_async(critical, own, |rules| PreparedEntry::render(draft, rules)))
+    }
+
+    /// Records an entry that no caller waits for. Returns its place in the trail, where it need not be durable yet.
+    pub(crate) fn append_in_background(&self, draft: Draft) -> Result<Receipt, Error> {
+        let (critical, own) = (draft.critical, draft.origin == Origin::Log);
+        self.place_async(critical, own, |rules| PreparedEntry::render(draft, rules)).detach()
     }
 
     /// As [`append_async`](Self::append_async), for an event that `render` renders.
     pub(crate) fn append_event_async(
         &self,
         render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
-    ) -> Recording {
-        self.place_async(false, false, render)
+    ) -> PendingReceipt<NotRecorded> {
+        PendingReceipt::new(self.place_async(false, false, render))
     }
 
     fn place_async(
@@ -230,11 +229,12 @@ impl AuditLog {
         critical: bool,
         own: bool,
         render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
-    ) -> Recording {
+    ) -> PendingEntry {
         let queue = &self.handle.queue;
         let shared = Arc::clone(&self.handle.shared);
         let prefix = self.render(render);
-        Recording::new(queue, prefix, queue.need(critical).max(self.least), shared, own)
+        let level = queue.need(critical).max(self.least);
+        PendingEntry::new(queue, prefix, level, shared, own)
     }
 
     /// As [`append`](Self::append), for drafts of any origin.
@@ -482,7 +482,7 @@ impl OutcomeObserver for Shared {
 
     /// Does what the failure policy says.
     #[cold]
-    fn tell(&self, error: &Error) {
+    fn report(&self, error: &Error) {
         if let Some(hook) = &self.hook {
             let _guard = ReentrancyGuard::enter();
             hook(error);

@@ -33,7 +33,7 @@ use crate::{
     },
     write::{
         adopt,
-        commit::{CommitQueue, linker::Linker},
+        commit::{linker::Linker, queue::CommitQueue},
         erasure::Erasure,
         private_file,
         settings::Settings,

@@ -1,7 +1,7 @@
 //! Reading the entries of a trail one by one, with those of their erasable values that are still there.
 //!
-//! One entry is in memory at a time. Each entry's own hash is checked. That no entry is missing or was replaced takes a
-//! verification.
+//! A reader holds one entry in memory at a time, and checks each entry's own hash. That no entry is missing or was
+//! replaced takes a verification.
 //!
 //! | file | owns |
 //! |---|---|
@@ -63,7 +63,7 @@ pub struct Reader {
 
 /// Iterator over the selected entries in the order of the trail. [`Reader::entries`] returns it.
 ///
-/// It ends after the first error.
+/// Iteration ends after the first error.
 #[derive(Debug)]
 pub struct Entries {
     reader: Reader,

@@ -1,4 +1,4 @@
-//! One line of a trail as text for a terminal and as JSON for programs.
+//! A line of a trail as text for a terminal and as JSON for programs.
 //!
 //! Neither contains control characters or bytes beyond printable ASCII, whatever the trail contains: the text escapes
 //! names and actors, and the JSON is canonical.

@@ -1,4 +1,4 @@
-//! One pass over the files of a period, verifying and counting.
+//! The pass over the files of a period that verifies and counts.
 
 use std::{
     num::NonZero,
@@ -105,7 +105,7 @@ impl Reporter {
     ///
     /// # Errors
     ///
-    /// Those of [`run`](Self::run).
+    /// As [`run`](Self::run).
     pub fn run_with_progress(&self, mut progress: impl FnMut(Progress)) -> Result<Report, Error> {
         let now = self.now.unwrap_or_else(Utc::now);
         let from = now

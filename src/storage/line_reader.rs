@@ -6,7 +6,7 @@ use std::io::{self, Read};
 
 use crate::storage::block_reader::{Block, Blocks, Bytes, SHOWN};
 
-/// One piece of a file. Offsets count from the first byte of the source. Lengths are without the newline.
+/// A piece of a file. Offsets count from the first byte of the source. Lengths are without the newline.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
     /// A line without its newline.

@@ -1,7 +1,7 @@
 //! The record of a pruning: the `audit_pruned` entry of a trail whose first files were removed.
 //!
-//! It is an entry like any other, so every process that can write the directory can forge one. It is evidence only
-//! under a signed checkpoint.
+//! The record is an entry like any other, so every process that can write the directory can forge one. It is evidence
+//! only under a signed checkpoint.
 
 use std::{fs::OpenOptions, io::Read as _, path::Path};
 

@@ -44,7 +44,7 @@ pub(crate) enum TrailFormat {
     PythonTool,
 }
 
-/// One file of a trail, with its length when the directory was listed.
+/// A file of a trail, with its length when the directory was listed.
 #[derive(Clone, Debug)]
 pub(crate) struct TrailFile {
     pub(crate) path: PathBuf,

@@ -22,6 +22,7 @@ use crate::{
         self, Extent, HeadPolicy,
         evidence::{Evidence, Requirements},
         observer::Observer,
+        run::Against,
     },
 };
 
@@ -142,7 +143,7 @@ impl Reporter {
             progress: &mut progress,
         };
         let files = &files[first_verified..];
-        let verification = verify::verify_files(&self.path, files, extent, (head, evidence), &mut observer)?;
+        let verification = verify::verify_files(&self.path, files, extent, Against { head, evidence }, &mut observer)?;
         Ok(Report {
             verdict: verification.verdict(),
             period_days: self.days,

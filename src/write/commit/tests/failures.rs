@@ -193,10 +193,10 @@ fn a_buffered_log_holds_no_more_than_two_buffers_however_many_fail() {
     let bench = Bench::new();
     let log = bench.open(Durability::Buffered);
     let most = Arc::new(AtomicUsize::new(0));
-    let asked_for = Arc::clone(&most);
+    let is_from_caller = Arc::clone(&most);
     bench.faults.rule(move |asked| match asked.what {
         What::Append => {
-            asked_for.fetch_max(asked.length, Ordering::Relaxed);
+            is_from_caller.fetch_max(asked.length, Ordering::Relaxed);
             // Long enough for others to fill a buffer meanwhile.
             thread::sleep(Duration::from_millis(2));
             Answer::Fail(ENOSPC)

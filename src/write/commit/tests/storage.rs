@@ -134,10 +134,9 @@ struct Faulty {
 impl Faulty {
     fn ask(&self, what: What, length: usize) -> Answer {
         let head = self.path.file_name().is_some_and(|name| name == crate::format::head::NAME);
-        let private = self
-            .path
-            .parent()
-            .is_some_and(|directory| directory.ends_with(crate::storage::private_values::NAME));
+        let private = self.path.parent().is_some_and(|directory| {
+            directory.ends_with(crate::storage::private_values::PRIVATE_DIRECTORY_NAME)
+        });
         self.faults.ask(Asked { what, head, private, length })
     }
 

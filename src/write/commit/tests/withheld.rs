@@ -174,7 +174,8 @@ fn values_reach_the_files_and_the_device_before_their_lines() {
         if path.ends_with(crate::format::head::NAME) {
             continue;
         }
-        let is_private = path.parent().is_some_and(|parent| parent.ends_with(private_values::NAME));
+        let is_private =
+            path.parent().is_some_and(|parent| parent.ends_with(private_values::PRIVATE_DIRECTORY_NAME));
         let at = usize::from(is_private);
         match &event {
             Event::Appended(_, bytes) => {

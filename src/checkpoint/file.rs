@@ -25,7 +25,6 @@ use crate::{
 pub(crate) const CHECKPOINTS_FILE: &str = "audit.checkpoints";
 
 /// Another name of [`CHECKPOINTS_FILE`].
-pub(crate) const NAME: &str = CHECKPOINTS_FILE;
 
 /// Maximum bytes of one line, and of one checkpoint. A longer checkpoint is truncated, so that it does not parse.
 const MAX_CHECKPOINT_BYTES: usize = 1 << 16;

@@ -19,10 +19,12 @@ use crate::{
         tail::is_before,
     },
     verify::{
-        self, Extent, HeadPolicy,
         evidence::{Evidence, Requirements},
+        head_check::HeadPolicy,
         observer::Observer,
-        run::Against,
+        parallel_read::default_threads,
+        run::{Against, verify_files},
+        verdict::Extent,
     },
 };
 
@@ -54,7 +56,7 @@ impl Reporter {
             now: None,
             head: HeadPolicy::default(),
             requirements: Requirements::default(),
-            threads: verify::default_threads(),
+            threads: default_threads(),
         }
     }
 
@@ -144,7 +146,7 @@ impl Reporter {
         };
         let files = &files[first_verified..];
         let verification =
-            verify::verify_files(&self.path, files, extent, Against { head, evidence }, &mut observer)?;
+            verify_files(&self.path, files, extent, Against { head, evidence }, &mut observer)?;
         Ok(Report {
             verdict: verification.verdict(),
             period_days: self.days,

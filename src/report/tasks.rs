@@ -108,7 +108,7 @@ struct TaskMembers<'a> {
 impl<'a> TaskMembers<'a> {
     fn read(entry: &EntryView<'a>) -> Self {
         let [action, id, model] =
-            entry.captured.unwrap_or_else(|| fields::texts(entry.details, EntryView::CAPTURED_FIELDS));
+            entry.captured.unwrap_or_else(|| fields::texts(entry.details, EntryView::CAPTURED_NAMES));
         Self {
             id: id.and_then(string_text),
             action: action.and_then(string_text).unwrap_or_default(),

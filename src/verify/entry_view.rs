@@ -27,7 +27,4 @@ impl EntryView<'_> {
     /// shows the gain.
     pub(crate) const CAPTURED_NAMES: [&'static str; CAPTURED_FIELDS] =
         ["action", "external_task_id", "model"];
-
-    /// Another name of [`CAPTURED_NAMES`](Self::CAPTURED_NAMES).
-    pub(crate) const CAPTURED_FIELDS: [&'static str; CAPTURED_FIELDS] = Self::CAPTURED_NAMES;
 }

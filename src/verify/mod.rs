@@ -66,11 +66,6 @@ pub use crate::{
     verify::{verified::Verified, verifier::Verifier},
 };
 
-// For `report`.
-pub(crate) use crate::verify::{
-    head_check::HeadPolicy, parallel_read::default_threads, run::verify_files, verdict::Extent,
-};
-
 /// Verifies the trail at `path`: a directory, or a single file of a trail. Returns `Ok` only if it is intact.
 ///
 /// ```

@@ -36,7 +36,6 @@ pub(crate) mod wtf8;
 pub(crate) use crate::codec::json::parse::{parse, parse_python};
 pub(crate) use crate::codec::json::serialize::to_value;
 pub(crate) use crate::codec::json::validate::decode;
-pub(crate) use crate::codec::json::value::Value;
 pub(crate) use crate::codec::json::write::{float, hex, integer, string, text};
 
 #[cfg(test)]
@@ -45,7 +44,7 @@ mod tests {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
 
-    use super::{string_bitmap::StringBitmap, validate::Validator, *};
+    use super::{string_bitmap::StringBitmap, validate::Validator, value::Value, *};
     use crate::codec::json::random_value::Random;
 
     fn written(value: &Value) -> Vec<u8> {

@@ -1,7 +1,8 @@
 //! The file of private records beside the live file, as it is written.
 //!
 //! Each record is written, and synced, before the line that commits to its value: no line in the trail ever lacks its
-//! value because of a crash. Records of lines that were not written are removed again, at once or when the file is opened.
+//! value because of a crash. Records of lines that were not written are removed again, at once or when the file is
+//! opened.
 
 use std::{
     fs::{File, OpenOptions},
@@ -39,8 +40,8 @@ pub(crate) struct PrivateFile {
 }
 
 impl PrivateFile {
-    /// Opens or creates the file of private records for the trail's file `name`. Records of entry `next` and later ones are
-    /// removed: their lines were not written.
+    /// Opens or creates the file of private records for the trail's file `name`. Records of entry `next` and later
+    /// ones are removed: their lines were not written.
     pub(crate) fn open(trail: &Path, name: &str, next: u64, wrap: &Wrap) -> Result<Self, Error> {
         let directory = private_values::directory(trail);
         create_directory(trail, &directory)?;
@@ -77,8 +78,8 @@ impl PrivateFile {
         same_file(&self.file, &self.path).map_err(Error::io(Operation::Inspect, &self.path))
     }
 
-    /// Copies the content from the open descriptor into a new file of the same name. It is an error if a file of that name
-    /// exists.
+    /// Copies the content from the open descriptor into a new file of the same name. It is an error if a file of that
+    /// name exists.
     pub(crate) fn restore(&self) -> Result<(), Error> {
         if let Some(directory) = self.path.parent()
             && let Some(trail) = directory.parent()

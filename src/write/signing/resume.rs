@@ -1,8 +1,8 @@
 //! Reading back a trail before it is signed: its Merkle tree, from the last signed frontier over the entries since.
 //!
-//! An `audit_checkpoint` records the frontier of the tree that its checkpoint signed: the hashes from which the tree can
-//! grow. Entries below the last recorded frontier are not read, so the work does not grow with the trail. Each entry above
-//! must have its printed hash, follow its predecessor, and give the root of every checkpoint on the way.
+//! An `audit_checkpoint` records the frontier of the tree that its checkpoint signed: the hashes from which the tree
+//! can grow. Entries below the last recorded frontier are not read, so the work does not grow with the trail. Each
+//! entry above must have its printed hash, follow its predecessor, and give the root of every checkpoint on the way.
 
 use std::{
     fs::File,
@@ -37,8 +37,8 @@ const BACKWARD_BLOCK_BYTES: u64 = 1 << 20;
 ///
 /// # Errors
 ///
-/// - [`Error::Conflict`] if the key signs another trail, the entries do not continue the checkpoints that the key signed,
-///   or a signed checkpoint is missing.
+/// - [`Error::Conflict`] if the key signs another trail, the entries do not continue the checkpoints that the key
+///   signed, or a signed checkpoint is missing.
 /// - [`Error::Io`] if a file can't be read.
 pub(crate) fn resume(
     directory: &Path,

@@ -3,7 +3,11 @@
 
 use std::{hint::black_box, path::Path};
 
-use kling_audit::{AuditLog, Checkpoints, Durability, SigningKey, Verifier, VerifyingKey};
+use kling_audit::{
+    AuditLog, Durability,
+    checkpoint::{Checkpoints, SigningKey, VerifyingKey},
+    verify::Verifier,
+};
 
 use crate::{
     measure::{Row, Scale, Table},

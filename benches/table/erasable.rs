@@ -2,7 +2,7 @@
 
 use std::{fs, hint::black_box, path::Path};
 
-use kling_audit::{AuditLog, Draft, Durability, Reader, Verifier};
+use kling_audit::{AuditLog, Draft, Durability, read::Reader, verify::Verifier};
 
 use crate::{
     measure::{Row, Scale, Table},

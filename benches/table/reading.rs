@@ -9,7 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kling_audit::{AuditLog, Reporter, Verdict, Verifier};
+use kling_audit::{
+    AuditLog,
+    report::Reporter,
+    verify::{Verdict, Verifier},
+};
 
 use crate::{
     measure::{Row, Scale, Table},

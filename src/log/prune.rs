@@ -18,7 +18,6 @@ use crate::{
         line::{Line, MAX_LINE},
     },
     log::AuditLog,
-    report::is_before,
     storage::{
         durable::{exists, replace_file, sync_directory},
         line_reader::Piece,
@@ -26,7 +25,7 @@ use crate::{
         private_values,
         prune_record::{NOTE, Pruned, first_seq},
         segments::{self, TrailFile},
-        tail::{FileTail, hash_from},
+        tail::{FileTail, hash_from, is_before},
     },
     write::signing,
 };

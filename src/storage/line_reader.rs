@@ -1,19 +1,19 @@
-//! A file line by line, read once from front to back in bounded memory, whatever the bytes are.
+//! The lines of a file, read once from start to end in bounded memory whatever the bytes are.
 //!
-//! It knows newlines and nothing else. The end is fixed when reading starts, so a growing file can be read.
+//! The end is fixed when reading starts, so a file that grows can be read.
 
 use std::io::{self, Read};
 
 use crate::storage::block_reader::{Block, Blocks, Bytes, SHOWN};
 
-/// One piece of a file. Offsets count bytes from where the source stood; lengths are without newline.
+/// A piece of a file. Offsets count from the first byte of the source. Lengths are without the newline.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
     /// A line without its newline.
     Line { offset: u64, bytes: &'a [u8] },
-    /// A line that is longer than the limit; `start` is how it begins.
+    /// A line that is longer than the limit, with its first bytes.
     Long { offset: u64, length: u64, start: &'a [u8] },
-    /// Something follows the last newline.
+    /// Bytes after the last newline.
     Rest,
 }
 
@@ -21,32 +21,34 @@ pub(crate) enum Piece<'a> {
 #[derive(Debug)]
 pub(crate) struct Lines<R> {
     blocks: Blocks<R>,
+    /// The block that pieces are taken from.
     block: Option<Block>,
-    /// How many bytes of the block are given out.
-    given: usize,
+    /// Number of bytes of the block that were returned.
+    returned: usize,
     limit: usize,
 }
 
 impl<R: Read> Lines<R> {
-    /// Reads the first `length` bytes of `source`, whose lines are expected to have at most `limit` bytes with
-    /// their newline. A source that ends sooner ends the file.
+    /// Reads the first `length` bytes of `source`, or all if there are fewer. `limit` is the maximum length of a line
+    /// with its newline.
     pub(crate) fn new(source: R, length: u64, limit: usize) -> Self {
-        Self { blocks: Blocks::new(source, 0, length, limit), block: None, given: 0, limit }
+        Self { blocks: Blocks::new(source, 0, length, limit), block: None, returned: 0, limit }
     }
 
-    /// The next piece; `None` at the end.
+    /// Returns the next piece, or `None` at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<Piece<'_>>> {
-        let done = match &self.block {
-            Some(Block::Lines { bytes, .. }) => self.given == bytes.get().len(),
+        let is_done = match &self.block {
+            Some(Block::Lines { bytes, .. }) => self.returned == bytes.get().len(),
             _ => true,
         };
-        if done {
+        if is_done {
+            // The buffer of the finished block is used for the next one.
             let bytes = match self.block.take() {
                 Some(Block::Lines { bytes, .. }) => bytes,
                 _ => Bytes::default(),
             };
             self.block = self.blocks.next(bytes)?;
-            self.given = 0;
+            self.returned = 0;
         }
         Ok(match &self.block {
             None => None,
@@ -55,10 +57,10 @@ impl<R: Read> Lines<R> {
             }
             Some(Block::Rest { .. }) => Some(Piece::Rest),
             Some(Block::Lines { offset, bytes }) => {
-                let offset = offset + self.given as u64;
-                let rest = &bytes.get()[self.given..];
+                let offset = offset + self.returned as u64;
+                let rest = &bytes.get()[self.returned..];
                 let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-                self.given = (self.given + length + 1).min(bytes.get().len());
+                self.returned = (self.returned + length + 1).min(bytes.get().len());
                 let line = &rest[..length];
                 Some(if length < self.limit {
                     Piece::Line { offset, bytes: line }
@@ -75,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_given_out_as_they_are_and_what_is_no_line_is_told_apart() {
+    fn lines_and_other_pieces_come_in_the_order_of_the_file() {
         let long = [b'x'; 700_000];
         let text = [b"one\n\ntwo\n1234567\n12345678\n", &long[..], b"\nthree\nrest"].concat();
         let mut lines = Lines::new(&text[..], text.len() as u64, 8);

@@ -55,8 +55,8 @@ pub(crate) fn read(path: &Path, mut on_checkpoint: impl FnMut(FoundCheckpoint)) 
         number += 1;
         match piece {
             Piece::Line { offset, bytes } => part.add_line(number, offset, bytes, &mut on_checkpoint),
-            Piece::Long { offset, start, .. } => part.add_line(number, offset, start, &mut on_checkpoint),
-            Piece::Rest => {}
+            Piece::TooLong { offset, start, .. } => part.add_line(number, offset, start, &mut on_checkpoint),
+            Piece::Unterminated => {}
         }
     }
     part.finish(&mut on_checkpoint);

@@ -15,7 +15,7 @@ use crate::{
     },
     codec::merkle::TreeHash,
     error::{Error, Operation},
-    format::line::{Line, MAX_LINE},
+    format::line::{Line, MAX_LINE_BYTES},
     storage::{
         line_reader::Piece,
         prune_record::Pruned,
@@ -124,7 +124,7 @@ fn newest(directory: &Path, min_size: u64) -> Result<Option<SignedCheckpoint>, E
 
 /// Gives `prover` the tree over the pruned entries, which the trail records. Returns the number of pruned entries.
 fn begin_after_pruned(files: &[TrailFile], prover: &mut Prover) -> Result<u64, Error> {
-    let Some(pruned) = Pruned::look(files)? else { return Ok(0) };
+    let Some(pruned) = Pruned::of_trail(files)? else { return Ok(0) };
     prover.begin_after(&pruned.frontier);
     Ok(pruned.size())
 }
@@ -138,16 +138,16 @@ fn for_each_entry(
 ) -> Result<(), Error> {
     let mut next = start;
     for file in files {
-        let mut lines = file.lines(MAX_LINE)?;
+        let mut lines = file.lines(MAX_LINE_BYTES)?;
         while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
             if next == end {
                 return Ok(());
             }
             let (offset, bytes) = match piece {
                 Piece::Line { offset, bytes } => (offset, bytes),
-                Piece::Long { offset, .. } => (offset, &b""[..]),
+                Piece::TooLong { offset, .. } => (offset, &b""[..]),
                 // A crash or a failed write leaves an unfinished line.
-                Piece::Rest => continue,
+                Piece::Unterminated => continue,
             };
             let line = Line::recognise(bytes).ok().filter(Line::holds);
             // Pruned files may have been copied back. Their entries are in the recorded tree already.

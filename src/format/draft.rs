@@ -277,7 +277,7 @@ impl Draft {
 
     /// Adds an erasable detail and records whether its name is a duplicate.
     pub(crate) fn put_erasable(&mut self, name: &str, value: &Value) {
-        let again = self.details.put_marked(name.as_bytes(), true, |out| value.write(out));
+        let again = self.details.put_with_flag(name.as_bytes(), true, |out| value.write(out));
         self.note_duplicate(again, name);
     }
 

@@ -11,20 +11,20 @@ use crate::{
         digest::{Digest, HashLength, Link},
         json::{
             parse::parse,
-            shape_cache::{NOTED, Notes, Shapes},
+            shape_cache::{CAPTURED_FIELDS, CapturedFields, ShapeCache},
             string_bitmap::StringBitmap,
             validate::{Malformed, Validator, unsigned},
             value::Value,
         },
         sha256::Message,
-        simd::differences,
+        simd::mismatch_mask,
         timestamp::Timestamp,
     },
     format::details::Details,
 };
 
 /// Most bytes of a line, newline included.
-pub(crate) const MAX_LINE: usize = 65_536;
+pub(crate) const MAX_LINE_BYTES: usize = 65_536;
 
 /// Start of every entry.
 pub(crate) const START: &[u8] = b"{\"actor\": ";
@@ -77,7 +77,7 @@ pub(crate) struct Parts {
     /// Content of `hash`.
     stated_text: Part,
     /// Values of those members of `details` that the shape cache captures.
-    notes: Option<[Part; NOTED]>,
+    notes: Option<[Part; CAPTURED_FIELDS]>,
     /// Result of [`Parts::follows`], final after [`Parts::set_sha256`].
     follows: bool,
     /// Full SHA-256 of the line. Zeros until [`Parts::set_sha256`] is called.
@@ -133,7 +133,7 @@ impl Parts {
         &mut self,
         bytes: &[u8],
         text: &mut Validator<'_>,
-        shapes: &mut Shapes,
+        shapes: &mut ShapeCache,
         before: Option<&Self>,
     ) -> Option<()> {
         let start = text.start();
@@ -155,7 +155,7 @@ impl Parts {
         let at = text.literal(at, ", \"details\": ")?;
         let (end, notes) = object(bytes, text, shapes, at, "`details` as an object")?;
         self.details = Part::new(at, end);
-        self.notes = notes.map(|Notes(notes)| notes.map(|(from, to)| Part::new(from, to)));
+        self.notes = notes.map(|CapturedFields(notes)| notes.map(|(from, to)| Part::new(from, to)));
         let at = text.literal(end, ", \"event_type\": ")?;
         let end = text.quoted(at)?.at;
         if end == at + 1 {
@@ -254,13 +254,13 @@ impl Parts {
     }
 
     /// Returns the captured values of `details`, or `None` if the shape cache captured nothing of this line.
-    pub(crate) fn notes<'a>(&self, bytes: &'a [u8]) -> Option<[Option<&'a [u8]>; NOTED]> {
+    pub(crate) fn notes<'a>(&self, bytes: &'a [u8]) -> Option<[Option<&'a [u8]>; CAPTURED_FIELDS]> {
         self.notes.map(|notes| notes.map(|part| Some(part.of(bytes)).filter(|value| !value.is_empty())))
     }
 
     /// Sets the SHA-256 of [`message`](Self::message), which is computed later, for two lines at a time.
     pub(crate) fn set_sha256(&mut self, sha256: [u8; 32]) {
-        self.follows &= self.stated.is_of(&sha256);
+        self.follows &= self.stated.matches_sha256(&sha256);
         self.sha256 = sha256;
     }
 
@@ -303,7 +303,7 @@ impl<'a> Line<'a> {
         let marks = StringBitmap::of(bytes);
         let mut text = Validator::new(bytes, &marks);
         let mut parts = Parts::BLANK;
-        parts.recognise(bytes, &mut text, &mut Shapes::default(), None).ok_or_else(|| text.failed())?;
+        parts.recognise(bytes, &mut text, &mut ShapeCache::default(), None).ok_or_else(|| text.failed())?;
         let [unhashed, previous] = parts.message(bytes);
         Ok(Self { sha256: Message::new(unhashed, previous).sha256(), ..parts.line(bytes) })
     }
@@ -315,7 +315,7 @@ impl<'a> Line<'a> {
 
     /// Returns `true` if the printed hash is the hash of the line's bytes.
     pub(crate) fn holds(&self) -> bool {
-        self.stated.is_of(&self.sha256)
+        self.stated.matches_sha256(&self.sha256)
     }
 
     /// Decodes `details`. A caller that needs several members decodes them once.
@@ -388,7 +388,7 @@ pub(crate) fn foreign_start(bytes: &[u8]) -> Option<ForeignStart> {
     let mut sha256 = Sha256::new_with_prefix(unhashed);
     sha256.update(b"}");
     sha256.update(previous.as_bytes());
-    if event_type.to_str() != Some("audit_started") || !stated.is_of(&sha256.finalize().into()) {
+    if event_type.to_str() != Some("audit_started") || !stated.matches_sha256(&sha256.finalize().into()) {
         return None;
     }
     let format = details.iter().find(|(name, _)| name.to_str() == Some("format")).map(|(_, value)| value)?;
@@ -421,7 +421,7 @@ fn frame(bytes: &[u8]) -> Option<(&[u8], Digest)> {
 fn is_same(one: &[u8], other: &[u8]) -> bool {
     match (one.as_chunks(), other.as_chunks()) {
         (([first, second], []), ([other_first, other_second], [])) => {
-            differences(first, other_first) | differences(second, other_second) == 0
+            mismatch_mask(first, other_first) | mismatch_mask(second, other_second) == 0
         }
         _ => one == other,
     }
@@ -431,10 +431,10 @@ fn is_same(one: &[u8], other: &[u8]) -> bool {
 fn object(
     bytes: &[u8],
     text: &mut Validator<'_>,
-    shapes: &mut Shapes,
+    shapes: &mut ShapeCache,
     at: usize,
     what: &'static str,
-) -> Option<(usize, Option<Notes>)> {
+) -> Option<(usize, Option<CapturedFields>)> {
     if bytes.get(at) != Some(&b'{') {
         return text.fail(at, what);
     }

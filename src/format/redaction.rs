@@ -95,7 +95,7 @@ impl Redaction {
         // Fast path: no name of the callsite is covered, and no value has names inside.
         let is_clear = draft.fields.is_some_and(|fields| !self.covers_any_of(fields));
         let Context { fields, redacted, .. } = &mut draft.context;
-        if !is_clear || draft.details.nests() {
+        if !is_clear || draft.details.has_nested_value() {
             self.redact_members(&mut draft.details, "", redacted);
         }
         self.redact_members(fields, INHERITED_PATH, redacted);
@@ -107,7 +107,7 @@ impl Redaction {
     fn redact_members(&self, members: &mut ObjectBuilder, parent: &str, redacted: &mut Vec<String>) {
         let mut covered = Vec::new();
         let mut nested = Vec::new();
-        for (name, value, is_erasable) in members.marked() {
+        for (name, value, is_erasable) in members.iter_with_flags() {
             let text = || String::from_utf8_lossy(name).into_owned();
             if self.covers(name) {
                 covered.push(text());
@@ -126,7 +126,7 @@ impl Redaction {
             let before = redacted.len();
             self.redact_value(&mut value, &format!("{parent}{name}"), redacted);
             if redacted.len() > before {
-                members.put_marked(name.as_bytes(), is_erasable, |out| value.write(out));
+                members.put_with_flag(name.as_bytes(), is_erasable, |out| value.write(out));
             }
         }
     }

@@ -73,7 +73,7 @@ pub(crate) fn address<T>(subject: &T) -> usize {
 /// Opens audit spans whose entries nobody waits for: they have their places in the trail, and are durable at the latest
 /// when a later entry is. For code that runs on a runtime's workers.
 #[cfg(feature = "kling")]
-pub(crate) fn unhurried<T>(open: impl FnOnce() -> T) -> T {
+pub(crate) fn no_wait<T>(open: impl FnOnce() -> T) -> T {
     struct Before(bool);
     impl Drop for Before {
         fn drop(&mut self) {

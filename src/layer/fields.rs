@@ -199,7 +199,7 @@ impl Filler {
         if !filled.put_text(field, &text) {
             self.draft().put(field, &Leaf::Text(&text));
         }
-        buffer_pool::keep_string(text);
+        buffer_pool::recycle_string(text);
     }
 }
 

@@ -45,7 +45,7 @@ use crate::{
 pub(crate) mod probe;
 
 #[cfg(feature = "kling")]
-pub(crate) use crate::layer::dispatch_frame::unhurried;
+pub(crate) use crate::layer::dispatch_frame::no_wait;
 pub(crate) use crate::layer::dispatch_frame::{DispatchFrame, address};
 pub(crate) use crate::layer::span_state::Enclosing;
 use crate::layer::span_state::SpanState;
@@ -256,9 +256,9 @@ pub(crate) fn record_async(
 }
 
 /// Records a draft; one that is unhurried is left to the log as soon as it has its place.
-pub(crate) fn record_draft(log: &AuditLog, draft: Draft, unhurried: bool) -> Result<Receipt, NotRecorded> {
+pub(crate) fn record_draft(log: &AuditLog, draft: Draft, no_wait: bool) -> Result<Receipt, NotRecorded> {
     let Some(_guard) = ReentrancyGuard::enter() else { return Err(NotRecorded::Reentered) };
-    let recorded = if unhurried { log.append_in_background(draft) } else { log.record(draft) };
+    let recorded = if no_wait { log.append_in_background(draft) } else { log.record(draft) };
     recorded.map_err(NotRecorded::from)
 }
 
@@ -324,7 +324,7 @@ where
         let state = SpanState::new(trail, attributes.metadata().name(), &draft);
         Enclosing::of(span.scope().skip(1), &self.log).complete(&mut draft);
         let frame = DispatchFrame::of(address(attributes.values()));
-        let receipt = settle(frame, record_draft(&self.log, draft, state.unhurried));
+        let receipt = settle(frame, record_draft(&self.log, draft, state.no_wait));
         state.opened(receipt.map(|receipt| receipt.seq)).put_into(&mut span.extensions_mut());
     }
 
@@ -357,11 +357,11 @@ where
             return Probe::close(trail);
         }
         let Some(state) = SpanState::take_from(&mut span.extensions_mut(), trail) else { return };
-        let unhurried = state.unhurried;
+        let no_wait = state.no_wait;
         let mut draft = state.close();
         draft.context.source = Some(template::source(span.metadata()));
         Enclosing::of(span.scope().skip(1), &self.log).complete(&mut draft);
-        settle(None, record_draft(&self.log, draft, unhurried));
+        settle(None, record_draft(&self.log, draft, no_wait));
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct SpanState {
     trail: TrailId,
     name: &'static str,
     /// Whether nobody waits until its entries are durable.
-    pub(crate) unhurried: bool,
+    pub(crate) no_wait: bool,
     /// The `seq` of its `.opened`, if that was recorded.
     opened: Option<u64>,
     actor: Option<Cow<'static, str>>,
@@ -64,7 +64,7 @@ impl SpanState {
         Self {
             trail,
             name,
-            unhurried: dispatch_frame::is_unhurried(),
+            no_wait: dispatch_frame::is_unhurried(),
             opened: None,
             actor: draft.actor.clone(),
             fields: draft.details.clone(),
@@ -104,8 +104,8 @@ impl SpanState {
         }
         // Built anew, since a value that is replaced in place leaves its bytes behind.
         let mut fields = ObjectBuilder::default();
-        for (name, value, erasable) in self.fields.marked().chain(given.details.marked()) {
-            fields.put_marked(name, erasable, |out| out.extend_from_slice(value));
+        for (name, value, erasable) in self.fields.iter_with_flags().chain(given.details.iter_with_flags()) {
+            fields.put_with_flag(name, erasable, |out| out.extend_from_slice(value));
         }
         self.fields = fields;
     }
@@ -153,11 +153,11 @@ impl Enclosing {
                 found.actor = state.actor.as_deref().map(|actor| Cow::Owned(buffer_pool::string(actor)));
             }
             for name in inherited {
-                let given = state.fields.marked().find(|(known, ..)| *known == name.as_bytes());
+                let given = state.fields.iter_with_flags().find(|(known, ..)| *known == name.as_bytes());
                 if let Some((name, value, erasable)) = given
                     && found.fields.get(name).is_none()
                 {
-                    found.fields.put_marked(name, erasable, |out| inherit_fields(value, out));
+                    found.fields.put_with_flag(name, erasable, |out| inherit_fields(value, out));
                     missing -= 1;
                 }
             }

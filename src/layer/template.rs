@@ -288,10 +288,10 @@ impl Filled {
 
 impl Drop for Filled {
     fn drop(&mut self) {
-        buffer_pool::keep_buffer(std::mem::take(&mut self.text));
+        buffer_pool::recycle_buffer(std::mem::take(&mut self.text));
         let mut values = std::mem::take(&mut self.values);
         values.clear();
-        buffer_pool::keep(&PLACES, values);
+        buffer_pool::recycle(&PLACES, values);
     }
 }
 

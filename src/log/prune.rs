@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Operation},
     format::{
         draft::{Draft, Origin},
-        line::{Line, MAX_LINE},
+        line::{Line, MAX_LINE_BYTES},
     },
     log::AuditLog,
     storage::{
@@ -23,7 +23,7 @@ use crate::{
         line_reader::Piece,
         permissions::Permissions,
         private_values,
-        prune_record::{NOTE, Pruned, first_seq},
+        prune_record::{PRUNE_HINT_NAME, Pruned, first_seq},
         segments::{self, TrailFile},
         tail::{FileTail, hash_from, is_before},
     },
@@ -168,7 +168,7 @@ fn older(files: &[TrailFile], days: u32, now: DateTime<Utc>) -> Result<usize, Er
     // From the file with the last entry on, all stay.
     let mut last = None;
     for (at, file) in files.iter().enumerate().rev() {
-        let ending = FileTail::read(&mut file.open()?, file.length, MAX_LINE)
+        let ending = FileTail::read(&mut file.open()?, file.length, MAX_LINE_BYTES)
             .map_err(Error::io(Operation::Read, &file.path))?;
         if let Some((_, bytes)) = ending.last_line {
             last = Line::recognise(&bytes).ok().map(|line| (at, line.time));
@@ -255,7 +255,7 @@ fn grow(
     mut more: impl FnMut(&Frontier, &Line<'_>) -> bool,
 ) -> Result<(), Error> {
     for file in files {
-        let mut lines = file.lines(MAX_LINE)?;
+        let mut lines = file.lines(MAX_LINE_BYTES)?;
         while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
             let Piece::Line { bytes, .. } = piece else { continue };
             let Some(line) = Line::recognise(bytes).ok().filter(|line| line.seq == frontier.size()) else {
@@ -272,7 +272,7 @@ fn grow(
 
 /// Notes which entry tells, for the next opening.
 fn note(trail: &Path, told_at: u64) -> Result<(), Error> {
-    replace_file(&trail.join(NOTE), Permissions::Owner, format!("{told_at}\n").as_bytes())
+    replace_file(&trail.join(PRUNE_HINT_NAME), Permissions::Owner, format!("{told_at}\n").as_bytes())
 }
 
 /// Takes a file out of the trail, with what stands beside it: first what nobody would find without it.

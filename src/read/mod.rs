@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Operation},
     format::{
         entry_commitments::commitments,
-        line::{Line, MAX_LINE},
+        line::{Line, MAX_LINE_BYTES},
     },
     storage::{
         line_reader::{Lines, Piece},
@@ -137,7 +137,7 @@ impl Reader {
                 (parent.unwrap_or(Path::new("")).to_owned(), vec![TrailFile::alone(&self.path)?])
             }
         };
-        let format = segments::writer(&files)?;
+        let format = segments::trail_format(&files)?;
         let first = match format {
             TrailFormat::Format1 => lookup::file_of(&files, self.from)?,
             TrailFormat::PythonTool => 0,
@@ -185,9 +185,9 @@ impl Entries {
             };
             let (offset, bytes) = match piece {
                 Piece::Line { offset, bytes } => (offset, Ok(bytes)),
-                Piece::Long { offset, length, .. } => (offset, Err(format!("a line of {length} bytes"))),
+                Piece::TooLong { offset, length, .. } => (offset, Err(format!("a line of {length} bytes"))),
                 // An unfinished line is a write in progress, or the remainder of a crash. It is not an entry yet.
-                Piece::Rest => continue,
+                Piece::Unterminated => continue,
             };
             let entry = match (bytes, self.format) {
                 (Err(why), _) => Err(why),
@@ -228,7 +228,7 @@ impl OpenFile {
         let from = lookup::offset_of(&file, seq)?;
         let values = PrivateValues::of(trail, &file.name)?;
         let values = values.as_ref().map(PrivateReader::new).transpose()?;
-        Ok(Self { lines: file.lines_from(from, MAX_LINE)?, file, from, values })
+        Ok(Self { lines: file.lines_from(from, MAX_LINE_BYTES)?, file, from, values })
     }
 }
 

@@ -117,7 +117,7 @@ impl StoredEntry {
     ///
     /// The reason why the line is not an entry.
     pub(super) fn of_tool(bytes: &[u8]) -> Result<Self, String> {
-        let parsed = json::parse_tool(bytes, 128).map_err(|error| error.to_string())?;
+        let parsed = json::parse_python(bytes, 128).map_err(|error| error.to_string())?;
         let Value::Object(members) = &parsed else { return Err("no object".to_owned()) };
         let get = |name: &str| members.iter().find(|(known, _)| known.to_str() == Some(name));
         let string = |name: &str| match get(name) {

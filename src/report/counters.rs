@@ -9,7 +9,7 @@ use crate::{
     report::{
         credentials::CredentialUses, fields, log_events::LogEvents, spans::SpanTracker, tasks::TaskTracker,
     },
-    verify::scan::Said,
+    verify::entry_view::EntryView,
 };
 
 /// The counts of the entries read so far.
@@ -62,7 +62,7 @@ impl PeriodCounters {
     }
 
     /// Counts an entry.
-    pub(super) fn add(&mut self, entry: &Said<'_>) {
+    pub(super) fn add(&mut self, entry: &EntryView<'_>) {
         let is_counted = entry.time >= self.from;
         if is_counted {
             self.total += 1;

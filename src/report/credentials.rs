@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use crate::{codec::timestamp::Timestamp, report::fields, verify::scan::Said};
+use crate::{codec::timestamp::Timestamp, report::fields, verify::entry_view::EntryView};
 
 /// The uses of one credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -42,7 +42,7 @@ struct KeyUses {
 
 impl CredentialUses {
     /// Counts an `auth_event` of the period.
-    pub(super) fn add(&mut self, entry: &Said<'_>) {
+    pub(super) fn add(&mut self, entry: &EntryView<'_>) {
         let prefix = fields::string(entry.details, "access_key_prefix").unwrap_or_default().to_vec();
         let used = self.uses.entry(prefix).or_insert_with(|| KeyUses {
             events: HashMap::new(),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     report::{capped_list::Capped, fields},
-    verify::scan::Said,
+    verify::entry_view::EntryView,
 };
 
 /// Counts of the log's runs. A run is from an `audit_started` to an `audit_stopped`.
@@ -44,7 +44,7 @@ pub(super) struct LogEvents {
 
 impl LogEvents {
     /// Takes an entry whose type begins with `audit_`. `is_counted` is `true` in the period.
-    pub(super) fn add(&mut self, entry: &Said<'_>, is_counted: bool) {
+    pub(super) fn add(&mut self, entry: &EntryView<'_>, is_counted: bool) {
         let one = u64::from(is_counted);
         match entry.event_type {
             b"audit_started" => {

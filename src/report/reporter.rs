@@ -22,6 +22,7 @@ use crate::{
         self, Extent, HeadPolicy,
         evidence::{Evidence, Requirements},
         observer::Observer,
+        run::Against,
     },
 };
 
@@ -77,7 +78,7 @@ impl Reporter {
 
     /// Accepts a trail without a head, as a copy of a trail may be. The end of the trail is then not checked.
     pub fn without_head(mut self) -> Self {
-        self.head = HeadPolicy::Unasked;
+        self.head = HeadPolicy::NotRequired;
         self
     }
 
@@ -142,7 +143,8 @@ impl Reporter {
             progress: &mut progress,
         };
         let files = &files[first_verified..];
-        let verification = verify::verify_files(&self.path, files, extent, (head, evidence), &mut observer)?;
+        let verification =
+            verify::verify_files(&self.path, files, extent, Against { head, evidence }, &mut observer)?;
         Ok(Report {
             verdict: verification.verdict(),
             period_days: self.days,

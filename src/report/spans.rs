@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     codec::timestamp::Timestamp,
     report::{capped_list::Capped, fields},
-    verify::scan::Said,
+    verify::entry_view::EntryView,
 };
 
 /// A span without a closing entry.
@@ -43,7 +43,7 @@ struct OpenedSpan {
 
 impl SpanTracker {
     /// Takes an entry whose type ends with `.opened` or `.closed`. `is_counted` is `true` in the period.
-    pub(super) fn add(&mut self, entry: &Said<'_>, is_counted: bool) {
+    pub(super) fn add(&mut self, entry: &EntryView<'_>, is_counted: bool) {
         if let (Some(name), Some(seq)) = (entry.event_type.strip_suffix(b".opened"), entry.seq) {
             let open =
                 OpenedSpan { name: name.into(), actor: entry.actor.into(), time: entry.time, is_counted };

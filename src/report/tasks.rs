@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     codec::{json::object_reader::string_text, timestamp::Timestamp},
     report::{capped_list::Capped, fields},
-    verify::scan::Said,
+    verify::entry_view::EntryView,
 };
 
 /// Maximum number of different reasons. Further ones are counted together, which bounds the memory.
@@ -106,8 +106,9 @@ struct TaskMembers<'a> {
 }
 
 impl<'a> TaskMembers<'a> {
-    fn read(entry: &Said<'a>) -> Self {
-        let [action, id, model] = entry.noted.unwrap_or_else(|| fields::texts(entry.details, Said::NOTED));
+    fn read(entry: &EntryView<'a>) -> Self {
+        let [action, id, model] =
+            entry.captured.unwrap_or_else(|| fields::texts(entry.details, EntryView::CAPTURED_FIELDS));
         Self {
             id: id.and_then(string_text),
             action: action.and_then(string_text).unwrap_or_default(),
@@ -151,7 +152,7 @@ enum TaskState {
 
 impl TaskTracker {
     /// Takes an entry whose type begins with `task_`. `is_counted` is `true` in the period.
-    pub(super) fn add(&mut self, entry: &Said<'_>, is_counted: bool) {
+    pub(super) fn add(&mut self, entry: &EntryView<'_>, is_counted: bool) {
         let task = TaskMembers::read(entry);
         let one = u64::from(is_counted);
         match entry.event_type {
@@ -254,7 +255,7 @@ impl TaskTracker {
     }
 
     /// Forgets a task, and measures its duration if `is_measured`. Returns its group.
-    fn end(&mut self, entry: &Said<'_>, task: &TaskMembers<'_>, is_measured: bool) -> usize {
+    fn end(&mut self, entry: &EntryView<'_>, task: &TaskMembers<'_>, is_measured: bool) -> usize {
         match task.id.and_then(|id| self.open.remove(id)) {
             Some(open) => {
                 if is_measured {
@@ -267,7 +268,7 @@ impl TaskTracker {
     }
 
     /// Counts the reason of a refused or failed task of the period.
-    fn reason(&mut self, event_type: &'static str, entry: &Said<'_>, is_counted: bool) {
+    fn reason(&mut self, event_type: &'static str, entry: &EntryView<'_>, is_counted: bool) {
         if !is_counted {
             return;
         }

@@ -10,9 +10,9 @@ pub(crate) enum Block {
     /// Whole lines, each with its newline. A line may be longer than the limit.
     Lines { offset: u64, bytes: Bytes },
     /// A line that is longer than the limit, with its first bytes.
-    Long { offset: u64, length: u64, start: Vec<u8> },
+    TooLong { offset: u64, length: u64, start: Vec<u8> },
     /// The bytes after the last newline, with the first of them. There is at least one.
-    Rest { offset: u64, length: u64, start: Vec<u8> },
+    Unterminated { offset: u64, length: u64, start: Vec<u8> },
 }
 
 /// The lines of a block: the first `length` bytes of a buffer that goes back to [`Blocks::next`].
@@ -36,7 +36,7 @@ pub(crate) struct Blocks<R> {
 }
 
 /// Number of bytes kept of a line that is too long, and of an unfinished one.
-pub(crate) const SHOWN: usize = 64;
+pub(crate) const LINE_START_BYTES: usize = 64;
 
 /// Number of bytes of a block, unless a line is longer.
 const BLOCK_READ_BYTES: usize = 1 << 17;
@@ -46,8 +46,8 @@ impl Block {
     pub(crate) fn end(&self) -> u64 {
         match self {
             Self::Lines { offset, bytes } => offset + bytes.length as u64,
-            Self::Long { offset, length, .. } => offset + length + 1,
-            Self::Rest { offset, length, .. } => offset + length,
+            Self::TooLong { offset, length, .. } => offset + length + 1,
+            Self::Unterminated { offset, length, .. } => offset + length,
         }
     }
 }
@@ -96,8 +96,8 @@ impl<R: Read> Blocks<R> {
             }
             if count == 0 {
                 self.offset += end as u64;
-                let start = buffer[..end.min(SHOWN)].to_vec();
-                return Ok((end > 0).then_some(Block::Rest { offset, length: end as u64, start }));
+                let start = buffer[..end.min(LINE_START_BYTES)].to_vec();
+                return Ok((end > 0).then_some(Block::Unterminated { offset, length: end as u64, start }));
             }
             if end == buffer.len() {
                 buffer.resize((2 * end).min(self.limit.max(end + 1)), 0);
@@ -108,7 +108,7 @@ impl<R: Read> Blocks<R> {
     /// Skips a line that is longer than the limit: the first `end` bytes of `buffer` have no newline.
     fn skip_long(&mut self, mut buffer: Vec<u8>, end: usize) -> io::Result<Block> {
         let offset = self.offset;
-        let start = buffer[..end.min(SHOWN)].to_vec();
+        let start = buffer[..end.min(LINE_START_BYTES)].to_vec();
         let mut length = end as u64;
         loop {
             let wanted = clamp(self.unread, buffer.len());
@@ -116,13 +116,13 @@ impl<R: Read> Blocks<R> {
             self.unread = if count == 0 { 0 } else { self.unread - count as u64 };
             if count == 0 {
                 self.offset += length;
-                return Ok(Block::Rest { offset, length, start });
+                return Ok(Block::Unterminated { offset, length, start });
             }
             if let Some(at) = memchr::memchr(b'\n', &buffer[..count]) {
                 length += at as u64;
                 self.offset += length + 1;
                 self.begun.extend_from_slice(&buffer[at + 1..count]);
-                return Ok(Block::Long { offset, length, start });
+                return Ok(Block::TooLong { offset, length, start });
             }
             length += count as u64;
         }
@@ -172,8 +172,8 @@ mod tests {
                     }
                     spare = bytes;
                 }
-                Block::Long { offset, length, .. } => found.push(('L', offset, length)),
-                Block::Rest { offset, length, .. } => found.push(('r', offset, length)),
+                Block::TooLong { offset, length, .. } => found.push(('L', offset, length)),
+                Block::Unterminated { offset, length, .. } => found.push(('r', offset, length)),
             }
         }
         // A line over the limit can also be part of a block of lines: its length shows that.

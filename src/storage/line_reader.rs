@@ -4,7 +4,7 @@
 
 use std::io::{self, Read};
 
-use crate::storage::block_reader::{Block, Blocks, Bytes, SHOWN};
+use crate::storage::block_reader::{Block, Blocks, Bytes, LINE_START_BYTES};
 
 /// A piece of a file. Offsets count from the first byte of the source. Lengths are without the newline.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,9 +12,9 @@ pub(crate) enum Piece<'a> {
     /// A line without its newline.
     Line { offset: u64, bytes: &'a [u8] },
     /// A line that is longer than the limit, with its first bytes.
-    Long { offset: u64, length: u64, start: &'a [u8] },
+    TooLong { offset: u64, length: u64, start: &'a [u8] },
     /// Bytes after the last newline.
-    Rest,
+    Unterminated,
 }
 
 /// Reads the pieces of one file.
@@ -52,10 +52,10 @@ impl<R: Read> Lines<R> {
         }
         Ok(match &self.block {
             None => None,
-            Some(Block::Long { offset, length, start }) => {
-                Some(Piece::Long { offset: *offset, length: *length, start })
+            Some(Block::TooLong { offset, length, start }) => {
+                Some(Piece::TooLong { offset: *offset, length: *length, start })
             }
-            Some(Block::Rest { .. }) => Some(Piece::Rest),
+            Some(Block::Unterminated { .. }) => Some(Piece::Unterminated),
             Some(Block::Lines { offset, bytes }) => {
                 let offset = offset + self.returned as u64;
                 let rest = &bytes.get()[self.returned..];
@@ -65,7 +65,11 @@ impl<R: Read> Lines<R> {
                 Some(if length < self.limit {
                     Piece::Line { offset, bytes: line }
                 } else {
-                    Piece::Long { offset, length: length as u64, start: &line[..SHOWN.min(length)] }
+                    Piece::TooLong {
+                        offset,
+                        length: length as u64,
+                        start: &line[..LINE_START_BYTES.min(length)],
+                    }
                 })
             }
         })
@@ -87,10 +91,10 @@ mod tests {
             Piece::Line { offset: 4, bytes: b"" },
             Piece::Line { offset: 5, bytes: b"two" },
             Piece::Line { offset: 9, bytes: b"1234567" },
-            Piece::Long { offset: 17, length: 8, start: b"12345678" },
-            Piece::Long { offset: 26, length: 700_000, start: &long[..SHOWN] },
+            Piece::TooLong { offset: 17, length: 8, start: b"12345678" },
+            Piece::TooLong { offset: 26, length: 700_000, start: &long[..LINE_START_BYTES] },
             Piece::Line { offset: 700_027, bytes: b"three" },
-            Piece::Rest,
+            Piece::Unterminated,
         ] {
             assert_eq!(lines.next().expect("a slice can be read"), Some(expected));
         }

@@ -7,7 +7,7 @@ use std::{fs::File, ops::Range, path::Path};
 
 use crate::{
     error::{Error, Operation},
-    format::line::{Line, MAX_LINE},
+    format::line::{Line, MAX_LINE_BYTES},
     storage::{
         line_reader::{Lines, Piece},
         segments::{self, TrailFile},
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Length in bytes of a part of a file that is read through instead of being halved.
-const LINEAR_SEARCH_BYTES: u64 = 4 * MAX_LINE as u64;
+const LINEAR_SEARCH_BYTES: u64 = 4 * MAX_LINE_BYTES as u64;
 
 /// The line of an entry, and the file that holds it.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ fn first_intact_line(file: &TrailFile, range: Range<u64>) -> Result<Option<Intac
         if std::mem::take(&mut is_partial) {
             continue;
         }
-        let (Piece::Line { offset, .. } | Piece::Long { offset, .. }) = piece else { break };
+        let (Piece::Line { offset, .. } | Piece::TooLong { offset, .. }) = piece else { break };
         let offset = start + offset;
         if offset >= range.end {
             break;
@@ -108,5 +108,5 @@ fn first_intact_line(file: &TrailFile, range: Range<u64>) -> Result<Option<Intac
 
 /// Reads the lines of `file` from `offset` on. Positions of the pieces count from there.
 pub(crate) fn from(file: &TrailFile, offset: u64) -> Result<Lines<File>, Error> {
-    file.lines_from(offset, MAX_LINE)
+    file.lines_from(offset, MAX_LINE_BYTES)
 }

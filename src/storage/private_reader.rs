@@ -102,10 +102,10 @@ impl PrivateReader {
                     PrivateLine::Erased => {}
                     PrivateLine::Unreadable => self.damaged.push(Damaged { line: self.line, offset }),
                 },
-                Piece::Long { offset, .. } => self.damaged.push(Damaged { line: self.line, offset }),
+                Piece::TooLong { offset, .. } => self.damaged.push(Damaged { line: self.line, offset }),
                 // A crash in the middle of the write leaves this. Values are written before their entry, so there is
                 // no entry that needs it.
-                Piece::Rest => {}
+                Piece::Unterminated => {}
             }
             self.damaged.truncate(MAX_DAMAGED_LINES);
         }

@@ -10,19 +10,19 @@ use std::{
 
 use crate::{
     error::Error,
-    format::line::MAX_LINE,
+    format::line::MAX_LINE_BYTES,
     storage::{durable::exists, line_reader::Lines, segments::TrailFile},
 };
 
 /// Name of the directory in a trail that holds its private values.
-pub(crate) const NAME: &str = "audit.private";
+pub(crate) const PRIVATE_DIRECTORY_NAME: &str = "audit.private";
 
 /// Name of the file in that directory that describes an erasure in progress.
-pub(crate) const ERASING: &str = "erasing.json";
+pub(crate) const ERASURE_FILE_NAME: &str = "erasing.json";
 
 /// Returns the directory of the trail's private values.
 pub(crate) fn directory(trail: &Path) -> PathBuf {
-    trail.join(NAME)
+    trail.join(PRIVATE_DIRECTORY_NAME)
 }
 
 /// The private values of one file of a trail.
@@ -47,6 +47,6 @@ impl PrivateValues {
     /// Reads the lines of the file up to the length it had when it was found.
     /// [`PrivateLine::read`](crate::format::private_record::PrivateLine::read) parses one.
     pub(crate) fn lines(&self) -> Result<Lines<File>, Error> {
-        self.0.lines(MAX_LINE)
+        self.0.lines(MAX_LINE_BYTES)
     }
 }

@@ -13,14 +13,14 @@ use crate::{
     },
     error::{Error, Operation},
     format::{
-        line::{Line, MAX_LINE},
+        line::{Line, MAX_LINE_BYTES},
         receipt::TrailId,
     },
     storage::{durable::exists, line_reader::Piece, lookup, open::open_regular, segments::TrailFile},
 };
 
 /// Name of the file beside a trail with the number of its last `audit_pruned`. It is a hint that saves a search.
-pub(crate) const NOTE: &str = "audit.pruned";
+pub(crate) const PRUNE_HINT_NAME: &str = "audit.pruned";
 
 /// The content of an `audit_pruned` entry.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl Pruned {
     pub(crate) fn find(files: &[TrailFile], first: u64) -> Result<Option<Self>, Error> {
         let mut found: Option<Self> = None;
         for file in files.iter().rev() {
-            let mut lines = file.lines(MAX_LINE)?;
+            let mut lines = file.lines(MAX_LINE_BYTES)?;
             while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
                 let Piece::Line { bytes, .. } = piece else { continue };
                 // A search for the bytes is cheaper than parsing, and most lines are other entries.
@@ -126,7 +126,7 @@ impl Pruned {
     }
 
     /// Finds the record of a trail that begins after entry 0. Returns `None` for any other trail.
-    pub(crate) fn look(files: &[TrailFile]) -> Result<Option<Self>, Error> {
+    pub(crate) fn of_trail(files: &[TrailFile]) -> Result<Option<Self>, Error> {
         match first_seq(files)? {
             Some(first @ 1..) => Self::find(files, first),
             _ => Ok(None),
@@ -136,7 +136,7 @@ impl Pruned {
 
 /// Returns the number of the `audit_pruned` entry in the hint beside the trail.
 fn noted(directory: &Path) -> Result<Option<u64>, Error> {
-    let path = directory.join(NOTE);
+    let path = directory.join(PRUNE_HINT_NAME);
     if !exists(&path)? {
         return Ok(None);
     }
@@ -152,7 +152,7 @@ fn noted(directory: &Path) -> Result<Option<u64>, Error> {
 /// Returns the number of the first entry, if the first line is an entry.
 pub(crate) fn first_seq(files: &[TrailFile]) -> Result<Option<u64>, Error> {
     let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(None) };
-    let mut lines = first.lines(MAX_LINE)?;
+    let mut lines = first.lines(MAX_LINE_BYTES)?;
     match lines.next().map_err(Error::io(Operation::Read, &first.path))? {
         Some(Piece::Line { bytes, .. }) => Ok(Line::recognise(bytes).ok().map(|line| line.seq)),
         _ => Ok(None),

@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Operation},
     format::{
         file_name::SegmentName,
-        line::{self, Line, MAX_LINE},
+        line::{self, Line, MAX_LINE_BYTES},
     },
     storage::{
         line_reader::{Lines, Piece},
@@ -89,22 +89,22 @@ impl TrailFile {
     fn span(&self) -> Result<Option<Span>, Error> {
         let io = |error| Error::io(Operation::Read, &self.path)(error);
         let mut starts = Vec::new();
-        let mut lines = self.lines(MAX_LINE)?;
+        let mut lines = self.lines(MAX_LINE_BYTES)?;
         let mut is_single = true;
         for at in 0..SPAN_LINES {
             match lines.next().map_err(io)? {
                 Some(Piece::Line { bytes, .. }) => {
                     starts.extend(intact_seq(bytes).map(|seq| seq.saturating_sub(at)));
                 }
-                Some(Piece::Long { .. }) => {}
-                Some(Piece::Rest) | None => break,
+                Some(Piece::TooLong { .. }) => {}
+                Some(Piece::Unterminated) | None => break,
             }
             is_single = at == 0;
         }
         let Some(first) = median(starts) else { return Ok(None) };
 
         let mut ends = Vec::new();
-        let mut lines = ReverseLines::new(self.open()?, self.length, MAX_LINE);
+        let mut lines = ReverseLines::new(self.open()?, self.length, MAX_LINE_BYTES);
         let mut at = 0;
         while at < SPAN_LINES
             && let Some(line) = lines.next().map_err(io)?
@@ -154,7 +154,7 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<TrailFile>, Error> {
         files.push(TrailFile::alone(&path)?);
     }
     files.sort_by(|a, b| (a.label, &a.name).cmp(&(b.label, &b.name)));
-    if files.len() > 1 && writer(&files)? == TrailFormat::Format1 {
+    if files.len() > 1 && trail_format(&files)? == TrailFormat::Format1 {
         sort_by_seq(&mut files)?;
     }
     let last = files.iter().rposition(|file| known.contains(&file.name));
@@ -163,14 +163,14 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<TrailFile>, Error> {
 }
 
 /// Returns the format of a trail, which the first line of its first file decides.
-pub(crate) fn writer(files: &[TrailFile]) -> Result<TrailFormat, Error> {
+pub(crate) fn trail_format(files: &[TrailFile]) -> Result<TrailFormat, Error> {
     let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(TrailFormat::Format1) };
     let mut lines = first.lines(MAX_TOOL_LINE)?;
     let piece = lines.next().map_err(Error::io(Operation::Read, &first.path))?;
     let is_tool = match piece {
         Some(Piece::Line { bytes, .. }) => is_tool_line(bytes),
-        Some(Piece::Long { start, .. }) => start.starts_with(TOOL_START),
-        Some(Piece::Rest) | None => false,
+        Some(Piece::TooLong { start, .. }) => start.starts_with(TOOL_START),
+        Some(Piece::Unterminated) | None => false,
     };
     Ok(if is_tool { TrailFormat::PythonTool } else { TrailFormat::Format1 })
 }
@@ -210,7 +210,7 @@ fn is_tool_line(bytes: &[u8]) -> bool {
     if bytes.starts_with(TOOL_START) || line::ends_like_one_of_the_tool(bytes) {
         return true;
     }
-    let Ok(Value::Object(members)) = json::parse_tool(bytes, 128) else { return false };
+    let Ok(Value::Object(members)) = json::parse_python(bytes, 128) else { return false };
     let has = |name: &str| members.iter().any(|(known, _)| known.to_str() == Some(name));
     ["timestamp", "event_type", "actor", "details", "prev_hash", "hash"].into_iter().all(has) && !has("seq")
 }

@@ -14,7 +14,7 @@ use crate::{
     codec::json::{value::Value, wtf8::Text},
     error::{Error, Operation},
     findings::{finding::FindingKind, notice::Notice},
-    format::line::{Line, MAX_LINE},
+    format::line::{Line, MAX_LINE_BYTES},
     storage::{
         durable,
         line_reader::{Lines, Piece},
@@ -135,7 +135,7 @@ fn earlier_adoption(trail: &AdoptedTrail, verification: &SealedVerification) -> 
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        let mut lines = file.lines(MAX_LINE)?;
+        let mut lines = file.lines(MAX_LINE_BYTES)?;
         let Some(Piece::Line { bytes, .. }) = lines.next().map_err(Error::io(Operation::Read, &path))? else {
             continue;
         };
@@ -189,7 +189,7 @@ impl AdoptionCheck<'_> {
             // The entry of a trail with many files states the hash of the manifest alone.
             let path = directory.join(SEALED_MANIFEST_NAME);
             let (file, length) = open_regular(&path, OpenOptions::new().read(true))?;
-            let mut lines = Lines::new(file, length, MAX_LINE);
+            let mut lines = Lines::new(file, length, MAX_LINE_BYTES);
             while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &path))? {
                 let Piece::Line { bytes, .. } = piece else { continue };
                 let text = String::from_utf8_lossy(bytes);

@@ -12,7 +12,7 @@ use crate::{
     codec::digest::Digest,
     error::{Error, Operation},
     findings::finding::{Finding, FindingKind},
-    format::line::{Line, MAX_LINE},
+    format::line::{Line, MAX_LINE_BYTES},
     storage::{
         block_reader::{Block, Blocks, Bytes},
         segments::TrailFile,
@@ -127,7 +127,7 @@ impl Anchor {
         }
         finding.kind = FindingKind::Truncated;
         let file = &files[index];
-        let tail = FileTail::read(&mut file.open()?, file.length, MAX_LINE)
+        let tail = FileTail::read(&mut file.open()?, file.length, MAX_LINE_BYTES)
             .map_err(Error::io(Operation::Read, &file.path))?;
         let last =
             tail.last_line.as_ref().and_then(|(_, line)| Line::recognise(line).ok()).filter(Line::holds);
@@ -150,7 +150,7 @@ fn first_valid_line(
     let io = |error| Error::io(Operation::Read, &file.path)(error);
     let mut opened: File = file.open()?;
     opened.seek(SeekFrom::Start(from)).map_err(io)?;
-    let mut blocks = Blocks::new(opened, from, file.length.saturating_sub(from), MAX_LINE);
+    let mut blocks = Blocks::new(opened, from, file.length.saturating_sub(from), MAX_LINE_BYTES);
     let mut buffer = Bytes::default();
     let mut is_partial = offset > 0;
     while let Some(block) = blocks.next(std::mem::take(&mut buffer)).map_err(io)? {
@@ -159,7 +159,7 @@ fn first_valid_line(
             continue;
         };
         for line in bytes.get().split_inclusive(|&byte| byte == b'\n') {
-            let valid = (!std::mem::take(&mut is_partial) && line.len() <= MAX_LINE)
+            let valid = (!std::mem::take(&mut is_partial) && line.len() <= MAX_LINE_BYTES)
                 .then(|| Line::recognise(&line[..line.len() - 1]).ok())
                 .flatten()
                 .filter(Line::holds)

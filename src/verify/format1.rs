@@ -9,7 +9,7 @@ use crate::{
     codec::{
         digest::{HashLength, Link},
         json::{
-            shape_cache::Shapes,
+            shape_cache::ShapeCache,
             string_bitmap::StringBitmap,
             validate::{Malformed, Validator},
             value::Value,
@@ -18,7 +18,7 @@ use crate::{
     },
     error::Error,
     findings::{finding::FindingKind, notice::Notice},
-    format::line::{self, Line, MAX_LINE, Parts},
+    format::line::{self, Line, MAX_LINE_BYTES, Parts},
     storage::{head_file::FoundHead, prune_record::Pruned, segments::TrailFile},
     verify::{
         adopted_trail,
@@ -75,12 +75,12 @@ struct KnownDay {
 /// Buffers of a parsing thread.
 pub(super) struct ParseContext {
     strings: StringBitmap,
-    shapes: Shapes,
+    shapes: ShapeCache,
 }
 
 impl Default for ParseContext {
     fn default() -> Self {
-        Self { strings: StringBitmap::default(), shapes: Shapes::of_many(EntryView::CAPTURED_NAMES) }
+        Self { strings: StringBitmap::default(), shapes: ShapeCache::capturing(EntryView::CAPTURED_NAMES) }
     }
 }
 
@@ -210,7 +210,7 @@ impl Format1 {
 }
 
 impl LineChecker for Format1 {
-    const MAX_LINE_BYTES: usize = MAX_LINE;
+    const MAX_LINE_BYTES: usize = MAX_LINE_BYTES;
 
     type Parsed = Parts;
 
@@ -232,7 +232,7 @@ impl LineChecker for Format1 {
         strings.set(block);
         let mut from = 0;
         for to in memchr::memchr_iter(b'\n', block) {
-            if to - from < MAX_LINE {
+            if to - from < MAX_LINE_BYTES {
                 let mut text = Validator::from(&block[..to], strings, from);
                 // The parts are parsed in their final place, since they are large and a copy of each would cost time.
                 entries.push(ParsedLine { from, to, parsed: Parts::BLANK });
@@ -382,8 +382,8 @@ impl LineChecker for Format1 {
             for line in run {
                 let [actor, context, details, event_type] = line.parsed.texts(block);
                 let (seq, time) = (Some(line.parsed.seq()), line.parsed.time());
-                let noted = line.parsed.notes(block);
-                on_entry(EntryView { actor, event_type, time, seq, context, details, noted });
+                let captured = line.parsed.notes(block);
+                on_entry(EntryView { actor, event_type, time, seq, context, details, captured });
             }
         }
         count
@@ -414,7 +414,7 @@ fn view<'a>(line: &Line<'a>) -> EntryView<'a> {
         seq: Some(line.seq),
         context: line.context,
         details: line.details,
-        noted: None,
+        captured: None,
     }
 }
 
@@ -552,7 +552,7 @@ mod tests {
         let mut on_entry = |entry: EntryView<'_>| {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             // Members that the parser did not capture are searched for.
-            let noted = entry.noted.unwrap_or_else(|| {
+            let captured = entry.captured.unwrap_or_else(|| {
                 EntryView::CAPTURED_NAMES.map(|name| {
                     MemberTexts::of(entry.details)
                         .find(|(known, _)| *known == name.as_bytes())
@@ -564,7 +564,7 @@ mod tests {
                 "{:?} {} {texts:?} {:?}\n",
                 entry.seq,
                 entry.time,
-                noted.map(|noted| noted.map(text))
+                captured.map(|captured| captured.map(text))
             ));
         };
         let threads = NonZero::new(threads).expect("not zero");

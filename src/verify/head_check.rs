@@ -24,7 +24,7 @@ pub(crate) enum HeadPolicy {
     #[default]
     Required,
     /// The files are a copy, which may lack its head.
-    Unasked,
+    NotRequired,
 }
 
 impl HeadPolicy {
@@ -32,7 +32,7 @@ impl HeadPolicy {
     pub(crate) fn read(self, directory: &Path) -> Result<Option<FoundHead>, Error> {
         match self {
             Self::Required => FoundHead::read(directory).map(Some),
-            Self::Unasked => Ok(None),
+            Self::NotRequired => Ok(None),
         }
     }
 }

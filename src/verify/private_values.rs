@@ -14,7 +14,7 @@ use crate::{
     },
     format::{
         entry_commitments::{Commitment, commitments},
-        line::{Line, MAX_LINE},
+        line::{Line, MAX_LINE_BYTES},
     },
     storage::{
         durable,
@@ -42,7 +42,7 @@ pub(super) fn check(trail: &Path, files: &[TrailFile], state: &mut ScanState) ->
     if !durable::exists(&directory)? {
         return Ok(());
     }
-    let is_being_erased = durable::exists(&directory.join(private_values::ERASING))?;
+    let is_being_erased = durable::exists(&directory.join(private_values::ERASURE_FILE_NAME))?;
     let mut check = ValueCheck { trail, is_being_erased, counts: ErasableCounts::default(), changed: 0 };
     for file in files {
         check.check_file(file, state)?;
@@ -60,7 +60,7 @@ impl ValueCheck<'_> {
     fn check_file(&mut self, file: &TrailFile, state: &mut ScanState) -> Result<(), Error> {
         let values = PrivateValues::of(self.trail, &file.name)?;
         let mut values = values.as_ref().map(PrivateReader::new).transpose()?;
-        let name = format!("{}/{}", private_values::NAME, file.name);
+        let name = format!("{}/{}", private_values::PRIVATE_DIRECTORY_NAME, file.name);
         let finding = |line, offset, seq, expected: &str, found: &str| Finding {
             kind: FindingKind::ValueChanged,
             file: name.clone(),
@@ -73,7 +73,7 @@ impl ValueCheck<'_> {
         // Entries with erasable values and `audit_erased` both contain this text. A search for it is faster than
         // parsing, and most entries lack it.
         let erasable_or_erased = memchr::memmem::Finder::new(b"eras");
-        let mut lines = file.lines(MAX_LINE)?;
+        let mut lines = file.lines(MAX_LINE_BYTES)?;
         while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
             let Piece::Line { bytes, .. } = piece else { continue };
             if erasable_or_erased.find(bytes).is_none() {

@@ -56,7 +56,7 @@ impl PythonTool {
 
 impl PythonLine {
     fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let parsed = json::parse_tool(bytes, 128).map_err(|error| error.to_string())?;
+        let parsed = json::parse_python(bytes, 128).map_err(|error| error.to_string())?;
         let Value::Object(mut members) = parsed else { return Err("not an object".to_owned()) };
         let at = members.iter().position(|(name, _)| name.to_str() == Some("hash"));
         let printed = match at.map(|at| members.remove(at).1) {
@@ -155,7 +155,7 @@ impl LineChecker for PythonTool {
                 seq: None,
                 context: b"",
                 details: &line.details,
-                noted: None,
+                captured: None,
             });
         }
         let links = self.links.replace([line.printed.to_string(), line.computed.to_string()]);

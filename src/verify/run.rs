@@ -42,7 +42,7 @@ pub(crate) fn verify_files(
 ) -> Result<Verification, Error> {
     let mut state = ScanState::default();
     let has_head = matches!(head, Some(FoundHead::Head(_)));
-    let format = segments::writer(files)?;
+    let format = segments::trail_format(files)?;
     let outcome = match format {
         TrailFormat::Format1 => {
             check_permissions(path, files, extent, &mut state)?;
@@ -51,7 +51,7 @@ pub(crate) fn verify_files(
                 Extent::Newest | Extent::Since(_) => Format1::part(),
                 Extent::File => Format1::file(),
             };
-            let pruned = if extent == Extent::Whole { Pruned::look(files)? } else { None };
+            let pruned = if extent == Extent::Whole { Pruned::of_trail(files)? } else { None };
             let mut checker = checker.with_head(head).with_evidence(evidence).after_pruned(pruned);
             scan::scan(files, 0, &mut checker, &mut state, observer)?;
             let outcome = checker.conclude(last_file(files), &mut state);
@@ -87,7 +87,7 @@ pub(super) fn verify_since(
 ) -> Result<Verification, Error> {
     let mut state = ScanState::default();
     let has_head = matches!(head, Some(FoundHead::Head(_)));
-    let format = segments::writer(files)?;
+    let format = segments::trail_format(files)?;
     let mut read = files;
     let mut outcome = EvidenceOutcome::default();
     if format == TrailFormat::PythonTool {

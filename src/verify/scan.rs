@@ -6,7 +6,7 @@
 use crate::{
     error::{Error, Operation},
     findings::{notice::Notice, progress::Progress},
-    format::line::MAX_LINE,
+    format::line::MAX_LINE_BYTES,
     storage::{
         block_reader::{self, Block, Blocks, Bytes},
         segments::TrailFile,
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-pub(crate) use crate::verify::entry_view::EntryView as Said;
+pub(crate) use crate::verify::entry_view::EntryView;
 
 /// Scans `files` with `checker`, the first from the byte `from` on. The last of `files` is the trail's newest file.
 pub(super) fn scan<C: LineChecker>(
@@ -73,7 +73,7 @@ pub(super) fn scan<C: LineChecker>(
                     let bytes = &rest[..length];
                     from += length + 1;
                     if length >= C::MAX_LINE_BYTES {
-                        let start = &bytes[..block_reader::SHOWN.min(length)];
+                        let start = &bytes[..block_reader::LINE_START_BYTES.min(length)];
                         skip_long_line(at, length as u64, start, checker, state);
                         continue;
                     }
@@ -94,11 +94,11 @@ pub(super) fn scan<C: LineChecker>(
                     }
                 }
             }
-            Block::Long { offset, length, start } => {
+            Block::TooLong { offset, length, start } => {
                 line += 1;
                 skip_long_line(Position { file, line, offset: *offset }, *length, start, checker, state);
             }
-            Block::Rest { offset, length, start } => {
+            Block::Unterminated { offset, length, start } => {
                 line += 1;
                 let at = Position { file, line, offset: *offset };
                 check_torn_tail(files, current, at, *length, start, checker, state)?;
@@ -129,7 +129,7 @@ pub(super) fn count_lines_from_start(
 
 /// Counts the lines before the byte `end` of `file`.
 fn count_lines(file: &TrailFile, end: u64) -> Result<u64, Error> {
-    let mut blocks = Blocks::new(file.open()?, 0, end, MAX_LINE);
+    let mut blocks = Blocks::new(file.open()?, 0, end, MAX_LINE_BYTES);
     let mut buffer = Bytes::default();
     let mut lines = 0;
     while let Some(block) =
@@ -140,8 +140,8 @@ fn count_lines(file: &TrailFile, end: u64) -> Result<u64, Error> {
                 lines += memchr::memchr_iter(b'\n', bytes.get()).count() as u64;
                 buffer = bytes;
             }
-            Block::Long { .. } => lines += 1,
-            Block::Rest { .. } => {}
+            Block::TooLong { .. } => lines += 1,
+            Block::Unterminated { .. } => {}
         }
     }
     Ok(lines)

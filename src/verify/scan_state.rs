@@ -1,6 +1,6 @@
 //! The results of a scan while it runs: counts, the first and the last entry, findings and notices.
 //!
-//! Promise: bounded memory. Findings and notices beyond [`Verification::LISTED`] are counted and dropped.
+//! Promise: bounded memory. Findings and notices beyond [`Verification::MAX_LISTED`] are counted and dropped.
 
 use chrono::{Days, NaiveDate};
 
@@ -59,14 +59,14 @@ pub(super) struct LineEnds {
 impl ScanState {
     pub(super) fn add_finding(&mut self, finding: Finding) {
         self.findings_total += 1;
-        if self.findings.len() < Verification::LISTED {
+        if self.findings.len() < Verification::MAX_LISTED {
             self.findings.push(finding);
         }
     }
 
     pub(super) fn add_notice(&mut self, notice: Notice) {
         self.notices_total += 1;
-        if self.notices.len() < Verification::LISTED {
+        if self.notices.len() < Verification::MAX_LISTED {
             self.notices.push(notice);
         }
     }

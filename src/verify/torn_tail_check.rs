@@ -9,7 +9,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use crate::{
     codec::json::value::Value,
     error::{Error, Operation},
-    format::line::{Line, MAX_LINE},
+    format::line::{Line, MAX_LINE_BYTES},
     storage::{line_reader::Piece, segments::TrailFile, tail::hash_from},
 };
 
@@ -46,7 +46,7 @@ pub(super) fn is_explained(
 
 /// Returns `true` if the next line in `later` begins with the `length` bytes at `offset` of `file`.
 fn begins_next_line(later: &[TrailFile], file: &TrailFile, offset: u64, length: u64) -> Result<bool, Error> {
-    if length >= MAX_LINE as u64 {
+    if length >= MAX_LINE_BYTES as u64 {
         return Ok(false);
     }
     let mut bytes_left = Vec::new();
@@ -56,11 +56,11 @@ fn begins_next_line(later: &[TrailFile], file: &TrailFile, offset: u64, length: 
         .and_then(|_| opened.take(length).read_to_end(&mut bytes_left))
         .map_err(Error::io(Operation::Read, &file.path))?;
     for next in later {
-        match next.lines(MAX_LINE)?.next().map_err(Error::io(Operation::Read, &next.path))? {
+        match next.lines(MAX_LINE_BYTES)?.next().map_err(Error::io(Operation::Read, &next.path))? {
             Some(Piece::Line { bytes, .. }) => return Ok(bytes.starts_with(&bytes_left)),
             // The write into this file failed as well.
-            Some(Piece::Rest) | None => {}
-            Some(Piece::Long { .. }) => return Ok(false),
+            Some(Piece::Unterminated) | None => {}
+            Some(Piece::TooLong { .. }) => return Ok(false),
         }
     }
     Ok(false)
@@ -78,7 +78,7 @@ fn is_described(
     let tail = TornTail { file: &file.name, offset, length, sha256 };
     let mut searched = 0;
     for next in files {
-        let mut lines = next.lines(MAX_LINE)?;
+        let mut lines = next.lines(MAX_LINE_BYTES)?;
         while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &next.path))? {
             searched += 1;
             if limit.is_some_and(|limit| searched > limit) {

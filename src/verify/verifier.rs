@@ -141,7 +141,7 @@ impl Verifier {
 
     /// Verifies a copy of a trail, which may lack its head. The end of the trail is not checked then.
     pub fn without_head(mut self) -> Self {
-        self.head = HeadPolicy::Unasked;
+        self.head = HeadPolicy::NotRequired;
         self
     }
 

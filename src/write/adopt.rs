@@ -20,7 +20,7 @@ use crate::{
     format::{
         details::Details,
         head::{self, Head},
-        line::{Line, MAX_LINE},
+        line::{Line, MAX_LINE_BYTES},
     },
     storage::{
         durable::{create_file, exists, remove_if_exists, replace_file, sync_directory},
@@ -94,7 +94,10 @@ pub(crate) fn seal(settings: &Settings, actor: &str, reason: &str) -> Result<Loc
         Some(pending) => pending,
         None => prepare(settings, actor, reason)?,
     };
-    let (values, kept) = (directory.join(private_values::NAME), pending.sealed.join(private_values::NAME));
+    let (values, kept) = (
+        directory.join(private_values::PRIVATE_DIRECTORY_NAME),
+        pending.sealed.join(private_values::PRIVATE_DIRECTORY_NAME),
+    );
     if exists(&values)? && !exists(&kept)? {
         fs::rename(&values, &kept).map_err(Error::io(Operation::Move, &values))?;
     }
@@ -241,7 +244,7 @@ impl SealedFile {
 fn first_details(directory: &Path) -> Result<Option<Details>, Error> {
     let files = segments::list(directory)?;
     let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(None) };
-    let mut lines = first.lines(MAX_LINE)?;
+    let mut lines = first.lines(MAX_LINE_BYTES)?;
     let Some(Piece::Line { bytes, .. }) = lines.next().map_err(Error::io(Operation::Read, &first.path))?
     else {
         return Ok(None);

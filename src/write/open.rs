@@ -28,7 +28,7 @@ use crate::{
         draft::{Draft, MAX_VALUE_LEVELS, Origin},
         file_name::SegmentName,
         head::{self, Head, Mark},
-        line::{self, Line, MAX_LINE},
+        line::{self, Line, MAX_LINE_BYTES},
         prepared_entry::EntryDefaults,
         receipt::TrailId,
     },
@@ -294,7 +294,7 @@ struct Identity {
 
 impl Identity {
     fn read(directory: &Path, files: &[TrailFile], first: &TrailFile) -> Result<Self, Error> {
-        let mut lines = first.lines(MAX_LINE)?;
+        let mut lines = first.lines(MAX_LINE_BYTES)?;
         let piece = lines.next().map_err(Error::io(Operation::Read, &first.path))?;
         let Some(Piece::Line { bytes, .. }) = piece else {
             return Err(refused(&first.path, "the first line is not an entry"));
@@ -355,7 +355,7 @@ fn find_end(files: &[TrailFile]) -> Result<End, Error> {
     let mut end = End { last: None, torn: Vec::new() };
     for file in files.iter().rev() {
         let mut opened = file.open()?;
-        let mut tail = FileTail::read(&mut opened, file.length, MAX_LINE)
+        let mut tail = FileTail::read(&mut opened, file.length, MAX_LINE_BYTES)
             .map_err(Error::io(Operation::Read, &file.path))?;
         let last = tail.last_line.as_mut().map(|(_, bytes)| std::mem::take(bytes));
         // An older file can have a torn tail too: the trail continues in a new file if a failed write could not be
@@ -447,7 +447,7 @@ fn resumed_after(started: &Line<'_>) -> Option<u64> {
 }
 
 fn refuse_tool_logs(directory: &Path) -> Result<(), Error> {
-    if directory.is_dir() && segments::writer(&segments::list(directory)?)? == TrailFormat::PythonTool {
+    if directory.is_dir() && segments::trail_format(&segments::list(directory)?)? == TrailFormat::PythonTool {
         return Err(refused(
             directory,
             "the directory holds logs of the Python tool, which can be verified and reported but not continued",

@@ -36,7 +36,7 @@ use crate::{
 
 /// Longest time between two writes of the head, unless commits sync. A file truncated within this time looks like a
 /// crash.
-pub(crate) const HEAD_EVERY: Duration = Duration::from_millis(10);
+pub(crate) const HEAD_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The files of a trail, open for writing.
 #[derive(Debug)]
@@ -128,11 +128,11 @@ impl LiveFile {
 
 /// Result of writing a batch.
 #[derive(Debug, Default)]
-pub(crate) struct Written {
+pub(crate) struct WriteResult {
     /// Bytes of the batch that are in files, as whole lines.
     pub(crate) bytes: usize,
     /// Number of new files that were created for the batch.
-    pub(crate) turns: usize,
+    pub(crate) rolls: usize,
     /// Error that ended the write early.
     pub(crate) error: Option<Error>,
     /// Bytes that could not be truncated. The trail continues in a new file.
@@ -214,15 +214,15 @@ impl TrailWriter {
     }
 
     /// Writes a batch, which the caller has gathered: hands its lines to the OS.
-    pub(crate) fn write(&mut self, batch: &Batch) -> Written {
-        let mut written = Written::default();
+    pub(crate) fn write(&mut self, batch: &Batch) -> WriteResult {
+        let mut written = WriteResult::default();
         for BatchPart { new_file, range, bytes } in batch.parts() {
             if let Some(name) = new_file {
                 if let Err(error) = self.roll(name) {
                     written.error = Some(error);
                     break;
                 }
-                written.turns += 1;
+                written.rolls += 1;
             }
             let Some(live) = &mut self.live else {
                 // Lines without a live file always begin with a new one, so this is not reached.
@@ -279,14 +279,14 @@ impl TrailWriter {
         }
     }
 
-    /// Returns `true` if [`HEAD_EVERY`] has passed since the head was written.
+    /// Returns `true` if [`HEAD_INTERVAL`] has passed since the head was written.
     pub(crate) fn head_is_due(&self) -> bool {
-        self.head_written.elapsed() >= HEAD_EVERY
+        self.head_written.elapsed() >= HEAD_INTERVAL
     }
 
     /// Returns the time at which the head is due.
     pub(crate) fn head_due_at(&self) -> Instant {
-        self.head_written + HEAD_EVERY
+        self.head_written + HEAD_INTERVAL
     }
 
     /// Writes the head, which names the last written and the last synced entry.
@@ -333,7 +333,7 @@ impl TrailWriter {
     ///
     /// Changes that cannot be repaired: the process is a fork, the directory was replaced, another writer has the
     /// lock, or another program appended to the live file.
-    pub(crate) fn look_after(&mut self) -> Result<Option<Incident>, Error> {
+    pub(crate) fn check_files(&mut self) -> Result<Option<Incident>, Error> {
         if !self.process.is_this_by_id() {
             return Err(Error::Forked { path: self.directory.clone() });
         }

@@ -44,7 +44,7 @@ impl CheckpointLog {
             end = one.end;
             let line = one.line;
             let mut refuse = |reason: String| {
-                wrong.get_or_insert(format!("{} line {line}: {reason}", file::NAME));
+                wrong.get_or_insert(format!("{} line {line}: {reason}", file::CHECKPOINTS_FILE));
             };
             match one.checkpoint {
                 Ok(checkpoint) if checkpoint.is_signed_by(key) => {

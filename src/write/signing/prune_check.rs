@@ -27,7 +27,7 @@ pub(super) fn check(
     let (seq, size) = (record.seq, record.size());
     let refuse =
         |reason: String| Err(refused(directory, format!("seq {seq} is an audit_pruned, and {reason}")));
-    if Pruned::look(files)?.is_some_and(|first| first.seq == seq) {
+    if Pruned::of_trail(files)?.is_some_and(|first| first.seq == seq) {
         return refuse(format!(
             "the entries below {size}, which it covers, were removed before a checkpoint covered it: put their files \
              back"

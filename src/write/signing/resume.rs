@@ -19,7 +19,7 @@ use crate::{
     },
     error::{Error, Operation},
     format::{
-        line::{Line, MAX_LINE},
+        line::{Line, MAX_LINE_BYTES},
         receipt::TrailId,
     },
     storage::{
@@ -60,7 +60,7 @@ pub(crate) fn resume(
                 "the key {} has signed checkpoints of this trail, and there is none in {}: the signed checkpoints must \
                  be put back before new ones are signed",
                 key.label(),
-                file::NAME
+                file::CHECKPOINTS_FILE
             ),
         ));
     }
@@ -134,7 +134,7 @@ fn find_start(
                      must be put back before new ones are signed",
                     line.seq,
                     recorded.size(),
-                    file::NAME
+                    file::CHECKPOINTS_FILE
                 ),
             ));
         }
@@ -153,7 +153,7 @@ fn find_start(
 /// Returns the tree and the position at the start of the files, after entries that were pruned. The tree is not trusted
 /// yet: another program may have forged the `audit_pruned`. Only a signed checkpoint above it proves it.
 fn start_of_files(files: &[TrailFile]) -> Result<Start, Error> {
-    let Some(pruned) = Pruned::look(files)? else { return Ok(Start::default()) };
+    let Some(pruned) = Pruned::of_trail(files)? else { return Ok(Start::default()) };
     for (number, file) in files.iter().enumerate() {
         if first_seq(std::slice::from_ref(file))? == Some(pruned.size()) {
             return Ok(Start { tree: pruned.frontier, position: LinePosition { file: number, offset: 0 } });
@@ -211,7 +211,7 @@ fn read_backwards(
                 rest = &rest[..start];
             }
             block.truncate(first);
-            if block.len() <= 2 * MAX_LINE {
+            if block.len() <= 2 * MAX_LINE_BYTES {
                 unfinished = block;
             }
             end = from;
@@ -257,16 +257,16 @@ impl ReadBack<'_> {
             let io = |error| Error::io(Operation::Read, &file.path)(error);
             let mut opened = file.open()?;
             opened.seek(SeekFrom::Start(from)).map_err(io)?;
-            let mut lines = Lines::new(opened, file.length.saturating_sub(from), MAX_LINE);
+            let mut lines = Lines::new(opened, file.length.saturating_sub(from), MAX_LINE_BYTES);
             while let Some(piece) = lines.next().map_err(io)? {
                 if end.is_some_and(|end| tree.size() >= end) {
                     break 'files;
                 }
                 let (offset, bytes) = match piece {
                     Piece::Line { offset, bytes } => (offset, bytes),
-                    Piece::Long { offset, .. } => (offset, &b""[..]),
+                    Piece::TooLong { offset, .. } => (offset, &b""[..]),
                     // A torn tail, of a crash or a failed write. The next entry must follow all the same.
-                    Piece::Rest => continue,
+                    Piece::Unterminated => continue,
                 };
                 let refuse = |reason: &str| {
                     Err(refused(self.directory, format!("{}, byte {}: {reason}", file.name, from + offset)))
@@ -305,7 +305,7 @@ impl ReadBack<'_> {
                 format!(
                     "the entries below {start_size} are missing, and no checkpoint in {} that the key signed proves \
                      that they came before the entries that are left",
-                    file::NAME
+                    file::CHECKPOINTS_FILE
                 ),
             ));
         }

@@ -10,7 +10,7 @@ use std::{
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::codec::{digest::Digest, terminal::Escaped, timestamp::Timestamp};
-use crate::findings::{finding::Finding, notice::Notice, withheld::ErasableCounts};
+use crate::findings::{erasable_counts::ErasableCounts, finding::Finding, notice::Notice};
 
 /// The answer of a verification: intact, tampered, or no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]

@@ -57,11 +57,11 @@ use crate::error::Error;
 
 pub use crate::{
     findings::{
+        erasable_counts::ErasableCounts,
         finding::{Finding, FindingKind},
         notice::Notice,
         progress::Progress,
         verification::{EntryRef, Verdict, Verification},
-        withheld::ErasableCounts,
     },
     verify::{verified::Verified, verifier::Verifier},
 };

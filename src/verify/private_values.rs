@@ -8,9 +8,9 @@ use crate::{
     codec::json::value::Value,
     error::{Error, Operation},
     findings::{
+        erasable_counts::ErasableCounts,
         finding::{Finding, FindingKind},
         notice::Notice,
-        withheld::ErasableCounts,
     },
     format::{
         entry_commitments::{Commitment, commitments},

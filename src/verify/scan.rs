@@ -21,8 +21,6 @@ use crate::{
     },
 };
 
-pub(crate) use crate::verify::entry_view::EntryView;
-
 /// Scans `files` with `checker`, the first from the byte `from` on. The last of `files` is the trail's newest file.
 pub(super) fn scan<C: LineChecker>(
     files: &[TrailFile],

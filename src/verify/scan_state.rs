@@ -7,10 +7,10 @@ use chrono::{Days, NaiveDate};
 use crate::{
     codec::{digest::Digest, timestamp::Timestamp},
     findings::{
+        erasable_counts::ErasableCounts,
         finding::{Finding, FindingKind},
         notice::Notice,
         verification::{EntryRef, Verification},
-        withheld::ErasableCounts,
     },
     verify::position::Position,
 };

@@ -35,10 +35,9 @@ pub(crate) mod wtf8;
 // Short paths for the folders above, which name the function with its format: `json::string`, `json::parse`.
 pub(crate) use crate::codec::json::parse::{parse, parse_python};
 pub(crate) use crate::codec::json::serialize::to_value;
-pub(crate) use crate::codec::json::validate::{decode, unsigned};
+pub(crate) use crate::codec::json::validate::decode;
 pub(crate) use crate::codec::json::value::Value;
 pub(crate) use crate::codec::json::write::{float, hex, integer, string, text};
-pub(crate) use crate::codec::json::wtf8::Text;
 
 #[cfg(test)]
 mod tests {

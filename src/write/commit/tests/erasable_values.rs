@@ -36,7 +36,7 @@ fn stored_values(trail: &TestTrail) -> Vec<u64> {
 /// Asserts that the trail is intact, and that all `count` erasable values of its entries are stored.
 fn assert_all_stored(trail: &TestTrail, count: u64) {
     let verification = verify_intact(&trail.directory());
-    let counts = verification.withheld().expect("the trail has erasable values");
+    let counts = verification.erasable().expect("the trail has erasable values");
     assert_eq!((counts.values, counts.at_hand, counts.missing), (count, count, 0), "{verification}");
 }
 
@@ -68,7 +68,7 @@ fn entry_is_refused_if_its_private_value_cannot_be_stored() {
             trail.assert_can_be_reopened();
             // After a failed sync, the refused entry may be in the trail. If so, its value is as well.
             let verification = verify_intact(&trail.directory());
-            assert!(verification.withheld().expect("the trail has erasable values").missing == 0);
+            assert!(verification.erasable().expect("the trail has erasable values").missing == 0);
         }
     }
 }
@@ -185,7 +185,8 @@ fn private_values_are_written_and_synced_before_their_lines() {
         if path.ends_with(head::NAME) {
             continue;
         }
-        let is_private = path.parent().is_some_and(|parent| parent.ends_with(private_values::NAME));
+        let is_private =
+            path.parent().is_some_and(|parent| parent.ends_with(private_values::PRIVATE_DIRECTORY_NAME));
         let kind = usize::from(is_private);
         match &event {
             JournalEvent::Appended(_, bytes) => {

@@ -172,10 +172,9 @@ struct FaultStorage {
 impl FaultStorage {
     fn decide(&self, kind: CallKind, length: usize) -> CallOutcome {
         let is_head = self.path.file_name().is_some_and(|name| name == crate::format::head::NAME);
-        let is_private = self
-            .path
-            .parent()
-            .is_some_and(|directory| directory.ends_with(crate::storage::private_values::NAME));
+        let is_private = self.path.parent().is_some_and(|directory| {
+            directory.ends_with(crate::storage::private_values::PRIVATE_DIRECTORY_NAME)
+        });
         self.faults.decide(StorageCall { kind, is_head, is_private, length })
     }
 

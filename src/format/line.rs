@@ -1,7 +1,8 @@
 //! A line of a trail, parsed: the parts of its entry, its printed hash, and the hash of its bytes.
 //!
-//! Only canonical text of format 1 is accepted. The hash is computed from the bytes of the line, never from text that was
-//! rendered again. A `Line` borrows the bytes; `Parts` holds ranges, for readers that parse many lines of one block.
+//! Only canonical text of format 1 is accepted. The hash is computed from the bytes of the line, never from text that
+//! was rendered again. A `Line` borrows the bytes; `Parts` holds ranges, for readers that parse many lines of one
+//! block.
 
 use sha2::{Digest as _, Sha256};
 
@@ -83,8 +84,8 @@ pub(crate) struct Parts {
     sha256: [u8; 32],
 }
 
-/// A range of the bytes that a line was parsed from. Offsets have 32 bits, which keeps [`Parts`] small: parallel readers
-/// hold one for each line of a block.
+/// A range of the bytes that a line was parsed from. Offsets have 32 bits, which keeps [`Parts`] small: parallel
+/// readers hold one for each line of a block.
 #[derive(Clone, Copy, Debug)]
 struct Part {
     from: u32,
@@ -209,8 +210,8 @@ impl Parts {
         Some(())
     }
 
-    /// Returns `true` if `next`, which begins at `start`, is on the next line and has the next number, a time of the same
-    /// day that is not earlier, and a hash of the same length.
+    /// Returns `true` if `next`, which begins at `start`, is on the next line and has the next number, a time of the
+    /// same day that is not earlier, and a hash of the same length.
     fn is_followed_by(&self, next: &Self, start: usize) -> bool {
         self.end() + 1 == start
             && self.seq.checked_add(1) == Some(next.seq)
@@ -265,9 +266,9 @@ impl Parts {
 
     /// Returns `true` if this entry follows the entry on the line before it in the same bytes, and its hash is right.
     ///
-    /// It follows if its `prev_hash` is the printed hash of the entry before, its number is the next one, its time is on the
-    /// same day and not earlier, and its hash has the same length. Entries `audit_*` never count, because they may change
-    /// what the verifier expects. The hash of the entry before may be wrong.
+    /// An entry follows if its `prev_hash` is the printed hash of the entry before, its number is the next one, its
+    /// time is on the same day and not earlier, and its hash has the same length. Entries `audit_*` never count,
+    /// because they may change what the verifier expects. The hash of the entry before may be wrong.
     pub(crate) fn follows(&self) -> bool {
         self.follows
     }
@@ -333,8 +334,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Returns `true` if `bytes` may be the start of an entry: `{"actor": `, a string, and `context` or `details`. An object
-/// inside an entry that has a member `actor` does not count. `bytes` may end anywhere.
+/// Returns `true` if `bytes` may be the start of an entry: `{"actor": `, a string, and `context` or `details`. An
+/// object inside an entry that has a member `actor` does not count. `bytes` may end anywhere.
 pub(crate) fn begins_like_an_entry(bytes: &[u8]) -> bool {
     let Some(actor) = bytes.strip_prefix(START) else { return false };
     let marks = StringBitmap::of(actor);
@@ -414,8 +415,8 @@ fn frame(bytes: &[u8]) -> Option<(&[u8], Digest)> {
     })
 }
 
-/// Compares two texts. Texts of 64 bytes, as most hashes have, are compared without a call of `memcmp`: this is done for
-/// every line that is verified (bench row "verify, everything checked, 1 thread").
+/// Compares two texts. Texts of 64 bytes, as most hashes have, are compared without a call of `memcmp`: this is done
+/// for every line that is verified (bench row "verify, everything checked, 1 thread").
 #[inline]
 fn is_same(one: &[u8], other: &[u8]) -> bool {
     match (one.as_chunks(), other.as_chunks()) {

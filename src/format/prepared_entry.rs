@@ -1,8 +1,8 @@
 //! Prepared entries: the text of a line up to its previous hash, with the SHA-256 of the blocks that it fills.
 //!
-//! Actor, context and details come first on a line. They are rendered and hashed without a lock; linking, under the log's
-//! lock, appends a suffix of nearly constant length. So the time under the lock does not grow with the entry: the bench
-//! row "serial section with 10 KB of details" against 200 B.
+//! Actor, context and details come first on a line. They are rendered and hashed without a lock; linking, under the
+//! log's lock, appends a suffix of nearly constant length. So the time under the lock does not grow with the entry:
+//! the bench row "serial section with 10 KB of details" against 200 B.
 //!
 //! ```text
 //! {"actor": .. "details": .. "prev_hash": "   PREV", "seq": N, "timestamp": "T", "hash": "HASH"}\n
@@ -173,8 +173,8 @@ impl Drop for PreparedEntry {
     }
 }
 
-/// Checks the event type. An empty or reserved type is an error for callers of `append` and of the macros, which receive
-/// it. A `tracing` event has no caller that would receive an error: its entry gets the type `event`.
+/// Checks the event type. An empty or reserved type is an error for callers of `append` and of the macros, which
+/// receive it. A `tracing` event has no caller that would receive an error: its entry gets the type `event`.
 fn check_type(draft: &mut Draft) -> Result<(), DraftError> {
     let receives_errors = match draft.origin {
         Origin::Log | Origin::Span => return Ok(()),

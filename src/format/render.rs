@@ -15,8 +15,8 @@ use crate::{
     },
 };
 
-/// Bytes that linking appends to a prepared entry, without the previous hash, the digits of `seq` and those of the hash:
-/// `", "seq": ` and `, "timestamp": "`, a time, `"`, `, "hash": "` and `"}\n`.
+/// Bytes that linking appends to a prepared entry, without the previous hash, the digits of `seq` and those of the
+/// hash: `", "seq": ` and `, "timestamp": "`, a time, `"`, `, "hash": "` and `"}\n`.
 pub(crate) const SUFFIX_FRAME_BYTES: usize = 10 + 16 + Timestamp::LENGTH + 1 + 11 + 3;
 
 /// Most bytes that linking appends to a prepared entry: two hashes of 64 digits, 20 digits of `seq`, and the frame.

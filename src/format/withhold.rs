@@ -114,7 +114,8 @@ fn withhold_members(
     Ok(())
 }
 
-/// Truncates a value that is too long for a private record, by the same rules as an entry: as the only detail of a draft.
+/// Truncates a value that is too long for a private record, by the same rules as an entry: as the only detail of a
+/// draft.
 fn truncate_value(name: &str, value: Vec<u8>) -> (Vec<u8>, Vec<Truncation>) {
     if value.len() <= ALWAYS_FITTING_VALUE_BYTES {
         return (value, Vec::new());

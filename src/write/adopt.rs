@@ -45,8 +45,8 @@ const MANIFEST_FILE: &str = "SHA256SUMS";
 /// File with the verification of a sealed trail, as it was before the files were moved.
 const VERIFICATION_FILE: &str = "verification.json";
 
-/// File of a pending adoption: the details that the new trail must record. It exists from before the first file is moved
-/// until the new trail has recorded the adoption.
+/// File of a pending adoption: the details that the new trail must record. It exists from before the first file is
+/// moved until the new trail has recorded the adoption.
 const PENDING_FILE: &str = "untold.json";
 
 /// Most files that the new trail's first entry lists. For more files, it has the hash of the manifest only.
@@ -85,8 +85,8 @@ struct PendingAdoption {
     sealed: PathBuf,
 }
 
-/// Seals the trail in the settings' directory, and returns the directory's lock for the new trail. Opening that one reads the
-/// pending adoption by [`resume`].
+/// Seals the trail in the settings' directory, and returns the directory's lock for the new trail. Opening that one
+/// reads the pending adoption by [`resume`].
 pub(crate) fn seal(settings: &Settings, actor: &str, reason: &str) -> Result<Lock, Error> {
     let directory = &settings.directory;
     let lock = Lock::take(directory, settings.access)?;
@@ -101,7 +101,8 @@ pub(crate) fn seal(settings: &Settings, actor: &str, reason: &str) -> Result<Loc
     if exists(&values)? && !exists(&kept)? {
         fs::rename(&values, &kept).map_err(Error::io(Operation::Move, &values))?;
     }
-    // The head goes last. Until then, the files that are left are a trail without its beginning, which no opening continues.
+    // The head goes last. Until then, the files that are left are a trail without its beginning, which no opening
+    // continues.
     let mut names = pending.to_move()?;
     names.sort_by_key(|name| (name == head::NAME, name.clone()));
     for name in names {
@@ -138,7 +139,8 @@ pub(crate) fn finish(directory: &Path) -> Result<(), Error> {
     sync_directory(&directory.join(SEALED_DIRECTORY))
 }
 
-/// Verifies the trail, creates the directory for it, and writes the pending adoption: everything before files are moved.
+/// Verifies the trail, creates the directory for it, and writes the pending adoption: everything before files are
+/// moved.
 fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<PendingAdoption, Error> {
     let directory = &settings.directory;
     let movable = movable(directory)?;

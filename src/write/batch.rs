@@ -1,8 +1,8 @@
 //! A batch: linked lines in memory, between linking under the log's lock and writing outside of it.
 //!
-//! Linking copies a prepared entry of up to 1 KiB into `bytes`. A larger one is moved, not copied, so that the time under
-//! the lock does not grow with the entry (bench row "serial section with 10 KB of details" against 200 B). `gather`
-//! puts it into its place later, outside the lock. Lines 0 and 2 are small here, line 1 is large:
+//! Linking copies a prepared entry of up to 1 KiB into `bytes`. A larger one is moved, not copied, so that the time
+//! under the lock does not grow with the entry (bench row "serial section with 10 KB of details" against 200 B).
+//! `gather` puts it into its place later, outside the lock. Lines 0 and 2 are small here, line 1 is large:
 //!
 //! ```text
 //! bytes   | line 0          | suffix of 1 | line 2     |      before gather
@@ -14,7 +14,8 @@
 //! private records of line 1, by the offset where line 1 ends
 //! ```
 //!
-//! All offsets but those of `large` count gathered bytes. They tell how many whole lines a partial write contains. Pure.
+//! All offsets but those of `large` count gathered bytes. With them, a partial write is reported as whole lines.
+//! Pure.
 
 use std::ops::Range;
 
@@ -119,8 +120,8 @@ impl Batch {
         &mut self.bytes
     }
 
-    /// Completes the line that [`begin`](Self::begin) began. `prepared` is its prepared text again, which is taken out if it
-    /// is large; `length` is the length of the whole line, newline included.
+    /// Completes the line that [`begin`](Self::begin) began. `prepared` is its prepared text again, which is taken out
+    /// if it is large; `length` is the length of the whole line, newline included.
     pub(crate) fn push(
         &mut self,
         entry: LinkedEntry,
@@ -149,8 +150,8 @@ impl Batch {
         });
     }
 
-    /// Puts the prepared texts of large lines into their places, so that all lines are one text. A caller does this before
-    /// it writes, outside the log's lock.
+    /// Puts the prepared texts of large lines into their places, so that all lines are one text. A caller does this
+    /// before it writes, outside the log's lock.
     pub(crate) fn gather(&mut self) {
         match &mut self.large[..] {
             [] => return,

@@ -64,12 +64,13 @@ struct RecordSpan {
 }
 
 impl Erasure {
-    /// Finds the value of `field` in entry `seq`, or all values of the entry. The number of the trail's next entry is `next`.
+    /// Finds the value of `field` in entry `seq`, or all values of the entry. The number of the trail's next entry is
+    /// `next`.
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`] if the trail has no such entry, the entry has no such value, or the value is not in the private
-    /// records, because it was erased before.
+    /// [`Error::Conflict`] if the trail has no such entry, the entry has no such value, or the value is not in the
+    /// private records, because it was erased before.
     pub(crate) fn find(
         trail: &Path,
         seq: u64,
@@ -218,8 +219,8 @@ impl Erasure {
         file.sync_all().map_err(Error::io(Operation::Sync, path))
     }
 
-    /// Returns `true` if the span is exactly one line. It is not if the file was truncated since, or if `erasing.json` was
-    /// forged to erase other records.
+    /// Returns `true` if the span is exactly one line. It is not if the file was truncated since, or if `erasing.json`
+    /// was forged to erase other records.
     fn is_a_line(&self, file: &mut fs::File, length: u64, span: &RecordSpan) -> io::Result<bool> {
         let end = span.offset.saturating_add(span.length);
         if end >= length || span.length >= MAX_LINE_BYTES as u64 {

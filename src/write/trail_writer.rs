@@ -34,7 +34,8 @@ use crate::{
     },
 };
 
-/// Longest time between two writes of the head, unless commits sync. A file truncated within this time looks like a crash.
+/// Longest time between two writes of the head, unless commits sync. A file truncated within this time looks like a
+/// crash.
 pub(crate) const HEAD_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The files of a trail, open for writing.
@@ -306,7 +307,8 @@ impl TrailWriter {
         let path = self.directory.join(head::NAME);
         let written = self.head_storage.overwrite(&self.head.block(), offset);
         if written.is_err() {
-            // The block may be half written. The next attempt overwrites the same block, so the other one stays readable.
+            // The block may be half written. The next attempt overwrites the same block, so the other one stays
+            // readable.
             self.head.turn -= 1;
         }
         written.map_err(Error::io(Operation::Write, path))
@@ -324,13 +326,13 @@ impl TrailWriter {
         self.head_storage.sync().map_err(Error::io(Operation::Sync, self.directory.join(head::NAME)))
     }
 
-    /// Checks the lock, the head, the private records and the live file for changes by other programs, and repairs them as
-    /// far as possible. Returns the first change that it finds.
+    /// Checks the lock, the head, the private records and the live file for changes by other programs, and repairs
+    /// them as far as possible. Returns the first change that it finds.
     ///
     /// # Errors
     ///
-    /// Changes that cannot be repaired: the process is a fork, the directory was replaced, another writer has the lock, or
-    /// another program appended to the live file.
+    /// Changes that cannot be repaired: the process is a fork, the directory was replaced, another writer has the
+    /// lock, or another program appended to the live file.
     pub(crate) fn check_files(&mut self) -> Result<Option<Incident>, Error> {
         if !self.process.is_this_by_id() {
             return Err(Error::Forked { path: self.directory.clone() });
@@ -374,8 +376,8 @@ impl TrailWriter {
         Ok(Some(Incident::Replaced { file, restored }))
     }
 
-    /// Fails if the trail's path names another directory than the one that was opened. Files are created by path, so they
-    /// would be in the other directory.
+    /// Fails if the trail's path names another directory than the one that was opened. Files are created by path, so
+    /// they would be in the other directory.
     fn refuse_if_moved(&self) -> Result<(), Error> {
         #[cfg(unix)]
         {
@@ -397,8 +399,8 @@ impl TrailWriter {
         Ok(())
     }
 
-    /// Copies the live file's content from the open descriptor into a new file: under its own name, or under the day's next
-    /// number if that name is taken. Returns the name.
+    /// Copies the live file's content from the open descriptor into a new file: under its own name, or under the day's
+    /// next number if that name is taken. Returns the name.
     fn restore(&self) -> Result<String, Error> {
         let Some(live) = &self.live else { return Err(self.no_live_file()) };
         let mut name = live.name;

@@ -1,7 +1,7 @@
 //! Checks of an `audit_pruned` that no checkpoint covers yet: another program may have forged it.
 //!
-//! A log that prunes has its `audit_pruned` signed before it removes files. So an `audit_pruned` may be signed only while
-//! the entries that it covers are still there, and are old enough to be removed.
+//! A log that prunes has its `audit_pruned` signed before it removes files. So an `audit_pruned` may be signed only
+//! while the entries that it covers are still there, and are old enough to be removed.
 
 use std::path::Path;
 

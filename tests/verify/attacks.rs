@@ -419,7 +419,7 @@ const WRITES: [Attack; 22] = [
             fs::remove_file(checkpoints(&world.trail())).expect("removed");
             let error =
                 kling_audit::checkpoint(world.trail(), &world.key()).expect_err("refused").to_string();
-            assert!(error.contains("what was signed must be put back"), "{error}");
+            assert!(error.contains("the signed checkpoints must be put back"), "{error}");
         },
         found: [NOT, NOT, UNVERIFIABLE, UNVERIFIABLE, "`checkpoint_mismatch`, `truncated`", RECEIPT],
     },
@@ -445,7 +445,7 @@ const WRITES: [Attack; 22] = [
         carry_out: |world| {
             forge_pruned(world);
             fs::remove_file(&jsonl_files(&world.trail())[0]).expect("removed");
-            assert_nobody_signs(world, "were taken out before a checkpoint covered it");
+            assert_nobody_signs(world, "were removed before a checkpoint covered it");
         },
         found: [UNVERIFIABLE; 6],
     },

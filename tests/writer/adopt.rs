@@ -169,7 +169,7 @@ fn the_command_gives_a_trail_up() {
     fs::create_dir(trail.directory()).expect("created");
     let (code, text) = run(&adopt, &trail);
     assert_eq!(code, Some(2));
-    assert!(text.contains("there is no trail to give up"), "{text}");
+    assert!(text.contains("there is no trail to seal"), "{text}");
     let log = trail.open();
     let (code, text) = run(&adopt, &trail);
     assert_eq!(code, Some(2));
@@ -202,7 +202,7 @@ fn nothing_to_give_up_and_a_held_lock_are_errors_and_change_nothing() {
     fs::write(trail.path("notes.txt"), "no trail").expect("written");
     let error = trail.builder().adopt("alice", "it broke").expect_err("nothing");
     assert!(matches!(error, Error::Conflict { .. }), "{error}");
-    assert!(error.to_string().contains("there is no trail to give up"), "{error}");
+    assert!(error.to_string().contains("there is no trail to seal"), "{error}");
     assert!(!trail.path("sealed").exists());
     trail.record_run(1);
 

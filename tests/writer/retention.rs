@@ -247,8 +247,8 @@ fn a_forged_record_is_not_signed() {
     copy_directory(&trail.directory(), &before);
 
     for (details, gone, reason) in [
-        (good.clone(), &files[..], "were taken out before a checkpoint covered it"),
-        (with(3), &[][..], "it keeps less than the 4 days that the trail states"),
+        (good.clone(), &files[..], "were removed before a checkpoint covered it"),
+        (with(3), &[][..], "it keeps entries for fewer than the 4 days that the trail states"),
         (with(300), &[][..], "are younger than 300 days"),
         (good.replace(&through, &"0".repeat(64)), &[][..], "is not there"),
     ] {
@@ -348,7 +348,7 @@ fn a_prune_that_was_not_recorded_is_a_missing_file() {
     fs::remove_file(trail.path(&files[1])).expect("removed");
     assert_eq!(trail.finding_kinds(), ["missing_file"]);
     let refused = trail.builder().open().expect_err("refused").to_string();
-    assert!(refused.contains("no entry tells that those before it were pruned"), "{refused}");
+    assert!(refused.contains("no entry records that the entries before it were pruned"), "{refused}");
 
     // Nor does a record excuse more than it tells of.
     let (trail, _) = six_days();

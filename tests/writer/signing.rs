@@ -487,7 +487,7 @@ fn what_does_not_follow_from_the_last_checkpoint_is_not_signed() {
                 let text = fs::read_to_string(live(audit)).expect("text");
                 fs::write(live(audit), text.replacen("\"number\": 8", "\"number\": 9", 1)).expect("written");
             },
-            "no entry that verifies",
+            "not an entry that verifies",
         ),
         (
             "the checkpoints were deleted",

@@ -63,8 +63,7 @@ pub use crate::{
         values::{erasable, json},
     },
     log::{
-        AuditLog, Counters,
-        builder::AuditLogBuilder,
+        AuditLog, AuditLogBuilder, Counters,
         event_recording::EventRecording,
         not_recorded::NotRecorded,
         outcome::Outcome,

@@ -2,15 +2,20 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a failed test is meant to panic")]
 
-mod stack;
-
 use std::sync::Mutex;
 
 use allocation_counter::measure;
 use kling_audit::{AuditLog, Durability, audit};
-use stack::Trail;
 use tracing::{Dispatch, dispatcher, info};
 use tracing_subscriber::prelude::*;
+
+#[path = "support"]
+mod support {
+    pub(crate) mod files;
+    pub(crate) mod log;
+}
+
+use support::log::TestLog;
 
 fn event(number: u64) {
     info!(
@@ -49,7 +54,7 @@ fn an_event_allocates_nothing_once_its_thread_is_warm() {
     const COUNT: u64 = 20;
     for durability in [Durability::Written, Durability::Buffered] {
         for (way, emit) in [("event", event as fn(u64)), ("macro", event_by_macro)] {
-            let trail = Trail::of(|builder| builder.durability(durability));
+            let trail = TestLog::with(|builder| builder.durability(durability));
 
             let allocations = of(&trail.log, COUNT, emit);
 
@@ -75,7 +80,7 @@ fn fifty_callsites(number: u64) {
 #[test]
 fn callsites_do_not_drive_each_other_out() {
     let _alone = ONE_LOG.lock();
-    let trail = Trail::of(|builder| builder.durability(Durability::Buffered));
+    let trail = TestLog::with(|builder| builder.durability(Durability::Buffered));
 
     let allocations = of(&trail.log, 20, fifty_callsites);
 

@@ -1,6 +1,9 @@
 //! The structure of `src`: folders in one order, no import circles between files, one home for each public type, and
 //! the limits that keep the code readable. `src/manual/architecture.md` describes the same structure in words.
 
+#[path = "architecture/prose.rs"]
+mod prose;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -23,6 +26,9 @@ const ORDER: [&str; 13] = [
     "layer",
     "kling",
 ];
+
+/// The macros that the crate exports.
+const MACROS: [&str; 4] = ["audit", "try_audit", "try_audit_async", "audit_span"];
 
 /// Names at the root of `src` that are no part of the order.
 const OUTSIDE: [&str; 3] = ["lib", "manual", "bin"];
@@ -244,7 +250,8 @@ fn paths_inside_the_crate_name_modules() {
             expand(&[], &source.code[at + "crate::".len()..], &mut heads);
             for head in heads {
                 let first = head.first().map_or("", String::as_str);
-                if !ORDER.contains(&first) || head.len() == 1 && ORDER.contains(&first) && first == "error" {
+                // Exported macros have no other path.
+                if !ORDER.contains(&first) && !MACROS.contains(&first) {
                     wrong.push(format!("{}: crate::{}", source.path, head.join("::")));
                 }
             }
@@ -299,6 +306,20 @@ fn defined<'a>(code: &'a str, keyword: &str) -> impl Iterator<Item = &'a str> {
     })
 }
 
+/// `AuditLog` as `audit_log`.
+fn snake_case(name: &str) -> String {
+    let mut text = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.extend(c.to_lowercase());
+    }
+    text
+}
+
+/// The `impl`s of a public type are in the file that defines it, or, where they need what is above that file, in a file
+/// with the type's name.
 #[test]
 fn impls_of_public_types_are_in_the_file_of_the_type() {
     let sources = sources();
@@ -326,19 +347,82 @@ fn impls_of_public_types_are_in_the_file_of_the_type() {
                 let name = name.split('<').next().unwrap_or_default();
                 source.code.contains(&format!("trait {name}"))
             };
-            // A folder above the type's own may add methods that lead to that folder, in its `mod.rs`: `AuditLog::layer`.
-            let is_higher_folder = |home: &&str| home.split('/').next() != source.path.split('/').next();
-            let leads_upwards = source.path.ends_with("/mod.rs")
-                && homes.get(name.as_str()).is_some_and(|homes| homes.iter().all(is_higher_folder));
-            if homes.get(name.as_str()).is_some_and(|homes| !homes.contains(source.path.as_str()))
-                && !of_own_trait
-                && !leads_upwards
-            {
+            // A private type may have the name of a public one elsewhere.
+            let defines = ["struct ", "enum ", "pub(crate) struct ", "pub(crate) enum "]
+                .iter()
+                .any(|keyword| defined(&source.code, keyword).any(|defined| defined == name));
+            let is_named_for_it = source.path.ends_with(&format!("/{}.rs", snake_case(&name)));
+            let is_elsewhere =
+                homes.get(name.as_str()).is_some_and(|homes| !homes.contains(source.path.as_str()));
+            if is_elsewhere && !defines && !is_named_for_it && !of_own_trait {
                 wrong.push(format!("{}: {line}", source.path));
             }
         }
     }
 
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A name means one thing in the public interface. Names that a module of `kling` shares with nothing else are fine.
+#[test]
+fn public_types_have_names_of_their_own() {
+    let sources = sources();
+    let mut homes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for source in &sources {
+        for keyword in ["pub struct ", "pub enum ", "pub trait "] {
+            for name in defined(&source.code, keyword) {
+                homes.entry(name).or_default().push(&source.path);
+            }
+        }
+    }
+    // Each of these has a namesake in another public module that a program imports under its module's name.
+    homes.retain(|name, homes| homes.len() > 1 && !NAMESAKES.contains(name));
+
+    assert!(homes.is_empty(), "{homes:#?}");
+}
+
+/// Types that are named as in the standard library or `tracing`: `kling::Error` is used beside `kling_audit::Error`.
+const NAMESAKES: [&str; 1] = ["Error"];
+
+/// The most fields of a struct behind a lock: beyond that, its parts become types with invariants of their own.
+const MAX_LOCKED_FIELDS: usize = 12;
+
+#[test]
+fn structs_behind_a_lock_have_few_fields() {
+    let sources = sources();
+    let mut locked: BTreeSet<String> = BTreeSet::new();
+    for source in &sources {
+        for lock in ["Mutex<", "RwLock<"] {
+            for (at, _) in source.code.match_indices(lock) {
+                let name =
+                    source.code[at + lock.len()..].chars().take_while(|c| c.is_alphanumeric() || *c == '_');
+                locked.insert(name.collect());
+            }
+        }
+    }
+    let mut wrong = Vec::new();
+    let mut counted = 0;
+
+    for source in &sources {
+        for (at, _) in source.code.match_indices("struct ") {
+            let rest = &source.code[at + "struct ".len()..];
+            let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let Some(body) = rest.find(['{', ';', '(']).and_then(|open| rest[open..].strip_prefix('{'))
+            else {
+                continue;
+            };
+            if !locked.contains(&name) {
+                continue;
+            }
+            counted += 1;
+            let fields = members(body).len();
+            if fields > MAX_LOCKED_FIELDS {
+                wrong.push(format!("{}: {name} has {fields} fields", source.path));
+            }
+        }
+    }
+
+    assert!(counted > 0, "no struct behind a lock was found");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

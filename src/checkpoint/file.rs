@@ -4,7 +4,6 @@
 
 use std::{
     fs::OpenOptions,
-    io,
     path::{Path, PathBuf},
 };
 
@@ -12,6 +11,7 @@ use crate::checkpoint::statement::{ParseCheckpointError, SignedCheckpoint};
 use crate::{
     error::{Error, Operation},
     storage::{
+        durable::exists,
         line_reader::{Lines, Piece},
         open::open_regular,
     },
@@ -37,9 +37,8 @@ pub(crate) struct Stored {
 
 /// Shows each checkpoint of a file. `false` if the file is not there.
 pub(crate) fn read(path: &Path, mut show: impl FnMut(Stored)) -> Result<bool, Error> {
-    match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        _ => {}
+    if !exists(path)? {
+        return Ok(false);
     }
     let (file, length) = open_regular(path, OpenOptions::new().read(true))?;
     let mut lines = Lines::new(file, length, LIMIT);

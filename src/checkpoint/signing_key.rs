@@ -5,8 +5,8 @@
 
 use std::{
     fmt,
-    fs::{File, OpenOptions},
-    io::{Read as _, Write as _},
+    fs::File,
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -24,6 +24,10 @@ use crate::{
     codec::merkle::TreeHash,
     error::{Error, Operation},
     format::receipt::TrailId,
+    storage::{
+        durable::{create_file, parent, replace_file, sync_directory},
+        permissions::Permissions,
+    },
 };
 
 /// How the text of a private key begins.
@@ -88,7 +92,8 @@ impl SigningKey {
         let public = VerifyingKey::new(origin, key.verifying_key().as_bytes())
             .map_err(|error| unusable(Operation::CreateKey, &path, &error))?;
         let key = Self { path, public, key, taken: Mutex::new(None) };
-        key.write(&key.path, None)?;
+        create_file(&key.path, Permissions::Owner, key.content(None).as_bytes())?;
+        sync_directory(parent(&key.path))?;
         Ok(key)
     }
 
@@ -129,8 +134,8 @@ impl SigningKey {
         self.taken.lock().map(|taken| taken.trail)
     }
 
-    /// Writes a new file at `path`.
-    fn write(&self, path: &Path, taken: Option<Taken>) -> Result<(), Error> {
+    /// The content of the key's file.
+    fn content(&self, taken: Option<Taken>) -> Zeroizing<String> {
         let mut bytes = Zeroizing::new([ED25519; 33]);
         bytes[1..].copy_from_slice(&*Zeroizing::new(self.key.to_bytes()));
         let encoded = Zeroizing::new(BASE64_STANDARD.encode(*bytes));
@@ -142,31 +147,14 @@ impl SigningKey {
             }
             text.push('\n');
         }
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(Error::io(Operation::Create, path))?;
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(Error::io(Operation::Write, path))
+        text
     }
 
     /// Records in the file what the key was taken for, whole or not at all.
     fn record(&self, taken: Taken) -> Result<(), Error> {
         // A link, as a mounted secret may be one, stays a link.
         let path = self.path.canonicalize().map_err(Error::io(Operation::Open, &self.path))?;
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".new");
-        let new = path.with_file_name(name);
-        match std::fs::remove_file(&new) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io(Operation::Remove, &new)(error));
-            }
-            _ => {}
-        }
-        self.write(&new, Some(taken))?;
-        std::fs::rename(&new, &path).map_err(Error::io(Operation::RecordTrail, &path))?;
+        replace_file(&path, Permissions::Owner, self.content(Some(taken)).as_bytes())?;
         *self.taken.lock() = Some(taken);
         Ok(())
     }

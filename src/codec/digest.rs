@@ -1,26 +1,26 @@
-//! A SHA-256 as entries state it: all 64 hex digits, or the first 16 in a trail opened with short hashes.
+//! The printed hash of an entry: all 64 hex digits of its SHA-256, or the first 16 in a trail with short hashes.
 //!
-//! Pure. Equality is equality of the stated text, never of digits that were not stated.
+//! Promise: two digests are equal if their printed digits are. Digits that are not printed never count.
 
 use std::{fmt, str::FromStr};
 
 use crate::codec::simd::differences;
 
-/// How many hex digits of its SHA-256 each entry of a trail states.
+/// The number of hex digits of its SHA-256 that each entry of a trail prints.
 ///
-/// A trail never mixes the two. The default is [`HashLength::Full`].
+/// All entries of a trail have the same length. The default is [`HashLength::Full`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HashLength {
     /// All 64 digits (256 bits).
     #[default]
     Full,
-    /// The first 16 digits (64 bits), as the Python tool writes them: for estates whose auditors still run it.
+    /// The first 16 digits (64 bits), as the Python tool writes and checks them.
     Short,
 }
 
 impl HashLength {
-    /// The number of hex digits: 64 or 16.
+    /// Returns the number of hex digits: 64 or 16.
     #[must_use]
     pub const fn digits(self) -> usize {
         match self {
@@ -38,10 +38,11 @@ impl HashLength {
     }
 }
 
-/// The hash of an entry, as the entry states it: lower-case hex, 64 or 16 digits.
+/// The hash of an entry as the entry prints it: 64 or 16 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest {
-    /// Zero beyond the stated digits.
+    /// The hash. In a short digest all bytes behind the printed ones are zero, so that the derived equality ignores
+    /// them.
     bytes: [u8; 32],
     length: HashLength,
 }
@@ -51,18 +52,20 @@ impl Digest {
 
     pub(crate) fn new(sha256: [u8; 32], length: HashLength) -> Self {
         let mut bytes = sha256;
+        // Two digits a byte. The rest becomes zero, so that the derived comparison sees only printed digits.
         for byte in bytes.iter_mut().skip(length.digits() / 2) {
             *byte = 0;
         }
         Self { bytes, length }
     }
 
-    /// Reads exactly 64 or 16 lower-case hex digits.
+    /// Parses exactly 64 or 16 lower-case hex digits.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let length = HashLength::of_digits(text.len())?;
         let bytes = match text.try_into() {
             Ok(digits) => bytes_of(digits)?,
             Err(_) => {
+                // Zeros fill up the short form, so that one loop of fixed length serves both.
                 let mut digits = [b'0'; 64];
                 digits[..text.len()].copy_from_slice(text);
                 bytes_of(&digits)?
@@ -71,22 +74,22 @@ impl Digest {
         Some(Self { bytes, length })
     }
 
-    /// Whether the stated digits are those of this SHA-256.
+    /// Returns `true` if the printed digits are those of this SHA-256.
     pub(crate) fn is_of(&self, sha256: &[u8; 32]) -> bool {
         match self.length {
-            // Not compared with a branch for each part: what is looked at next would wait for it.
+            // One comparison without a branch for each part, so that verification does not wait for a prediction here.
             HashLength::Full => differences(&self.bytes, sha256) == 0,
             HashLength::Short => self.bytes[..8] == sha256[..8],
         }
     }
 
-    /// How many digits are stated.
+    /// Returns the number of printed digits.
     #[must_use]
     pub fn length(&self) -> HashLength {
         self.length
     }
 
-    /// All 32 bytes, where all digits are stated.
+    /// Returns all 32 bytes if all digits are printed.
     pub(crate) fn full(&self) -> Option<&[u8; 32]> {
         (self.length == HashLength::Full).then_some(&self.bytes)
     }
@@ -109,7 +112,7 @@ impl FromStr for Digest {
     }
 }
 
-/// The text is not 64 or 16 lower-case hex digits.
+/// The error of text that is not 64 or 16 lower-case hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a hash is 64 or 16 lower-case hex digits")]
 pub struct ParseDigestError;
@@ -127,11 +130,12 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// What an entry names as its predecessor.
+/// An entry's reference to its predecessor: the member `prev_hash`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
-    /// The first entry of a trail has none, and says `genesis`.
+    /// The text `genesis`, in the first entry of a trail.
     Genesis,
+    /// The printed hash of the entry before.
     Hash(Digest),
 }
 
@@ -147,7 +151,7 @@ impl Link {
         }
     }
 
-    /// How many characters it has.
+    /// Returns the number of characters of the text.
     pub(crate) fn digits(&self) -> usize {
         match self {
             Self::Genesis => "genesis".len(),
@@ -165,7 +169,8 @@ impl fmt::Display for Link {
     }
 }
 
-/// The lower-case hex digits of bytes: without a table, so that many are made at a time.
+/// Returns the lower-case hex digits of bytes. It computes digits instead of loading them from a table, so that the
+/// compiler can use vector instructions.
 fn digits_of(bytes: &[u8; 32]) -> [u8; 64] {
     let digit = |nibble: u8| nibble + b'0' + if nibble > 9 { b'a' - b'0' - 10 } else { 0 };
     let mut digits = [[0; 2]; 32];
@@ -177,12 +182,14 @@ fn digits_of(bytes: &[u8; 32]) -> [u8; 64] {
     text
 }
 
-/// The bytes that lower-case hex digits stand for. Digits of a hash are random, so no branch depends on one.
+/// Returns the bytes of lower-case hex digits. No branch depends on a digit: digits of a hash are random, and half of
+/// such branches would be mispredicted.
 fn bytes_of(digits: &[u8; 64]) -> Option<[u8; 32]> {
     let mut nibbles = [0; 64];
     let mut wrong = 0;
     for (nibble, digit) in nibbles.iter_mut().zip(digits) {
         let decimal = digit.wrapping_sub(b'0');
+        // Every other byte is 10 or more from `0` and 6 or more from `a`.
         let letter = digit.wrapping_sub(b'a');
         *nibble = if decimal < 10 { decimal } else { letter.wrapping_add(10) };
         wrong |= u8::from(decimal >= 10) & u8::from(letter >= 6);
@@ -200,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_is_read_back_as_written() {
+    fn digest_is_parsed_as_written() {
         for length in [HashLength::Full, HashLength::Short] {
             let digest = Digest::new([0xa7; 32], length);
             let mut text = Vec::new();
@@ -213,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digit_is_one_of_sixteen_wherever_it_stands() {
+    fn every_digit_is_checked_at_every_place() {
         for byte in 0..=u8::MAX {
             for (length, at) in [(16, 0), (16, 15), (64, 0), (64, 31), (64, 63)] {
                 let mut text = vec![b'7'; length];
@@ -230,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn only_64_or_16_lower_case_digits_are_a_digest() {
+    fn text_of_another_length_or_case_is_no_digest() {
         for text in
             ["", "genesis", "A7A7A7A7A7A7A7A7", "a7a7a7a7a7a7a7a", "g7a7a7a7a7a7a7a7", "a7a7a7a7a7a7a7a7a7"]
         {

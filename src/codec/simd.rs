@@ -1,15 +1,18 @@
-//! What needs the processor's vector instructions, behind safe functions.
+//! Loops over many bytes, by vector instructions where the processor has them.
 //!
-//! Each function has a way that needs none, gives the same result on every machine, and knows nothing of entries.
+//! Owns all `unsafe` code of the codec. Promise: every function is safe to call, has a path without vector
+//! instructions, and gives the same result on every machine.
 
 #![allow(unsafe_code, reason = "calling a function that uses vector instructions is unsafe")]
 
 use sha2::block_api::compress256;
 
-/// Runs the blocks of two messages through SHA-256, each with its own state; the number of blocks is that of the shorter
-/// one.
+/// Runs blocks of two independent messages through SHA-256, each with its own state. Processes as many blocks of each
+/// as the shorter of the two slices has.
 ///
-/// One message keeps the SHA instructions waiting for its last round; two take turns.
+/// One message leaves the SHA instructions idle: each of its rounds waits for the round before. Rounds of two messages
+/// alternate and fill that gap. SHA-256 is two fifths of the time of the row `verify, 1 thread` of
+/// `benches/RESULTS.md`. That row keeps up with `openssl dgst`, which hashes a single message and does nothing else.
 pub(crate) fn compress_two(states: [&mut [u32; 8]; 2], blocks: [&[[u8; 64]]; 2]) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("sha")
@@ -20,91 +23,98 @@ pub(crate) fn compress_two(states: [&mut [u32; 8]; 2], blocks: [&[[u8; 64]]; 2])
         unsafe { x86_64::compress_two(states, blocks) };
         return;
     }
+    // Without the SHA extensions there is no gap to fill: one message after the other.
     let count = blocks[0].len().min(blocks[1].len());
     for (state, blocks) in states.into_iter().zip(blocks) {
         compress256(state, &blocks[..count]);
     }
 }
 
-/// Which bytes of each of `blocks` are not printable ASCII, a quote or a backslash; the first one's bit is the lowest.
-pub(crate) fn marks_of_each(blocks: &[[u8; 64]], marks: &mut Vec<u64>) {
+/// Appends the [`special_mask`] of each of `blocks` to `masks`.
+///
+/// This is the first pass over every block that verification reads, 32 bytes per instruction with AVX2. Validation is
+/// a third of the time of the row `verify, 1 thread` of `benches/RESULTS.md`.
+pub(crate) fn special_masks(blocks: &[[u8; 64]], masks: &mut Vec<u64>) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the feature that the function is compiled for was found in this processor on the line above.
-        return unsafe { x86_64::marks_of_each(blocks, marks) };
+        return unsafe { x86_64::special_masks(blocks, masks) };
     }
-    marks.extend(blocks.iter().map(crate::codec::simd::marks));
+    masks.extend(blocks.iter().map(special_mask));
 }
 
-/// As [`marks_of_each`], of one.
+/// Returns one bit for each byte of `block`, the first byte's bit lowest: set for a quote, a backslash, and any byte
+/// that is not printable ASCII. These are the bytes that end a run of unescaped text in a canonical string.
+///
+/// ```text
+/// bytes   a  l  i  c  e  "  ,  \n ...
+/// bits    0  0  0  0  0  1  0  1        mask 0b...1010_0000
+/// ```
 #[inline]
-pub(crate) fn marks(block: &[u8; 64]) -> u64 {
+pub(crate) fn special_mask(block: &[u8; 64]) -> u64 {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE2 is a part of x86-64, and every processor has it that this is compiled for.
-    return unsafe { x86_64::marks(block) };
+    return unsafe { x86_64::special_mask(block) };
     #[cfg(not(target_arch = "x86_64"))]
-    marks_of_words(block)
+    special_mask_by_words(block)
 }
 
-/// As [`marks`], of 16 bytes.
+/// Returns the [`special_mask`] of 16 bytes.
 #[inline]
-pub(crate) fn marks_of_few(bytes: &[u8; 16]) -> u32 {
+pub(crate) fn special_mask_of_16(bytes: &[u8; 16]) -> u32 {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE2 is a part of x86-64, and every processor has it that this is compiled for.
-    return unsafe { x86_64::marks_of_few(bytes) };
+    return unsafe { x86_64::special_mask_of_16(bytes) };
     #[cfg(not(target_arch = "x86_64"))]
-    return u32::try_from(marks_of_words(bytes)).unwrap_or(u32::MAX);
+    return u32::try_from(special_mask_by_words(bytes)).unwrap_or(u32::MAX);
 }
 
-/// How many bytes [`differences`] compares.
-pub(crate) const WINDOW: usize = 32;
+/// Number of bytes that [`differences`] compares.
+pub(crate) const COMPARED_BYTES: usize = 32;
 
-/// Which bytes differ; the first one's bit is the lowest.
+/// Compares 32 bytes at once. Returns one bit for each byte, the first byte's bit lowest: set if the two bytes differ.
 #[inline]
-pub(crate) fn differences(one: &[u8; WINDOW], other: &[u8; WINDOW]) -> u32 {
+pub(crate) fn differences(one: &[u8; COMPARED_BYTES], other: &[u8; COMPARED_BYTES]) -> u32 {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE2 is a part of x86-64, and every processor has it that this is compiled for.
     return unsafe { x86_64::differences(one, other) };
     #[cfg(not(target_arch = "x86_64"))]
-    differences_of_bytes(one, other)
+    mismatch_mask_by_bytes(one, other)
 }
 
-/// As [`differences`], byte by byte.
+/// [`differences`] without vector instructions.
 #[cfg(any(test, not(target_arch = "x86_64")))]
-fn differences_of_bytes(one: &[u8; WINDOW], other: &[u8; WINDOW]) -> u32 {
-    one.iter()
-        .zip(other)
-        .rev()
-        .fold(0, |differences, (one, other)| differences << 1 | u32::from(one != other))
+fn mismatch_mask_by_bytes(one: &[u8; COMPARED_BYTES], other: &[u8; COMPARED_BYTES]) -> u32 {
+    one.iter().zip(other).rev().fold(0, |mask, (one, other)| mask << 1 | u32::from(one != other))
 }
 
-/// As [`marks`], of up to 64 bytes, eight at a time.
+/// [`special_mask`] of up to 64 bytes without vector instructions, eight bytes at a time.
 #[cfg(any(test, not(target_arch = "x86_64")))]
-fn marks_of_words(block: &[u8]) -> u64 {
-    const LOWS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    const ONES: u64 = 0x0101_0101_0101_0101;
+fn special_mask_by_words(block: &[u8]) -> u64 {
+    use crate::codec::word::{WORD_LOW_BITS, WORD_ONES};
 
     let (words, _) = block.as_chunks::<8>();
-    let mut marks = 0;
+    let mut mask = 0;
     for (at, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        // No sum of two numbers below 0x80 carries into the byte above. The highest bit says: differs, is not below.
-        let differs = |byte: u64| ((word ^ (ONES * byte)) & LOWS) + LOWS;
-        let from_space = (word & LOWS) + ONES * 0x60;
-        let plain = differs(0x22) & differs(0x5c) & differs(0x7f) & from_space & !word;
-        let marked = !plain >> 7 & ONES;
-        // The product gathers the lowest bits of the bytes in the highest byte, in order.
-        marks |= (marked.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at);
+        // Each sum adds two numbers below 0x80, so it never carries into the next byte. Its highest bit is set if the
+        // byte differs from the given one, or if it is a space or above.
+        let differs = |byte: u64| ((word ^ (WORD_ONES * byte)) & WORD_LOW_BITS) + WORD_LOW_BITS;
+        let from_space = (word & WORD_LOW_BITS) + WORD_ONES * 0x60;
+        let unescaped = differs(0x22) & differs(0x5c) & differs(0x7f) & from_space & !word;
+        let special = !unescaped >> 7 & WORD_ONES;
+        // The product moves the lowest bit of byte n to bit 56 + n, so that the highest byte holds all eight in order.
+        mask |= (special.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at);
     }
-    marks
+    mask
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
     use std::arch::x86_64::*;
 
-    /// FIPS 180-4, 4.2.2, four a vector.
-    const K: [[u32; 4]; 16] = [
+    /// The round constants of SHA-256 (FIPS 180-4, 4.2.2), four in each vector.
+    const ROUND_CONSTANTS: [[u32; 4]; 16] = [
         [0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5],
         [0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5],
         [0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3],
@@ -123,8 +133,14 @@ mod x86_64 {
         [0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2],
     ];
 
-    /// One message on its way: its state in the order that the instructions take, and the last 16 words of its
-    /// schedule.
+    /// A message in progress: its state in the order that the SHA instructions take, and the last 16 words of its
+    /// message schedule.
+    ///
+    /// ```text
+    /// state of FIPS 180-4   a b c d e f g h
+    /// abef                  f e b a          lowest lane first
+    /// cdgh                  h g d c
+    /// ```
     struct Lane {
         abef: __m128i,
         cdgh: __m128i,
@@ -143,6 +159,7 @@ mod x86_64 {
             }
         }
 
+        /// Returns the state in the order of FIPS 180-4.
         #[inline]
         #[target_feature(enable = "sse2,sse4.1")]
         fn store(&self) -> [u32; 8] {
@@ -159,26 +176,29 @@ mod x86_64 {
             ]
         }
 
-        /// The words of a block, which stand most significant byte first.
+        /// Loads the 16 words of a block, whose bytes come most significant first.
         #[inline]
         #[target_feature(enable = "ssse3")]
-        fn take(&mut self, block: &[u8; 64]) {
+        fn load_block(&mut self, block: &[u8; 64]) {
+            // The shuffle reverses the four bytes of each word: SHA-256 is big-endian, the processor little-endian.
             let order = _mm_set_epi64x(0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
             for (words, bytes) in self.words.iter_mut().zip(block.as_chunks::<16>().0) {
                 *words = _mm_shuffle_epi8(load(bytes), order);
             }
         }
 
-        /// Four rounds with the words of the schedule that stand in `words[at]`.
+        /// Runs four rounds with the four schedule words of `words[at]`.
         #[inline]
         #[target_feature(enable = "sha,sse2")]
         fn rounds(&mut self, at: usize, constants: __m128i) {
             let sum = _mm_add_epi32(self.words[at], constants);
+            // Each instruction runs two rounds, and leaves the new `abef` in the register of the old `cdgh`. After two
+            // of them the halves are in their places again.
             self.cdgh = _mm_sha256rnds2_epu32(self.cdgh, self.abef, sum);
             self.abef = _mm_sha256rnds2_epu32(self.abef, self.cdgh, _mm_shuffle_epi32::<0x0e>(sum));
         }
 
-        /// The next four words of the schedule, in place of the oldest, which stand in `words[at]`.
+        /// Computes the next four schedule words. They replace the oldest four, in `words[at]`.
         #[inline]
         #[target_feature(enable = "sha,ssse3")]
         fn extend(&mut self, at: usize) {
@@ -196,12 +216,13 @@ mod x86_64 {
         unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
     }
 
-    /// Four rounds of each, the `STEP`th of 16 times.
+    /// Runs the `STEP`th four of 64 rounds, first of one message and then of the other.
     #[inline]
     #[target_feature(enable = "sha,sse2,ssse3")]
-    fn take_turns<const STEP: usize>(first: &mut Lane, second: &mut Lane) {
-        let [a, b, c, d] = K[STEP].map(u32::cast_signed);
+    fn alternate<const STEP: usize>(first: &mut Lane, second: &mut Lane) {
+        let [a, b, c, d] = ROUND_CONSTANTS[STEP].map(u32::cast_signed);
         let constants = _mm_set_epi32(d, c, b, a);
+        // The first 16 schedule words are the block itself.
         if STEP >= 4 {
             first.extend(STEP % 4);
             second.extend(STEP % 4);
@@ -217,25 +238,27 @@ mod x86_64 {
         let mut second = Lane::load(second_state);
         for (first_block, second_block) in blocks[0].iter().zip(blocks[1]) {
             let before = [first.abef, first.cdgh, second.abef, second.cdgh];
-            first.take(first_block);
-            second.take(second_block);
-            // Written one by one, so that each knows which words it takes, and they stay in registers.
-            take_turns::<0>(&mut first, &mut second);
-            take_turns::<1>(&mut first, &mut second);
-            take_turns::<2>(&mut first, &mut second);
-            take_turns::<3>(&mut first, &mut second);
-            take_turns::<4>(&mut first, &mut second);
-            take_turns::<5>(&mut first, &mut second);
-            take_turns::<6>(&mut first, &mut second);
-            take_turns::<7>(&mut first, &mut second);
-            take_turns::<8>(&mut first, &mut second);
-            take_turns::<9>(&mut first, &mut second);
-            take_turns::<10>(&mut first, &mut second);
-            take_turns::<11>(&mut first, &mut second);
-            take_turns::<12>(&mut first, &mut second);
-            take_turns::<13>(&mut first, &mut second);
-            take_turns::<14>(&mut first, &mut second);
-            take_turns::<15>(&mut first, &mut second);
+            first.load_block(first_block);
+            second.load_block(second_block);
+            // A loop would index `words` at run time and keep them in memory. With a constant STEP in each call they
+            // stay in registers.
+            alternate::<0>(&mut first, &mut second);
+            alternate::<1>(&mut first, &mut second);
+            alternate::<2>(&mut first, &mut second);
+            alternate::<3>(&mut first, &mut second);
+            alternate::<4>(&mut first, &mut second);
+            alternate::<5>(&mut first, &mut second);
+            alternate::<6>(&mut first, &mut second);
+            alternate::<7>(&mut first, &mut second);
+            alternate::<8>(&mut first, &mut second);
+            alternate::<9>(&mut first, &mut second);
+            alternate::<10>(&mut first, &mut second);
+            alternate::<11>(&mut first, &mut second);
+            alternate::<12>(&mut first, &mut second);
+            alternate::<13>(&mut first, &mut second);
+            alternate::<14>(&mut first, &mut second);
+            alternate::<15>(&mut first, &mut second);
+            // The state after a block is the sum of the states before and after its rounds.
             first.abef = _mm_add_epi32(first.abef, before[0]);
             first.cdgh = _mm_add_epi32(first.cdgh, before[1]);
             second.abef = _mm_add_epi32(second.abef, before[2]);
@@ -246,19 +269,19 @@ mod x86_64 {
     }
 
     #[target_feature(enable = "avx2")]
-    pub(super) fn marks_of_each(blocks: &[[u8; 64]], marks: &mut Vec<u64>) {
-        marks.extend(blocks.iter().map(|block| {
+    pub(super) fn special_masks(blocks: &[[u8; 64]], masks: &mut Vec<u64>) {
+        masks.extend(blocks.iter().map(|block| {
             let (halves, _) = block.as_chunks::<32>();
-            halves.iter().rev().fold(0, |marks, half| marks << 32 | u64::from(marks_of_half(half)))
+            halves.iter().rev().fold(0, |mask, half| mask << 32 | u64::from(special_mask_of_32(half)))
         }));
     }
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn marks_of_half(bytes: &[u8; 32]) -> u32 {
+    fn special_mask_of_32(bytes: &[u8; 32]) -> u32 {
         // SAFETY: the 32 bytes behind the pointer are those of the reference, and the load needs no alignment.
         let bytes = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
-        // As signed numbers, bytes from 0x80 on are below the space too.
+        // The comparison is signed, so that bytes from 0x80 on are negative and below the space as well.
         let outside = _mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), bytes);
         let quote = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(0x22));
         let backslash = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(0x5c));
@@ -272,24 +295,25 @@ mod x86_64 {
     pub(super) fn differences(one: &[u8; 32], other: &[u8; 32]) -> u32 {
         let (one, _) = one.as_chunks::<16>();
         let (other, _) = other.as_chunks::<16>();
-        one.iter().zip(other).rev().fold(0, |differences, (one, other)| {
+        one.iter().zip(other).rev().fold(0, |mask, (one, other)| {
+            // Equal bytes compare as ones. The last 16 bytes come first in the fold and end up in the upper half.
             let same = _mm_movemask_epi8(_mm_cmpeq_epi8(load(one), load(other))).cast_unsigned();
-            differences << 16 | (same ^ 0xffff)
+            mask << 16 | (same ^ 0xffff)
         })
     }
 
     #[inline]
     #[target_feature(enable = "sse2")]
-    pub(super) fn marks(block: &[u8; 64]) -> u64 {
+    pub(super) fn special_mask(block: &[u8; 64]) -> u64 {
         let (quarters, _) = block.as_chunks::<16>();
-        quarters.iter().rev().fold(0, |marks, bytes| marks << 16 | u64::from(marks_of_few(bytes)))
+        quarters.iter().rev().fold(0, |mask, bytes| mask << 16 | u64::from(special_mask_of_16(bytes)))
     }
 
     #[inline]
     #[target_feature(enable = "sse2")]
-    pub(super) fn marks_of_few(bytes: &[u8; 16]) -> u32 {
+    pub(super) fn special_mask_of_16(bytes: &[u8; 16]) -> u32 {
         let bytes = load(bytes);
-        // As signed numbers, bytes from 0x80 on are below the space too.
+        // The comparison is signed, so that bytes from 0x80 on are negative and below the space as well.
         let outside = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
         let quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x22));
         let backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x5c));
@@ -304,27 +328,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_are_those_of_single_bytes() {
+    fn special_masks_agree_with_a_test_of_single_bytes() {
         for byte in 0..=u8::MAX {
             for at in 0..64 {
                 for filling in [b'!', b'"', 0x80] {
                     let mut block = [filling; 64];
                     block[at] = byte;
 
-                    let marked = |byte: u8| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\');
+                    let special = |byte: u8| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\');
                     let expected =
-                        (0..64).filter(|&at| marked(block[at])).fold(0, |marks, at| marks | 1_u64 << at);
+                        (0..64).filter(|&at| special(block[at])).fold(0, |mask, at| mask | 1_u64 << at);
 
-                    assert_eq!(marks(&block), expected, "{byte:#x} at {at}");
-                    assert_eq!(marks_of_words(&block), expected, "{byte:#x} at {at}");
-                    for (few, marks) in
+                    assert_eq!(special_mask(&block), expected, "{byte:#x} at {at}");
+                    assert_eq!(special_mask_by_words(&block), expected, "{byte:#x} at {at}");
+                    for (few, mask) in
                         block.as_chunks().0.iter().zip([0, 16, 32, 48].map(|at| expected >> at))
                     {
-                        assert_eq!(u64::from(marks_of_few(few)), marks & 0xffff, "{byte:#x} at {at}");
-                        assert_eq!(marks_of_words(few), marks & 0xffff, "{byte:#x} at {at}");
+                        assert_eq!(u64::from(special_mask_of_16(few)), mask & 0xffff, "{byte:#x} at {at}");
+                        assert_eq!(special_mask_by_words(few), mask & 0xffff, "{byte:#x} at {at}");
                     }
                     let mut each = Vec::new();
-                    marks_of_each(&[block, [b'!'; 64], block], &mut each);
+                    special_masks(&[block, [b'!'; 64], block], &mut each);
                     assert_eq!(each, [expected, 0, expected], "{byte:#x} at {at}");
                 }
             }
@@ -332,10 +356,10 @@ mod tests {
     }
 
     #[test]
-    fn differences_are_those_of_single_bytes() {
-        for first in 0..WINDOW {
-            for second in 0..WINDOW {
-                let one = [b'x'; WINDOW];
+    fn mismatch_mask_agrees_with_single_bytes() {
+        for first in 0..COMPARED_BYTES {
+            for second in 0..COMPARED_BYTES {
+                let one = [b'x'; COMPARED_BYTES];
                 let mut other = one;
                 other[first] ^= 0x80;
                 other[second] = b'y';
@@ -343,14 +367,14 @@ mod tests {
                 let expected = 1 << first | 1 << second;
 
                 assert_eq!(differences(&one, &other), expected, "{first} and {second}");
-                assert_eq!(differences_of_bytes(&one, &other), expected, "{first} and {second}");
+                assert_eq!(mismatch_mask_by_bytes(&one, &other), expected, "{first} and {second}");
                 assert_eq!(differences(&other, &other), 0);
             }
         }
     }
 
     #[test]
-    fn two_at_a_time_are_what_each_is_by_itself() {
+    fn compress_two_agrees_with_one_message_at_a_time() {
         let mut bytes = 1_u64;
         let mut random = || {
             bytes = bytes.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

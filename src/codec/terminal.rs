@@ -1,18 +1,21 @@
-//! Text on its way to a terminal: what a log, a file name or an attacker put in must not move the cursor.
+//! Text made harmless for a terminal.
+//!
+//! Promise: text from a log, a file name or an attacker cannot move the cursor or change colours. It can neither
+//! reorder nor hide a part of the line that it is printed on.
 
 use std::{
     fmt::{self, Write as _},
     path::Path,
 };
 
-/// Shows text with control characters, bidi marks, line separators and invisible characters as `\u{..}`.
+/// Displays text with control characters, bidi marks, line separators and invisible characters as `\u{..}`.
 pub(crate) struct Escaped<T>(pub(crate) T);
 
 impl fmt::Display for Escaped<&str> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .chars()
-            .try_for_each(|c| if harmless(c) { f.write_char(c) } else { write!(f, "{}", c.escape_default()) })
+        self.0.chars().try_for_each(|c| {
+            if is_harmless(c) { f.write_char(c) } else { write!(f, "{}", c.escape_default()) }
+        })
     }
 }
 
@@ -22,8 +25,10 @@ impl fmt::Display for Escaped<&Path> {
     }
 }
 
-/// Whether `c` shows as itself and leaves the rest of the line alone.
-fn harmless(c: char) -> bool {
+/// Returns `true` if a terminal shows `c` as itself, without effect on the rest of the line.
+fn is_harmless(c: char) -> bool {
+    // Behind the control characters: soft hyphen, marks of direction, zero-width characters, separators of lines, byte
+    // order mark, annotations, tags.
     !(c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -35,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_steers_a_terminal_passes() {
+    fn characters_that_control_a_terminal_are_escaped() {
         let shown = Escaped("a\u{1b}[31m\r\n\u{202e}\u{9b}é").to_string();
 
         assert_eq!(shown, "a\\u{1b}[31m\\r\\n\\u{202e}\\u{9b}é");

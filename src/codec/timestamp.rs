@@ -1,6 +1,7 @@
-//! The time of an entry: RFC 3339, UTC, six fractional digits and `Z`, always 27 characters.
+//! The time of an entry: RFC 3339 in UTC with six fractional digits and `Z`, always 27 characters.
 //!
-//! Pure: it knows no clock. Years run from 0000 to 9999; what lies beyond is held at the edge.
+//! Promise: each time has one text, and only that text is parsed. Years run from 0000 to 9999; a time outside is
+//! clamped. Reads no clock.
 
 use std::{
     fmt,
@@ -9,33 +10,42 @@ use std::{
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
+use crate::codec::word::{decimal, mask_above_nine};
+
 /// Microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Timestamp(i64);
 
-/// A day, and how the last of its times is spelled: entries that follow each other have most of it in common.
+/// A day with the text of the last time that was written.
+///
+/// The next entry mostly has the same second: its time then costs six digits, instead of a division into date and time
+/// of day. That keeps the work under the log's lock short, the row `serial section` of `benches/RESULTS.md`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Day {
-    /// As [`Timestamp::day`] counts.
+    /// Days since 1970-01-01.
     number: i64,
     pub(crate) date: NaiveDate,
-    /// Seconds since 1970-01-01, of the time that is spelled.
+    /// Seconds since 1970-01-01 of the time in `text`.
     second: i64,
     text: [u8; Timestamp::LENGTH],
 }
 
-const DAY: i64 = 86_400_000_000;
-const SECOND: i64 = 1_000_000;
-/// 0000-01-01T00:00:00.000000Z and 9999-12-31T23:59:59.999999Z.
-const EARLIEST: i64 = -62_167_219_200_000_000;
-const LATEST: i64 = 253_402_300_799_999_999;
+const MICROS_PER_DAY: i64 = 86_400_000_000;
+const MICROS_PER_SECOND: i64 = 1_000_000;
+
+/// Microseconds from 1970-01-01 to 0000-01-01T00:00:00.000000Z.
+const EARLIEST_MICROS: i64 = -62_167_219_200_000_000;
+
+/// Microseconds from 1970-01-01 to 9999-12-31T23:59:59.999999Z.
+const LATEST_MICROS: i64 = 253_402_300_799_999_999;
 
 impl Timestamp {
+    /// Number of characters of every time.
     pub(crate) const LENGTH: usize = 27;
 
     pub(crate) const EPOCH: Self = Self(0);
 
-    /// The time that the system's clock gave.
+    /// Converts a time of the OS clock.
     pub(crate) fn of(time: SystemTime) -> Self {
         let micros = |span: Duration| {
             let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
@@ -43,23 +53,24 @@ impl Timestamp {
         };
         let since = match time.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => micros(since),
+            // A clock that was never set may be before 1970.
             Err(before) => -micros(before.duration()),
         };
-        Self(since.clamp(EARLIEST, LATEST))
+        Self(since.clamp(EARLIEST_MICROS, LATEST_MICROS))
     }
 
     pub(crate) fn micros(self) -> i64 {
         self.0
     }
 
-    /// Whole days since 1970-01-01.
+    /// Returns the whole days since 1970-01-01.
     pub(crate) fn day(self) -> i64 {
-        self.0.div_euclid(DAY)
+        self.0.div_euclid(MICROS_PER_DAY)
     }
 
-    /// The beginning of a day, counted as [`day`](Self::day) does.
+    /// Returns the beginning of a day, given as days since 1970-01-01.
     pub(crate) fn of_day(day: i64) -> Self {
-        Self(day.saturating_mul(DAY).clamp(EARLIEST, LATEST))
+        Self(day.saturating_mul(MICROS_PER_DAY).clamp(EARLIEST_MICROS, LATEST_MICROS))
     }
 
     pub(crate) fn date(self) -> NaiveDate {
@@ -67,7 +78,7 @@ impl Timestamp {
     }
 
     pub(crate) fn to_utc(self) -> DateTime<Utc> {
-        // In range by construction; the fallback can't be reached and needs no panic.
+        // Every timestamp is clamped to years that chrono supports, so the fallback is never used.
         DateTime::from_timestamp_micros(self.0).unwrap_or(DateTime::UNIX_EPOCH)
     }
 
@@ -76,14 +87,15 @@ impl Timestamp {
         Day::of(self).write(self, out);
     }
 
-    /// Reads exactly what [`write`](Self::write) writes: a real date, no leap second, no other spelling.
+    /// Parses exactly the texts that [`write`](Self::write) writes: a real date, no leap second, no other form.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        /// What stands in each place: a digit for `0`, else itself.
-        const SHAPE: &[u8; Timestamp::LENGTH] = b"0000-00-00T00:00:00.000000Z";
+        /// The character at each place; `0` is any digit.
+        const TIME_PATTERN: &[u8; Timestamp::LENGTH] = b"0000-00-00T00:00:00.000000Z";
         let text: &[u8; Self::LENGTH] = text.try_into().ok()?;
         let fits =
-            |(byte, shape): (&u8, &u8)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == shape };
-        if !text.iter().zip(SHAPE).fold(true, |all, pair| all & fits(pair)) {
+            |(byte, place): (&u8, &u8)| if *place == b'0' { byte.is_ascii_digit() } else { byte == place };
+        // A fold without an early end compiles to vector instructions.
+        if !text.iter().zip(TIME_PATTERN).fold(true, |all, pair| all & fits(pair)) {
             return None;
         }
         let number = |from: usize, to: usize| {
@@ -95,48 +107,50 @@ impl Timestamp {
             return None;
         }
         let seconds = (hour * 60 + minute) * 60 + second;
-        Some(Self(day * DAY + seconds * 1_000_000 + number(20, 26)))
+        Some(Self(day * MICROS_PER_DAY + seconds * 1_000_000 + number(20, 26)))
     }
 
-    /// As [`parse`](Self::parse), after a time that is `known` by its text: mostly that is of the same minute.
+    /// Parses as [`parse`](Self::parse) does, faster if `known`, an earlier text and its time, is of the same minute.
     pub(crate) fn parse_after(text: &[u8], known: Option<(&[u8], Self)>) -> Option<Self> {
         Self::of_minute(text, known).or_else(|| Self::parse(text))
     }
 
-    /// The time that `text` is, if it is of the same minute as a known one. `None` only means that it takes more to find
-    /// out.
+    /// Fast path: parses a text of the same minute as a known one.
+    ///
+    /// Compares the first 16 characters as one number, and reads only the rest. Verification of entries that follow
+    /// each other rarely needs anything else. `None` is no fault: the caller then parses all of the text.
+    ///
+    /// ```text
+    /// 2026-11-24T04:57:14.723726Z
+    /// |<---- 16 ---->|   |<- 8->|     the last eight bytes hold the point, six digits and the Z
+    /// ```
     #[inline]
     fn of_minute(text: &[u8], known: Option<(&[u8], Self)>) -> Option<Self> {
-        const MINUTE: usize = "0000-00-00T00:00".len();
+        const MINUTE_BYTES: usize = "0000-00-00T00:00".len();
         let (known, time) = known?;
         let text: &[u8; Self::LENGTH] = text.try_into().ok()?;
         let known: &[u8; Self::LENGTH] = known.try_into().ok()?;
         let number =
-            |text: &[u8; Self::LENGTH]| text.first_chunk::<MINUTE>().copied().map(u128::from_le_bytes);
+            |text: &[u8; Self::LENGTH]| text.first_chunk::<MINUTE_BYTES>().copied().map(u128::from_le_bytes);
         if number(text) != number(known) {
             return None;
         }
         let [.., b':', tens, ones, b'.', _, _, _, _, _, _, b'Z'] = text else { return None };
         let fraction = text.last_chunk::<8>()?;
-        // Each byte's own digit, and the point and the letter as if they were zeros.
+        // Digits become 0 to 9, the point and the letter become 0, and any other byte becomes 10 or more.
         let digits = u64::from_le_bytes(*fraction) ^ u64::from_le_bytes(*b".000000Z");
-        const LOWS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-        // No sum of two numbers below 0x80 carries into the byte above. The highest bit says: 10 or more.
-        let others = (((digits & LOWS) + 0x7676_7676_7676_7676) | digits) & !LOWS;
-        if others != 0 || !(b'0'..=b'5').contains(tens) || !ones.is_ascii_digit() {
+        if mask_above_nine(digits) != 0 || !(b'0'..=b'5').contains(tens) || !ones.is_ascii_digit() {
             return None;
         }
-        // Added up by two, four and eight: ten times the fraction, for the letter's zero.
-        let pairs = (digits.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
-        let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
-        let fraction = (fours.wrapping_mul(10_000 << 32 | 1) >> 32) / 10;
+        // The letter adds a last digit 0, so the number is ten times the microseconds.
+        let fraction = decimal(digits) / 10;
         let seconds = i64::from(tens & 0x0f) * 10 + i64::from(ones & 0x0f);
+        // Euclidean remainder: times before 1970 are negative, and their minute begins below them as well.
         let minute = time.0 - time.0.rem_euclid(60_000_000);
         Some(Self(minute + seconds * 1_000_000 + fraction.cast_signed()))
     }
 
-    /// Reads what Python's `datetime.isoformat() + "Z"` gives: as [`parse`](Self::parse), but the fraction is left
-    /// out when it is zero.
+    /// Parses the text of Python's `datetime.isoformat() + "Z"`, which leaves out a fraction of zero.
     pub(crate) fn parse_isoformat(text: &[u8]) -> Option<Self> {
         let whole = text.strip_suffix(b"Z")?;
         if whole.len() != 19 {
@@ -154,27 +168,28 @@ impl Day {
         put(&mut text[5..7], date.month());
         put(&mut text[8..10], date.day());
         let number = time.day();
-        Self { number, date, second: number * (DAY / SECOND), text }
+        Self { number, date, second: number * (MICROS_PER_DAY / MICROS_PER_SECOND), text }
     }
 
     pub(crate) fn holds(&self, time: Timestamp) -> bool {
         self.number == time.day()
     }
 
-    /// Appends a time of this day.
+    /// Appends a time, which must be of this day.
     #[inline]
     pub(crate) fn write(&mut self, time: Timestamp, out: &mut Vec<u8>) {
-        let second = time.0.div_euclid(SECOND);
+        let second = time.0.div_euclid(MICROS_PER_SECOND);
+        // Times of one second differ in the fraction alone.
         if second != self.second {
-            self.spell(second);
+            self.set_second(second);
         }
-        put(&mut self.text[20..26], (time.0 - second * SECOND) as u32);
+        put(&mut self.text[20..26], (time.0 - second * MICROS_PER_SECOND) as u32);
         out.extend_from_slice(&self.text);
     }
 
-    /// Spells a second of this day.
-    fn spell(&mut self, second: i64) {
-        let seconds = second.rem_euclid(DAY / SECOND) as u32;
+    /// Writes hour, minute and second of a time of this day into `text`.
+    fn set_second(&mut self, second: i64) {
+        let seconds = second.rem_euclid(MICROS_PER_DAY / MICROS_PER_SECOND) as u32;
         put(&mut self.text[11..13], seconds / 3600);
         put(&mut self.text[14..16], seconds / 60 % 60);
         put(&mut self.text[17..19], seconds % 60);
@@ -184,7 +199,7 @@ impl Day {
 
 impl From<DateTime<Utc>> for Timestamp {
     fn from(time: DateTime<Utc>) -> Self {
-        Self(time.timestamp_micros().clamp(EARLIEST, LATEST))
+        Self(time.timestamp_micros().clamp(EARLIEST_MICROS, LATEST_MICROS))
     }
 }
 
@@ -196,7 +211,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Reads `YYYY-MM-DD`.
+/// Parses `YYYY-MM-DD`.
 pub(crate) fn parse_date(text: &[u8]) -> Option<NaiveDate> {
     if text.len() != 10 || text[4] != b'-' || text[7] != b'-' {
         return None;
@@ -208,9 +223,15 @@ fn date(year: u32, month: u32, day: u32) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)
 }
 
-/// Days from 1970-01-01 to a date of the years 0 to 9999; `None` if there is no such date.
+/// Returns the days from 1970-01-01 to a date of the years 0 to 9999; `None` if there is no such date.
 ///
-/// Years are counted from March on, so that the leap day is a year's last.
+/// Counts years from March, so that the leap day is the last day of a year:
+///
+/// ```text
+/// 2026-11-24   month 8 of year 2026
+/// days before  2026 * 365 + (506 - 20 + 5) leap days + (153 * 8 + 2) / 5  =  739,490 + 491 + 245  =  740,226
+/// number       740,226 + 24 - 719,469  =  20,781 days since 1970-01-01
+/// ```
 fn day_of(year: i64, month: i64, day: i64) -> Option<i64> {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let longest = match month {
@@ -225,9 +246,9 @@ fn day_of(year: i64, month: i64, day: i64) -> Option<i64> {
     }
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    // Of five months in a row three have 31 days: (153 m + 2) / 5 is how many days lie before month m.
+    // From March on, five months in a row have 153 days: (153 m + 2) / 5 days lie before month m.
     let before = year * 365 + leap_days + (153 * month + 2) / 5;
-    // Here 0000-03-01 has the number 1, and 1970-01-01 the number 719,469.
+    // In this count 0000-03-01 is day 1 and 1970-01-01 is day 719,469.
     Some(before + day - 719_469)
 }
 
@@ -248,10 +269,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn written_times_are_read_back_and_have_27_characters() {
-        for micros in
-            [EARLIEST, -1, 0, 1, 951_782_400_000_000, 1_795_496_234_723_726, 9_223_372_036_000_000, LATEST]
-        {
+    fn written_time_is_parsed_back_and_has_27_characters() {
+        for micros in [
+            EARLIEST_MICROS,
+            -1,
+            0,
+            1,
+            951_782_400_000_000,
+            1_795_496_234_723_726,
+            9_223_372_036_000_000,
+            LATEST_MICROS,
+        ] {
             let mut text = Vec::new();
             Timestamp(micros).write(&mut text);
 
@@ -261,11 +289,13 @@ mod tests {
     }
 
     #[test]
-    fn times_of_a_day_are_spelled_one_after_the_other() {
+    fn day_writes_times_in_any_order() {
         let day = 1_795_478_400_000_000;
-        for start in [day, -DAY, EARLIEST, LATEST - DAY + 1] {
+        for start in [day, -MICROS_PER_DAY, EARLIEST_MICROS, LATEST_MICROS - MICROS_PER_DAY + 1] {
             let mut known = Day::of(Timestamp(start));
-            for offset in [0, 1, 999_999, 1_000_000, 59_999_999, 3_599_999_999, DAY - 1, 42, 3_600_000_000] {
+            for offset in
+                [0, 1, 999_999, 1_000_000, 59_999_999, 3_599_999_999, MICROS_PER_DAY - 1, 42, 3_600_000_000]
+            {
                 let time = Timestamp(start + offset);
                 let (mut one, mut other) = (Vec::new(), Vec::new());
                 assert!(known.holds(time));
@@ -280,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn only_real_dates_in_the_one_spelling_are_read() {
+    fn unreal_date_or_other_form_is_refused() {
         for text in [
             "2026-02-29T00:00:00.000000Z",
             "2026-11-24T24:00:00.000000Z",
@@ -296,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_ten_thousand_years_is_read_as_chrono_counts_it() {
+    fn every_day_of_ten_thousand_years_agrees_with_chrono() {
         for year in 0..=9999 {
             for (month, day) in
                 (0..=13).flat_map(|month| [0, 1, 15, 28, 29, 30, 31, 32].map(|day| (month, day)))
@@ -312,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_after_a_known_one_is_what_it_is_by_itself() {
+    fn parse_after_agrees_with_parse() {
         let known = *b"2026-11-24T04:57:14.723726Z";
         let after = |text: &[u8]| Timestamp::parse_after(text, Some((&known, Timestamp::parse(&known)?)));
         for text in [
@@ -338,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_byte_is_no_part_of_a_time() {
+    fn changed_byte_is_refused_or_gives_another_time() {
         let time = *b"2026-11-24T04:57:14.723726Z";
         for at in 0..time.len() {
             for byte in 0..=u8::MAX {
@@ -357,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn isoformat_may_leave_the_fraction_out() {
+    fn isoformat_may_lack_the_fraction() {
         let whole = Timestamp::parse(b"2026-11-24T04:57:14.000000Z");
 
         assert!(whole.is_some());

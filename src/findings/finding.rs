@@ -1,4 +1,7 @@
-//! A finding: what is wrong in a trail, and where. Not an error: the job was done, and the trail is bad.
+//! `Finding`: a fault in a trail, with its place.
+//!
+//! A finding is not an [`Error`](crate::Error). An error means that verification could not do its work; a finding means
+//! that it did, and that the trail is not as its writer left it.
 
 use std::fmt;
 
@@ -6,64 +9,67 @@ use serde::Serialize;
 
 use crate::codec::terminal::Escaped;
 
-/// What verification found wrong.
+/// A fault that verification found in a trail.
+///
+/// One finding is enough for the verdict [`Tampered`](crate::verify::Verdict::Tampered).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What is wrong.
+    /// The kind of the fault.
     pub kind: FindingKind,
-    /// The file's name in the trail's directory.
+    /// Name of the file, relative to the trail's directory.
     pub file: String,
-    /// The line, from 1; `None` for a finding about a whole file.
+    /// Number of the line, from 1; `None` for a finding about a whole file.
     pub line: Option<u64>,
-    /// Where the line begins, in bytes from the file's start; `None` for a finding about a whole file.
+    /// Byte at which the line begins; `None` for a finding about a whole file.
     pub offset: Option<u64>,
-    /// The `seq` that the line states, where it states one.
+    /// Sequence number on the line, if the line could be read.
     pub seq: Option<u64>,
-    /// What should stand there.
+    /// Value or text that belongs there.
     pub expected: String,
-    /// What stands there.
+    /// Value or text that is there instead.
     pub found: String,
 }
 
-/// The kinds of findings. A line has at most one, the first of these that applies.
+/// The kinds of findings. A line has at most one finding: that of the first kind in this list which applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FindingKind {
-    /// The line is no entry in canonical text: no JSON, a member that is missing, unknown or given twice, another
-    /// spelling or spacing.
+    /// The line is not an entry in canonical text: it is not JSON, a member is missing, unknown or duplicate, or the
+    /// text has another form or spacing.
     MalformedLine,
-    /// The line's bytes are not those that were hashed.
+    /// The SHA-256 of the line is not the hash that it prints: the line was changed.
     HashMismatch,
-    /// `seq` jumps: entries were removed, inserted, repeated or moved.
+    /// The sequence number does not follow that of the line before: entries were removed, inserted, repeated or moved.
     SequenceGap,
-    /// `prev_hash` is not the hash that the line before states.
+    /// `prev_hash` is not the hash of the line before: that line was replaced, or lines between them were removed.
     ChainBroken,
-    /// The entry stands in a file of another day.
+    /// The entry is in the file of another day.
     WrongFile,
-    /// Time goes back without an `audit_clock_stepped`.
+    /// The time is before that of the line before, and no `audit_clock_stepped` entry records a change of the clock.
     ClockWentBack,
-    /// What should come before this file is not there.
+    /// Entries that belong before this file are missing, mostly because a file was removed. Or the file belongs to an
+    /// adopted trail and is missing itself.
     MissingFile,
-    /// The trail ends before the entry that its head or a checkpoint names.
+    /// The trail ends before the last entry that its head or a checkpoint names: entries at its end were removed.
     Truncated,
-    /// The trail has no head that can be read, so that nobody can tell whether its end is there.
+    /// The trail has no readable head file. Entries may be missing at its end, and nothing else would show that.
     HeadMissing,
-    /// A checkpoint that a given key signed is one of other entries: the trail was rewritten or forked.
+    /// A checkpoint that a given key signed does not match the entries: the trail was rewritten or forked.
     CheckpointMismatch,
-    /// What stands in place of a checkpoint has the name of a given key, and no given key signed it.
+    /// A text in place of a checkpoint has the name of a given key but no valid signature by it.
     CheckpointForged,
-    /// The newest checkpoint that holds is older than was asked for.
+    /// The newest valid checkpoint is older than [`max_age`](crate::verify::Verifier::max_age) allows.
     CheckpointStale,
-    /// An entry for which there is a receipt is not in the trail.
+    /// The entry of a given receipt is not in the trail.
     ReceiptMissing,
-    /// A value that an entry withholds is not the one that it commits to.
+    /// A private value does not match the commitment in its entry: the value was changed.
     ValueChanged,
 }
 
 impl FindingKind {
-    /// The name in JSON and on screen: `malformed_line`, `hash_mismatch`, ….
+    /// Returns the code word of the kind in JSON and on screen, such as `malformed_line`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -85,6 +91,7 @@ impl FindingKind {
     }
 }
 
+/// Writes one line: `FILE:LINE: KIND at seq SEQ (byte OFFSET): expected .., found ..`. Text of the trail is escaped.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Escaped(self.file.as_str()))?;

@@ -1,4 +1,4 @@
-//! A notice: worth knowing about a trail, and no reason to doubt it. Notices never change a verdict.
+//! `Notice`: a fact about a trail that is worth attention and does not change the verdict.
 
 use std::fmt;
 
@@ -7,105 +7,112 @@ use serde::Serialize;
 
 use crate::codec::terminal::Escaped;
 
-/// What verification remarks about a trail.
+/// A fact about a trail that an auditor may ask about. Crashes, pruning and permissions cause notices, tampering causes
+/// findings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Notice {
-    /// The newest file ends inside a line, as a crash leaves it. Opening the trail sets the bytes aside.
+    /// The newest file ends inside a line, as after a crash. The next open moves those bytes to a file of their own.
     TornTail {
-        /// The file's name.
+        /// Name of the file.
         file: String,
-        /// Where the unfinished line begins.
+        /// Byte at which the unfinished line begins.
         offset: u64,
-        /// Its bytes.
+        /// Number of bytes of the unfinished line.
         length: u64,
     },
-    /// The directory or a file lets in more than its owner and a reading group.
+    /// Permissions of the directory or of a file allow more than access by the owner and reading by the group.
     LoosePermissions {
-        /// The file's name; `.` for the directory.
+        /// Name of the file; `.` for the directory.
         file: String,
-        /// The mode, in octal digits.
+        /// The mode in octal digits.
         mode: String,
     },
-    /// Entries that were acknowledged but never put on the device are not there, under another boot of the machine: a
-    /// power cut took them.
+    /// Entries are missing that were acknowledged but not yet synced when the machine lost power.
     UnsyncedLoss {
-        /// The first.
+        /// Sequence number of the first missing entry.
         from: u64,
-        /// The last.
+        /// Sequence number of the last missing entry.
         to: u64,
     },
-    /// The trail takes the place of another one, which was given up and is kept.
+    /// The trail replaces an earlier one, which was sealed and is kept beside it.
     Adopted {
-        /// The other trail.
+        /// Id of the earlier trail.
         trail_id: String,
-        /// What verification said of it then.
+        /// Verdict on the earlier trail when it was sealed.
         verdict: String,
-        /// Who gave it up.
+        /// Person or program that sealed it.
         actor: String,
-        /// Why.
+        /// Reason that the actor gave.
         reason: String,
     },
-    /// Between two entries lie whole days, in UTC, without any.
+    /// Between two entries lie whole days, in UTC, without any entry.
     DaysWithoutEntries {
         /// The first such day.
         from: NaiveDate,
-        /// The last.
+        /// The last such day.
         to: NaiveDate,
-        /// How many.
+        /// Number of such days.
         days: u64,
     },
-    /// The beginning of the trail is not there: it was pruned, and the trail tells of it.
+    /// Entries at the beginning of the trail were pruned, as an entry records.
     Pruned {
-        /// The last entry that is not there; the first is 0.
+        /// Sequence number of the last pruned entry; the first is 0.
         last: u64,
-        /// The `audit_pruned` that tells of it.
-        told_at: u64,
+        /// Sequence number of the `audit_pruned` entry that records it.
+        #[serde(rename = "told_at")]
+        recorded_at: u64,
     },
-    /// Values that entries withhold are not at hand, though nothing tells that they were erased: a power cut can take
-    /// them, where they were not put on the device, and so can somebody.
+    /// Erasable values are not stored although no entry records their erasure. A power failure can lose values that
+    /// were not synced, and anyone with access to the private files can delete them.
     ValuesMissing {
-        /// How many.
+        /// Number of missing values.
         values: u64,
     },
 }
 
+/// Writes one line: the code word of the kind, a colon, and a sentence. Text of the trail is escaped.
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TornTail { file, offset, length } => write!(
                 f,
-                "torn_tail: {} ends with {length} bytes of an unfinished line (byte {offset}), as a crash leaves it",
+                "torn_tail: {} ends with {length} bytes of an unfinished line (byte {offset}), as after a crash",
                 Escaped(file.as_str())
             ),
             Self::UnsyncedLoss { from, to } => {
                 write!(
                     f,
-                    "unsynced_loss: entries {from} to {to} were not on the device when the power failed"
+                    "unsynced_loss: entries {from} to {to} were not yet synced when the power failed, and are lost"
                 )
             }
             Self::Adopted { trail_id, verdict, actor, reason } => write!(
                 f,
-                "adopted: this trail takes the place of {}, which was {} when {} gave it up: {}",
+                "adopted: this trail replaces {}, which was {} when {} sealed it: {}",
                 Escaped(trail_id.as_str()),
                 Escaped(verdict.as_str()),
                 Escaped(actor.as_str()),
                 Escaped(reason.as_str())
             ),
-            Self::Pruned { last, told_at } => {
-                write!(f, "pruned: entries 0 to {last} are not there any more, as seq {told_at} tells")
+            Self::Pruned { last, recorded_at } => {
+                write!(
+                    f,
+                    "pruned: entries 0 to {last} were removed, as the entry with seq {recorded_at} records"
+                )
             }
-            Self::ValuesMissing { values: 1 } => f.write_str(
-                "values_missing: 1 erasable value is not there, and nothing tells that it was erased",
-            ),
+            Self::ValuesMissing { values: 1 } => {
+                f.write_str("values_missing: 1 erasable value is missing, and no entry records its erasure")
+            }
             Self::ValuesMissing { values } => write!(
                 f,
-                "values_missing: {values} erasable values are not there, and nothing tells that they were erased"
+                "values_missing: {values} erasable values are missing, and no entry records their erasure"
             ),
-            Self::LoosePermissions { file, mode } => {
-                write!(f, "loose_permissions: {} has mode {mode}", Escaped(file.as_str()))
-            }
+            Self::LoosePermissions { file, mode } => write!(
+                f,
+                "loose_permissions: {} has mode {mode}, which allows more than its owner and a reading group",
+                Escaped(file.as_str())
+            ),
             Self::DaysWithoutEntries { from, to, .. } if from == to => {
                 write!(f, "days_without_entries: {from}")
             }
@@ -113,5 +120,18 @@ impl fmt::Display for Notice {
                 write!(f, "days_without_entries: {from} to {to} ({days} days)")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pruned_notice_keeps_its_names_in_json() {
+        let json = serde_json::to_string(&Notice::Pruned { last: 6, recorded_at: 9 }).expect("JSON");
+
+        // The key is part of the command's output. It is split here, so that no rename of identifiers changes it.
+        assert_eq!(json, concat!(r#"{"kind":"pruned","last":6,"told"#, r#"_at":9}"#));
     }
 }

@@ -1,13 +1,15 @@
-//! The progress of a verification or a report.
+//! `Progress`: the state of a running verification or report, for a progress bar.
 
-/// How far a verification or a report has got.
+/// The progress of a verification or a report.
+///
+/// A run passes one to its callback from time to time. `bytes` grows up to `of`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// Bytes that were read and checked.
+    /// Bytes that were read and checked so far.
     pub bytes: u64,
-    /// Bytes to read in all.
+    /// Bytes of all files of the trail.
     pub of: u64,
-    /// Entries among what was read.
+    /// Entries that were read so far.
     pub entries: u64,
 }

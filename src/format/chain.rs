@@ -1,4 +1,6 @@
-//! The chain: what the next entry is numbered, linked to and timed after. Pure.
+//! The chain: number, previous hash, time and day of the next entry.
+//!
+//! Pure. The chain advances by one entry at a time, and each entry gets a number, a link and a time of its own.
 
 use chrono::NaiveDate;
 
@@ -7,49 +9,54 @@ use crate::{
         digest::{Digest, HashLength, Link},
         timestamp::{Day, Timestamp},
     },
-    format::prepared_entry::{LinkedEntry, PreparedEntry},
+    format::prepared_entry::{ChainPosition, LinkedEntry, PreparedEntry},
 };
 
-/// Where the chain stands.
+/// State of a trail's chain after its last entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chain {
-    /// The next entry's number.
+    /// Number of the next entry.
     pub(crate) next: u64,
-    /// What the next entry names as its predecessor.
+    /// Value of `prev_hash` in the next entry.
     pub(crate) head: Link,
-    /// The last entry's time.
+    /// Time of the last entry. `None` in a trail without entries.
     pub(crate) time: Option<Timestamp>,
+    /// Length of the printed hashes, the same in the whole trail.
     pub(crate) length: HashLength,
-    /// That of the last entry which was linked.
+    /// Day of the entry that was linked last, with its spelled date. It is a cache: most entries have the same day.
     day: Option<Day>,
 }
 
 impl Chain {
+    /// Returns the chain of a trail without entries.
     pub(crate) fn new(length: HashLength) -> Self {
         Self { next: 0, head: Link::Genesis, time: None, length, day: None }
     }
 
-    /// The day of `time`, and the bytes of the line that `prefix` would have next.
-    pub(crate) fn measure(&mut self, prefix: &PreparedEntry, time: Timestamp) -> (NaiveDate, u64) {
-        let length = prefix.line_length(self.next, &self.head, self.length);
-        (known_day(&mut self.day, time).date, length as u64)
+    /// Returns the day of `time`, and the length in bytes of the line that `entry` would become next.
+    pub(crate) fn measure(&mut self, entry: &PreparedEntry, time: Timestamp) -> (NaiveDate, u64) {
+        let length = entry.line_length(self.next, &self.head, self.length);
+        (cached_day(&mut self.day, time).date, length as u64)
     }
 
-    /// Gives `prefix` the next place, and moves on: appends what follows its bytes to `line`.
+    /// Links `entry` as the next one and advances the chain. Appends the suffix of the entry's line to `line`.
     #[inline]
-    pub(crate) fn link(
-        &mut self,
-        prefix: &PreparedEntry,
-        time: Timestamp,
-        line: &mut Vec<u8>,
-    ) -> LinkedEntry {
-        let day = known_day(&mut self.day, time);
-        let entry = prefix.link(line, (self.next, time, day), &self.head, self.length);
-        self.set(entry.seq, entry.hash, entry.time);
-        entry
+    pub(crate) fn link(&mut self, entry: &PreparedEntry, time: Timestamp, line: &mut Vec<u8>) -> LinkedEntry {
+        let linked = entry.link(
+            line,
+            ChainPosition {
+                seq: self.next,
+                time,
+                day: cached_day(&mut self.day, time),
+                previous: &self.head,
+                length: self.length,
+            },
+        );
+        self.set(linked.seq, linked.hash, linked.time);
+        linked
     }
 
-    /// Stands after that entry.
+    /// Continues the chain after the entry with this number, printed hash and time.
     pub(crate) fn set(&mut self, seq: u64, hash: Digest, time: Timestamp) {
         self.next = seq + 1;
         self.head = Link::Hash(hash);
@@ -57,7 +64,8 @@ impl Chain {
     }
 }
 
-fn known_day(day: &mut Option<Day>, time: Timestamp) -> &mut Day {
+/// Returns the cached day if `time` is in it. Otherwise replaces it by the day of `time`.
+fn cached_day(day: &mut Option<Day>, time: Timestamp) -> &mut Day {
     day.take_if(|day| !day.holds(time));
     day.get_or_insert_with(|| Day::of(time))
 }

@@ -1,7 +1,8 @@
-//! A commitment: what an entry says of a value that is kept elsewhere. It binds whoever made it to the value, and tells
-//! nothing of it once the salt is gone.
+//! Commitments: the hash by which an entry refers to an erasable value that a private record holds.
 //!
-//! Pure. `sha256(salt ++ value)`, the salt as 32 hex digits and the value as its canonical text.
+//! `sha256(salt ++ value)`, with the salt as 32 hex digits and the value as canonical text. An entry with a commitment
+//! fixes the value. After the salt is erased, the commitment reveals nothing about it, because guesses cannot be checked.
+//! Pure except for random salts.
 
 use sha2::{Digest as _, Sha256};
 
@@ -13,10 +14,10 @@ use crate::codec::{
     },
 };
 
-/// What stands in the place of the value: an object with this one member.
-const NAME: &[u8] = b"erasable";
+/// Name of the only member of the object that replaces an erasable value.
+const COMMITMENT_MEMBER: &[u8] = b"erasable";
 
-/// The salt of one commitment: 128 random bits, so that nobody finds the value by guessing.
+/// The salt of one commitment: 128 random bits. Without it, a value of few possibilities could be guessed.
 #[derive(Clone, Copy)]
 pub(crate) struct Salt([u8; 16]);
 
@@ -27,44 +28,45 @@ impl Salt {
         Ok(Self(bits))
     }
 
-    /// Appends the hex digits, quotes around them.
+    /// Appends the hex digits as a JSON string.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         hex(out, &self.0);
     }
 
-    /// The digits between the quotes.
+    /// Returns the hex digits without quotes.
     fn digits(&self) -> Vec<u8> {
         let mut text = Vec::new();
         self.write(&mut text);
         string_text(&text).unwrap_or_default().to_vec()
     }
 
-    /// The commitment to `value`, which is canonical text.
+    /// Returns the commitment to `value`, which is canonical text.
     pub(crate) fn commit(&self, value: &[u8]) -> Digest {
         commit(&self.digits(), value)
     }
 }
 
-/// The commitment to `value` under a salt that is given as its digits.
+/// Returns the commitment to `value` with a salt given as its hex digits.
 pub(crate) fn commit(salt: &[u8], value: &[u8]) -> Digest {
     let mut sha256 = Sha256::new_with_prefix(salt);
     sha256.update(value);
     Digest::new(sha256.finalize().into(), HashLength::Full)
 }
 
-/// Appends what stands in the value's place.
+/// Appends the object that replaces the value in its entry.
 pub(crate) fn write(commitment: &Digest, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"erasable\": \"");
     commitment.write(out);
     out.extend_from_slice(b"\"}");
 }
 
-/// Reads what stands in a value's place.
+/// Reads the object that replaces a value. Returns `None` for any other text.
 pub(crate) fn read(text: &[u8]) -> Option<Digest> {
     let mut members = MemberTexts::of(text);
     let (name, value) = members.next()?;
     let digest = Digest::parse(string_text(value)?)?;
-    (name == NAME && digest.length() == HashLength::Full && members.next().is_none()).then_some(digest)
+    (name == COMMITMENT_MEMBER && digest.length() == HashLength::Full && members.next().is_none())
+        .then_some(digest)
 }
 
 #[cfg(test)]
@@ -89,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_a_commitment() {
+    fn other_objects_are_not_commitments() {
         for text in [
             "",
             "{}",

@@ -1,7 +1,7 @@
-//! A draft: what happened, not yet numbered, timed or linked.
+//! Drafts: events before they have a number, a time and a link.
 //!
-//! Values are turned into canonical text as they come in; one that can't be is remembered and refuses the draft at
-//! `append`. A draft knows no log and no file.
+//! Each value becomes canonical text when it is added. The first value without canonical text is kept as the draft's
+//! error, and `append` returns it. A draft refers to no log and no file.
 
 use std::borrow::Cow;
 
@@ -10,19 +10,22 @@ use tracing::field::FieldSet;
 
 use crate::{
     codec::{
-        json::{self, object_builder::ObjectBuilder, value::Value},
+        json::{
+            object_builder::ObjectBuilder, parse::parse, serialize::to_value, value::Value, write, wtf8::Text,
+        },
         terminal::Escaped,
     },
     error::DraftError,
 };
 
-/// Containers nest at most 128 deep in an entry; the entry is level 1 and its `details` level 2.
+/// Levels of containers that a value of `details` may have. An entry nests at most 128 levels deep: the entry is level 1,
+/// its `details` level 2.
 pub(crate) const MAX_VALUE_LEVELS: usize = 126;
 
-/// Something to be recorded: an event type, an actor, and details.
+/// An event to record: its type, its actor and its details.
 ///
-/// Hand it to [`AuditLog::append`](crate::AuditLog::append). Details are sorted by name in the entry; one given
-/// twice keeps the last value, and the entry's `context.duplicate_fields` says so.
+/// [`AuditLog::append`](crate::AuditLog::append) records it. The entry lists details by name. A name that is given twice
+/// keeps its last value, and `context.duplicate_fields` of the entry lists the name.
 ///
 /// ```
 /// use kling_audit::Draft;
@@ -35,63 +38,71 @@ pub struct Draft {
     pub(crate) event_type: Cow<'static, str>,
     pub(crate) actor: Option<Cow<'static, str>>,
     pub(crate) details: ObjectBuilder,
-    /// The callsite's fields, where the details have no others.
+    /// Fields of the callsite, as long as `details` has no other names. The answer of the redaction is cached for them.
     pub(crate) fields: Option<&'static FieldSet>,
     pub(crate) context: Context,
     pub(crate) origin: Origin,
+    /// `true` if the receipt requires that the entry is synced.
     pub(crate) critical: bool,
+    /// First error of the builder methods. Recording the draft returns it.
     pub(crate) fault: Option<DraftError>,
 }
 
-/// Who made a draft; it decides about reserved event types, and is `context.source.via` where that is recorded.
+/// Source of a draft. It decides which event types are reserved, and is recorded as `context.source.via`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// The log itself.
+    /// The log itself, for its own entries.
     Log,
     /// `audit!` and `try_audit!`.
     Macro,
-    /// Any other `tracing` event, and a record of the `log` crate.
+    /// Any other `tracing` event, or a record of the `log` crate.
     Event,
-    /// A `tracing` span's opening or closing.
+    /// The opening or closing of a `tracing` span.
     Span,
     /// `AuditLog::append`.
     Append,
 }
 
-/// What the log remarks about an entry; no caller can set it.
+/// Members of an entry's `context`. Only the log sets them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Context {
-    /// Name of the enclosing audit span, and the `seq` of its `.opened` where that was recorded.
+    /// Name of the enclosing audit span, and the `seq` of its `.opened` entry if that was recorded.
     pub(crate) span: Option<(Cow<'static, str>, Option<u64>)>,
-    /// Taken over from enclosing spans.
+    /// Fields inherited from enclosing spans.
     pub(crate) fields: ObjectBuilder,
+    /// Names that were given more than once, in the order of their repetition.
     pub(crate) duplicate_fields: Vec<String>,
-    /// Paths of the values that are withheld, ascending.
+    /// Paths of the erasable values, ascending.
     pub(crate) erasable: Vec<String>,
+    /// Paths of the redacted values, ascending.
     pub(crate) redacted: Vec<String>,
-    pub(crate) cut: Vec<Cut>,
+    /// Truncated strings: the member `cut`.
+    pub(crate) truncated: Vec<Truncation>,
     pub(crate) source: Option<Source>,
+    /// Reserved event type that a `tracing` event asked for. Its entry has the type `event` instead.
     pub(crate) wanted_type: Option<String>,
 }
 
-/// Where in the program a draft comes from, as far as it is known.
+/// Place in the program that a draft comes from, as far as it is known.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Source {
     pub(crate) module: Option<Cow<'static, str>>,
     pub(crate) line: Option<u32>,
 }
 
-/// A string that was cut to keep its entry within the limit.
+/// A string that was truncated to keep its entry within the limit.
 #[derive(Clone, Debug)]
-pub(crate) struct Cut {
+pub(crate) struct Truncation {
+    /// Path of the string in the entry.
     pub(crate) name: String,
-    /// Bytes of UTF-8 before the cut.
+    /// Length of the complete string in bytes of UTF-8.
     pub(crate) length: usize,
+    /// SHA-256 of the complete string.
     pub(crate) sha256: [u8; 32],
 }
 
 impl Origin {
-    /// Its name in `context.source.via`.
+    /// Returns the value of `context.source.via`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Log => "log",
@@ -104,11 +115,11 @@ impl Origin {
 }
 
 impl Source {
-    /// Appends the object that says it.
+    /// Appends the object `context.source`.
     pub(crate) fn write(&self, origin: Origin, out: &mut Vec<u8>) {
         let mut members = ObjectBuilder::default();
         if let Some(line) = self.line {
-            members.put("line", |out| json::integer(out, line));
+            members.put("line", |out| write::integer(out, line));
         }
         if let Some(module) = &self.module {
             members.put_str("module", module);
@@ -119,9 +130,10 @@ impl Source {
 }
 
 impl Draft {
-    /// A draft of type `event_type`, without actor (the log's own will stand) and details.
+    /// Creates a draft of type `event_type` without actor and details. The entry of a draft without actor has the actor
+    /// that the log was opened with.
     ///
-    /// An empty type and the reserved ones (`audit_*`, `*.opened`, `*.closed`) are refused at `append`.
+    /// `append` refuses an empty type and the reserved types `audit_*`, `*.opened` and `*.closed`.
     pub fn new(event_type: impl Into<Cow<'static, str>>) -> Self {
         Self {
             event_type: event_type.into(),
@@ -135,34 +147,35 @@ impl Draft {
         }
     }
 
+    /// Creates a draft of the given origin, which may allow a reserved type.
     pub(crate) fn from_origin(event_type: impl Into<Cow<'static, str>>, origin: Origin) -> Self {
         Self { origin, ..Self::new(event_type) }
     }
 
-    /// Says who did it. An empty actor is a value like any other.
+    /// Sets the actor: the person or program that caused the event. The empty string is a valid actor.
     pub fn actor(mut self, actor: impl Into<Cow<'static, str>>) -> Self {
         self.actor = Some(actor.into());
         self
     }
 
-    /// Adds a detail: anything that serialises. Bytes become lower-case hex; map keys become strings as in JSON; a
-    /// float that is not finite becomes the string `NaN`, `Infinity` or `-Infinity`.
+    /// Adds a detail, which may be any serialisable value.
     ///
-    /// A value that can't be serialised, or nests more than 126 deep, refuses the draft at `append`.
+    /// Bytes become lower-case hex. Map keys become strings as in JSON. A float that is not finite becomes the string
+    /// `NaN`, `Infinity` or `-Infinity`.
+    ///
+    /// `append` refuses a draft with a value that does not serialise or that nests more than 126 levels deep.
     pub fn detail(mut self, name: impl AsRef<str>, value: impl Serialize) -> Self {
-        match json::to_value(&value, MAX_VALUE_LEVELS) {
-            Ok(value) => self.put(name.as_ref(), &value),
-            Err(error) => {
-                self.refuse(DraftError::Value { name: name.as_ref().to_owned(), cause: error.to_string() })
-            }
+        let name = name.as_ref();
+        if let Some(value) = self.serialize(name, &value) {
+            self.put(name, &value);
         }
         self
     }
 
-    /// Adds a detail that can be erased later: the entry holds a salted commitment to the value, and the value itself is
-    /// kept beside the trail until [`AuditLog::erase`](crate::AuditLog::erase) removes it.
+    /// Adds a detail that can be erased later: the entry holds a salted commitment to the value, and a file beside the
+    /// trail holds the value until [`AuditLog::erase`](crate::AuditLog::erase) erases it.
     ///
-    /// For what the law may ask to be forgotten, such as names and addresses. Values are taken as in
+    /// Use it for personal data that may have to be erased, such as names and addresses. The value is serialised as in
     /// [`detail`](Self::detail).
     ///
     /// ```
@@ -171,43 +184,41 @@ impl Draft {
     /// let draft = Draft::new("account_opened").detail("account", 42).erasable("email", "alice@example.com");
     /// ```
     pub fn erasable(mut self, name: impl AsRef<str>, value: impl Serialize) -> Self {
-        match json::to_value(&value, MAX_VALUE_LEVELS) {
-            Ok(value) => self.put_erasable(name.as_ref(), &value),
-            Err(error) => {
-                self.refuse(DraftError::Value { name: name.as_ref().to_owned(), cause: error.to_string() })
-            }
+        let name = name.as_ref();
+        if let Some(value) = self.serialize(name, &value) {
+            self.put_erasable(name, &value);
         }
         self
     }
 
-    /// Asks for more than the log's durability: the receipt is given when the entry is on the device, as
-    /// [`Durability::Synced`](crate::Durability::Synced) has it.
+    /// Requires [`Durability::Synced`](crate::Durability::Synced) for this entry, whatever durability the log has:
+    /// `append` returns the receipt after the entry is on the device.
     pub fn critical(mut self) -> Self {
         self.critical = true;
         self
     }
 
-    /// Reads a draft from JSON text: an object with `event_type` (required), `actor`, `details`, and `erasable`, an
-    /// object of details that can be erased later.
+    /// Parses a draft from a JSON object with the members `event_type` (required), `actor`, `details` and `erasable`.
+    /// `erasable` is an object of details that can be erased later.
     ///
-    /// Integers keep every digit (up to 39), decimals become the nearest double.
+    /// Integers keep all digits, up to 39. Decimals become the nearest double.
     ///
     /// # Errors
     ///
-    /// What is no such object: no JSON, a name twice, another member, a wrong type, a number out of range, nesting
-    /// deeper than an entry may have.
+    /// [`DraftError::Json`] if the text is not JSON, has a name twice, an unknown member, a member of another type or a
+    /// number out of range, or nests deeper than an entry may.
     pub fn from_json(json: &str) -> Result<Self, DraftError> {
         let wrong = |cause: &str| DraftError::Json { cause: cause.to_owned() };
-        // One level fewer than an entry has: `details` is at level 2 here too.
-        let value = json::parse(json.as_bytes(), MAX_VALUE_LEVELS + 2)
+        // `details` is at level 2 here too, as it is in an entry.
+        let value = parse(json.as_bytes(), MAX_VALUE_LEVELS + 2)
             .map_err(|error| DraftError::Json { cause: error.to_string() })?;
         let Value::Object(members) = value else { return Err(wrong("not an object")) };
         let mut draft = Self::new("");
-        let mut typed = false;
+        let mut has_type = false;
         for (name, value) in &members {
             match (name.to_str(), value) {
                 (Some("event_type"), Value::String(text)) => {
-                    typed = true;
+                    has_type = true;
                     draft.event_type = Cow::Owned(text.to_string_lossy());
                 }
                 (Some("actor"), Value::String(text)) => {
@@ -224,15 +235,15 @@ impl Draft {
                     }
                 }
                 (Some("event_type" | "actor"), _) => {
-                    return Err(wrong(&format!("`{}` is not a string", shown(name))));
+                    return Err(wrong(&format!("`{}` is not a string", printable(name))));
                 }
                 (Some("details" | "erasable"), _) => {
-                    return Err(wrong(&format!("`{}` is not an object", shown(name))));
+                    return Err(wrong(&format!("`{}` is not an object", printable(name))));
                 }
-                _ => return Err(wrong(&format!("unknown member `{}`", shown(name)))),
+                _ => return Err(wrong(&format!("unknown member `{}`", printable(name)))),
             }
         }
-        if !typed {
+        if !has_type {
             return Err(wrong("`event_type` is missing"));
         }
         Ok(draft)
@@ -242,9 +253,9 @@ impl Draft {
     ///
     /// # Errors
     ///
-    /// What is no JSON object, or has a name twice, a number out of range, or nests too deep.
+    /// [`DraftError::Json`] if the text is not a JSON object, has a name twice or a number out of range, or nests too deep.
     pub fn details_json(mut self, json: &str) -> Result<Self, DraftError> {
-        let value = json::parse(json.as_bytes(), MAX_VALUE_LEVELS + 1)
+        let value = parse(json.as_bytes(), MAX_VALUE_LEVELS + 1)
             .map_err(|error| DraftError::Json { cause: error.to_string() })?;
         let Value::Object(members) = value else {
             return Err(DraftError::Json { cause: "the details are not an object".to_owned() });
@@ -255,45 +266,53 @@ impl Draft {
         Ok(self)
     }
 
+    /// Adds a detail and records whether its name is a duplicate.
     pub(crate) fn put(&mut self, name: &str, value: &Value) {
+        // `name` may be no field of the callsite, so the cached answer for the callsite no longer applies.
         self.fields = None;
         let again = self.details.put(name, |out| value.write(out));
         self.note_duplicate(again, name);
     }
 
+    /// Adds an erasable detail and records whether its name is a duplicate.
     pub(crate) fn put_erasable(&mut self, name: &str, value: &Value) {
         let again = self.details.put_marked(name.as_bytes(), true, |out| value.write(out));
         self.note_duplicate(again, name);
     }
 
-    /// Remarks that `name` was given more than once.
+    /// Lists `name` in `context.duplicate_fields` if `again` is `true`.
     #[inline]
     pub(crate) fn note_duplicate(&mut self, again: bool, name: &str) {
         if again {
-            self.remark_duplicate(name);
+            self.add_duplicate(name);
         }
     }
 
     #[cold]
-    fn remark_duplicate(&mut self, name: &str) {
+    fn add_duplicate(&mut self, name: &str) {
         if !self.context.duplicate_fields.iter().any(|known| known == name) {
             self.context.duplicate_fields.push(name.to_owned());
         }
     }
 
-    /// Remembers why this draft can't be recorded; the first reason stands.
-    fn refuse(&mut self, fault: DraftError) {
-        self.fault.get_or_insert(fault);
+    /// Serialises a value. Returns `None` after an error, which is kept if it is the draft's first one.
+    fn serialize(&mut self, name: &str, value: &impl Serialize) -> Option<Value> {
+        let error = match to_value(value, MAX_VALUE_LEVELS) {
+            Ok(value) => return Some(value),
+            Err(error) => DraftError::Value { name: name.to_owned(), cause: error.to_string() },
+        };
+        self.fault.get_or_insert(error);
+        None
     }
 }
 
-/// A caller's name as a message may show it.
-fn shown(name: &json::Text) -> String {
+/// Returns at most 64 characters of a member's name, with control characters escaped.
+fn printable(name: &Text) -> String {
     let text: String = name.to_string_lossy().chars().take(64).collect();
     Escaped(text.as_str()).to_string()
 }
 
-/// Whether only the log itself may record `event_type`. The macros ask while their caller compiles.
+/// Returns `true` if only the log itself may record `event_type`. The macros call it at compile time, hence `const`.
 pub const fn is_reserved(event_type: &str) -> bool {
     let text = event_type.as_bytes();
     starts_with(text, b"audit_") || ends_with(text, b".opened") || ends_with(text, b".closed")

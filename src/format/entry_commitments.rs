@@ -1,4 +1,6 @@
-//! What an entry commits to.
+//! Commitments of an entry that was read: the paths in `context.erasable` and the digests found there.
+//!
+//! They are read from canonical text. A path without a commitment at its place is left out.
 
 use crate::{
     codec::{
@@ -8,36 +10,36 @@ use crate::{
             validate::decode,
         },
     },
-    format::commitment,
+    format::{commitment, render::INHERITED_PATH},
 };
 
-/// How the paths of inherited fields begin.
-const FIELDS: &[u8] = b"context.fields.";
-
-/// A value that an entry commits to.
+/// The commitment to one erasable value of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Commitment {
-    /// Its path in the entry, as canonical text between its quotes.
+    /// Path of the value in its entry: the content of a canonical JSON string, without the quotes.
     pub(crate) field: Vec<u8>,
     pub(crate) digest: Digest,
 }
 
 impl Commitment {
-    /// The path, decoded.
+    /// Returns the decoded path.
     pub(crate) fn path(&self) -> String {
         decode(&self.field).to_string_lossy()
     }
 }
 
-/// The commitments of an entry with these members, as canonical text.
+/// Returns the commitments of the entry with this `context` and these `details`, both canonical text.
 pub(crate) fn commitments(context: &[u8], details: &[u8]) -> Vec<Commitment> {
     let Some(paths) = member(context, b"erasable") else { return Vec::new() };
     let fields = member(context, b"fields").unwrap_or_default();
     let mut found = Vec::new();
     for path in strings(paths) {
+        // A detail may itself be named `context.fields.x`: then both values of that path are read.
         let here = member(details, path).map(|value| (path, value));
-        let inherited =
-            path.strip_prefix(FIELDS).and_then(|name| member(fields, name)).map(|value| (path, value));
+        let inherited = path
+            .strip_prefix(INHERITED_PATH.as_bytes())
+            .and_then(|name| member(fields, name))
+            .map(|value| (path, value));
         let values = [here, inherited].into_iter().flatten();
         found.extend(values.filter_map(|(path, value)| {
             Some(Commitment { field: path.to_vec(), digest: commitment::read(value)? })
@@ -46,16 +48,17 @@ pub(crate) fn commitments(context: &[u8], details: &[u8]) -> Vec<Commitment> {
     found
 }
 
-/// The value of a member whose name is given as it stands between its quotes.
+/// Returns the text of a member's value. `name` is the content of a canonical JSON string.
 fn member<'a>(object: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     MemberTexts::of(object).find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
-/// The strings of a canonical array of strings, as they stand between their quotes.
+/// Iterates over the contents of the strings in a canonical array of strings.
 fn strings(array: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = array.strip_prefix(b"[").unwrap_or_default();
     std::iter::from_fn(move || {
         let text = rest.strip_prefix(b", ").unwrap_or(rest);
+        // The closing quote is the first one that no backslash escapes. An escape is a backslash and at least one byte.
         let mut from = 1;
         let end = loop {
             let at = from + memchr::memchr2(b'"', b'\\', text.get(from..)?)?;
@@ -74,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_commits_to_what_its_context_names() {
+    fn commitments_are_found_at_the_paths_in_context() {
         let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         let commitment = format!("{{\"erasable\": \"{hash}\"}}");
         let context = format!(

@@ -1,39 +1,50 @@
-//! The head: which entry a trail's writer acknowledged last, in a file beside the entries.
+//! The head: the entries that a trail's writer last wrote and last synced. It makes a truncated trail detectable.
 //!
-//! Two blocks used in turn, so that a torn one leaves the other. It is written after the bytes that it speaks of, and
-//! never ahead of them. Pure.
+//! The file has two blocks of 512 bytes that are overwritten alternately. A block that a crash tore has a wrong checksum,
+//! and the other one is still there:
+//!
+//! ```text
+//! byte 0                            512                              1024
+//! | turn 8: written 41, synced 40    | turn 7: written 39, synced 35   |   the higher turn with a right checksum counts
+//! ```
+//!
+//! A head is written after the entries that it names, never before. Pure.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::codec::{
-    digest::Digest,
-    json::{self, value::Value},
+use crate::{
+    codec::{
+        digest::{Digest, HashLength},
+        json::{parse::parse, serialize::to_value, value::Value, write::string},
+    },
+    format::receipt::TrailId,
 };
 
-/// The file's name.
+/// Name of the head file.
 pub(crate) const NAME: &str = "audit.head";
 
-/// The bytes of a block.
+/// Bytes of a block.
 pub(crate) const BLOCK: usize = 512;
 
-/// What a block says.
+/// The content of a block. Its members are written in the order of their names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Head {
-    /// Under which boot `written` was written.
+    /// Id of the boot during which `written` was written. Entries that vanish under the same boot were not lost to a power
+    /// cut.
     pub(crate) boot_id: Option<String>,
-    /// The live file's name.
+    /// Name of the live file.
     pub(crate) file: String,
-    /// The last entry that was put on the device.
+    /// Last entry that was synced.
     pub(crate) synced: Option<Mark>,
     pub(crate) trail_id: String,
-    /// Counts the blocks that were written: the higher one of two is the newer.
+    /// Number of the block among all that were written. Of two blocks, the one with the higher number is newer.
     pub(crate) turn: u64,
-    /// The last entry that was handed to the system.
+    /// Last entry that was written, which means handed to the OS.
     pub(crate) written: Option<Mark>,
 }
 
-/// An entry that a head names.
+/// Number and printed hash of an entry that a head names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Mark {
     pub(crate) hash: String,
@@ -47,19 +58,33 @@ impl Mark {
 }
 
 impl Head {
-    /// The block: canonical JSON with a `checksum` of the rest, filled up with spaces to a line of 512 bytes.
+    /// Returns the head of a trail without entries.
+    pub(crate) fn new(trail_id: TrailId, boot_id: Option<String>) -> Self {
+        Self {
+            boot_id,
+            file: String::new(),
+            synced: None,
+            trail_id: trail_id.to_string(),
+            turn: 0,
+            written: None,
+        }
+    }
+
+    /// Returns the block: canonical JSON whose last member is a `checksum` of the text before it, padded with spaces to a
+    /// line of 512 bytes.
     pub(crate) fn block(&self) -> [u8; BLOCK] {
         let mut text = Vec::with_capacity(BLOCK);
-        if let Ok(value) = json::to_value(self, 8) {
+        if let Ok(value) = to_value(self, 8) {
             value.write(&mut text);
         }
+        // The closing brace makes way for the checksum.
         text.pop();
         text.extend_from_slice(b", \"checksum\": ");
         let sum = checksum(&text);
-        json::string(&mut text, &sum);
+        string(&mut text, &sum);
         text.push(b'}');
-        // 36 of boot id, 32 of trail id, 128 of hashes, 60 of numbers, 25 of file, 32 of checksum and the names: it
-        // always fits.
+        // It always fits: at most 36 bytes of boot id, 32 of trail id, 128 of hashes, 60 of numbers, 25 of file name, 32
+        // of checksum, and the names of the members.
         let mut block = [b' '; BLOCK];
         for (to, from) in block.iter_mut().zip(&text) {
             *to = *from;
@@ -68,32 +93,30 @@ impl Head {
         block
     }
 
+    /// Reads a block. Returns `None` if its checksum is wrong.
     fn parse(block: &[u8]) -> Option<Self> {
         let text = block.trim_ascii_end();
         let at = memchr::memmem::rfind(text, b", \"checksum\": ")?;
-        let Ok(Value::Object(members)) = json::parse(text, 8) else { return None };
-        let Some((_, Value::String(stated))) =
-            members.iter().find(|(name, _)| name.to_str() == Some("checksum"))
-        else {
-            return None;
-        };
         let summed = &text[..at + b", \"checksum\": ".len()];
-        if stated.to_str() != Some(checksum(summed).as_str()) {
+        let Ok(Value::Object(members)) = parse(text, 8) else { return None };
+        let (_, printed) = members.iter().find(|(name, _)| name.to_str() == Some("checksum"))?;
+        if *printed != Value::String(checksum(summed).as_str().into()) {
             return None;
         }
         serde_json::from_slice(text).ok()
     }
 
-    /// The newer readable block of a head file's bytes.
+    /// Returns the newer readable block of a head file.
     pub(crate) fn newest(bytes: &[u8]) -> Option<Self> {
         bytes.chunks(BLOCK).take(2).filter_map(Self::parse).max_by_key(|head| head.turn)
     }
 }
 
-/// 128 bits are plenty against a torn write; they are no defence against an attacker, who can compute them.
+/// Returns the first 32 digits of the text's SHA-256. They detect a torn write. They do not stop an attacker, who can
+/// compute them too.
 fn checksum(text: &[u8]) -> String {
     let sha256: [u8; 32] = Sha256::digest(text).into();
-    Digest::new(sha256, crate::codec::digest::HashLength::Full).to_string().chars().take(32).collect()
+    Digest::new(sha256, HashLength::Full).to_string().chars().take(32).collect()
 }
 
 #[cfg(test)]
@@ -120,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newer_block_counts_and_a_torn_one_does_not() {
+    fn the_newer_block_counts_unless_it_is_torn() {
         let (old, new) = (head(6), head(7));
         let both = [new.block(), old.block()].concat();
         assert_eq!(Head::newest(&both), Some(new.clone()));
@@ -129,7 +152,7 @@ mod tests {
             let mut torn = both.clone();
             torn[at] ^= 1;
             let found = Head::newest(&torn);
-            // The fill at a block's end says nothing.
+            // A change of the padding may leave the newer block readable: the padding carries no data.
             assert!(
                 found == Some(old.clone())
                     || found == Some(new.clone())

@@ -1,54 +1,64 @@
-//! One line of a trail as it is read: recognised strictly, hashed as it stands, never re-serialised.
+//! A line of a trail, parsed: the parts of its entry, its printed hash, and the hash of its bytes.
 //!
-//! A line borrows the bytes it was found in. It knows its own rule and nothing of its neighbours.
+//! Only canonical text of format 1 is accepted. The hash is computed from the bytes of the line, never from text that was
+//! rendered again. A `Line` borrows the bytes; `Parts` holds ranges, for readers that parse many lines of one block.
 
 use sha2::{Digest as _, Sha256};
 
-use crate::codec::{
-    digest::{Digest, HashLength, Link},
-    json::{
-        self,
-        shape_cache::{NOTED, Notes, Shapes},
-        string_bitmap::StringBitmap,
-        validate::{Malformed, Validator},
-        value::Value,
-        wtf8::Text,
+use crate::{
+    codec::{
+        digest::{Digest, HashLength, Link},
+        json::{
+            parse::parse,
+            shape_cache::{NOTED, Notes, Shapes},
+            string_bitmap::StringBitmap,
+            validate::{Malformed, Validator, unsigned},
+            value::Value,
+        },
+        sha256::Message,
+        simd::differences,
+        timestamp::Timestamp,
     },
-    sha256::Message,
-    simd::differences,
-    timestamp::Timestamp,
+    format::details::Details,
 };
 
-/// The most bytes a line has, its newline included.
+/// Most bytes of a line, newline included.
 pub(crate) const MAX_LINE: usize = 65_536;
 
-/// How every entry begins.
+/// Start of every entry.
 pub(crate) const START: &[u8] = b"{\"actor\": ";
 
-/// What stands before the hash.
-const HASH: &[u8] = b", \"hash\": \"";
+/// Text before the printed hash.
+const BEFORE_HASH: &[u8] = b", \"hash\": \"";
 
-/// An entry as it stands on its line.
+/// Levels that a line of any format version may nest.
+const MAX_LINE_LEVELS: usize = 128;
+
+/// Most characters of a foreign format's version that are reported.
+const MAX_VERSION_CHARS: usize = 40;
+
+/// An entry as its line states it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line<'a> {
-    /// Canonical text between the quotes; [`json::decode`] reads it.
+    /// Content of the canonical JSON string, without quotes. `validate::decode` decodes it.
     pub(crate) actor: &'a [u8],
-    /// Canonical text of the object; empty where there is none.
+    /// Canonical text of the object. Empty if the entry has no `context`.
     pub(crate) context: &'a [u8],
     /// Canonical text of the object.
     pub(crate) details: &'a [u8],
-    /// Canonical text between the quotes.
+    /// Content of the canonical JSON string, without quotes.
     pub(crate) event_type: &'a [u8],
+    /// Value of `prev_hash`.
     pub(crate) previous: Link,
     pub(crate) seq: u64,
     pub(crate) time: Timestamp,
-    /// The hash that the line states.
+    /// Printed hash: the value of `hash`, which may be wrong.
     pub(crate) stated: Digest,
-    /// The SHA-256 that the line has, in full: the content of the entry's leaf in a checkpoint's tree.
+    /// Full SHA-256 of the line's bytes: the entry's leaf in the Merkle tree of checkpoints.
     pub(crate) sha256: [u8; 32],
 }
 
-/// A [`Line`] without the bytes it was read from.
+/// A [`Line`] as ranges of the bytes that it was parsed from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts {
     actor: Part,
@@ -57,21 +67,24 @@ pub(crate) struct Parts {
     event_type: Part,
     seq: u64,
     time: Timestamp,
+    /// Printed hash.
     stated: Digest,
-    /// What is hashed first: from where the line begins.
+    /// First part of the hashed message: the line up to the member `hash`.
     hashed: Part,
-    /// What is hashed at last.
+    /// Last part of the hashed message: the content of `prev_hash`.
     previous_text: Part,
+    /// Content of `hash`.
     stated_text: Part,
-    /// The values of some members of `details`, where they were noted.
+    /// Values of those members of `details` that the shape cache captures.
     notes: Option<[Part; NOTED]>,
-    /// It follows the line before it in the same bytes, as far as both say.
+    /// Result of [`Parts::follows`], final after [`Parts::set_sha256`].
     follows: bool,
-    /// That of the message, once it is reckoned; zeros until then.
+    /// Full SHA-256 of the line. Zeros until [`Parts::set_sha256`] is called.
     sha256: [u8; 32],
 }
 
-/// Where something stands in the bytes.
+/// A range of the bytes that a line was parsed from. Offsets have 32 bits, which keeps [`Parts`] small: parallel readers
+/// hold one for each line of a block.
 #[derive(Clone, Copy, Debug)]
 struct Part {
     from: u32,
@@ -82,7 +95,7 @@ impl Part {
     const NONE: Self = Self { from: 0, to: 0 };
 
     fn new(from: usize, to: usize) -> Self {
-        // Nobody reads 4 GiB at once; if somebody does, there is nothing in this part.
+        // Blocks are far shorter than 4 GiB. Beyond that, the range would be empty and the line would not verify.
         let at = |at: usize| u32::try_from(at).unwrap_or_default();
         Self { from: at(from), to: at(to) }
     }
@@ -93,7 +106,7 @@ impl Part {
 }
 
 impl Parts {
-    /// Those of no line, to be filled in.
+    /// Parts of no line, for [`recognise`](Self::recognise) to fill.
     pub(crate) const BLANK: Self = Self {
         actor: Part::NONE,
         context: Part::NONE,
@@ -110,11 +123,11 @@ impl Parts {
         sha256: [0; 32],
     };
 
-    /// Recognises what `text` has left of `bytes`, a line without its newline, as an entry in canonical text. `before` is
-    /// the entry before it in the same bytes, if there is one: mostly that is what this one names as its predecessor.
-    /// `shapes` are those of entries before it, which need not be of the same bytes.
+    /// Parses the remainder of `text`, which is a line of `bytes` without its newline, and fills these parts in place.
+    /// Returns `None` if it is not an entry in canonical text. The parts are then meaningless; `text` has the reason.
     ///
-    /// `None` if it is none, and what is in these parts then means nothing: it is filled in place, being large.
+    /// `before` is the entry before it in the same bytes, if there is one. An equal hash or second is not parsed again.
+    /// `shapes` caches the layouts of entries, which may come from other bytes.
     pub(crate) fn recognise(
         &mut self,
         bytes: &[u8],
@@ -152,6 +165,7 @@ impl Parts {
         let end = text.quoted(at)?.at;
         self.previous_text = Part::new(at + 1, end);
         let stated_previous = self.previous_text.of(bytes);
+        // The text equals a hash that was parsed before, so it needs no parsing of its own.
         let is_linked = before.is_some_and(|before| is_same(before.stated_text.of(bytes), stated_previous));
         if !is_linked && Link::parse(stated_previous).is_none() {
             return text.fail(at, "`prev_hash` as 64 or 16 hex digits, or `genesis`");
@@ -161,7 +175,7 @@ impl Parts {
             Some(found) => found,
             None => {
                 let end = text.value_from(at, 2)?;
-                match bytes.get(at..end).and_then(json::unsigned) {
+                match bytes.get(at..end).and_then(unsigned) {
                     Some(seq) => (end, seq),
                     None => return text.fail(at, "`seq` as a number from 0 to 18446744073709551615"),
                 }
@@ -195,8 +209,8 @@ impl Parts {
         Some(())
     }
 
-    /// Whether `next`, which begins at `start`, is on the next line, has the next number, and a time of the same day and not
-    /// before this one's.
+    /// Returns `true` if `next`, which begins at `start`, is on the next line and has the next number, a time of the same
+    /// day that is not earlier, and a hash of the same length.
     fn is_followed_by(&self, next: &Self, start: usize) -> bool {
         self.end() + 1 == start
             && self.seq.checked_add(1) == Some(next.seq)
@@ -205,14 +219,14 @@ impl Parts {
             && self.stated.length() == next.stated.length()
     }
 
-    /// Its time, which is the last string that is hashed.
+    /// Returns the text of the time, which is the last string of the hashed part.
     fn time_text<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         let hashed = self.hashed.of(bytes);
         let from = hashed.len().saturating_sub(Timestamp::LENGTH + 1);
         hashed.get(from..).and_then(|text| text.strip_suffix(b"\"")).unwrap_or_default()
     }
 
-    /// Where the newline stands.
+    /// Returns the offset of the line's newline.
     fn end(&self) -> usize {
         self.stated_text.to as usize + "\"}".len()
     }
@@ -233,42 +247,44 @@ impl Parts {
         &self.sha256
     }
 
-    /// Actor, context, details and type, as [`Line`] has them.
+    /// Returns the texts of actor, context, details and type, as in [`Line`].
     pub(crate) fn texts<'a>(&self, bytes: &'a [u8]) -> [&'a [u8]; 4] {
         [self.actor, self.context, self.details, self.event_type].map(|part| part.of(bytes))
     }
 
-    /// The values of those members of `details` that the shapes note, where they were noted.
+    /// Returns the captured values of `details`, or `None` if the shape cache captured nothing of this line.
     pub(crate) fn notes<'a>(&self, bytes: &'a [u8]) -> Option<[Option<&'a [u8]>; NOTED]> {
         self.notes.map(|notes| notes.map(|part| Some(part.of(bytes)).filter(|value| !value.is_empty())))
     }
 
-    /// Takes the hash of the message.
+    /// Sets the SHA-256 of [`message`](Self::message), which is computed later, for two lines at a time.
     pub(crate) fn set_sha256(&mut self, sha256: [u8; 32]) {
         self.follows &= self.stated.is_of(&sha256);
         self.sha256 = sha256;
     }
 
-    /// Whether it is an entry whose hash holds, on the line behind another entry in the same bytes, which it names as its
-    /// predecessor, with the next number, a time of the same day and not before that one's, and a hash of the same length; and
-    /// whether it says nothing about the trail. Whether the other one's hash holds is not asked.
+    /// Returns `true` if this entry follows the entry on the line before it in the same bytes, and its hash is right.
+    ///
+    /// It follows if its `prev_hash` is the printed hash of the entry before, its number is the next one, its time is on the
+    /// same day and not earlier, and its hash has the same length. Entries `audit_*` never count, because they may change
+    /// what the verifier expects. The hash of the entry before may be wrong.
     pub(crate) fn follows(&self) -> bool {
         self.follows
     }
 
-    /// What the hash is of, as [`Message::new`] takes it.
+    /// Returns the hashed message, as [`Message::new`] takes it.
     pub(crate) fn message<'a>(&self, bytes: &'a [u8]) -> [&'a [u8]; 2] {
         [self.hashed.of(bytes), self.previous_text.of(bytes)]
     }
 
-    /// The line, whose bytes are those that were recognised.
+    /// Returns the line. `bytes` must be those that these parts were parsed from.
     pub(crate) fn line<'a>(&self, bytes: &'a [u8]) -> Line<'a> {
         Line {
             actor: self.actor.of(bytes),
             context: self.context.of(bytes),
             details: self.details.of(bytes),
             event_type: self.event_type.of(bytes),
-            // It was recognised as one of both.
+            // It was parsed as a digest or as `genesis` before.
             previous: Link::parse(self.previous_text.of(bytes)).unwrap_or(Link::Genesis),
             seq: self.seq,
             time: self.time,
@@ -279,9 +295,9 @@ impl Parts {
 }
 
 impl<'a> Line<'a> {
-    /// Recognises `bytes`, a line without its newline, as an entry in canonical text, and hashes it.
+    /// Parses `bytes`, a line without its newline, as an entry in canonical text, and computes its hash.
     ///
-    /// Whether the stated hash is the line's own is for the caller to ask.
+    /// The printed hash may be another one: see [`holds`](Self::holds).
     pub(crate) fn recognise(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let marks = StringBitmap::of(bytes);
         let mut text = Validator::new(bytes, &marks);
@@ -291,27 +307,34 @@ impl<'a> Line<'a> {
         Ok(Self { sha256: Message::new(unhashed, previous).sha256(), ..parts.line(bytes) })
     }
 
-    /// The hash that the line has, in the stated length.
+    /// Returns the hash of the line's bytes, in the length of the printed one.
     pub(crate) fn computed(&self) -> Digest {
         Digest::new(self.sha256, self.stated.length())
     }
 
-    /// Whether the line's bytes are those that were hashed.
+    /// Returns `true` if the printed hash is the hash of the line's bytes.
     pub(crate) fn holds(&self) -> bool {
         self.stated.is_of(&self.sha256)
     }
 
-    /// A member of `details`, decoded.
-    pub(crate) fn detail(&self, name: &str) -> Option<Value> {
-        member(self.details, name)
+    /// Decodes `details`. A caller that needs several members decodes them once.
+    pub(crate) fn decoded_details(&self) -> Details {
+        Details::parse(self.details)
     }
 
+    /// Decodes one member of `details`.
+    pub(crate) fn detail(&self, name: &str) -> Option<Value> {
+        self.decoded_details().get(name).cloned()
+    }
+
+    /// Returns `true` if the entry has this type.
     pub(crate) fn is(&self, event_type: &str) -> bool {
         self.event_type == event_type.as_bytes()
     }
 }
 
-/// Whether `bytes` begin as an entry does, and not as an object within one that happens to name an actor.
+/// Returns `true` if `bytes` may be the start of an entry: `{"actor": `, a string, and `context` or `details`. An object
+/// inside an entry that has a member `actor` does not count. `bytes` may end anywhere.
 pub(crate) fn begins_like_an_entry(bytes: &[u8]) -> bool {
     let Some(actor) = bytes.strip_prefix(START) else { return false };
     let marks = StringBitmap::of(actor);
@@ -325,12 +348,12 @@ pub(crate) fn begins_like_an_entry(bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether `bytes` end as an entry does.
+/// Returns `true` if `bytes` end with a printed hash, as every entry does.
 pub(crate) fn ends_like_an_entry(bytes: &[u8]) -> bool {
     frame(bytes).is_some()
 }
 
-/// Whether `bytes` end as a line of the Python tool does, where `hash` follows `prev_hash`.
+/// Returns `true` if `bytes` end as a line of the Python tool: with `prev_hash` and a `hash` of 16 digits.
 pub(crate) fn ends_like_one_of_the_tool(bytes: &[u8]) -> bool {
     let Some((unhashed, stated)) = frame(bytes) else { return false };
     let previous = unhashed.strip_suffix(b"\"").and_then(|text| {
@@ -340,19 +363,20 @@ pub(crate) fn ends_like_one_of_the_tool(bytes: &[u8]) -> bool {
     stated.length() == HashLength::Short && previous.is_some()
 }
 
-/// An `audit_started` of another version: a line that is no entry of this version, but whose hash holds and which names
-/// its format.
+/// An `audit_started` of another format version, from which on a trail is not format 1.
 #[derive(Debug)]
 pub(crate) struct ForeignStart {
+    /// The version, as JSON text of at most [`MAX_VERSION_CHARS`] characters.
     pub(crate) format: String,
     pub(crate) seq: Option<u64>,
     pub(crate) previous: Link,
 }
 
-/// Reads a line as the beginning of a part in another format.
+/// Reads a line as an `audit_started` of another format version. Its hash must be right, so that a damaged entry of
+/// format 1 is never taken for one.
 pub(crate) fn foreign_start(bytes: &[u8]) -> Option<ForeignStart> {
     let (unhashed, stated) = frame(bytes)?;
-    let Ok(Value::Object(members)) = json::parse(bytes, 128) else { return None };
+    let Ok(Value::Object(members)) = parse(bytes, MAX_LINE_LEVELS) else { return None };
     let get =
         |name: &str| members.iter().find(|(known, _)| known.to_str() == Some(name)).map(|(_, value)| value);
     let (Some(Value::String(event_type)), Some(Value::String(previous)), Some(Value::Object(details))) =
@@ -376,28 +400,22 @@ pub(crate) fn foreign_start(bytes: &[u8]) -> Option<ForeignStart> {
         Some(Value::Number(digits)) => digits.parse().ok(),
         _ => None,
     };
-    let format = String::from_utf8_lossy(&text).chars().take(40).collect();
+    let format = String::from_utf8_lossy(&text).chars().take(MAX_VERSION_CHARS).collect();
     Some(ForeignStart { format, seq, previous: Link::parse(previous.as_bytes())? })
 }
 
-/// Parts a line into what stands before `, "hash": "…"}`, and that hash.
+/// Splits a line into the text before `, "hash": "…"}` and the printed hash.
 fn frame(bytes: &[u8]) -> Option<(&[u8], Digest)> {
     [64, 16].into_iter().find_map(|digits| {
-        let at = bytes.len().checked_sub(HASH.len() + digits + 2)?;
+        let at = bytes.len().checked_sub(BEFORE_HASH.len() + digits + 2)?;
         let (unhashed, end) = bytes.split_at(at);
-        let digest = Digest::parse(end.strip_prefix(HASH)?.strip_suffix(b"\"}")?)?;
+        let digest = Digest::parse(end.strip_prefix(BEFORE_HASH)?.strip_suffix(b"\"}")?)?;
         Some((unhashed, digest))
     })
 }
 
-/// A member of a canonical object.
-pub(crate) fn member(object: &[u8], name: &str) -> Option<Value> {
-    let Ok(Value::Object(members)) = json::parse(object, 127) else { return None };
-    let name = Text::from(name);
-    members.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
-}
-
-/// Whether both are the same: faster where they have the 64 digits that most have.
+/// Compares two texts. Texts of 64 bytes, as most hashes have, are compared without a call of `memcmp`: this is done for
+/// every line that is verified (bench row "verify, everything checked, 1 thread").
 #[inline]
 fn is_same(one: &[u8], other: &[u8]) -> bool {
     match (one.as_chunks(), other.as_chunks()) {
@@ -408,7 +426,7 @@ fn is_same(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// The end of the canonical object at level 2 that begins at `at`, and its notes.
+/// Parses the canonical object that begins at `at`, on level 2 of an entry. Returns its end and its captured values.
 fn object(
     bytes: &[u8],
     text: &mut Validator<'_>,

@@ -1,4 +1,7 @@
-//! One line of a file of private values.
+//! Lines of a file of private values, as they are read.
+//!
+//! A line is a record of one erasable value, or blank after the value was erased. The reader accepts exactly the text that
+//! the writer produces, in canonical JSON.
 
 use crate::{
     codec::{
@@ -12,30 +15,34 @@ use crate::{
     format::commitment,
 };
 
-/// What a line of private values is.
+/// A line of a file of private values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PrivateLine<'a> {
+    /// The record of a value.
     Record(Record<'a>),
-    /// A value stood here.
+    /// Spaces: the record was overwritten when its value was erased.
     Erased,
+    /// Any other text.
     Unreadable,
 }
 
-/// A value that an entry commits to.
+/// The record of an erasable value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'a> {
-    /// What was cut off it: the canonical text of an object, empty where nothing was.
+    /// Lengths and hashes of truncated strings in the value: canonical text of an object. Empty if there are none.
     pub(crate) cut: &'a [u8],
-    /// Its path in the entry, as canonical text between its quotes.
+    /// Path of the value in its entry: the content of a canonical JSON string, without the quotes.
     pub(crate) field: &'a [u8],
+    /// Salt of the commitment, as hex digits.
     salt: &'a [u8],
+    /// Number of the entry.
     pub(crate) seq: u64,
-    /// Canonical text.
+    /// The value as canonical text.
     pub(crate) value: &'a [u8],
 }
 
 impl<'a> PrivateLine<'a> {
-    /// Reads a line without its newline.
+    /// Reads a line, given without its newline.
     pub(crate) fn read(bytes: &'a [u8]) -> Self {
         if bytes.first().is_none_or(|&byte| byte == b' ') {
             return Self::Erased;
@@ -45,6 +52,7 @@ impl<'a> PrivateLine<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// Reads a record, whose members must have exactly the names and the order in which they are written.
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let marks = StringBitmap::of(bytes);
         let mut text = Validator::new(bytes, &marks);
@@ -63,7 +71,7 @@ impl<'a> Record<'a> {
         members.next().is_none().then_some(Self { cut, field, salt, seq, value })
     }
 
-    /// What an entry that withholds this value commits to.
+    /// Returns the commitment to the value, which its entry must contain.
     pub(crate) fn commitment(&self) -> Digest {
         commitment::commit(self.salt, self.value)
     }
@@ -74,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_read_and_nothing_else_is_one() {
+    fn records_and_erased_lines_are_recognised() {
         let record = r#"{"field": "email", "salt": "00", "seq": 7, "value": {"a": [1]}}"#;
 
         let read = Record::read(record.as_bytes()).expect("a record");

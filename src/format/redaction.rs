@@ -1,6 +1,6 @@
-//! Which fields never reach an entry in clear: decided by name, before anything is hashed.
+//! Redaction: fields with secret names are replaced by `[redacted]` before an entry is rendered and hashed.
 //!
-//! It sees names only; the values it replaces are gone for good.
+//! The decision depends on names alone, never on values. A redacted value is not kept anywhere.
 
 use std::{
     cell::Cell,
@@ -9,92 +9,176 @@ use std::{
 
 use tracing::field::FieldSet;
 
-/// What stands in a redacted field's place.
-pub(crate) const REDACTED: &str = "[redacted]";
+use crate::{
+    codec::json::{object_builder::ObjectBuilder, parse::parse, value::Value},
+    format::{
+        draft::{Context, Draft, MAX_VALUE_LEVELS, Origin},
+        render::INHERITED_PATH,
+    },
+};
 
-const DEFAULT: [&str; 8] =
+/// Value of a redacted field.
+const REDACTED: &str = "[redacted]";
+
+/// Names that are redacted unless the log is opened with others.
+const DEFAULT_SECRET_NAMES: [&str; 8] =
     ["password", "secret", "token", "authorization", "api_key", "private_key", "cookie", "prompt"];
 
-/// Words that say a field is about a secret and not the secret itself.
-const EXEMPT: [&[u8]; 4] = [b"hash", b"length", b"kind", b"prefix"];
+/// Words of a name that describes a secret without being it, such as `token_length`.
+const EXEMPT_WORDS: [&[u8]; 4] = [b"hash", b"length", b"kind", b"prefix"];
 
-/// The names whose values are replaced by `[redacted]`.
+/// The names whose values are redacted.
 ///
-/// A name matches where it holds one of the configured names as whole words, in any case; words are split at
-/// `_`, `-`, `.` and space. A name that also holds the word `hash`, `length`, `kind` or `prefix` is kept: it tells
-/// about the secret without being it.
+/// A field is covered if its name contains a configured name as whole words, in any case. Words are separated by `_`, `-`,
+/// `.` and space. A name that also contains the word `hash`, `length`, `kind` or `prefix` is not covered.
 #[derive(Clone, Debug)]
 pub(crate) struct Redaction {
     /// Each name as its lower-case words.
     names: Vec<Vec<Vec<u8>>>,
-    /// How names begin: this is asked of every word of every field.
-    begins: Begins,
-    /// Which names these are, among all that were ever configured.
+    /// Starts of the names' first words. Most field names are ruled out by it, without comparing words.
+    starts: WordStarts,
+    /// Number of this set of names in the process: the key of cached answers.
     id: u32,
 }
 
-/// Of how many callsites a thread remembers whether their fields are covered.
-const REMEMBERED: usize = 64;
+/// Number of callsites for which a thread caches whether a redaction covers any of their fields.
+const CACHED_CALLSITES: usize = 64;
 
 thread_local! {
-    /// The address of a callsite's fields, a redaction, and its answer.
-    static ANSWERS: [Cell<(usize, u32, bool)>; REMEMBERED] =
-        const { [const { Cell::new((0, 0, false)) }; REMEMBERED] };
+    /// Cached answers: address of a callsite's fields, `Redaction::id`, and `true` if a field is covered. An address has
+    /// one slot; another callsite with the same slot overwrites it.
+    static ANSWERS: [Cell<(usize, u32, bool)>; CACHED_CALLSITES] =
+        const { [const { Cell::new((0, 0, false)) }; CACHED_CALLSITES] };
 }
 
-/// The first two letters of words, whatever their case; more than were put in may seem to be there.
+/// A set of the first two letters of words, without regard to case. It may report words that were not added.
+///
+/// Row `first letter & 31` has bit `second letter & 31`; the low five bits of a letter are the same in both cases:
+///
+/// ```text
+/// "token":  t = 0x74, o = 0x6f   ->  row 20, bit 15
+/// "Touch":  T = 0x54, o = 0x6f   ->  row 20, bit 15: reported, then compared word by word
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
-struct Begins([u32; 32]);
+struct WordStarts([u32; 32]);
 
 impl Default for Redaction {
     fn default() -> Self {
-        Self::of(DEFAULT)
+        Self::of(DEFAULT_SECRET_NAMES)
     }
 }
 
 impl Redaction {
+    /// Creates the redaction of these names.
     pub(crate) fn of<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
 
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let mut redaction = Self { names: Vec::new(), begins: Begins::default(), id };
+        let mut redaction = Self { names: Vec::new(), starts: WordStarts::default(), id };
         for name in names {
             let lower = name.as_ref().to_lowercase();
             let words: Vec<Vec<u8>> = words(lower.as_bytes()).map(<[u8]>::to_vec).collect();
             if let Some(first) = words.first() {
-                redaction.begins.put(first);
+                redaction.starts.add(first);
                 redaction.names.push(words);
             }
         }
         redaction
     }
 
-    /// Whether the value under `name`, in UTF-8, is to be replaced.
+    /// Replaces the covered values of `draft` at any depth, and lists their paths in `context.redacted`. Entries of the
+    /// log itself are not redacted.
+    pub(crate) fn apply(&self, draft: &mut Draft) {
+        if draft.origin == Origin::Log {
+            return;
+        }
+        // Fast path: no name of the callsite is covered, and no value has names inside.
+        let is_clear = draft.fields.is_some_and(|fields| !self.covers_any_of(fields));
+        let Context { fields, redacted, .. } = &mut draft.context;
+        if !is_clear || draft.details.nests() {
+            self.redact_members(&mut draft.details, "", redacted);
+        }
+        self.redact_members(fields, INHERITED_PATH, redacted);
+        redacted.sort_unstable();
+        redacted.dedup();
+    }
+
+    /// Replaces covered values of `members`, and adds their paths, each with the prefix `parent`, to `redacted`.
+    fn redact_members(&self, members: &mut ObjectBuilder, parent: &str, redacted: &mut Vec<String>) {
+        let mut covered = Vec::new();
+        let mut nested = Vec::new();
+        for (name, value, is_erasable) in members.marked() {
+            let text = || String::from_utf8_lossy(name).into_owned();
+            if self.covers(name) {
+                covered.push(text());
+            } else if memchr::memchr(b'{', value).is_some() {
+                nested.push((text(), value.to_vec(), is_erasable));
+            }
+        }
+        for name in covered {
+            members.put_str(&name, REDACTED);
+            redacted.push(format!("{parent}{name}"));
+        }
+        for (name, text, is_erasable) in nested {
+            // The values of a draft are canonical text, so each of them parses. A `{` may also be inside a string; then
+            // nothing is redacted.
+            let Ok(mut value) = parse(&text, MAX_VALUE_LEVELS) else { continue };
+            let before = redacted.len();
+            self.redact_value(&mut value, &format!("{parent}{name}"), redacted);
+            if redacted.len() > before {
+                members.put_marked(name.as_bytes(), is_erasable, |out| value.write(out));
+            }
+        }
+    }
+
+    fn redact_value(&self, value: &mut Value, path: &str, redacted: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                for (name, value) in members {
+                    let path = format!("{path}.{}", name.to_string_lossy());
+                    if self.covers(name.as_bytes()) {
+                        *value = Value::String(REDACTED.into());
+                        redacted.push(path);
+                    } else {
+                        self.redact_value(value, &path, redacted);
+                    }
+                }
+            }
+            Value::Array(values) => {
+                for value in values {
+                    self.redact_value(value, path, redacted);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns `true` if the value of a field with this UTF-8 name must be redacted.
     pub(crate) fn covers(&self, name: &[u8]) -> bool {
         if name.is_ascii() {
-            return self.begins.may_hold_word_of(name) && self.covers_lower(name);
+            return self.starts.may_contain_word_of(name) && self.covers_lower(name);
         }
         self.covers_lower(String::from_utf8_lossy(name).to_lowercase().as_bytes())
     }
 
-    /// Whether it covers any of a callsite's fields; asked again, it remembers.
+    /// Returns `true` if any field of a callsite must be redacted. The thread caches the answer: the names of a callsite
+    /// are then compared once, and not with each of its events.
     pub(crate) fn covers_any_of(&self, fields: &'static FieldSet) -> bool {
         let address = std::ptr::from_ref(fields).addr();
-        let place = (address / size_of::<FieldSet>()) % REMEMBERED;
-        let ask = || fields.iter().any(|field| self.covers(field.name().as_bytes()));
-        // What needs no destructor is there as long as its thread.
+        let slot = (address / size_of::<FieldSet>()) % CACHED_CALLSITES;
+        // `with` cannot panic here: a thread-local without a destructor lives as long as its thread.
         ANSWERS.with(|answers| {
-            let (known, id, answer) = answers[place].get();
+            let (known, id, answer) = answers[slot].get();
             if (known, id) == (address, self.id) {
                 return answer;
             }
-            let answer = ask();
-            answers[place].set((address, self.id, answer));
+            let answer = fields.iter().any(|field| self.covers(field.name().as_bytes()));
+            answers[slot].set((address, self.id, answer));
             answer
         })
     }
 
-    /// For names whose letters beyond ASCII are lower-case.
+    /// Returns `true` if `name`, whose non-ASCII letters are lower-case, is covered.
     fn covers_lower(&self, name: &[u8]) -> bool {
         let mut from = words(name);
         loop {
@@ -102,36 +186,37 @@ impl Redaction {
             if from.next().is_none() {
                 return false;
             }
-            if self.names.iter().any(|secret| begins_with(here.clone(), secret)) {
+            if self.names.iter().any(|secret| starts_with(here.clone(), secret)) {
                 return !words(name)
-                    .any(|word| EXEMPT.iter().any(|exempt| word.eq_ignore_ascii_case(exempt)));
+                    .any(|word| EXEMPT_WORDS.iter().any(|exempt| word.eq_ignore_ascii_case(exempt)));
             }
         }
     }
 }
 
-impl Begins {
-    fn put(&mut self, word: &[u8]) {
+impl WordStarts {
+    fn add(&mut self, word: &[u8]) {
         let Some(first) = word.first() else { return };
         let second = word.get(1).map_or(0, |second| 1 << (second & 31));
         self.0[usize::from(first & 31)] |= second;
         if word.len() == 1 {
-            // Whatever comes after it ends the word.
+            // In a field's name, any separator or the end can follow a word of one letter.
             self.0[usize::from(first & 31)] = u32::MAX;
         }
     }
 
-    fn may_hold_word_of(&self, name: &[u8]) -> bool {
-        let mut begins = true;
+    /// Returns `false` if no word of `name` has the first two letters of an added word.
+    fn may_contain_word_of(&self, name: &[u8]) -> bool {
+        let mut at_word_start = true;
         name.iter().zip(name.iter().skip(1).chain(&[0])).any(|(byte, next)| {
-            let word_begins = std::mem::replace(&mut begins, is_separator(*byte));
-            word_begins && self.0[usize::from(byte & 31)] & 1 << (next & 31) != 0
+            let starts_word = std::mem::replace(&mut at_word_start, is_separator(*byte));
+            starts_word && self.0[usize::from(byte & 31)] & 1 << (next & 31) != 0
         })
     }
 }
 
-/// Whether `words` begin with those of `secret`.
-fn begins_with<'a>(mut words: impl Iterator<Item = &'a [u8]>, secret: &[Vec<u8>]) -> bool {
+/// Returns `true` if the first of `words` are those of `secret`, in any case.
+fn starts_with<'a>(mut words: impl Iterator<Item = &'a [u8]>, secret: &[Vec<u8>]) -> bool {
     secret.iter().all(|word| words.next().is_some_and(|found| found.eq_ignore_ascii_case(word)))
 }
 
@@ -181,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tells_about_a_secret_is_kept() {
+    fn a_name_that_describes_a_secret_is_not_covered() {
         let redaction = Redaction::default();
 
         for name in ["prompt_hash", "prompt_length", "prompt_hash_kind", "token-prefix"] {

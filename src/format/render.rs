@@ -1,56 +1,60 @@
 //! The text of an entry up to its previous hash, and the limits of its length.
+//!
+//! `write` renders members in the order of their names, as canonical JSON requires: `actor`, `context`, `details`,
+//! `event_type`, `prev_hash`.
 
 use crate::{
     codec::{
         buffer_pool,
-        json::{self, object_builder::ObjectBuilder},
+        json::{object_builder::ObjectBuilder, write},
         timestamp::Timestamp,
     },
     format::{
-        draft::{Cut, Draft, Origin, Source},
+        draft::{Draft, Origin, Source, Truncation},
         line::MAX_LINE,
     },
 };
 
-/// What linking adds to a prefix, but for the previous hash, the digits of seq and those of the hash.
-pub(crate) const FRAME: usize = 10 + 16 + Timestamp::LENGTH + 1 + 11 + 3;
+/// Bytes that linking appends to a prepared entry, without the previous hash, the digits of `seq` and those of the hash:
+/// `", "seq": ` and `, "timestamp": "`, a time, `"`, `, "hash": "` and `"}\n`.
+pub(crate) const SUFFIX_FRAME_BYTES: usize = 10 + 16 + Timestamp::LENGTH + 1 + 11 + 3;
 
-/// The most that linking adds to a prefix.
-pub(crate) const MAX_SUFFIX: usize = 64 + 20 + 64 + FRAME;
+/// Most bytes that linking appends to a prepared entry: two hashes of 64 digits, 20 digits of `seq`, and the frame.
+pub(crate) const MAX_SUFFIX_BYTES: usize = 64 + 20 + 64 + SUFFIX_FRAME_BYTES;
 
-/// The most bytes a prefix has.
-pub(crate) const MAX_PREFIX: usize = MAX_LINE - MAX_SUFFIX;
+/// Most bytes of a prepared entry: with any suffix, its line keeps within [`MAX_LINE`].
+pub(crate) const MAX_PREPARED_BYTES: usize = MAX_LINE - MAX_SUFFIX_BYTES;
 
-/// How the paths of inherited fields begin, in what `context` says was redacted or cut.
-pub(crate) const FIELDS: &str = "context.fields.";
+/// Start of the paths of inherited fields in `context.redacted`, `context.cut` and `context.erasable`.
+pub(crate) const INHERITED_PATH: &str = "context.fields.";
 
-/// Writes everything that comes before the previous hash.
+/// Renders `draft` up to the opening quote of its previous hash.
 pub(crate) fn write(draft: &mut Draft) -> Vec<u8> {
     let mut out = buffer_pool::buffer();
     out.extend_from_slice(b"{\"actor\": ");
-    json::string(&mut out, draft.actor.as_deref().unwrap_or_default());
+    write::string(&mut out, draft.actor.as_deref().unwrap_or_default());
     write_context(draft, &mut out);
     out.extend_from_slice(b", \"details\": ");
     draft.details.write(&mut out);
     out.extend_from_slice(b", \"event_type\": ");
-    json::string(&mut out, &draft.event_type);
+    write::string(&mut out, &draft.event_type);
     out.extend_from_slice(b", \"prev_hash\": \"");
     out
 }
 
-/// Writes `context`, whose members stand in order of their names, unless it is empty.
+/// Writes `context` with its members in the order of their names. An empty `context` is left out.
 fn write_context(draft: &mut Draft, out: &mut Vec<u8>) {
     let context = &mut draft.context;
-    let mut opened = false;
+    let mut has_members = false;
     let mut member = |out: &mut Vec<u8>, name: &str| {
-        out.extend_from_slice(if opened { b", \"" } else { b", \"context\": {\"" });
+        out.extend_from_slice(if has_members { b", \"" } else { b", \"context\": {\"" });
         out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(b"\": ");
-        opened = true;
+        has_members = true;
     };
-    if !context.cut.is_empty() {
+    if !context.truncated.is_empty() {
         member(out, "cut");
-        write_cuts(&context.cut, out);
+        write_truncations(&context.truncated, out);
     }
     if !context.duplicate_fields.is_empty() {
         member(out, "duplicate_fields");
@@ -68,6 +72,7 @@ fn write_context(draft: &mut Draft, out: &mut Vec<u8>) {
         member(out, "redacted");
         write_names(&context.redacted, out);
     }
+    // Entries of the log itself always have a source, whatever the settings: it distinguishes them from others.
     if draft.origin == Origin::Log {
         member(out, "source");
         Source::default().write(draft.origin, out);
@@ -77,45 +82,47 @@ fn write_context(draft: &mut Draft, out: &mut Vec<u8>) {
     }
     if let Some((name, seq)) = &context.span {
         member(out, "span");
-        json::string(out, name);
+        write::string(out, name);
         if let Some(seq) = seq {
             member(out, "span_seq");
-            json::integer(out, *seq);
+            write::integer(out, *seq);
         }
     }
     if let Some(wanted) = &context.wanted_type {
         member(out, "wanted_type");
-        json::string(out, wanted);
+        write::string(out, wanted);
     }
-    if opened {
+    if has_members {
         out.push(b'}');
     }
 }
 
+/// Writes an array of strings.
 fn write_names(names: &[String], out: &mut Vec<u8>) {
     out.push(b'[');
     for (at, name) in names.iter().enumerate() {
         if at > 0 {
             out.extend_from_slice(b", ");
         }
-        json::string(out, name);
+        write::string(out, name);
     }
     out.push(b']');
 }
 
-/// Writes `context.cut`: `{name: {"length": .., "sha256": ..}}`.
-pub(crate) fn write_cuts(cuts: &[Cut], out: &mut Vec<u8>) {
+/// Writes an object that maps the path of each truncated string to its complete length and hash.
+pub(crate) fn write_truncations(truncations: &[Truncation], out: &mut Vec<u8>) {
     let mut members = ObjectBuilder::default();
-    for cut in cuts {
-        members.put(&cut.name, |out| write_cut(cut.length, &cut.sha256, out));
+    for Truncation { name, length, sha256 } in truncations {
+        members.put(name, |out| write_length_and_hash(*length, sha256, out));
     }
     members.write(out);
 }
 
-pub(crate) fn write_cut(length: usize, sha256: &[u8; 32], out: &mut Vec<u8>) {
+/// Writes `{"length": .., "sha256": ..}`: the original of a text that was shortened or replaced.
+pub(crate) fn write_length_and_hash(length: usize, sha256: &[u8; 32], out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"length\": ");
-    json::integer(out, length as u64);
+    write::integer(out, length as u64);
     out.extend_from_slice(b", \"sha256\": ");
-    json::hex(out, sha256);
+    write::hex(out, sha256);
     out.push(b'}');
 }

@@ -17,10 +17,8 @@ use super::{Client, Credentials, DeleteVoice, Error, TextToVideo, callback::Rece
 use crate::kling::stalls::stand_in::{ACCESS_KEY, Pace, SECRET_KEY, StandIn};
 use crate::{
     log::AuditLog,
-    write::{
-        segment::Storage,
-        settings::{Durability, Settings},
-    },
+    storage::backend::Storage,
+    write::settings::{Durability, Settings},
 };
 
 #[path = "../../examples/stand_in/mod.rs"]

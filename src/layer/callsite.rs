@@ -24,7 +24,7 @@ use crate::{
         span_state::EnclosingSpans,
         template::Message,
     },
-    log::{AuditLog, event_recording::EventRecording, not_recorded::NotRecorded},
+    log::{AuditLog, not_recorded::NotRecorded, pending_receipt::PendingReceipt},
     write::reentrancy::ReentrancyGuard,
 };
 
@@ -116,7 +116,7 @@ pub fn record_async(
     parent: SpanParent,
     log: Option<&AuditLog>,
     values: &[Option<&dyn Value>],
-) -> EventRecording {
+) -> PendingReceipt<NotRecorded> {
     emit(site, parent, log, values, record_event_async)
 }
 

@@ -33,7 +33,7 @@ thread_local! {
     static DEFERRED: RefCell<Deferred> = const { RefCell::new(Deferred { draft: None, failure: None }) };
 }
 
-/// One event or span that a macro is passing to the subscriber.
+/// An event or span that a macro is passing to the subscriber.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DispatchFrame {
     address: usize,

@@ -138,7 +138,7 @@ impl Visit for LogTarget {
     fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
-/// One value as the visitor receives it.
+/// A value as the visitor receives it.
 enum FieldValue<'a> {
     Text(&'a str),
     /// An integer or a boolean, as its canonical JSON text.

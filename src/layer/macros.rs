@@ -191,8 +191,8 @@ macro_rules! try_audit {
 /// is awaited. It keeps its place if the future is dropped. The future borrows nothing and is `Send`: a program can
 /// start several and await them later.
 ///
-/// One case blocks the thread as [`try_audit!`](crate::try_audit) does: the layer is inside a wrapper that hides it,
-/// such as `tracing_subscriber::reload`, and neither `log:` nor a global log is set.
+/// The thread blocks as with [`try_audit!`](crate::try_audit) in a single case: the layer is in a wrapper that hides
+/// it, such as `tracing_subscriber::reload`, and neither `log:` nor a global log is set.
 ///
 /// # Errors
 ///

@@ -10,7 +10,7 @@ use tracing_core::metadata;
 
 use crate::format::receipt::TrailId;
 
-/// One probe, named by the way on which it is sent.
+/// A probe, named by the way on which it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Probe {
     Macro,

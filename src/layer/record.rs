@@ -6,7 +6,7 @@
 use crate::{
     format::{draft::Draft, receipt::Receipt},
     layer::{dispatch_frame::DispatchFrame, fields::RenderedEvent, span_state::EnclosingSpans},
-    log::{AuditLog, event_recording::EventRecording, not_recorded::NotRecorded},
+    log::{AuditLog, not_recorded::NotRecorded, pending_receipt::PendingReceipt},
     write::reentrancy::ReentrancyGuard,
 };
 
@@ -25,9 +25,9 @@ pub(crate) fn record_event_async(
     log: &AuditLog,
     event: RenderedEvent,
     spans: EnclosingSpans,
-) -> EventRecording {
+) -> PendingReceipt<NotRecorded> {
     match ReentrancyGuard::enter() {
-        Some(_guard) => log.append_event_async(|defaults| spans.prepare(event, defaults)).into(),
+        Some(_guard) => log.append_event_async(|defaults| spans.prepare(event, defaults)),
         None => Err(NotRecorded::Reentered).into(),
     }
 }
@@ -35,7 +35,7 @@ pub(crate) fn record_event_async(
 /// Records a draft. With `no_wait`, returns as soon as the entry has its place in the trail; the log writes it later.
 pub(crate) fn record_draft(log: &AuditLog, draft: Draft, no_wait: bool) -> Result<Receipt, NotRecorded> {
     let Some(_guard) = ReentrancyGuard::enter() else { return Err(NotRecorded::Reentered) };
-    let recorded = if no_wait { log.append_async(draft).leave() } else { log.append(draft) };
+    let recorded = if no_wait { log.append_in_background(draft) } else { log.append(draft) };
     recorded.map_err(NotRecorded::from)
 }
 

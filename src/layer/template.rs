@@ -95,7 +95,7 @@ enum FieldRole {
     Ignored,
 }
 
-/// One detail of a template.
+/// A detail of a template.
 #[derive(Clone, Copy, Debug)]
 struct Detail {
     /// Index of the field in the callsite.

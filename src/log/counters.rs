@@ -9,7 +9,7 @@ use crate::{
     error::{Error, print_to_stderr},
     format::receipt::Receipt,
     write::{
-        commit::pending::OutcomeObserver,
+        commit::abandoned::OutcomeObserver,
         reentrancy::ReentrancyGuard,
         settings::{Hook, OnFailure, Settings},
     },
@@ -76,9 +76,9 @@ impl OutcomeCounter {
 
 impl OutcomeObserver for OutcomeCounter {
     #[inline]
-    fn count(&self, recorded: &Result<Receipt, Error>, own: bool) {
-        let Err(error) = recorded else {
-            self.recorded.fetch_add(u64::from(!own), Ordering::Relaxed);
+    fn count(&self, result: &Result<Receipt, Error>, is_own: bool) {
+        let Err(error) = result else {
+            self.recorded.fetch_add(u64::from(!is_own), Ordering::Relaxed);
             return;
         };
         self.count_not_recorded();
@@ -89,7 +89,7 @@ impl OutcomeObserver for OutcomeCounter {
 
     /// Calls the hook, then ends the process if the policy is [`OnFailure::Abort`].
     #[cold]
-    fn tell(&self, error: &Error) {
+    fn report(&self, error: &Error) {
         if let Some(hook) = &self.hook {
             // An event that the hook emits would have to enter the log that this thread is inside.
             let _guard = ReentrancyGuard::enter();

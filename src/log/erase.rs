@@ -1,10 +1,12 @@
 //! The erasure of private values in an open trail.
 //!
-//! One erasure runs at a time. An erasure that was interrupted is completed before the next one begins.
+//! Erasures run one at a time. An erasure that was interrupted is completed before the next one begins.
 
 use crate::{
-    error::Error, format::receipt::Receipt, log::open_log::OpenLog, write::commit::WaitFor,
-    write::erasure::Erasure,
+    error::Error,
+    format::receipt::Receipt,
+    log::open_log::OpenLog,
+    write::{commit::awaited_entry::WaitFor, erasure::Erasure},
 };
 
 /// The erasure that [`AuditLog::erase`](crate::AuditLog::erase) asks for.
@@ -41,7 +43,7 @@ pub(super) fn erase(log: &OpenLog, request: &EraseRequest<'_>) -> Result<Receipt
 /// The record comes first. If the order were reversed, a crash between the two would leave values that are gone
 /// without an entry that explains it.
 fn complete(log: &OpenLog, erasure: &Erasure) -> Result<Receipt, Error> {
-    let receipt = match erasure.told(log.directory(), log.trail_id())? {
+    let receipt = match erasure.find_record(log.directory(), log.trail_id())? {
         Some(receipt) => receipt,
         None => log.append(erasure.draft(), WaitFor::Linked)?,
     };

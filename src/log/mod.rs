@@ -8,14 +8,14 @@
 //! | [`open_log`] | the state that all clones share: commit queue, threads, orderly end |
 //! | [`counters`] | counts of recorded and lost entries, the failure policy |
 //! | [`erase`], [`prune`] | maintenance of an open trail |
-//! | [`not_recorded`], [`outcome`], [`event_recording`] | results of the macros |
+//! | [`not_recorded`], [`outcome`], [`pending_receipt`] | results of the macros |
 
 pub(crate) mod counters;
 pub(crate) mod erase;
-pub(crate) mod event_recording;
 pub(crate) mod not_recorded;
 pub(crate) mod open_log;
 pub(crate) mod outcome;
+pub(crate) mod pending_receipt;
 pub(crate) mod prune;
 
 use std::{
@@ -43,14 +43,16 @@ use crate::{
     },
     log::{
         erase::EraseRequest,
+        not_recorded::NotRecorded,
         open_log::OpenLog,
+        pending_receipt::PendingReceipt,
         prune::{Pruning, Retention},
     },
     storage::permissions::Permissions,
     write::{
         adopt,
         clock::Clock,
-        commit::{CommitQueue, WaitFor, pending::Recording},
+        commit::{awaited_entry::WaitFor, queue::CommitQueue},
         health::Health,
         open,
         settings::{Durability, OnFailure, Settings},
@@ -137,8 +139,8 @@ impl AuditLog {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn append_async(&self, draft: Draft) -> Recording {
-        self.open_log.append_async(draft, self.min_wait)
+    pub fn append_async(&self, draft: Draft) -> PendingReceipt {
+        PendingReceipt::new(self.open_log.append_async(draft, self.min_wait))
     }
 
     /// Records the result of a verification of this trail as `audit_verified`. `by` names the verifying party.
@@ -326,11 +328,6 @@ impl AuditLog {
         Self::start_with(settings, None, open::open)
     }
 
-    #[cfg(test)]
-    pub(crate) fn queue(&self) -> &CommitQueue {
-        self.open_log.queue()
-    }
-
     /// Returns the log that [`set_global`](Self::set_global) has set.
     pub(crate) fn global() -> Option<Self> {
         GLOBAL_LOG.read().clone()
@@ -348,8 +345,13 @@ impl AuditLog {
     pub(crate) fn append_event_async(
         &self,
         render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
-    ) -> Recording {
-        self.open_log.append_event_async(self.min_wait, render)
+    ) -> PendingReceipt<NotRecorded> {
+        PendingReceipt::new(self.open_log.append_event_async(self.min_wait, render))
+    }
+
+    /// Records an entry that no caller waits for. Returns its place in the trail, where it may not be durable yet.
+    pub(crate) fn append_in_background(&self, draft: Draft) -> Result<Receipt, Error> {
+        self.open_log.append_async(draft, self.min_wait).detach()
     }
 
     /// Records drafts and returns the time that this took after all of them were rendered. For benches.

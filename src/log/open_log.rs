@@ -27,10 +27,8 @@ use crate::{
     storage::process::Process,
     write::{
         commit::{
-            CommitQueue, WaitFor,
-            checkpointer::Checkpointer,
-            flusher::Flusher,
-            pending::{OutcomeObserver as _, Recording},
+            abandoned::OutcomeObserver as _, awaited_entry::WaitFor, checkpointer::Checkpointer,
+            flusher::Flusher, pending::PendingEntry, queue::CommitQueue,
         },
         health::Health,
         settings::Settings,
@@ -95,7 +93,7 @@ impl OpenLog {
     }
 
     /// Does the same as [`append`](Self::append) without blocking the thread.
-    pub(super) fn append_async(&self, draft: Draft, min_wait: WaitFor) -> Recording {
+    pub(super) fn append_async(&self, draft: Draft, min_wait: WaitFor) -> PendingEntry {
         let append = self.conditions(&draft, min_wait);
         self.append_rendered_async(append, |defaults| PreparedEntry::render(draft, defaults))
     }
@@ -114,7 +112,7 @@ impl OpenLog {
         &self,
         min_wait: WaitFor,
         render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
-    ) -> Recording {
+    ) -> PendingEntry {
         self.append_rendered_async(self.event_conditions(min_wait), render)
     }
 
@@ -140,10 +138,10 @@ impl OpenLog {
         &self,
         append: Append,
         render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
-    ) -> Recording {
+    ) -> PendingEntry {
         let outcomes = Arc::clone(&self.outcomes);
         let entry = self.render(render);
-        Recording::new(&self.queue, entry, append.wait, outcomes, append.is_own)
+        PendingEntry::new(&self.queue, entry, append.wait, outcomes, append.is_own)
     }
 
     /// Prepares an entry on the calling thread, before any lock of the log is taken.

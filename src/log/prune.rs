@@ -4,9 +4,7 @@
 //! oldest on, so an interruption leaves a trail in which only a part of the beginning is missing.
 
 use std::{
-    fmt,
-    fs::{self, OpenOptions},
-    io::{self, Write as _},
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -23,6 +21,7 @@ use crate::{
     log::open_log::OpenLog,
     report::is_before,
     storage::{
+        durable::{exists, replace_file, sync_directory},
         line_reader::Piece,
         permissions::Permissions,
         private_values,
@@ -30,7 +29,7 @@ use crate::{
         segments::{self, TrailFile},
         tail::{FileTail, hash_from},
     },
-    write::{commit::WaitFor, signing, trail_writer::sync_directory},
+    write::{commit::awaited_entry::WaitFor, signing::prune_check},
 };
 
 /// Largest number of files that an `audit_pruned` entry names. Its `files_total` counts all of them.
@@ -60,7 +59,7 @@ pub struct Pruning {
     /// Sequence number of the last entry that left the trail.
     pub through: Option<u64>,
     /// Sequence number of the `audit_pruned` entry that records the removal.
-    pub told_at: Option<u64>,
+    pub recorded_at: Option<u64>,
 }
 
 impl Retention {
@@ -113,7 +112,7 @@ pub(super) fn prune(log: &OpenLog, retention: &Retention) -> Result<Pruning, Err
     if let Some(archive) = &retention.archive {
         prepare_archive(trail, archive)?;
     }
-    let promised = signing::stated_days(trail)?;
+    let promised = prune_check::stated_days(trail)?;
     if retention.days < promised {
         return Err(refuse(
             trail,
@@ -137,7 +136,7 @@ pub(super) fn prune(log: &OpenLog, retention: &Retention) -> Result<Pruning, Err
     Ok(Pruning {
         files: pruned.iter().map(|file| file.name.clone()).collect(),
         through: end.checked_sub(1),
-        told_at: Some(recorded_at),
+        recorded_at: Some(recorded_at),
     })
 }
 
@@ -309,18 +308,7 @@ fn grow(
 
 /// Writes the note that names the `audit_pruned` entry, so that the next opening need not search the trail for it.
 fn write_note(trail: &Path, recorded_at: u64) -> Result<(), Error> {
-    let path = trail.join(NOTE);
-    let new = trail.join("audit.pruned.new");
-    remove_if_exists(&new)?;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    Permissions::Owner.on_create(&mut options);
-    let mut file = options.open(&new).map_err(Error::io(Operation::Create, &new))?;
-    file.write_all(format!("{recorded_at}\n").as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(Error::io(Operation::Write, &new))?;
-    fs::rename(&new, &path).map_err(Error::io(Operation::Rename, &new))?;
-    sync_directory(trail)
+    replace_file(&trail.join(NOTE), Permissions::Owner, format!("{recorded_at}\n").as_bytes())
 }
 
 /// Removes or archives a file of the trail together with its private values and its torn tails.
@@ -402,27 +390,9 @@ fn is_same_path(a: &Path, b: &Path) -> Result<bool, Error> {
     Ok(canonical(a)? == canonical(b)?)
 }
 
-/// Returns `true` if there is a file, directory or link at `path`. Links are not followed.
-fn exists(path: &Path) -> Result<bool, Error> {
-    match path.symlink_metadata() {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::io(Operation::Inspect, path)(error)),
-    }
-}
-
-fn remove_if_exists(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io(Operation::Remove, path)(error))
-        }
-        _ => Ok(()),
-    }
-}
-
 impl fmt::Display for Pruning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Some(through), Some(recorded_at)) = (self.through, self.told_at) else {
+        let (Some(through), Some(recorded_at)) = (self.through, self.recorded_at) else {
             return f.write_str("nothing to prune: no file is old enough");
         };
         for file in &self.files {

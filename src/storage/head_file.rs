@@ -5,7 +5,7 @@ use std::{fs::OpenOptions, io::Read as _, path::Path};
 use crate::{
     error::{Error, Operation},
     format::head::{BLOCK, Head, NAME},
-    storage::open::open_regular,
+    storage::{durable::exists, open::open_regular},
 };
 
 /// A trail's head as it was found.
@@ -23,9 +23,8 @@ impl FoundHead {
     /// Reads the head of the trail in `directory`.
     pub(crate) fn read(directory: &Path) -> Result<Self, Error> {
         let path = directory.join(NAME);
-        match std::fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::Missing),
-            _ => {}
+        if !exists(&path)? {
+            return Ok(Self::Missing);
         }
         let (file, _) = open_regular(&path, OpenOptions::new().read(true))?;
         let mut bytes = Vec::new();

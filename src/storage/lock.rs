@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     error::{Error, Operation},
-    storage::{open::open_regular, permissions::Permissions},
+    storage::{durable::exists, open::open_regular, permissions::Permissions},
 };
 
 /// The file's name.
@@ -65,11 +65,10 @@ fn open(path: &Path, access: Permissions) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     access.on_create(&mut options);
-    match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            options.open(path).map_err(Error::io(Operation::Create, path))
-        }
-        _ => open_regular(path, &mut options).map(|(file, _)| file),
+    if exists(path)? {
+        open_regular(path, &mut options).map(|(file, _)| file)
+    } else {
+        options.open(path).map_err(Error::io(Operation::Create, path))
     }
 }
 

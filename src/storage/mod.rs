@@ -1,7 +1,8 @@
 //! Files of a trail: opening, listing, locking, reading.
 
+pub(crate) mod backend;
 pub(crate) mod block_reader;
-pub(crate) mod boot;
+pub(crate) mod durable;
 pub(crate) mod head_file;
 pub(crate) mod line_reader;
 pub(crate) mod lock;

@@ -11,7 +11,7 @@ use std::{
 use crate::{
     error::Error,
     format::line::MAX_LINE,
-    storage::{line_reader::Lines, segments::TrailFile},
+    storage::{durable::exists, line_reader::Lines, segments::TrailFile},
 };
 
 /// The directory's name.
@@ -33,10 +33,10 @@ impl PrivateValues {
     /// Those of the file of that name, if there are any.
     pub(crate) fn of(trail: &Path, name: &str) -> Result<Option<Self>, Error> {
         let path = directory(trail).join(name);
-        match std::fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            _ => TrailFile::alone(&path).map(|file| Some(Self(file))),
+        if !exists(&path)? {
+            return Ok(None);
         }
+        TrailFile::alone(&path).map(|file| Some(Self(file)))
     }
 
     pub(crate) fn path(&self) -> &Path {

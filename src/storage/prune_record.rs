@@ -15,7 +15,7 @@ use crate::{
         line::{Line, MAX_LINE},
         receipt::TrailId,
     },
-    storage::{line_reader::Piece, lookup, open::open_regular, segments::TrailFile},
+    storage::{durable::exists, line_reader::Piece, lookup, open::open_regular, segments::TrailFile},
 };
 
 /// A file beside the trail: the number of its last `audit_pruned`. It is a hint and nothing more.
@@ -132,7 +132,7 @@ impl Pruned {
 /// The entry that the note names.
 fn noted(directory: &Path) -> Result<Option<u64>, Error> {
     let path = directory.join(NOTE);
-    if path.symlink_metadata().is_err() {
+    if !exists(&path)? {
         return Ok(None);
     }
     let (file, _) = open_regular(&path, OpenOptions::new().read(true))?;

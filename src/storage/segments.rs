@@ -13,12 +13,12 @@ use std::{
 use chrono::NaiveDate;
 
 use crate::{
-    codec::{
-        json::{self, value::Value},
-        timestamp,
-    },
+    codec::json::{self, value::Value},
     error::{Error, Operation},
-    format::line::{self, Line, MAX_LINE},
+    format::{
+        file_name::SegmentName,
+        line::{self, Line, MAX_LINE},
+    },
     storage::{
         line_reader::{Lines, Piece},
         open::open_regular,
@@ -55,32 +55,6 @@ pub(crate) struct TrailFile {
     /// What the name says: day and number.
     pub(crate) label: Option<SegmentName>,
     pub(crate) length: u64,
-}
-
-/// The name of a file, read: `audit-DAY.jsonl` is number 1, `audit-DAY_0002.jsonl` number 2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SegmentName {
-    pub(crate) day: NaiveDate,
-    pub(crate) number: u32,
-}
-
-impl SegmentName {
-    pub(crate) fn name(self) -> String {
-        match self.number {
-            1 => format!("audit-{}.jsonl", self.day),
-            number => format!("audit-{}_{number:04}.jsonl", self.day),
-        }
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        let stem = name.strip_prefix("audit-")?.strip_suffix(".jsonl")?;
-        let (day, number) = match stem.split_once('_') {
-            None => (stem, 1),
-            Some((day, digits)) => (day, digits.parse().ok()?),
-        };
-        let label = Self { day: timestamp::parse_date(day.as_bytes())?, number };
-        (label.name() == name).then_some(label)
-    }
 }
 
 impl TrailFile {
@@ -267,26 +241,4 @@ fn sort_by_seq(files: &mut Vec<TrailFile>) -> Result<(), Error> {
     }
     files.extend(placed.into_iter().map(|(.., file)| file));
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_are_read_back_and_nothing_else_is_one() {
-        for name in ["audit-2026-11-24.jsonl", "audit-2026-11-24_0002.jsonl", "audit-2026-11-24_12345.jsonl"]
-        {
-            assert_eq!(SegmentName::parse(name).map(SegmentName::name).as_deref(), Some(name));
-        }
-        for name in [
-            "audit-2026-11-24_0001.jsonl",
-            "audit-2026-11-24_2.jsonl",
-            "audit-2026-02-30.jsonl",
-            "audit-x.jsonl",
-            "audit-2026-11-24_+002.jsonl",
-        ] {
-            assert_eq!(SegmentName::parse(name), None, "{name}");
-        }
-    }
 }

@@ -446,7 +446,7 @@ impl Evidence {
         let Some(gone) = &self.pruned else { return };
         let Some(last) = gone.first.and_then(|first| first.checked_sub(1)) else { return };
         let told_at = gone.told_at;
-        seen.notice(Notice::Pruned { last, told_at });
+        seen.notice(Notice::Pruned { last, recorded_at: told_at });
         let covered = self.confirmed.as_ref().is_some_and(|(held, _)| held.size > told_at);
         if !covered && !self.accept_pruned {
             self.miss(format!(

@@ -4,7 +4,7 @@ use crate::storage::head_file::FoundHead;
 use crate::{
     codec::digest::Digest,
     format::head::{self, Head, Mark},
-    storage::boot,
+    storage::process,
 };
 use crate::{
     findings::{
@@ -129,7 +129,7 @@ impl End {
         };
         // What was written under another boot and not put on the device, a power cut can take, and its number may be
         // given again before the head is renewed.
-        let other_boot = head.boot_id.is_some() && head.boot_id != boot::id();
+        let other_boot = head.boot_id.is_some() && head.boot_id != process::boot_id();
         let unsynced = |mark: &Mark| head.synced.as_ref().is_none_or(|synced| synced.seq < mark.seq);
         let may_be_lost = |mark: &Mark| other_boot && unsynced(mark);
         let lost = |from: u64, to: u64, seen: &mut Seen| {

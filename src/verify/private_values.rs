@@ -10,6 +10,7 @@ use crate::{
         line::{Line, MAX_LINE},
     },
     storage::{
+        durable::exists,
         line_reader::Piece,
         private_reader::PrivateReader,
         private_values::{self, PrivateValues},
@@ -28,11 +29,11 @@ use crate::{
 /// Looks at the values of `files`; nothing is asked of a trail that keeps none, as copies for others do.
 pub(super) fn look(trail: &Path, files: &[TrailFile], seen: &mut Seen) -> Result<(), Error> {
     let directory = private_values::directory(trail);
-    if directory.symlink_metadata().is_err() {
+    if !exists(&directory)? {
         return Ok(());
     }
     // While a value is overwritten its line is neither whole nor gone.
-    let being_erased = directory.join(private_values::ERASING).symlink_metadata().is_ok();
+    let being_erased = exists(&directory.join(private_values::ERASING))?;
     let mut withheld = ErasableCounts::default();
     let mut changed = 0;
     for file in files {

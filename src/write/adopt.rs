@@ -1,47 +1,61 @@
-//! Giving a trail up deliberately: what is there is sealed as evidence, and a new trail begins that tells of it.
+//! Adoption: a trail that cannot be continued is sealed as evidence, and a new trail begins in its directory.
 //!
-//! Nothing is deleted or changed, only moved. Interrupted and run again, it goes on where it was.
+//! 1. The trail is verified as it is. The result and the hashes of all files are written into `sealed/TRAIL_ID/`.
+//! 2. `sealed/untold.json` is written: the pending adoption, with the details that the new trail must record.
+//! 3. The files are moved into `sealed/TRAIL_ID/`, the head last.
+//! 4. The new trail is opened. Its `audit_started` records the adoption.
+//! 5. `sealed/untold.json` is removed.
+//!
+//! No file is deleted or changed. An adoption that was interrupted continues when it is run again.
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
 use serde::Serialize;
 
-use crate::storage::head_file::FoundHead;
 use crate::{
-    codec::json::value::Value,
     error::{Error, Operation},
     format::{
-        head::Head,
+        details::Details,
+        head::{self, Head},
         line::{Line, MAX_LINE},
     },
     storage::{
-        line_reader::Piece, lock::Lock, open::open_regular, private_values, segments, tail::hash_from,
+        durable::{create_file, exists, remove_if_exists, replace_file, sync_directory},
+        head_file::FoundHead,
+        line_reader::Piece,
+        lock::Lock,
+        open::open_regular,
+        permissions::Permissions,
+        private_values, segments,
+        tail::hash_from,
     },
     verify::Verifier,
-    write::{settings::Settings, trail_writer::sync_directory},
+    write::settings::Settings,
 };
 
-/// Where given-up trails are kept, each under its id.
-pub(crate) const SEALED: &str = "sealed";
+/// Directory of sealed trails, each in a directory named by its id.
+const SEALED_DIRECTORY: &str = "sealed";
 
-/// The hashes of a sealed trail's files, as `sha256sum` writes and checks them.
-pub(crate) const MANIFEST: &str = "SHA256SUMS";
+/// File with the hashes of a sealed trail's files, in the format of `sha256sum`.
+const MANIFEST_FILE: &str = "SHA256SUMS";
 
-/// The verification of a sealed trail, as it was when it was given up.
-const VERIFICATION: &str = "verification.json";
+/// File with the verification of a sealed trail, as it was before the files were moved.
+const VERIFICATION_FILE: &str = "verification.json";
 
-/// So many files are named in the new trail's first entry; of more, the manifest's hash stands for them.
-const LISTED: usize = 250;
+/// File of a pending adoption: the details that the new trail must record. It exists from before the first file is moved
+/// until the new trail has recorded the adoption.
+const PENDING_FILE: &str = "untold.json";
 
-/// An adoption under way: what the new trail's first entry is to say. It is there from before the first file is moved
-/// until the new trail has said it, so that nothing of an interrupted adoption goes untold.
-const UNTOLD: &str = "untold.json";
+/// Most files that the new trail's first entry lists. For more files, it has the hash of the manifest only.
+const MAX_LISTED_FILES: usize = 250;
 
-/// What the new trail's `audit_started` says of the old one.
+/// Most characters of a trail id that become the name of a directory.
+const MAX_ID_CHARS: usize = 32;
+
+/// The member `adopted` of the new trail's `audit_started`.
 #[derive(Serialize)]
 struct Adopted {
     trail_id: String,
@@ -63,62 +77,65 @@ struct SealedFile {
     sha256: String,
 }
 
-/// An adoption that was begun.
+/// An adoption that was begun and is not recorded in the new trail yet.
 struct PendingAdoption {
+    /// An [`Adopted`], as it is in the file.
     adopted: serde_json::Value,
+    /// Directory of the sealed trail.
     sealed: PathBuf,
 }
 
-/// Seals the trail in the settings' directory. The lock is held on; [`resume`] says in the settings what was sealed.
+/// Seals the trail in the settings' directory, and returns the directory's lock for the new trail. Opening that one reads the
+/// pending adoption by [`resume`].
 pub(crate) fn seal(settings: &Settings, actor: &str, reason: &str) -> Result<Lock, Error> {
     let directory = &settings.directory;
     let lock = Lock::take(directory, settings.access)?;
-    let untold = match PendingAdoption::read(directory)? {
-        Some(untold) => untold,
+    let pending = match PendingAdoption::read(directory)? {
+        Some(pending) => pending,
         None => prepare(settings, actor, reason)?,
     };
-    let (values, kept) = (directory.join(private_values::NAME), untold.sealed.join(private_values::NAME));
-    if values.symlink_metadata().is_ok() && kept.symlink_metadata().is_err() {
+    let (values, kept) = (directory.join(private_values::NAME), pending.sealed.join(private_values::NAME));
+    if exists(&values)? && !exists(&kept)? {
         fs::rename(&values, &kept).map_err(Error::io(Operation::Move, &values))?;
     }
-    // The head goes last: until then, what is not moved is still a trail that can't be gone on with.
-    let mut names = untold.to_move()?;
-    names.sort_by_key(|name| (name == crate::format::head::NAME, name.clone()));
+    // The head goes last. Until then, the files that are left are a trail without its beginning, which no opening continues.
+    let mut names = pending.to_move()?;
+    names.sort_by_key(|name| (name == head::NAME, name.clone()));
     for name in names {
         let from = directory.join(&name);
-        fs::rename(&from, untold.sealed.join(&name)).map_err(Error::io(Operation::Move, &from))?;
+        fs::rename(&from, pending.sealed.join(&name)).map_err(Error::io(Operation::Move, &from))?;
     }
-    sync_directory(&untold.sealed)?;
+    sync_directory(&pending.sealed)?;
     sync_directory(directory)?;
     Ok(lock)
 }
 
-/// Puts into the settings what an adoption that the trail does not tell of yet is to say.
+/// Reads the pending adoption into the settings, so that the new trail records it.
 ///
 /// # Errors
 ///
-/// An adoption was interrupted while files were moved.
+/// [`Error::CannotResume`] if files are left to be moved: the adoption must be run again.
 pub(crate) fn resume(settings: &mut Settings) -> Result<(), Error> {
-    if let Some(untold) = PendingAdoption::read(&settings.directory)? {
-        if !untold.to_move()?.is_empty() {
+    if let Some(pending) = PendingAdoption::read(&settings.directory)? {
+        if !pending.to_move()?.is_empty() {
             return Err(Error::CannotResume {
                 path: settings.directory.clone(),
                 reason: "an adoption was interrupted: run it again".to_owned(),
             });
         }
-        settings.adopted = Some(untold.adopted);
+        settings.adopted = Some(pending.adopted);
     }
     Ok(())
 }
 
-/// The new trail has told.
-pub(crate) fn told(directory: &Path) -> Result<(), Error> {
-    let path = directory.join(SEALED).join(UNTOLD);
+/// Removes the pending adoption. The caller has recorded it in the new trail.
+pub(crate) fn finish(directory: &Path) -> Result<(), Error> {
+    let path = directory.join(SEALED_DIRECTORY).join(PENDING_FILE);
     fs::remove_file(&path).map_err(Error::io(Operation::Remove, &path))?;
-    sync_directory(&directory.join(SEALED))
+    sync_directory(&directory.join(SEALED_DIRECTORY))
 }
 
-/// Everything but the moving.
+/// Verifies the trail, creates the directory for it, and writes the pending adoption: everything before files are moved.
 fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<PendingAdoption, Error> {
     let directory = &settings.directory;
     let movable = movable(directory)?;
@@ -126,7 +143,7 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<PendingAdop
         return Err(Error::Conflict {
             action: Operation::Adopt,
             path: directory.clone(),
-            reason: "there is no trail to give up".to_owned(),
+            reason: "there is no trail to seal".to_owned(),
         });
     }
     let head = match FoundHead::read(directory)? {
@@ -134,21 +151,22 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<PendingAdop
         FoundHead::Missing | FoundHead::Blank | FoundHead::Unreadable => None,
     };
     let verification = Verifier::new(directory).run()?;
-    // The name comes from a file that is not trusted.
-    let id = head.as_ref().map(|head| head.trail_id.clone()).or(stated_id(directory)?).unwrap_or_default();
-    let name: String = id.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
+    // The id comes from a file that is not trusted, so it is reduced to characters that are safe in a path.
+    let id =
+        head.as_ref().map(|head| head.trail_id.clone()).or(first_trail_id(directory)?).unwrap_or_default();
+    let name: String = id.chars().filter(char::is_ascii_alphanumeric).take(MAX_ID_CHARS).collect();
     let sealed = free_directory(directory, if name.is_empty() { "unknown" } else { &name })?;
     settings.access.create_directory(&sealed).map_err(Error::io(Operation::Create, &sealed))?;
 
-    let path = sealed.join(VERIFICATION);
+    let path = sealed.join(VERIFICATION_FILE);
     let json = serde_json::to_vec(&verification)
         .map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
-    create(&path, &json)?;
+    create_file(&path, Permissions::Owner, &json)?;
     let files =
         movable.iter().chain([&path]).map(|path| SealedFile::of(path)).collect::<Result<Vec<_>, _>>()?;
-    let path = sealed.join(MANIFEST);
+    let path = sealed.join(MANIFEST_FILE);
     let manifest: String = files.iter().map(|file| format!("{}  {}\n", file.sha256, file.name)).collect();
-    create(&path, manifest.as_bytes())?;
+    create_file(&path, Permissions::Owner, manifest.as_bytes())?;
     let adopted = Adopted {
         trail_id: sealed.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         actor: actor.to_owned(),
@@ -157,18 +175,14 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<PendingAdop
         entries: verification.entries(),
         findings: verification.findings_total(),
         head,
-        files: (files.len() <= LISTED).then_some(files),
+        files: (files.len() <= MAX_LISTED_FILES).then_some(files),
         manifest_sha256: hash_from(&path, 0)?.1,
     };
     sync_directory(&sealed)?;
-    let path = directory.join(SEALED).join(UNTOLD);
-    let unready = path.with_extension("new");
+    let path = directory.join(SEALED_DIRECTORY).join(PENDING_FILE);
     let json =
         serde_json::to_vec(&adopted).map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
-    remove_if_there(&unready)?;
-    create(&unready, &json)?;
-    fs::rename(&unready, &path).map_err(Error::io(Operation::Rename, &unready))?;
-    sync_directory(&directory.join(SEALED))?;
+    replace_file(&path, Permissions::Owner, &json)?;
     sync_directory(directory)?;
     let adopted =
         serde_json::to_value(&adopted).map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
@@ -176,33 +190,40 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<PendingAdop
 }
 
 impl PendingAdoption {
-    /// The adoption that the trail in `directory` has yet to tell of.
+    /// Reads the pending adoption in `directory`, if there is one. If the trail has recorded it already, the file is
+    /// left over from an interrupted opening, and is removed.
     fn read(directory: &Path) -> Result<Option<Self>, Error> {
-        let path = directory.join(SEALED).join(UNTOLD);
-        if path.symlink_metadata().is_err() {
+        let path = directory.join(SEALED_DIRECTORY).join(PENDING_FILE);
+        if !exists(&path)? {
             return Ok(None);
         }
         let (file, _) = open_regular(&path, OpenOptions::new().read(true))?;
         let adopted: serde_json::Value =
             serde_json::from_reader(file).map_err(|error| Error::io(Operation::Read, &path)(error.into()))?;
         let text = |name: &str| adopted.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
-        if stated(directory, "adopted")?.is_some_and(|told| states(&told, text("manifest_sha256"))) {
-            told(directory)?;
+        if is_recorded(directory, text("manifest_sha256"))? {
+            finish(directory)?;
             return Ok(None);
         }
         let name: String =
             text("trail_id").chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
-        let sealed = directory.join(SEALED).join(name.trim_matches('.'));
+        let sealed = directory.join(SEALED_DIRECTORY).join(name.trim_matches('.'));
         Ok(Some(Self { adopted, sealed }))
     }
 
-    /// The names of the files that are not moved yet.
+    /// Returns the names of the files that are not moved yet.
     fn to_move(&self) -> Result<Vec<String>, Error> {
-        let path = self.sealed.join(MANIFEST);
+        let path = self.sealed.join(MANIFEST_FILE);
         let manifest = fs::read_to_string(&path).map_err(Error::io(Operation::Read, &path))?;
         let names =
             manifest.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name.to_owned());
-        Ok(names.filter(|name| self.sealed.join(name).symlink_metadata().is_err()).collect())
+        let mut to_move = Vec::new();
+        for name in names {
+            if !exists(&self.sealed.join(&name))? {
+                to_move.push(name);
+            }
+        }
+        Ok(to_move)
     }
 }
 
@@ -214,8 +235,8 @@ impl SealedFile {
     }
 }
 
-/// What the first entry of the trail in `directory` states, if it holds.
-fn stated(directory: &Path, detail: &str) -> Result<Option<Value>, Error> {
+/// Reads the details of the trail's first entry, if that is an `audit_started` whose hash is right.
+fn first_details(directory: &Path) -> Result<Option<Details>, Error> {
     let files = segments::list(directory)?;
     let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(None) };
     let mut lines = first.lines(MAX_LINE)?;
@@ -224,38 +245,37 @@ fn stated(directory: &Path, detail: &str) -> Result<Option<Value>, Error> {
         return Ok(None);
     };
     let line = Line::recognise(bytes).ok().filter(|line| line.holds() && line.is("audit_started"));
-    Ok(line.and_then(|line| line.detail(detail)))
+    Ok(line.map(|line| line.decoded_details()))
 }
 
-/// The id that the first entry of the trail gives it.
-fn stated_id(directory: &Path) -> Result<Option<String>, Error> {
-    let id = stated(directory, "trail_id")?;
-    Ok(id.and_then(|id| if let Value::String(id) = id { Some(id.to_string_lossy()) } else { None }))
+/// Reads the id of the trail from its first entry.
+fn first_trail_id(directory: &Path) -> Result<Option<String>, Error> {
+    Ok(first_details(directory)?.and_then(|details| details.str("trail_id").map(str::to_owned)))
 }
 
-/// Whether an `adopted` is about the sealed trail with this manifest.
-fn states(adopted: &Value, manifest_sha256: &str) -> bool {
-    let Value::Object(members) = adopted else { return false };
-    members.iter().any(|(name, value)| {
-        name.to_str() == Some("manifest_sha256")
-            && matches!(value, Value::String(text) if text.to_str() == Some(manifest_sha256))
-    })
+/// Returns `true` if the trail's first entry records the adoption of the sealed trail with this manifest.
+fn is_recorded(directory: &Path, manifest_sha256: &str) -> Result<bool, Error> {
+    let adopted = first_details(directory)?.and_then(|details| details.object("adopted"));
+    Ok(adopted.is_some_and(|adopted| adopted.str("manifest_sha256") == Some(manifest_sha256)))
 }
 
-/// A directory for a sealed trail of this name, which holds none yet.
+/// Returns a directory for a sealed trail that does not hold one yet: `sealed/NAME`, or `sealed/NAME.2` and so on.
 fn free_directory(directory: &Path, name: &str) -> Result<PathBuf, Error> {
-    let sealed = directory.join(SEALED);
+    let sealed = directory.join(SEALED_DIRECTORY);
     let mut path = sealed.join(name);
     let mut number = 2;
-    while path.symlink_metadata().is_ok() {
-        // What an interruption left before anything was moved is made anew.
+    while exists(&path)? {
+        // Manifest and verification alone are from an adoption that was interrupted before it moved a file. They are
+        // written again.
         let mut entries = fs::read_dir(&path).map_err(Error::io(Operation::List, &path))?;
         let holds_more = entries.any(|entry| {
-            entry.is_ok_and(|entry| entry.file_name() != MANIFEST && entry.file_name() != VERIFICATION)
+            entry.is_ok_and(|entry| {
+                entry.file_name() != MANIFEST_FILE && entry.file_name() != VERIFICATION_FILE
+            })
         });
         if !holds_more {
-            remove_if_there(&path.join(MANIFEST))?;
-            remove_if_there(&path.join(VERIFICATION))?;
+            remove_if_exists(&path.join(MANIFEST_FILE))?;
+            remove_if_exists(&path.join(VERIFICATION_FILE))?;
             break;
         }
         path = sealed.join(format!("{name}.{number}"));
@@ -264,38 +284,22 @@ fn free_directory(directory: &Path, name: &str) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-fn remove_if_there(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io(Operation::Remove, path)(error))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The files that belong to the trail.
+/// Returns the files that belong to the trail: regular files whose names begin with `audit`, without the lock.
 fn movable(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(directory).map_err(Error::io(Operation::List, directory))? {
         let path = entry.map_err(Error::io(Operation::List, directory))?.path();
-        // No name of ours is other than printable.
+        // The manifest has a line per file, so a name with a newline could forge another line. This crate's files have
+        // printable names.
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
         if name.contains(char::is_control) {
             continue;
         }
-        let ours = name.starts_with("audit") && name != "audit.lock";
-        if ours && path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+        let is_own = name.starts_with("audit") && name != "audit.lock";
+        if is_own && path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
             paths.push(path);
         }
     }
     paths.sort();
     Ok(paths)
-}
-
-fn create(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    crate::storage::permissions::Permissions::Owner.on_create(&mut options);
-    let mut file = options.open(path).map_err(Error::io(Operation::Create, path))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io(Operation::Write, path))
 }

@@ -1,6 +1,20 @@
-//! Linked lines on their way to the file: what one commit writes.
+//! A batch: linked lines in memory, between linking under the log's lock and writing outside of it.
 //!
-//! Pure. It knows where each line ends, so that a write that stops in the middle can be told by whole lines.
+//! Linking copies a prepared entry of up to 1 KiB into `bytes`. A larger one is moved, not copied, so that the time under
+//! the lock does not grow with the entry (bench row "serial section with 10 KB of details" against 200 B). `gather`
+//! puts it into its place later, outside the lock. Lines 0 and 2 are small here, line 1 is large:
+//!
+//! ```text
+//! bytes   | line 0          | suffix of 1 | line 2     |      before gather
+//! large                     ^ at: prepared text of 1
+//!
+//! bytes   | line 0          | prepared text of 1 | suffix of 1 | line 2     |      after gather: the bytes to write
+//! lines        ends and seqs: ^                                ^            ^
+//! rolls   where lines go on in a new file: offsets of line starts in the gathered bytes
+//! private records of line 1, by the offset where line 1 ends
+//! ```
+//!
+//! All offsets but those of `large` count gathered bytes. They tell how many whole lines a partial write contains. Pure.
 
 use std::ops::Range;
 
@@ -11,105 +25,139 @@ use crate::{
         digest::{Digest, HashLength},
         timestamp::Timestamp,
     },
-    format::prepared_entry::LinkedEntry,
-    storage::segments::SegmentName,
+    format::{file_name::SegmentName, prepared_entry::LinkedEntry},
 };
 
-/// A line whose first part is this long is not copied before it is gathered, nor touched: linking takes as long for it as
-/// for any other.
-const LARGE: usize = 1024;
+/// Bytes of prepared text from which on it is moved instead of copied.
+const LARGE_PREPARED_BYTES: usize = 1024;
 
-/// Memory beyond this is not kept for the next batch.
-const KEPT: usize = 1024 * 1024;
+/// Most capacity of `bytes` that the next batch uses again.
+const MAX_REUSED_BATCH_BYTES: usize = 1024 * 1024;
 
-/// Lines in the order of their `seq`.
+/// Linked lines in the order of their `seq`.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// All lines, but for the first parts that stand in `large`.
+    /// Text of all lines, without the prepared texts in `large`.
     bytes: Vec<u8>,
-    /// The first parts of large lines until they are gathered, and where in `bytes` each belongs.
-    large: Vec<(usize, Vec<u8>)>,
-    /// Bytes of all lines.
+    /// Prepared texts of large lines that are not gathered yet, in the order of their lines.
+    large: Vec<LargeText>,
+    /// Bytes of all lines, gathered or not.
     length: usize,
     lines: Vec<BatchLine>,
-    /// The private records of a line, by where it ends.
-    private: Vec<(usize, Vec<u8>)>,
-    /// The bytes of all private records.
-    withheld: usize,
-    /// Where, in bytes, the lines go on in a new file.
-    turns: Vec<(usize, SegmentName)>,
+    private: Vec<PrivateRecords>,
+    /// Bytes of all private records.
+    private_length: usize,
+    /// New files, in the order of their lines.
+    rolls: Vec<Roll>,
 }
 
-/// A line of a batch. It takes no more than 64 bytes: one is written for each entry, under a lock.
+/// Prepared text of a large line.
+#[derive(Debug)]
+struct LargeText {
+    /// Offset in `Batch::bytes` at which the text belongs.
+    at: usize,
+    text: Vec<u8>,
+}
+
+/// Private records of a line's erasable values.
+#[derive(Debug)]
+struct PrivateRecords {
+    /// End of the line.
+    line_end: usize,
+    records: Vec<u8>,
+}
+
+/// A new file within the batch.
+#[derive(Clone, Copy, Debug)]
+struct Roll {
+    /// Start of the first line in the new file.
+    at: usize,
+    file: SegmentName,
+}
+
+/// A line of a batch. It has at most 64 bytes: one is written per entry under the lock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BatchLine {
-    /// Where it ends, its newline included.
+    /// End of the line, newline included.
     end: usize,
     pub(crate) seq: u64,
-    /// The hash in full, for checkpoints.
+    /// Full hash, which checkpoints contain.
     pub(crate) leaf: [u8; 32],
-    /// How much of it the line states.
-    stated: HashLength,
+    /// Length of the printed hash.
+    printed: HashLength,
     pub(crate) time: Timestamp,
-    /// Whether a caller waits to hear of it; else it is the log's own.
+    /// `true` for an entry that a caller appended, `false` for one of the log's own.
     pub(crate) asked_for: bool,
 }
 
+const _: () = assert!(size_of::<BatchLine>() <= 64);
+
 impl BatchLine {
-    /// The hash, as the line states it.
+    /// Returns the printed hash.
     pub(crate) fn hash(&self) -> Digest {
-        Digest::new(self.leaf, self.stated)
+        Digest::new(self.leaf, self.printed)
     }
 }
 
+/// Lines of a batch that go into one file.
+pub(crate) struct BatchPart<'a> {
+    /// File to create for them. `None` if they go into the live file.
+    pub(crate) new_file: Option<SegmentName>,
+    /// Their position in the batch.
+    pub(crate) range: Range<usize>,
+    pub(crate) bytes: &'a [u8],
+}
+
 impl Batch {
-    /// Begins a line with `first`. What follows it is to be appended to what is given, and the line then
-    /// [pushed](Self::push).
+    /// Begins a line with its prepared text. The caller appends the rest of the line to the returned buffer, then calls
+    /// [`push`](Self::push).
     #[inline]
-    pub(crate) fn begin(&mut self, first: &[u8]) -> &mut Vec<u8> {
-        if first.len() < LARGE {
-            self.bytes.extend_from_slice(first);
+    pub(crate) fn begin(&mut self, prepared: &[u8]) -> &mut Vec<u8> {
+        if prepared.len() < LARGE_PREPARED_BYTES {
+            self.bytes.extend_from_slice(prepared);
         }
         &mut self.bytes
     }
 
-    /// Takes in the line that was begun last: its first part again, which is taken where it is large, the `length` of all
-    /// with its newline, and its private records.
+    /// Completes the line that [`begin`](Self::begin) began. `prepared` is its prepared text again, which is taken out if it
+    /// is large; `length` is the length of the whole line, newline included.
     pub(crate) fn push(
         &mut self,
         entry: LinkedEntry,
-        (first, length): (&mut Vec<u8>, usize),
+        (prepared, length): (&mut Vec<u8>, usize),
         private: Vec<u8>,
         asked_for: bool,
     ) {
         let LinkedEntry { seq, time, hash, leaf } = entry;
-        if first.len() >= LARGE {
-            debug_assert!(first.len() <= length && length - first.len() <= self.bytes.len());
-            let start = (self.bytes.len() + first.len()).saturating_sub(length);
-            self.large.push((start, std::mem::take(first)));
+        if prepared.len() >= LARGE_PREPARED_BYTES {
+            debug_assert!(prepared.len() <= length && length - prepared.len() <= self.bytes.len());
+            let at = (self.bytes.len() + prepared.len()).saturating_sub(length);
+            self.large.push(LargeText { at, text: std::mem::take(prepared) });
         }
         self.length += length;
         if !private.is_empty() {
-            self.withheld += private.len();
-            self.private.push((self.length, private));
+            self.private_length += private.len();
+            self.private.push(PrivateRecords { line_end: self.length, records: private });
         }
-        self.lines.push(BatchLine { end: self.length, seq, leaf, stated: hash.length(), time, asked_for });
+        self.lines.push(BatchLine { end: self.length, seq, leaf, printed: hash.length(), time, asked_for });
     }
 
-    /// Puts all lines one after the other, as they are written.
+    /// Puts the prepared texts of large lines into their places, so that all lines are one text. A caller does this before
+    /// it writes, outside the log's lock.
     pub(crate) fn gather(&mut self) {
         match &mut self.large[..] {
             [] => return,
-            [(_, only)] if self.lines.len() == 1 => {
-                only.append(&mut self.bytes);
-                self.bytes = std::mem::take(only);
+            // A single line: its suffix is appended to its text, which is not copied even now.
+            [LargeText { text, .. }] if self.lines.len() == 1 => {
+                text.append(&mut self.bytes);
+                self.bytes = std::mem::take(text);
             }
             large => {
                 let mut all = Vec::with_capacity(self.length);
                 let mut from = 0;
-                for (at, first) in large {
+                for LargeText { at, text } in large {
                     all.extend_from_slice(&self.bytes[from..*at]);
-                    all.extend_from_slice(first);
+                    all.extend_from_slice(text);
                     from = *at;
                 }
                 all.extend_from_slice(&self.bytes[from..]);
@@ -119,103 +167,109 @@ impl Batch {
         self.large.clear();
     }
 
-    /// Empty, with the memory of this one unless that is unusually much.
+    /// Returns an empty batch that uses the memory of this one again, unless that is unusually much.
     pub(crate) fn emptied(mut self) -> Self {
-        if self.bytes.capacity() > KEPT {
+        if self.bytes.capacity() > MAX_REUSED_BATCH_BYTES {
             return Self::default();
         }
         self.clear();
         self
     }
 
-    /// What comes from here on goes into a new file.
-    pub(crate) fn turn(&mut self, label: SegmentName) {
-        self.turns.push((self.length, label));
+    /// Puts the next line, and those after it, into the new file `file`.
+    pub(crate) fn turn(&mut self, file: SegmentName) {
+        self.rolls.push(Roll { at: self.length, file });
     }
 
-    /// Whether the first line goes into the file that is live when it is written.
+    /// Returns `true` if the first line goes into the file that is live when the batch is written.
     pub(crate) fn is_unplaced(&self) -> bool {
-        !self.is_empty() && self.turns.first().is_none_or(|(at, _)| *at > 0)
+        !self.is_empty() && self.rolls.first().is_none_or(|roll| roll.at > 0)
     }
 
-    /// The day of the first line.
+    /// Returns the day of the first line.
     pub(crate) fn first_day(&self) -> Option<NaiveDate> {
         self.lines.first().map(|line| line.time.date())
     }
 
-    /// The first line goes into a new file.
-    pub(crate) fn begin_in(&mut self, label: SegmentName) {
-        self.turns.insert(0, (0, label));
+    /// Puts the first line into the new file `file`.
+    pub(crate) fn begin_in(&mut self, file: SegmentName) {
+        self.rolls.insert(0, Roll { at: 0, file });
     }
 
-    /// Whether all lines go into one new file.
+    /// Returns `true` if all lines go into one new file.
     pub(crate) fn turns_once(&self) -> bool {
-        matches!(self.turns[..], [(0, _)])
+        matches!(self.rolls[..], [Roll { at: 0, .. }])
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
+    /// Returns the bytes of all lines.
     pub(crate) fn length(&self) -> usize {
         self.length
     }
 
-    /// The bytes that it holds in memory for lines and what they withhold.
+    /// Returns the bytes of all lines and private records.
     pub(crate) fn weight(&self) -> usize {
-        self.length + self.withheld
+        self.length + self.private_length
     }
 
+    /// Removes all lines and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.large.clear();
         self.length = 0;
         self.lines.clear();
         self.private.clear();
-        self.withheld = 0;
-        self.turns.clear();
+        self.private_length = 0;
+        self.rolls.clear();
     }
 
-    /// The parts that go into one file each, of what was gathered; before all but the first, a new file is begun.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = (Option<SegmentName>, Range<usize>, &[u8])> {
-        let first =
-            std::iter::once((0, None)).chain(self.turns.iter().map(|(at, label)| (*at, Some(*label))));
-        let ends = self.turns.iter().map(|(at, _)| *at).chain(std::iter::once(self.bytes.len()));
-        first
+    /// Iterates over the parts of the gathered lines that go into one file each.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = BatchPart<'_>> {
+        let live = std::iter::once((0, None));
+        let starts = live.chain(self.rolls.iter().map(|roll| (roll.at, Some(roll.file))));
+        let ends = self.rolls.iter().map(|roll| roll.at).chain(std::iter::once(self.bytes.len()));
+        starts
             .zip(ends)
-            .map(|((start, label), end)| (label, start..end, &self.bytes[start..end]))
-            .filter(|(label, range, _)| label.is_some() || !range.is_empty())
+            .map(|((start, new_file), end)| BatchPart {
+                new_file,
+                range: start..end,
+                bytes: &self.bytes[start..end],
+            })
+            // A new file is created even for no line: its number is planned.
+            .filter(|part| part.new_file.is_some() || !part.range.is_empty())
     }
 
-    /// The private records of the lines that end within `range`.
+    /// Returns the private records of the lines that end within `range`.
     pub(crate) fn private(&self, range: Range<usize>) -> Vec<u8> {
-        let within = self.private.iter().filter(|(end, _)| range.start < *end && *end <= range.end);
-        within.flat_map(|(_, records)| records).copied().collect()
+        let within = self.private.iter().filter(|it| range.start < it.line_end && it.line_end <= range.end);
+        within.flat_map(|it| &it.records).copied().collect()
     }
 
-    /// The last line that ends within the first `bytes`.
+    /// Returns the last line that ends within the first `bytes`.
     pub(crate) fn last_within(&self, bytes: usize) -> Option<BatchLine> {
-        let count = self.lines.partition_point(|line| line.end <= bytes);
-        count.checked_sub(1).map(|at| self.lines[at])
+        self.within(bytes).last().copied()
     }
 
-    /// The lines that end within the first `bytes`.
+    /// Returns the lines that end within the first `bytes`.
     pub(crate) fn within(&self, bytes: usize) -> &[BatchLine] {
         &self.lines[..self.lines.partition_point(|line| line.end <= bytes)]
     }
 
-    /// The lines that don't end within the first `bytes`.
+    /// Returns the lines that end beyond the first `bytes`.
     pub(crate) fn beyond(&self, bytes: usize) -> &[BatchLine] {
         &self.lines[self.lines.partition_point(|line| line.end <= bytes)..]
     }
 
-    /// Where the last whole line within the first `bytes` ends.
+    /// Returns how many of the first `bytes` are whole lines.
     pub(crate) fn whole(&self, bytes: usize) -> usize {
         self.last_within(bytes).map_or(0, |line| line.end)
     }
 
-    /// Takes out what was written: the first `bytes`, which end with a line, and the first `turns` to new files.
-    pub(crate) fn remove_first(&mut self, bytes: usize, turns: usize) {
+    /// Removes what was written: the first `bytes`, which must end with a line, and the first `rolls` new files.
+    pub(crate) fn remove_first(&mut self, bytes: usize, rolls: usize) {
         self.gather();
         self.bytes.drain(..bytes);
         self.length = self.bytes.len();
@@ -224,19 +278,19 @@ impl Batch {
             line.end = line.end.saturating_sub(bytes);
             stays
         });
-        self.private.retain_mut(|(end, records)| {
-            let stays = *end > bytes;
-            self.withheld -= if stays { 0 } else { records.len() };
-            *end = end.saturating_sub(bytes);
+        self.private.retain_mut(|PrivateRecords { line_end, records }| {
+            let stays = *line_end > bytes;
+            self.private_length -= if stays { 0 } else { records.len() };
+            *line_end = line_end.saturating_sub(bytes);
             stays
         });
-        self.turns.drain(..turns.min(self.turns.len()));
-        for (at, _) in &mut self.turns {
-            *at = at.saturating_sub(bytes);
+        self.rolls.drain(..rolls.min(self.rolls.len()));
+        for roll in &mut self.rolls {
+            roll.at = roll.at.saturating_sub(bytes);
         }
     }
 
-    /// Adds the lines of `other` after these.
+    /// Moves the lines of `other` behind these.
     pub(crate) fn append(&mut self, other: &mut Self) {
         self.gather();
         other.gather();
@@ -245,9 +299,11 @@ impl Batch {
         self.length = self.bytes.len();
         other.length = 0;
         self.lines.extend(other.lines.drain(..).map(|line| BatchLine { end: line.end + offset, ..line }));
-        self.withheld += std::mem::take(&mut other.withheld);
-        self.private.extend(other.private.drain(..).map(|(end, records)| (end + offset, records)));
-        self.turns.extend(other.turns.drain(..).map(|(at, label)| (at + offset, label)));
+        self.private_length += std::mem::take(&mut other.private_length);
+        self.private.extend(
+            other.private.drain(..).map(|it| PrivateRecords { line_end: it.line_end + offset, ..it }),
+        );
+        self.rolls.extend(other.rolls.drain(..).map(|roll| Roll { at: roll.at + offset, ..roll }));
     }
 }
 
@@ -255,40 +311,44 @@ impl Batch {
 mod tests {
     use super::*;
 
-    /// What is added to the first part of each line.
-    const END: &[u8] = b", ...\n";
+    /// Suffix of each line.
+    const SUFFIX: &[u8] = b", ...\n";
 
     fn line(seq: u64, length: usize) -> Vec<u8> {
-        let mut line = vec![b'0' + u8::try_from(seq).expect("a digit"); length.saturating_sub(END.len())];
-        line.extend(&END[END.len() - (length - line.len())..]);
+        let mut line = vec![b'0' + u8::try_from(seq).expect("a digit"); length.saturating_sub(SUFFIX.len())];
+        line.extend(&SUFFIX[SUFFIX.len() - (length - line.len())..]);
         line
     }
 
     fn push(batch: &mut Batch, seq: u64, length: usize) {
         let hash = Digest::new([0; 32], HashLength::Full);
         let time = chrono::DateTime::UNIX_EPOCH.into();
-        let mut first = line(seq, length);
-        let end = first.split_off(length.saturating_sub(END.len()));
-        batch.begin(&first).extend(end);
-        batch.push(LinkedEntry { seq, time, hash, leaf: [0; 32] }, (&mut first, length), Vec::new(), true);
+        let mut prepared = line(seq, length);
+        let suffix = prepared.split_off(length.saturating_sub(SUFFIX.len()));
+        batch.begin(&prepared).extend(suffix);
+        let entry = LinkedEntry { seq, time, hash, leaf: [0; 32] };
+        batch.push(entry, (&mut prepared, length), Vec::new(), true);
     }
 
-    fn label(number: u32) -> SegmentName {
+    fn file(number: u32) -> SegmentName {
         SegmentName { day: NaiveDate::MIN, number }
+    }
+
+    fn number_and_range(part: BatchPart<'_>) -> (Option<u32>, Range<usize>) {
+        (part.new_file.map(|file| file.number), part.range)
     }
 
     #[test]
     fn parts_go_into_one_file_each() {
         let mut batch = Batch::default();
         push(&mut batch, 0, 10);
-        batch.turn(label(2));
+        batch.turn(file(2));
         push(&mut batch, 1, 20);
         push(&mut batch, 2, 5);
-        batch.turn(label(3));
+        batch.turn(file(3));
         push(&mut batch, 3, 7);
 
-        let parts: Vec<_> =
-            batch.parts().map(|(label, range, _)| (label.map(|label| label.number), range)).collect();
+        let parts: Vec<_> = batch.parts().map(number_and_range).collect();
 
         assert_eq!(parts, [(None, 0..10), (Some(2), 10..35), (Some(3), 35..42)]);
         assert_eq!(batch.whole(34), 30);
@@ -298,8 +358,8 @@ mod tests {
     }
 
     #[test]
-    fn large_lines_stand_in_their_places() {
-        let least = LARGE + END.len();
+    fn gather_puts_large_lines_into_their_places() {
+        let least = LARGE_PREPARED_BYTES + SUFFIX.len();
         let lengths = [least, 3, least + 1, least, least - 1, 5];
         for count in 0..=lengths.len() {
             let mut batch = Batch::default();
@@ -312,15 +372,23 @@ mod tests {
 
             batch.gather();
 
-            let bytes: Vec<u8> = batch.parts().flat_map(|(_, _, bytes)| bytes.to_vec()).collect();
+            let bytes: Vec<u8> = batch.parts().flat_map(|part| part.bytes.to_vec()).collect();
             assert_eq!(bytes, expected);
             assert_eq!(batch.whole(expected.len()), expected.len());
         }
     }
 
     #[test]
-    fn large_lines_stay_in_their_places_whatever_is_done_to_the_batch() {
-        let lengths = [40, 2 * LARGE, 3 * LARGE, 50, 4 * LARGE, 60, 2 * LARGE];
+    fn large_lines_keep_their_places_when_batches_are_joined() {
+        let lengths = [
+            40,
+            2 * LARGE_PREPARED_BYTES,
+            3 * LARGE_PREPARED_BYTES,
+            50,
+            4 * LARGE_PREPARED_BYTES,
+            60,
+            2 * LARGE_PREPARED_BYTES,
+        ];
         let all: Vec<u8> = (0..).zip(lengths).flat_map(|(seq, length)| line(seq, length)).collect();
         let (mut batch, mut other) = (Batch::default(), Batch::default());
         for (seq, length) in (0..).zip(lengths) {
@@ -333,30 +401,31 @@ mod tests {
         batch.append(&mut other);
         batch.gather();
 
-        let bytes =
-            |batch: &Batch| batch.parts().flat_map(|(_, _, bytes)| bytes.to_vec()).collect::<Vec<_>>();
+        let bytes = |batch: &Batch| batch.parts().flat_map(|part| part.bytes.to_vec()).collect::<Vec<_>>();
         assert_eq!(bytes(&batch), all);
         assert_eq!((batch.length(), other.length()), (all.len(), 0));
-        batch.remove_first(40 + 2 * LARGE, 0);
-        assert_eq!(bytes(&batch), all[40 + 2 * LARGE..]);
-        push(&mut batch, 7, LARGE + 10);
-        batch.remove_first(3 * LARGE, 0);
-        assert_eq!(bytes(&batch), [&all[40 + 5 * LARGE..], &line(7, LARGE + 10)].concat());
+        batch.remove_first(40 + 2 * LARGE_PREPARED_BYTES, 0);
+        assert_eq!(bytes(&batch), all[40 + 2 * LARGE_PREPARED_BYTES..]);
+        push(&mut batch, 7, LARGE_PREPARED_BYTES + 10);
+        batch.remove_first(3 * LARGE_PREPARED_BYTES, 0);
+        assert_eq!(
+            bytes(&batch),
+            [&all[40 + 5 * LARGE_PREPARED_BYTES..], &line(7, LARGE_PREPARED_BYTES + 10)].concat()
+        );
     }
 
     #[test]
-    fn what_was_written_is_taken_out() {
+    fn remove_first_removes_lines_and_new_files() {
         let mut batch = Batch::default();
         push(&mut batch, 0, 10);
-        batch.turn(label(2));
+        batch.turn(file(2));
         push(&mut batch, 1, 20);
-        batch.turn(label(3));
+        batch.turn(file(3));
         push(&mut batch, 2, 5);
 
         batch.remove_first(30, 2);
 
-        let parts: Vec<_> =
-            batch.parts().map(|(label, range, _)| (label.map(|label| label.number), range)).collect();
+        let parts: Vec<_> = batch.parts().map(number_and_range).collect();
         assert_eq!(parts, [(None, 0..5)]);
         let mut other = Batch::default();
         push(&mut other, 3, 5);

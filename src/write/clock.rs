@@ -1,4 +1,4 @@
-//! The clock that a log takes the time of its entries from.
+//! The clock that gives entries their time: the OS's, or a function of a test.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
@@ -6,18 +6,21 @@ use chrono::{DateTime, Utc};
 
 use crate::codec::timestamp::Timestamp;
 
-/// Gives the time of now.
+/// Source of the current time.
 #[derive(Clone, Default)]
 pub(crate) enum Clock {
+    /// Clock of the OS.
     #[default]
     System,
+    /// Function that was set in the builder.
     Given(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>),
 }
 
 impl Clock {
+    /// Returns the current time.
     pub(crate) fn now(&self) -> Timestamp {
         match self {
-            // Asked for with each entry, so it does without a calendar.
+            // Not `Utc::now`: it would convert to a calendar date and back for every entry.
             Self::System => Timestamp::of(SystemTime::now()),
             Self::Given(clock) => clock().into(),
         }

@@ -1,11 +1,16 @@
-//! Erasing private values: what is there is found, noted, told in the trail, and overwritten, in this order.
+//! Erasure of private values.
 //!
-//! The note is on the device before the trail tells, and stays until the values are gone: an erasure that was
-//! interrupted is completed when the trail is opened, and told once.
+//! 1. `find` finds the records of the values.
+//! 2. `begin` writes `erasing.json`, which describes the erasure.
+//! 3. The caller records `draft`, an `audit_erased`, and syncs it.
+//! 4. `finish` overwrites the records with spaces and removes `erasing.json`.
+//!
+//! Each step is on the device before the next one begins. So an interrupted erasure is completed by the next erasure or
+//! opening, and recorded exactly once.
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom},
     path::Path,
 };
 
@@ -17,11 +22,14 @@ use crate::{
     format::{
         draft::{Draft, Origin},
         entry_commitments::commitments,
+        file_name::SegmentName,
         line::{Line, MAX_LINE},
         private_record::PrivateLine,
         receipt::{Receipt, TrailId},
     },
     storage::{
+        backend::Storage as _,
+        durable::{exists, replace_file, sync_directory},
         line_reader::Piece,
         lookup,
         open::open_regular,
@@ -29,36 +37,39 @@ use crate::{
         private_values::{self, PrivateValues},
         segments,
     },
-    write::{segment::Storage as _, trail_writer::sync_directory},
 };
 
-/// The values of one entry that are to be erased.
+/// An erasure of values of one entry: the content of `erasing.json`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Erasure {
+    /// Number of the entry.
     seq: u64,
+    /// Paths of the values, ascending.
     fields: Vec<String>,
     actor: String,
     reason: String,
-    /// The file of private values.
+    /// Name of the file with the private records.
     file: String,
-    spans: Vec<Span>,
-    /// Entries from this number on may tell of it.
+    /// Positions of the records.
+    spans: Vec<RecordSpan>,
+    /// Number of the next entry when the erasure began: its `audit_erased` has this number or a higher one.
     next: u64,
 }
 
-/// Where a record stands in its file, without its newline.
+/// Position of a record in its file, without its newline.
 #[derive(Debug, Serialize, Deserialize)]
-struct Span {
+struct RecordSpan {
     offset: u64,
     length: u64,
 }
 
 impl Erasure {
-    /// Finds the value of `field` in entry `seq`, or all of its values. The trail's next entry is `next`.
+    /// Finds the value of `field` in entry `seq`, or all values of the entry. The number of the trail's next entry is `next`.
     ///
     /// # Errors
     ///
-    /// There is no such entry, it withholds nothing of that name, or the value is not there any more.
+    /// [`Error::Conflict`] if the trail has no such entry, the entry has no such value, or the value is not in the private
+    /// records, because it was erased before.
     pub(crate) fn find(
         trail: &Path,
         seq: u64,
@@ -91,23 +102,23 @@ impl Erasure {
             let mut lines = values.lines()?;
             while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, values.path()))? {
                 let Piece::Line { offset, bytes } = piece else { continue };
-                // One that was changed goes too.
+                // The commitment is not compared: a record that was changed is erased too.
                 if let PrivateLine::Record(record) = PrivateLine::read(bytes)
                     && record.seq == seq
                     && let Some(commitment) =
                         wanted.iter().find(|commitment| commitment.field == record.field)
                 {
                     fields.push(commitment.path());
-                    spans.push(Span { offset, length: bytes.len() as u64 });
+                    spans.push(RecordSpan { offset, length: bytes.len() as u64 });
                 }
             }
         }
         fields.sort_unstable();
         fields.dedup();
         if spans.is_empty() {
-            let what = field.map_or("no value".to_owned(), |field| format!("no value `{field}`"));
+            let value = field.map_or("value".to_owned(), |field| format!("value `{field}`"));
             return Err(refuse(format!(
-                "there is {what} of entry {seq} any more: it was erased before, or is not in {}",
+                "there is no {value} of entry {seq} any more: it was erased before, or is not in {}",
                 private_values::NAME
             )));
         }
@@ -115,10 +126,10 @@ impl Erasure {
         Ok(Self { seq, fields, actor, reason, file: found.file.name, spans, next })
     }
 
-    /// The erasure that was begun and not completed, if there is one.
+    /// Reads the erasure that was begun and not finished, if there is one.
     pub(crate) fn pending(trail: &Path) -> Result<Option<Self>, Error> {
         let path = private_values::directory(trail).join(private_values::ERASING);
-        if path.symlink_metadata().is_err() {
+        if !exists(&path)? {
             return Ok(None);
         }
         let (file, _) = open_regular(&path, OpenOptions::new().read(true))?;
@@ -127,33 +138,20 @@ impl Erasure {
             .map_err(|error| Error::io(Operation::Read, &path)(error.into()))
     }
 
-    /// Whether it erases the value of `field` in entry `seq`, or all of its values.
+    /// Returns `true` if this erasure includes the value of `field` of entry `seq`. Without a field, the entry decides.
     pub(crate) fn covers(&self, seq: u64, field: Option<&str>) -> bool {
         self.seq == seq && field.is_none_or(|field| self.fields.iter().any(|known| known == field))
     }
 
-    /// Notes that it is to be done.
+    /// Writes `erasing.json`. From here on the erasure will be completed, even after a crash.
     pub(crate) fn begin(&self, trail: &Path) -> Result<(), Error> {
-        let directory = private_values::directory(trail);
-        let path = directory.join(private_values::ERASING);
-        let unready = path.with_extension("new");
+        let path = private_values::directory(trail).join(private_values::ERASING);
         let json =
             serde_json::to_vec(self).map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        Permissions::Owner.on_create(&mut options);
-        if unready.symlink_metadata().is_ok() {
-            fs::remove_file(&unready).map_err(Error::io(Operation::Remove, &unready))?;
-        }
-        let mut file = options.open(&unready).map_err(Error::io(Operation::Create, &unready))?;
-        file.write_all(&json)
-            .and_then(|()| file.sync_all())
-            .map_err(Error::io(Operation::Write, &unready))?;
-        fs::rename(&unready, &path).map_err(Error::io(Operation::Rename, &unready))?;
-        sync_directory(&directory)
+        replace_file(&path, Permissions::Owner, &json)
     }
 
-    /// What the trail is to tell.
+    /// Returns the draft of the entry that records this erasure.
     pub(crate) fn draft(&self) -> Draft {
         Draft::from_origin("audit_erased", Origin::Log)
             .actor(self.actor.clone())
@@ -163,8 +161,8 @@ impl Erasure {
             .critical()
     }
 
-    /// The entry that tells of it, if the trail does.
-    pub(crate) fn told(&self, trail: &Path, trail_id: TrailId) -> Result<Option<Receipt>, Error> {
+    /// Finds the entry that records this erasure, if the trail has it already.
+    pub(crate) fn find_record(&self, trail: &Path, trail_id: TrailId) -> Result<Option<Receipt>, Error> {
         let files = segments::list(trail)?;
         let from = lookup::file_of(&files, self.next)?;
         for file in files.get(from..).unwrap_or_default() {
@@ -175,7 +173,7 @@ impl Erasure {
                     continue;
                 }
                 match Line::recognise(bytes) {
-                    Ok(line) if line.holds() && line.seq >= self.next && self.is_told_by(&line) => {
+                    Ok(line) if line.holds() && line.seq >= self.next && self.is_recorded_by(&line) => {
                         return Ok(Some(Receipt { trail_id, seq: line.seq, hash: line.stated }));
                     }
                     _ => {}
@@ -185,18 +183,19 @@ impl Erasure {
         Ok(None)
     }
 
-    fn is_told_by(&self, line: &Line<'_>) -> bool {
-        let fields = self.fields.iter().map(|field| Value::String(field.as_str().into())).collect();
+    fn is_recorded_by(&self, line: &Line<'_>) -> bool {
+        let fields: Vec<_> = self.fields.iter().map(|field| Value::String(field.as_str().into())).collect();
+        let details = line.decoded_details();
         line.is("audit_erased")
-            && line.detail("seq") == Some(Value::integer(self.seq))
-            && line.detail("fields") == Some(Value::Array(fields))
+            && details.get("seq") == Some(&Value::integer(self.seq))
+            && details.array("fields") == Some(&fields)
     }
 
-    /// Overwrites the values, and takes back the note.
+    /// Overwrites the records and removes `erasing.json`.
     pub(crate) fn finish(&self, trail: &Path) -> Result<(), Error> {
         let directory = private_values::directory(trail);
-        // The name comes from a file that is not trusted.
-        if segments::SegmentName::parse(&self.file).is_some() {
+        // `erasing.json` is not trusted: another name could lead to a file outside the directory.
+        if SegmentName::parse(&self.file).is_some() {
             self.overwrite(&directory.join(&self.file))?;
         }
         let note = directory.join(private_values::ERASING);
@@ -204,8 +203,9 @@ impl Erasure {
         sync_directory(&directory)
     }
 
+    /// Overwrites the records in their file with spaces and syncs it.
     fn overwrite(&self, path: &Path) -> Result<(), Error> {
-        if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        if !exists(path)? {
             return Ok(());
         }
         let (mut file, length) = open_regular(path, OpenOptions::new().read(true).write(true))?;
@@ -218,8 +218,9 @@ impl Erasure {
         file.sync_all().map_err(Error::io(Operation::Sync, path))
     }
 
-    /// Whether a span is one line still: the end of the file may have been taken out since.
-    fn is_a_line(&self, file: &mut fs::File, length: u64, span: &Span) -> io::Result<bool> {
+    /// Returns `true` if the span is exactly one line. It is not if the file was truncated since, or if `erasing.json` was
+    /// forged to erase other records.
+    fn is_a_line(&self, file: &mut fs::File, length: u64, span: &RecordSpan) -> io::Result<bool> {
         let end = span.offset.saturating_add(span.length);
         if end >= length || span.length >= MAX_LINE as u64 {
             return Ok(false);

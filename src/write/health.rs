@@ -1,26 +1,26 @@
-//! How a log is doing, for a health check.
+//! The state of a log, for health checks.
 
 use chrono::{DateTime, Utc};
 
-/// How a log is doing; given by [`AuditLog::health`](crate::AuditLog::health).
+/// State of a log, as [`AuditLog::health`](crate::AuditLog::health) returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Health {
-    /// Entries are recorded.
+    /// The log records entries.
     Recording,
-    /// Entries could not be recorded, or handed to the system. The next append tries again, and once it works the
-    /// trail says what happened in an `audit_degraded`.
+    /// Entries could not be written. The next append tries again. If it succeeds, the trail gets an `audit_degraded` that
+    /// describes the failure.
     Degraded {
-        /// When it began.
+        /// Time of the first failure.
         since: DateTime<Utc>,
-        /// How many entries were refused since.
+        /// Number of entries that were refused since then.
         lost: u64,
-        /// The first failure.
+        /// Text of the first error.
         cause: String,
     },
-    /// A failure left unknown what the disk holds: the log records nothing until it is opened anew.
+    /// A failed sync left it unknown which bytes are on the device. The log records nothing until it is opened again.
     Poisoned {
-        /// What failed.
+        /// Text of the error.
         cause: String,
     },
     /// The log was closed.

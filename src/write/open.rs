@@ -1,50 +1,61 @@
-//! Opening a trail: whether it can be gone on with, and the entries that a run begins with.
+//! Opening a trail: the checks before a log continues it, and the entries that a run begins with.
 //!
-//! Everything is looked at before anything is changed: a refused opening leaves the trail as it was. The files' ends
-//! are read, and not the trail.
+//! 1. Refuse a directory with logs of the Python tool. Create the directory and take its lock.
+//! 2. Read a pending adoption, if there is one: an old trail that was moved away and is not recorded yet.
+//! 3. Inspect: the head, the first entry, and the last entry, which must have its printed hash and agree with the head.
+//! 4. From here on the trail is changed. Remove private records of entries that the trail does not have.
+//! 5. Copy each torn tail into a file of its own and truncate it.
+//! 6. Open head and live file for writing.
+//! 7. Link `audit_started`, an `audit_recovered` for lost entries and for each torn tail, and a pending `audit_erased`.
+//! 8. Write and sync these entries, and a new head.
+//! 9. Clean up what is recorded now: the erased values, the pending adoption, the names of torn tails.
+//!
+//! A trail that is refused in steps 1 to 3 is left as it was. Only the ends of files are read, so opening takes the same
+//! time for a trail of any length.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::storage::head_file::FoundHead;
 use crate::{
     codec::{
         digest::HashLength,
-        json::{self, value::Value},
+        json::{serialize::to_value, value::Value},
     },
     error::{Error, Operation},
     format::{
         chain::Chain,
         draft::{Draft, MAX_VALUE_LEVELS, Origin},
-        head::{Head, Mark},
+        file_name::SegmentName,
+        head::{self, Head, Mark},
         line::{self, Line, MAX_LINE},
         prepared_entry::EntryDefaults,
         receipt::TrailId,
     },
     storage::{
-        boot,
+        head_file::FoundHead,
         line_reader::Piece,
         lock::Lock,
-        permissions,
+        permissions, process,
         prune_record::Pruned,
-        segments::{self, SegmentName, TrailFile, TrailFormat},
+        segments::{self, TrailFile, TrailFormat},
         tail::FileTail,
     },
     write::{
         adopt,
-        commit::{CommitQueue, linker::Linker},
+        commit::{linker::Linker, queue::CommitQueue},
         erasure::Erasure,
         private_file,
         settings::Settings,
-        torn_tail,
+        torn_tail::{self, TornTail},
         trail_writer::TrailWriter,
     },
 };
 
-/// The version of the format that is written here.
-const FORMAT: u64 = 1;
+/// Version of the format that is written.
+const FORMAT_VERSION: u64 = 1;
 
+/// Details of `audit_started`.
 #[derive(Serialize)]
 struct Started<'a> {
     format: u64,
@@ -61,13 +72,14 @@ struct Started<'a> {
     adopted: Option<&'a serde_json::Value>,
 }
 
+/// The last entry of the run before.
 #[derive(Clone, Serialize)]
 struct ResumedFrom {
     seq: u64,
     hash: String,
 }
 
-/// Entries that were acknowledged, never put on the device, and lost with the power.
+/// Details of `audit_recovered` for entries that were written, not synced, and lost to a power failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Lost {
     lost_from: u64,
@@ -75,20 +87,40 @@ struct Lost {
     head_hash: String,
 }
 
-/// A trail as it was found.
+/// A trail as the inspection found it.
 struct FoundTrail {
     trail_id: TrailId,
     chain: Chain,
+    /// Highest `min_retention_days` that the trail states.
     min_retention_days: u32,
+    /// The last entry. `None` in a trail without entries.
     resumed_from: Option<ResumedFrom>,
-    /// The file to go on with.
-    live: Option<(std::path::PathBuf, SegmentName)>,
-    torn: Vec<(TrailFile, FileTail)>,
+    /// File to continue. `None` if the next line begins a new file.
+    live: Option<(PathBuf, SegmentName)>,
+    torn: Vec<TornTail>,
     lost: Option<Lost>,
     head: Head,
 }
 
-/// Opens the trail in the settings' directory, or begins one there.
+impl FoundTrail {
+    /// A trail that has a head and no entries.
+    fn without_entries(settings: &Settings, head: Head) -> Result<Self, Error> {
+        let directory = &settings.directory;
+        let trail_id = head.trail_id.parse().map_err(|_| refused(directory, "the head names no trail"))?;
+        Ok(Self {
+            trail_id,
+            chain: Chain::new(settings.hash_length.unwrap_or_default()),
+            min_retention_days: 0,
+            resumed_from: None,
+            live: None,
+            torn: Vec::new(),
+            lost: check_head(directory, &head, None)?,
+            head,
+        })
+    }
+}
+
+/// Opens the trail in the settings' directory, or creates one there.
 pub(crate) fn open(settings: Settings) -> Result<CommitQueue, Error> {
     let directory = settings.directory.clone();
     refuse_tool_logs(&directory)?;
@@ -97,45 +129,46 @@ pub(crate) fn open(settings: Settings) -> Result<CommitQueue, Error> {
     open_locked(settings, lock)
 }
 
-/// Opens the trail whose lock is held.
+/// Opens the trail whose lock the caller holds.
 pub(crate) fn open_locked(mut settings: Settings, lock: Lock) -> Result<CommitQueue, Error> {
     let directory = settings.directory.clone();
     adopt::resume(&mut settings)?;
-    let mut standing = look(&settings)?;
+    let mut found = inspect(&settings)?;
 
-    // From here on the trail is changed.
-    private_file::sweep(&directory, standing.chain.next)?;
-    for (file, ending) in &standing.torn {
-        if !torn_tail::set_aside(&directory, settings.access, file, ending)? {
-            standing.live = None;
+    // Every refusal is behind: the trail is changed from here on.
+    private_file::remove_records_from(&directory, found.chain.next)?;
+    for tail in &found.torn {
+        if !tail.set_aside(&directory, settings.access)? {
+            // The unfinished line stays in the file, so the next line must not follow it there.
+            found.live = None;
         }
     }
-    let live = standing.live.take();
+    let live = found.live.take();
     let wrap = settings.wrap.clone();
-    let writer = TrailWriter::new(directory, settings.access, wrap, lock, standing.head.clone(), live)?;
-    begin(settings, standing, writer)
+    let writer = TrailWriter::new(directory, settings.access, wrap, lock, found.head.clone(), live)?;
+    begin_run(settings, found, writer)
 }
 
-/// The entries that a run begins with.
-fn begin(settings: Settings, standing: FoundTrail, mut writer: TrailWriter) -> Result<CommitQueue, Error> {
+/// Writes the entries that a run begins with, and returns the queue of the open log.
+fn begin_run(settings: Settings, found: FoundTrail, mut writer: TrailWriter) -> Result<CommitQueue, Error> {
     let directory = settings.directory.clone();
     let started = Started {
-        format: FORMAT,
-        trail_id: standing.trail_id.to_string(),
-        hash_length: standing.chain.length.digits(),
+        format: FORMAT_VERSION,
+        trail_id: found.trail_id.to_string(),
+        hash_length: found.chain.length.digits(),
         service: settings.service.as_deref(),
         version: settings.version.as_deref(),
         host: host(),
         pid: std::process::id(),
-        min_retention_days: settings.min_retention_days.max(standing.min_retention_days),
-        resumed_from: standing.resumed_from,
+        min_retention_days: settings.min_retention_days.max(found.min_retention_days),
+        resumed_from: found.resumed_from,
         adopted: settings.adopted.as_ref(),
     };
-    let first = standing.chain.next;
+    let first = found.chain.next;
     let mut linker = Linker::new(
-        standing.chain,
+        found.chain,
         writer.position(),
-        standing.trail_id,
+        found.trail_id,
         EntryDefaults {
             actor: settings.actor,
             inherit_fields: settings.inherit_fields,
@@ -148,132 +181,111 @@ fn begin(settings: Settings, standing: FoundTrail, mut writer: TrailWriter) -> R
     );
     let torn = torn_tail::unrecorded(&directory)?;
     linker.link_own(own_draft("audit_started", &started))?;
-    // Losses first: their numbers are given again from here on, and the torn bytes are kept until they are recorded.
-    if let Some(lost) = &standing.lost {
+    // Lost entries come before torn tails. The new head, below, is the end of all knowledge about lost entries: their
+    // numbers are used again. A torn tail keeps its file until it is recorded, even if this opening is interrupted.
+    if let Some(lost) = &found.lost {
         linker.link_own(own_draft("audit_recovered", lost))?;
     }
-    for found in &torn {
-        linker.link_own(own_draft("audit_recovered", found))?;
+    for tail in &torn {
+        linker.link_own(own_draft("audit_recovered", tail))?;
     }
     let erasure = Erasure::pending(&directory)?;
     if let Some(erasure) = &erasure
-        && erasure.told(&directory, standing.trail_id)?.is_none()
+        && erasure.find_record(&directory, found.trail_id)?.is_none()
     {
         linker.link_own(erasure.draft())?;
     }
     linker.write_all(&mut writer)?;
+    // The entries above are on the device. An interruption between these steps is completed by the next opening.
     if let Some(erasure) = erasure {
         erasure.finish(&directory)?;
     }
     if settings.adopted.is_some() {
-        adopt::told(&directory)?;
+        adopt::finish(&directory)?;
     }
-    for found in &torn {
-        found.recorded(&directory)?;
+    for tail in &torn {
+        tail.set_recorded(&directory)?;
     }
     Ok(CommitQueue::new(linker, writer, first, settings.durability, settings.hook))
 }
 
-/// Looks at what is there, and refuses what can't be gone on with.
-fn look(settings: &Settings) -> Result<FoundTrail, Error> {
+/// Reads the trail's head, its first and its last entry, and refuses a trail that cannot be continued. Changes nothing.
+fn inspect(settings: &Settings) -> Result<FoundTrail, Error> {
     let directory = &settings.directory;
     let head = FoundHead::read(directory)?;
     let files = segments::list(directory)?;
     let first = files.iter().find(|file| file.length > 0);
     let (Some(first), FoundHead::Head(head)) = (first, &head) else {
-        return look_at_beginning(settings, first.is_some(), head);
+        return inspect_incomplete(settings, first.is_some(), head);
     };
-    let found = find_end(&files)?;
-    let Some((newest, ending, last)) = found.last else {
-        // Torn bytes are all there is.
-        let mut standing = beginning(settings, head.clone(), directory)?;
-        standing.torn = found.torn;
-        standing.lost = check_head(directory, head, None)?;
-        return Ok(standing);
+    let end = find_end(&files)?;
+    let Some(LastLine { file: newest, tail, bytes: last }) = end.last else {
+        // The files hold torn tails and nothing else: the first write of the trail did not complete.
+        let found = FoundTrail::without_entries(settings, head.clone())?;
+        return Ok(FoundTrail { torn: end.torn, ..found });
     };
     let identity = Identity::read(directory, &files, first)?;
     if let Some(asked) = settings.hash_length.filter(|asked| *asked != identity.length) {
         return Err(Error::HashLength { path: directory.clone(), found: identity.length, asked });
     }
     if head.trail_id != identity.trail_id.to_string() {
-        return Err(refused(&directory.join(crate::format::head::NAME), "the head is that of another trail"));
+        return Err(refused(&directory.join(head::NAME), "the head is that of another trail"));
     }
     let refuse = |reason: &str| {
-        Err(refused(
-            &newest.path,
-            &format!("the last entry (at byte {}) {reason}", ending.last_line_offset()),
-        ))
+        Err(refused(&newest.path, &format!("the last entry (at byte {}) {reason}", tail.last_line_offset())))
     };
     let line = match Line::recognise(&last) {
         Ok(line) => line,
         Err(malformed) => return refuse(&format!("is malformed: {malformed}")),
     };
     if !line.holds() {
-        return refuse("does not have the hash that it states");
+        return refuse("does not have its printed hash");
     }
     if line.stated.length() != identity.length {
         return refuse("has a hash of another length than the trail");
     }
-    if newest.label.is_none_or(|label| label.day != line.time.date()) {
-        return refuse("stands in a file of another day");
+    if newest.label.is_none_or(|name| name.day != line.time.date()) {
+        return refuse("is in a file of another day");
     }
     let lost = check_head(directory, head, Some(&line))?;
     let mut chain = Chain::new(identity.length);
     chain.set(line.seq, line.stated, line.time);
-    // A newer file without entries means that this one is closed, and so does its mode: the trail goes on in another.
-    let closed = newest.path.symlink_metadata().is_ok_and(|metadata| permissions::is_closed(&metadata));
-    let newest_of_all = files.last().is_some_and(|last| last.path == newest.path) && !closed;
+    // The file is closed if its mode says so, or if a newer file exists, even an empty one.
+    let is_closed = newest.path.symlink_metadata().is_ok_and(|metadata| permissions::is_closed(&metadata));
+    let is_live = files.last().is_some_and(|last| last.path == newest.path) && !is_closed;
     Ok(FoundTrail {
         trail_id: identity.trail_id,
         chain,
         min_retention_days: identity.min_retention_days,
         resumed_from: Some(ResumedFrom { seq: line.seq, hash: line.stated.to_string() }),
-        live: newest.label.filter(|_| newest_of_all).map(|label| (newest.path.clone(), label)),
-        torn: found.torn,
+        live: newest.label.filter(|_| is_live).map(|name| (newest.path.clone(), name)),
+        torn: end.torn,
         lost,
         head: head.clone(),
     })
 }
 
-/// A directory without entries, or without a head that can be read.
-fn look_at_beginning(settings: &Settings, has_entries: bool, head: FoundHead) -> Result<FoundTrail, Error> {
+/// Inspects a directory without entries, or without a readable head.
+fn inspect_incomplete(settings: &Settings, has_entries: bool, head: FoundHead) -> Result<FoundTrail, Error> {
     let directory = &settings.directory;
-    let path = directory.join(crate::format::head::NAME);
+    let path = directory.join(head::NAME);
     let head = match head {
-        // The head is on the device before the first entry: one that can't be read, without entries, was being begun.
+        // The head is on the device before the first entry is written. Without entries, an unreadable head is one whose
+        // first write was interrupted, and a new trail can begin.
         FoundHead::Missing | FoundHead::Blank | FoundHead::Unreadable if !has_entries => {
-            Head::begin(new_id(directory)?)
+            Head::new(new_id(directory)?, process::boot_id())
         }
         FoundHead::Missing => {
-            return Err(refused(
-                &path,
-                "the head is missing, so nobody can tell whether the end of the trail is there",
-            ));
+            let reason = "the head is missing, so it is unknown whether the end of the trail is complete";
+            return Err(refused(&path, reason));
         }
         FoundHead::Blank | FoundHead::Unreadable => return Err(refused(&path, "the head can't be read")),
         FoundHead::Head(head) => head,
     };
-    let mut standing = beginning(settings, head, directory)?;
-    standing.lost = check_head(directory, &standing.head, None)?;
-    Ok(standing)
+    FoundTrail::without_entries(settings, head)
 }
 
-/// A trail without entries.
-fn beginning(settings: &Settings, head: Head, directory: &Path) -> Result<FoundTrail, Error> {
-    let trail_id = head.trail_id.parse().map_err(|_| refused(directory, "the head names no trail"))?;
-    Ok(FoundTrail {
-        trail_id,
-        chain: Chain::new(settings.hash_length.unwrap_or_default()),
-        min_retention_days: 0,
-        resumed_from: None,
-        live: None,
-        torn: Vec::new(),
-        lost: None,
-        head,
-    })
-}
-
-/// What the first entry says of the whole trail.
+/// Properties of a whole trail, from its first entry.
 struct Identity {
     trail_id: TrailId,
     length: HashLength,
@@ -285,7 +297,7 @@ impl Identity {
         let mut lines = first.lines(MAX_LINE)?;
         let piece = lines.next().map_err(Error::io(Operation::Read, &first.path))?;
         let Some(Piece::Line { bytes, .. }) = piece else {
-            return Err(refused(&first.path, "the first line is no entry"));
+            return Err(refused(&first.path, "the first line is not an entry"));
         };
         if let Some(start) = line::foreign_start(bytes) {
             let reason = format!("the trail has format {}, and this is format 1", start.format);
@@ -298,28 +310,21 @@ impl Identity {
         if line.seq != 0 {
             return Self::of_pruned(directory, files, first, line.seq);
         }
-        let id = match line.detail("trail_id") {
-            Some(Value::String(text)) => text.to_str().and_then(|text| text.parse().ok()),
-            _ => None,
+        let details = line.decoded_details();
+        let trail_id = details.str("trail_id").and_then(|id| id.parse().ok());
+        let Some(trail_id) = trail_id.filter(|_| line.is("audit_started")) else {
+            return Err(refused(directory, "the first entry is not an `audit_started` with a `trail_id`"));
         };
-        let Some(trail_id) = id.filter(|_| line.is("audit_started")) else {
-            return Err(refused(directory, "the first entry is no `audit_started` with a `trail_id`"));
-        };
-        let min_retention_days = match line.detail("min_retention_days") {
-            Some(Value::Number(days)) => days.parse().unwrap_or(0),
-            _ => 0,
-        };
-        Ok(Self { trail_id, length: line.stated.length(), min_retention_days })
+        let days = details.u64("min_retention_days").and_then(|days| days.try_into().ok());
+        Ok(Self { trail_id, length: line.stated.length(), min_retention_days: days.unwrap_or(0) })
     }
-}
 
-impl Identity {
-    /// Of a trail whose beginning was pruned.
+    /// Reads the identity from the `audit_pruned` that recorded the removal of the entries before `seq`.
     fn of_pruned(directory: &Path, files: &[TrailFile], first: &TrailFile, seq: u64) -> Result<Self, Error> {
         let Some(pruned) = Pruned::find_noted(directory, files, seq)? else {
             let reason = format!(
-                "the trail begins with seq {seq}, and no entry tells that those before it were pruned: files before \
-                 this one are missing"
+                "the trail begins with seq {seq}, and no entry records that the entries before it were pruned: files \
+                 before this one are missing"
             );
             return Err(refused(&first.path, &reason));
         };
@@ -331,65 +336,75 @@ impl Identity {
     }
 }
 
-/// Where the trail ends.
+/// The end of a trail.
 struct End {
-    /// The newest file with a whole line, how it ends, and that line.
-    last: Option<(TrailFile, FileTail, Vec<u8>)>,
-    /// Unfinished lines in this file, and in newer ones where no whole line stands.
-    torn: Vec<(TrailFile, FileTail)>,
+    last: Option<LastLine>,
+    /// Torn tails of the file with the last line and of newer files, oldest first.
+    torn: Vec<TornTail>,
 }
 
+/// The last complete line of a trail.
+struct LastLine {
+    file: TrailFile,
+    tail: FileTail,
+    bytes: Vec<u8>,
+}
+
+/// Finds the last complete line, and the torn tails after it.
 fn find_end(files: &[TrailFile]) -> Result<End, Error> {
     let mut end = End { last: None, torn: Vec::new() };
     for file in files.iter().rev() {
         let mut opened = file.open()?;
-        let mut ending = FileTail::read(&mut opened, file.length, MAX_LINE)
+        let mut tail = FileTail::read(&mut opened, file.length, MAX_LINE)
             .map_err(Error::io(Operation::Read, &file.path))?;
-        let last = ending.last_line.as_mut().map(|(_, bytes)| std::mem::take(bytes));
-        // A new file is begun when the one before it is whole, or could not be cut back to whole lines after a failed
-        // write: then the first lines of the new one tell of it, and no such line is here yet.
-        if ending.rest < ending.length {
-            end.torn.insert(0, (file.clone(), ending.clone()));
+        let last = tail.last_line.as_mut().map(|(_, bytes)| std::mem::take(bytes));
+        // An older file can have a torn tail too: the trail continues in a new file if a failed write could not be
+        // truncated. The first lines of the new file describe it then. Here, no such line exists yet.
+        if tail.rest < tail.length {
+            end.torn.insert(0, TornTail { file: file.clone(), tail: tail.clone() });
         }
-        if let Some(last) = last {
-            end.last = Some((file.clone(), ending, last));
+        if let Some(bytes) = last {
+            end.last = Some(LastLine { file: file.clone(), tail, bytes });
             break;
         }
     }
     Ok(end)
 }
 
-/// Holds the trail's last whole line against its head.
+/// Compares the trail's last complete line with its head. Returns the entries that a power failure took.
+///
+/// Entries that the head names and the trail lacks were lost to a power failure if they were never synced and the machine
+/// was started again since. In any other case the end of the trail was truncated or replaced, and the trail is refused.
 fn check_head(directory: &Path, head: &Head, last: Option<&Line<'_>>) -> Result<Option<Lost>, Error> {
     let refuse = |reason: String| Err(refused(directory, &reason));
     let next = last.map_or(0, |line| line.seq + 1);
-    let is_other =
+    // The last line has the number of `mark` and another hash.
+    let contradicts =
         |mark: &Mark| last.is_some_and(|line| line.seq == mark.seq && line.stated.to_string() != mark.hash);
-    let mut marks = [&head.synced, &head.written].into_iter().flatten();
-    if let (Some(last), Some(written), true) = (last, &head.written, was_other_boot(head))
-        && head.synced.as_ref().is_none_or(|synced| synced.seq < written.seq.min(next) && !is_other(synced))
+    // After a power failure, an opening may have been interrupted between its first entries and its new head. The head is
+    // then older than the last line, and numbers of lost entries are in use again.
+    if let (Some(last), Some(written), true) = (last, &head.written, is_from_other_boot(head))
+        && head
+            .synced
+            .as_ref()
+            .is_none_or(|synced| synced.seq < written.seq.min(next) && !contradicts(synced))
     {
-        // A power cut took entries, and the opening that was to tell of it stopped before it renewed the head.
-        let told = |line: &Line<'_>| match line.detail("head_hash") {
-            Some(hash) => is_text(&hash, &written.hash),
-            // Torn bytes are told of after losses.
-            None => written.seq < next,
-        };
-        if last.is("audit_recovered") && told(last) {
+        if last.is("audit_recovered") && records_loss(last, written, next) {
             return Ok(None);
         }
-        // Their numbers may have been given again.
-        let given_again = Some(last).filter(|line| line.is("audit_started")).and_then(resumed_after);
-        let from = match given_again.unwrap_or(next) {
-            from if is_other(written) => from.min(written.seq),
+        // An `audit_started` in the place of lost entries gives the number after the last entry that was left.
+        let after_resumed = Some(last).filter(|line| line.is("audit_started")).and_then(resumed_after);
+        let lost_from = match after_resumed.unwrap_or(next) {
+            from if contradicts(written) => from.min(written.seq),
             from => from,
         };
-        let is_there = written.seq == last.seq && !is_other(written);
-        if written.seq >= from && !is_there {
-            return Ok(Some(Lost { lost_from: from, lost_to: written.seq, head_hash: written.hash.clone() }));
+        let is_present = written.seq == last.seq && !contradicts(written);
+        if written.seq >= lost_from && !is_present {
+            return Ok(Some(Lost { lost_from, lost_to: written.seq, head_hash: written.hash.clone() }));
         }
     }
-    if let Some(mark) = marks.find(|mark| is_other(mark)) {
+    let mut marks = [&head.synced, &head.written].into_iter().flatten();
+    if let Some(mark) = marks.find(|mark| contradicts(mark)) {
         return refuse(format!("the entry {} is not the one that the head names", mark.seq));
     }
     let Some(written) = head.written.as_ref().filter(|mark| mark.seq >= next) else { return Ok(None) };
@@ -398,35 +413,36 @@ fn check_head(directory: &Path, head: &Head, last: Option<&Line<'_>>) -> Result<
         None => "has no entries".to_owned(),
     };
     if let Some(synced) = head.synced.as_ref().filter(|mark| mark.seq >= next) {
-        return refuse(format!(
-            "the trail {ends}, and seq {} was on the device: its end was cut off",
-            synced.seq
-        ));
+        return refuse(format!("the trail {ends}, and seq {} was synced: its end was truncated", synced.seq));
     }
-    if !was_other_boot(head) {
+    if !is_from_other_boot(head) {
         return refuse(format!(
-            "the trail {ends}, and seq {} was acknowledged since the machine was started: its end was cut off",
+            "the trail {ends}, and seq {} was written since the machine was started: its end was truncated",
             written.seq
         ));
     }
     Ok(Some(Lost { lost_from: next, lost_to: written.seq, head_hash: written.hash.clone() }))
 }
 
-/// Whether the head was written under another boot than this one.
-fn was_other_boot(head: &Head) -> bool {
-    head.boot_id.is_some() && head.boot_id != boot::id()
+/// Returns `true` if an `audit_recovered`, the trail's last entry, proves that the loss up to `written` is recorded. It
+/// does if it records that loss, or a torn tail: torn tails are recorded after losses.
+fn records_loss(recovered: &Line<'_>, written: &Mark, next: u64) -> bool {
+    let details = recovered.decoded_details();
+    match details.get("head_hash") {
+        Some(_) => details.str("head_hash") == Some(&written.hash),
+        None => written.seq < next,
+    }
 }
 
-/// The number after the entry that a run went on from.
+/// Returns `true` if the head was written under another boot than the current one.
+fn is_from_other_boot(head: &Head) -> bool {
+    head.boot_id.is_some() && head.boot_id != process::boot_id()
+}
+
+/// Returns the number after the entry that an `audit_started` resumed from.
 fn resumed_after(started: &Line<'_>) -> Option<u64> {
-    let Some(Value::Object(members)) = started.detail("resumed_from") else { return Some(0) };
-    let seq = members.iter().find(|(name, _)| name.to_str() == Some("seq"));
-    let Some((_, Value::Number(seq))) = seq else { return None };
-    seq.parse::<u64>().ok().map(|seq| seq + 1)
-}
-
-fn is_text(value: &Value, expected: &str) -> bool {
-    matches!(value, Value::String(text) if text.to_str() == Some(expected))
+    let Some(resumed_from) = started.decoded_details().object("resumed_from") else { return Some(0) };
+    resumed_from.u64("seq").map(|seq| seq + 1)
 }
 
 fn refuse_tool_logs(directory: &Path) -> Result<(), Error> {
@@ -450,11 +466,11 @@ fn refused(path: &Path, reason: &str) -> Error {
     Error::CannotResume { path: path.to_owned(), reason: reason.to_owned() }
 }
 
-/// A draft of the log's own, with the members of `details`.
+/// Returns the draft of one of the log's own entries, with the members of `details`.
 fn own_draft(event_type: &'static str, details: &impl Serialize) -> Draft {
     let mut draft = Draft::from_origin(event_type, Origin::Log);
-    // Own types serialise to objects.
-    if let Ok(Value::Object(members)) = json::to_value(details, MAX_VALUE_LEVELS + 1) {
+    // The types of this module always serialise to an object.
+    if let Ok(Value::Object(members)) = to_value(details, MAX_VALUE_LEVELS + 1) {
         for (name, value) in &members {
             draft.put(&name.to_string_lossy(), value);
         }

@@ -1,6 +1,7 @@
-//! The private values of the live file, as they are written: each before the line that commits to it.
+//! The file of private records beside the live file, as it is written.
 //!
-//! What was kept for lines that were not written after all is taken out again, at once or when the file is opened.
+//! Each record is written, and synced, before the line that commits to its value: no line in the trail ever lacks its
+//! value because of a crash. Records of lines that were not written are removed again, at once or when the file is opened.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,47 +11,51 @@ use std::{
 
 use crate::{
     error::{Error, Operation},
-    format::private_record::PrivateLine,
+    format::{file_name::SegmentName, private_record::PrivateLine},
     storage::{
-        lock::same_file, open::open_regular, permissions::Permissions, private_values, segments::SegmentName,
-    },
-    write::{
-        segment::{Storage, Wrap},
-        trail_writer::sync_directory,
+        backend::{Storage, Wrap},
+        durable::{exists, sync_directory},
+        lock::same_file,
+        open::open_regular,
+        permissions::Permissions,
+        private_values,
     },
 };
 
-/// How much of a file's end is read at first.
-const TAIL: u64 = 1 << 16;
+/// Bytes at a file's end that are read first to find the last needed record.
+const FIRST_TAIL_BYTES: u64 = 1 << 16;
 
-/// A file of private values, open for appending.
+/// A file of private records, open for appending.
 #[derive(Debug)]
 pub(crate) struct PrivateFile {
+    /// The file as records are appended to it. In tests it fails on request.
     storage: Box<dyn Storage>,
-    /// The same file, to look at and to read back.
+    /// The same file, for metadata and for reading back.
     file: File,
     path: PathBuf,
     length: u64,
-    unsynced: bool,
+    /// `true` if records may not be on the device yet.
+    is_unsynced: bool,
 }
 
 impl PrivateFile {
-    /// Opens or creates the file for the trail's file of that name, whose next entry is `next`: what was kept for it
-    /// or for later ones is left over from lines that were not written.
+    /// Opens or creates the file of private records for the trail's file `name`. Records of entry `next` and later ones are
+    /// removed: their lines were not written.
     pub(crate) fn open(trail: &Path, name: &str, next: u64, wrap: &Wrap) -> Result<Self, Error> {
         let directory = private_values::directory(trail);
         create_directory(trail, &directory)?;
         let path = directory.join(name);
         let mut options = OpenOptions::new();
         options.append(true).read(true);
-        if path.symlink_metadata().is_ok() {
+        if exists(&path)? {
             let (mut file, length) = open_regular(&path, &mut options)?;
-            let kept = end(&mut file, length, next).map_err(Error::io(Operation::Read, &path))?;
-            let mut opened = Self::with(file, path, kept, wrap)?;
-            if kept < length {
-                opened.storage.cut(kept).map_err(Error::io(Operation::Truncate, &opened.path))?;
+            let needed = needed_length(&mut file, length, next).map_err(Error::io(Operation::Read, &path))?;
+            let mut opened = Self::with(file, path, needed, wrap)?;
+            if needed < length {
+                opened.storage.cut(needed).map_err(Error::io(Operation::Truncate, &opened.path))?;
             }
-            opened.unsynced = true;
+            // The process that appended the last records may have ended before it synced them.
+            opened.is_unsynced = true;
             return Ok(opened);
         }
         let file = create(&path)?;
@@ -60,19 +65,20 @@ impl PrivateFile {
 
     fn with(file: File, path: PathBuf, length: u64, wrap: &Wrap) -> Result<Self, Error> {
         let storage = wrap(file.try_clone().map_err(Error::io(Operation::Open, &path))?, &path);
-        Ok(Self { storage, file, path, length, unsynced: false })
+        Ok(Self { storage, file, path, length, is_unsynced: false })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether the file still stands under its name.
+    /// Returns `true` if the path still names this file.
     pub(crate) fn is_in_place(&self) -> Result<bool, Error> {
         same_file(&self.file, &self.path).map_err(Error::io(Operation::Inspect, &self.path))
     }
 
-    /// Copies the content back from the open descriptor to where it stood, unless something else stands there.
+    /// Copies the content from the open descriptor into a new file of the same name. It is an error if a file of that name
+    /// exists.
     pub(crate) fn restore(&self) -> Result<(), Error> {
         if let Some(directory) = self.path.parent()
             && let Some(trail) = directory.parent()
@@ -87,9 +93,9 @@ impl PrivateFile {
         self.path.parent().map_or(Ok(()), sync_directory)
     }
 
-    /// Appends records. After an error the file may hold some of them, and must be opened anew.
+    /// Appends records. After an error the file may hold a part of them, and the caller must open it again.
     pub(crate) fn append(&mut self, mut records: &[u8]) -> Result<(), Error> {
-        self.unsynced = true;
+        self.is_unsynced = true;
         while !records.is_empty() {
             match self.storage.append(records) {
                 Ok(0) => {
@@ -106,8 +112,8 @@ impl PrivateFile {
         Ok(())
     }
 
-    /// Takes the last `bytes` out again.
-    pub(crate) fn take_back(&mut self, bytes: usize) -> Result<(), Error> {
+    /// Truncates the file by `bytes`: the records of lines that were not written.
+    pub(crate) fn truncate_by(&mut self, bytes: usize) -> Result<(), Error> {
         if bytes > 0 {
             let length = self.length.saturating_sub(bytes as u64);
             self.storage.cut(length).map_err(Error::io(Operation::Truncate, &self.path))?;
@@ -116,20 +122,20 @@ impl PrivateFile {
         Ok(())
     }
 
-    /// Waits until everything that was appended is on the device.
+    /// Waits until all appended records are on the device.
     pub(crate) fn sync(&mut self) -> Result<(), Error> {
-        if self.unsynced {
+        if self.is_unsynced {
             self.storage.sync().map_err(Error::io(Operation::Sync, &self.path))?;
-            self.unsynced = false;
+            self.is_unsynced = false;
         }
         Ok(())
     }
 }
 
-/// Takes out what was kept for entries from `next` on, which the trail does not have.
-pub(crate) fn sweep(trail: &Path, next: u64) -> Result<(), Error> {
+/// Removes the records of entry `next` and later ones from all files of private records. The trail has no such entries.
+pub(crate) fn remove_records_from(trail: &Path, next: u64) -> Result<(), Error> {
     let directory = private_values::directory(trail);
-    if directory.symlink_metadata().is_err() {
+    if !exists(&directory)? {
         return Ok(());
     }
     for entry in std::fs::read_dir(&directory).map_err(Error::io(Operation::List, &directory))? {
@@ -139,9 +145,9 @@ pub(crate) fn sweep(trail: &Path, next: u64) -> Result<(), Error> {
             continue;
         }
         let (mut file, length) = open_regular(&path, OpenOptions::new().read(true).write(true))?;
-        let kept = end(&mut file, length, next).map_err(Error::io(Operation::Read, &path))?;
-        if kept < length {
-            file.set_len(kept)
+        let needed = needed_length(&mut file, length, next).map_err(Error::io(Operation::Read, &path))?;
+        if needed < length {
+            file.set_len(needed)
                 .and_then(|()| file.sync_all())
                 .map_err(Error::io(Operation::Truncate, &path))?;
         }
@@ -149,7 +155,7 @@ pub(crate) fn sweep(trail: &Path, next: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives the values of the trail's file `from` the name of its copy `to`.
+/// Renames the file of private records of the trail's file `from`, which was copied under the name `to`.
 pub(crate) fn rename(trail: &Path, from: &str, to: &str) -> Result<(), Error> {
     let directory = private_values::directory(trail);
     let path = directory.join(from);
@@ -169,6 +175,7 @@ fn create(path: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
+/// Creates the directory of private records if it is missing.
 fn create_directory(trail: &Path, directory: &Path) -> Result<(), Error> {
     match std::fs::symlink_metadata(directory) {
         Ok(metadata) if metadata.is_dir() => Ok(()),
@@ -177,6 +184,9 @@ fn create_directory(trail: &Path, directory: &Path) -> Result<(), Error> {
             path: directory.to_owned(),
             reason: "not a directory",
         }),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io(Operation::Inspect, directory)(error))
+        }
         Err(_) => {
             Permissions::Owner
                 .create_directory(directory)
@@ -186,32 +196,34 @@ fn create_directory(trail: &Path, directory: &Path) -> Result<(), Error> {
     }
 }
 
-/// Where the records of entries before `next` end, read from behind.
-fn end(file: &mut File, length: u64, next: u64) -> io::Result<u64> {
-    let mut size = TAIL;
+/// Returns the end of the last record of an entry below `next`. The file is read backwards, in growing windows, because
+/// that record is nearly always near the end.
+fn needed_length(file: &mut File, length: u64, next: u64) -> io::Result<u64> {
+    let mut size = FIRST_TAIL_BYTES;
     loop {
         let from = length.saturating_sub(size);
         file.seek(SeekFrom::Start(from))?;
         let mut window = Vec::new();
         (&mut *file).take(length - from).read_to_end(&mut window)?;
-        let mut kept = length;
+        let mut needed = length;
         let mut end = window.len();
         loop {
             let start = match memchr::memrchr(b'\n', &window[..end]) {
                 Some(at) => at + 1,
                 None if from == 0 => 0,
-                // It begins before the window.
+                // The line begins before the window: a larger one is needed.
                 None => break,
             };
             match PrivateLine::read(&window[start..end]) {
-                // Torn, since no newline follows.
-                _ if end == window.len() => kept = from + start as u64,
-                PrivateLine::Record(record) if record.seq < next => return Ok(kept),
-                PrivateLine::Record(_) => kept = from + start as u64,
+                // The text after the last newline: an unfinished record, or nothing.
+                _ if end == window.len() => needed = from + start as u64,
+                PrivateLine::Record(record) if record.seq < next => return Ok(needed),
+                PrivateLine::Record(_) => needed = from + start as u64,
+                // Such a line has no number. It goes with a later record before it, and stays otherwise.
                 PrivateLine::Erased | PrivateLine::Unreadable => {}
             }
             if start == 0 {
-                return Ok(kept);
+                return Ok(needed);
             }
             end = start - 1;
         }
@@ -223,11 +235,11 @@ fn end(file: &mut File, length: u64, next: u64) -> io::Result<u64> {
 mod tests {
     use super::*;
 
-    /// What is kept of `text` where the next entry is `next`.
+    /// Returns the needed part of `text` if the trail's next entry is `next`.
     fn kept(text: &str, next: u64) -> String {
         let mut file = tempfile::tempfile().expect("a file");
         std::io::Write::write_all(&mut file, text.as_bytes()).expect("written");
-        let end = end(&mut file, text.len() as u64, next).expect("read");
+        let end = needed_length(&mut file, text.len() as u64, next).expect("read");
         text[..end as usize].to_owned()
     }
 
@@ -236,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_over_is_taken_out() {
+    fn records_without_an_entry_are_removed() {
         let (first, second) = (record(1), record(2));
         let erased = format!("{}\n", " ".repeat(30));
         let both = format!("{first}{second}");
@@ -258,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_found_behind_more_than_is_read_at_first() {
+    fn the_end_is_found_beyond_the_first_window() {
         let many: String = (10..4_000).map(record).collect();
         let first = record(1);
 

@@ -1,7 +1,7 @@
-//! Whether this thread is inside a log just now.
+//! A guard against reentrancy: events that a thread emits while a log runs code on it.
 //!
-//! What it emits meanwhile, from a hook or a clock that the log calls, would have to be recorded by a log that is busy
-//! recording. It is not, and who emits it is told.
+//! A log calls hooks, clocks, signers and sinks. An event from inside such a call is not recorded: the log may hold its lock,
+//! or would record its own recording without end. The caller that emits the event receives an error.
 
 use std::cell::Cell;
 
@@ -9,16 +9,18 @@ thread_local! {
     static IN_SINK: Cell<bool> = const { Cell::new(false) };
 }
 
-/// While it lives, what this thread emits comes from a log itself and is not recorded.
+/// Marks the current thread as inside a log while the guard lives.
 pub(crate) struct ReentrancyGuard(());
 
 impl ReentrancyGuard {
-    /// `None` inside another one.
+    /// Enters a log. Returns `None` if the thread is inside one already.
     pub(crate) fn enter() -> Option<Self> {
-        // Not `then_some`: a guard that is made and dropped would end the one around it.
+        // Not `then_some`, which evaluates its argument: a second guard would be created and dropped, and its drop would
+        // unmark the thread under the outer guard.
         (!IN_SINK.replace(true)).then(|| Self(()))
     }
 
+    /// Returns `true` if the thread is inside a log.
     pub(crate) fn is_active() -> bool {
         IN_SINK.get()
     }
@@ -35,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_outer_guard_is_the_one_that_counts() {
+    fn an_inner_guard_does_not_end_the_outer_one() {
         assert!(!ReentrancyGuard::is_active());
         let outer = ReentrancyGuard::enter();
 

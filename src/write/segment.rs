@@ -1,91 +1,48 @@
-//! One file of a trail being written: bytes, sync, modes, and what its end looks like.
+//! The live file of a trail, open for appending: bytes, length, sync and modes.
 //!
-//! It knows no JSON and no hashes. After an error the file ends with a whole line, or the segment says that it doesn't.
+//! After a failed append the file ends with a whole line, or the error describes the bytes that could not be truncated. A
+//! segment handles neither JSON nor hashes.
 
 use std::{
-    fmt,
     fs::{File, OpenOptions, TryLockError},
-    io::{self, Read, Seek, SeekFrom, Take, Write},
+    io::{self, Read, Seek, SeekFrom, Take},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use crate::{
     error::{Error, Operation},
-    storage::{lock::same_file, open::open_regular, permissions::Permissions},
+    storage::{
+        backend::{Storage, Wrap},
+        lock::same_file,
+        open::open_regular,
+        permissions::Permissions,
+    },
 };
-
-/// What a segment is kept on. Beside the file system's own there is one for tests, whose faults come when asked for.
-pub(crate) trait Storage: fmt::Debug + Send {
-    /// Writes some of `bytes` at the end, and says how many.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<usize>;
-
-    /// Writes `bytes` at `offset`, all of them.
-    fn overwrite(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
-
-    /// Waits until everything written is on the device.
-    fn sync(&mut self) -> io::Result<()>;
-
-    /// Removes everything from `length` on.
-    fn cut(&mut self, length: u64) -> io::Result<()>;
-
-    /// The length now.
-    fn length(&self) -> io::Result<u64>;
-}
-
-/// Puts a fault between segments and their files; made for each file that is created or opened.
-pub(crate) type Wrap = Arc<dyn Fn(File, &Path) -> Box<dyn Storage> + Send + Sync>;
-
-impl Storage for File {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write(bytes)
-    }
-
-    fn overwrite(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        #[cfg(unix)]
-        return std::os::unix::fs::FileExt::write_all_at(self, bytes, offset);
-        #[cfg(not(unix))]
-        {
-            self.seek(SeekFrom::Start(offset))?;
-            self.write_all(bytes)
-        }
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
-    }
-
-    fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.set_len(length)
-    }
-
-    fn length(&self) -> io::Result<u64> {
-        self.metadata().map(|metadata| metadata.len())
-    }
-}
 
 /// The live file of a trail.
 #[derive(Debug)]
 pub(crate) struct Segment {
+    /// The file as lines are appended to it. In tests it fails on request.
     storage: Box<dyn Storage>,
-    /// The same file, to look at and to read back.
+    /// The same file, for metadata and for reading back.
     file: File,
     path: PathBuf,
+    /// Length according to this writer. Another program may have changed the file.
     length: u64,
 }
 
-/// An append that failed.
+/// A failed append.
 #[derive(Debug)]
 pub(crate) struct AppendError {
     pub(crate) error: Error,
-    /// How many bytes stand in the file all the same. What followed them was cut off again.
+    /// Bytes of the appended lines that are in the file, as whole lines.
     pub(crate) kept: usize,
-    /// How many bytes behind those could not be cut off.
+    /// Bytes after the kept ones that could not be truncated.
     pub(crate) stuck: usize,
 }
 
 impl Segment {
-    /// Creates a file that must not exist yet.
+    /// Creates a file. A file that exists is an error.
     pub(crate) fn create(path: PathBuf, access: Permissions, wrap: &Wrap) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         options.append(true).read(true).create_new(true);
@@ -95,7 +52,7 @@ impl Segment {
         Self::with(file, path, 0, wrap)
     }
 
-    /// Opens a file to go on with it.
+    /// Opens a file to append to it.
     pub(crate) fn open(path: PathBuf, wrap: &Wrap) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         options.append(true).read(true);
@@ -104,7 +61,8 @@ impl Segment {
     }
 
     fn with(file: File, path: PathBuf, length: u64, wrap: &Wrap) -> Result<Self, Error> {
-        // Who deleted the trail's lock file and comes in meets this lock. Elsewhere it would keep readers out.
+        // A second lock: if another program deletes the trail's lock file, a second writer still fails here. On Windows a
+        // locked file cannot be read, so only Unix has this lock.
         #[cfg(unix)]
         match file.try_lock() {
             Ok(()) => {}
@@ -122,30 +80,30 @@ impl Segment {
         &self.path
     }
 
-    /// The length that was written, whatever others did to the file.
+    /// Returns the length according to this writer.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
-    /// The length now.
+    /// Returns the length according to the file system.
     pub(crate) fn length_now(&self) -> Result<u64, Error> {
         self.storage.length().map_err(Error::io(Operation::Inspect, &self.path))
     }
 
-    /// Whether the file still stands under its name.
+    /// Returns `true` if the path still names this file.
     pub(crate) fn is_in_place(&self) -> Result<bool, Error> {
         same_file(&self.file, &self.path).map_err(Error::io(Operation::Inspect, &self.path))
     }
 
-    /// The file's content, as it was written.
+    /// Returns a reader of the file's content, up to the length according to this writer.
     pub(crate) fn content(&self) -> Result<Take<File>, Error> {
         let mut file = self.file.try_clone().map_err(Error::io(Operation::ReadBack, &self.path))?;
         file.seek(SeekFrom::Start(0)).map_err(Error::io(Operation::ReadBack, &self.path))?;
         Ok(file.take(self.length))
     }
 
-    /// Appends whole lines. On an error, `whole` says how many of the bytes that were written are whole lines; the
-    /// rest is cut off again.
+    /// Appends whole lines. After a partial write the file is truncated to whole lines. `whole` returns how many of the
+    /// first n bytes are whole lines.
     pub(crate) fn append(&mut self, lines: &[u8], whole: impl Fn(usize) -> usize) -> Result<(), AppendError> {
         let mut written = 0;
         let source = loop {
@@ -164,13 +122,14 @@ impl Segment {
         let start = self.length;
         let mut kept = whole(written);
         self.length = start + kept as u64;
-        // A write that failed may have left more than it said.
+        // A failed write may have appended more bytes than it reported, so the length is read from the file system.
         let stuck = match self.storage.length() {
             Ok(length) if length == self.length => 0,
             _ if self.storage.cut(self.length).is_ok() => 0,
             length => {
-                // What can't be taken back is there: its whole lines are as good as written.
-                kept = whole(self.standing(start, lines).unwrap_or(written)).max(kept);
+                // The file cannot be truncated. Whole lines that are in it count as written: a reader will find them, so
+                // their numbers must not be given to other entries.
+                kept = whole(self.matching_bytes(start, lines).unwrap_or(written)).max(kept);
                 self.length = start + kept as u64;
                 let length = length.unwrap_or(start + written as u64);
                 usize::try_from(length.saturating_sub(self.length)).unwrap_or(usize::MAX)
@@ -179,21 +138,21 @@ impl Segment {
         Err(AppendError { error, kept, stuck })
     }
 
-    /// How many bytes of `lines` stand in the file from `offset` on.
-    fn standing(&self, offset: u64, lines: &[u8]) -> io::Result<usize> {
+    /// Returns how many of the first bytes of `lines` are in the file from `offset` on.
+    fn matching_bytes(&self, offset: u64, lines: &[u8]) -> io::Result<usize> {
         let mut file = self.file.try_clone()?;
         file.seek(SeekFrom::Start(offset))?;
-        let mut there = Vec::new();
-        file.take(lines.len() as u64).read_to_end(&mut there)?;
-        Ok(there.iter().zip(lines).take_while(|(there, line)| there == line).count())
+        let mut found = Vec::new();
+        file.take(lines.len() as u64).read_to_end(&mut found)?;
+        Ok(found.iter().zip(lines).take_while(|(found, line)| found == line).count())
     }
 
-    /// Waits until what was appended is on the device.
+    /// Waits until all appended lines are on the device.
     pub(crate) fn sync(&mut self) -> Result<(), Error> {
         self.storage.sync().map_err(Error::io(Operation::Sync, &self.path))
     }
 
-    /// Marks the file as finished: nobody writes it any more.
+    /// Syncs and closes the file. Its mode then forbids writing.
     pub(crate) fn finish(mut self, access: Permissions) -> Result<(), Error> {
         self.sync()?;
         access.closed(&self.file).map_err(Error::io(Operation::SetMode, &self.path))?;
@@ -201,9 +160,8 @@ impl Segment {
         Ok(())
     }
 
-    /// Lets the next writer in, also while a fork of this process still has the file open.
+    /// Releases the lock. Closing the file would not: a fork of this process may still have it open.
     pub(crate) fn unlock(&self) {
-        // Closing the file unlocks it all the same, unless it is open in a fork.
         #[cfg(unix)]
         drop(self.file.unlock());
     }

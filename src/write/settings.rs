@@ -1,4 +1,4 @@
-//! What a log was opened with.
+//! Settings of a log.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -6,64 +6,71 @@ use crate::{
     codec::digest::HashLength,
     error::Error,
     format::redaction::Redaction,
-    storage::permissions::Permissions,
-    write::{clock::Clock, segment::Wrap},
+    storage::{backend::Wrap, permissions::Permissions},
+    write::clock::Clock,
 };
 
-/// When `append` may say that an entry is recorded.
+/// The point at which an entry counts as recorded: `append` returns the receipt after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Durability {
-    /// It is linked in memory; it is handed to the system within 15 ms or 256 KiB. The death of the process can
-    /// take what came last; an orderly exit can't.
+    /// The entry is linked in memory. The log writes it within 15 ms, or earlier if 256 KiB are waiting. If the process
+    /// is killed, the last entries may be lost. A process that exits in order loses none.
     Buffered,
-    /// It was handed to the system: it survives the death of the process, not a power cut.
+    /// The entry is written: the OS has it. It survives if the process is killed, and may be lost in a power failure.
     #[default]
     Written,
-    /// It is on the device (`fdatasync`): it survives a power cut, as far as the device tells the truth.
+    /// The entry is synced: `fdatasync` put it on the device. It survives a power failure, unless the device reports a
+    /// sync too early.
     Synced,
 }
 
-/// What a log does when an entry could not be recorded, after its caller was told.
+/// Reaction of a log to an entry that could not be recorded, after the caller has received the error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnFailure {
-    /// It counts, tells the [`on_error`](crate::AuditLogBuilder::on_error) hook, and tries again with the next entry.
+    /// Counts the failure, calls the [`on_error`](crate::AuditLogBuilder::on_error) hook, and tries again with the next
+    /// entry.
     #[default]
     Report,
-    /// It ends the process with [`std::process::abort`]: for services that must not go on unrecorded.
+    /// Ends the process by [`std::process::abort`]. Use it for services that must not run without an audit trail.
     Abort,
 }
 
-/// Told of errors.
+/// Function that a log calls with its errors.
 pub(crate) type Hook = Arc<dyn Fn(&Error) + Send + Sync>;
 
-/// Everything that a builder can set.
+/// All settings of a log, as its builder sets them.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) directory: PathBuf,
     pub(crate) access: Permissions,
+    /// Actor of entries whose drafts name none.
     pub(crate) actor: String,
-    /// What a trail says of the one that it takes the place of.
+    /// Member `adopted` of `audit_started`, if the trail replaces a sealed one.
     pub(crate) adopted: Option<serde_json::Value>,
     pub(crate) clock: Clock,
     pub(crate) durability: Durability,
     pub(crate) hook: Option<Hook>,
     pub(crate) on_failure: OnFailure,
     pub(crate) wrap: Wrap,
-    /// `None`: as the trail has it; 64 digits for a new one.
+    /// Required length of hashes. `None` accepts the trail's own, and means 64 digits for a new trail.
     pub(crate) hash_length: Option<HashLength>,
-    /// Names of fields that entries take over from the spans around them.
+    /// Names of fields that entries inherit from the spans around them.
     pub(crate) inherit_fields: Vec<String>,
+    /// Bytes after which a file is full. `None` for no limit.
     pub(crate) max_file_size: Option<u64>,
+    /// Days that entries must be kept, as `audit_started` states it.
     pub(crate) min_retention_days: u32,
     pub(crate) redaction: Redaction,
     pub(crate) service: Option<String>,
+    /// `true` if entries have a `context.source`.
     pub(crate) source_location: bool,
     pub(crate) version: Option<String>,
 }
 
 impl Settings {
+    /// Returns the default settings.
     pub(crate) fn new(directory: PathBuf) -> Self {
         Self {
             directory,

@@ -1,7 +1,14 @@
-//! Bytes of an unfinished line: moved out of the file they stand in, kept, and recorded.
+//! Torn tails: unfinished lines at the ends of files, left by a crash or by a failed write.
 //!
-//! They are set aside under a name that says they are not recorded yet, and get their final name once they are, so a
-//! crash in between loses nothing.
+//! Their bytes are evidence, so they are never deleted. A torn tail goes through three names:
+//!
+//! ```text
+//! audit-2026-11-24.jsonl                              bytes after the last newline, from offset 812
+//! audit-2026-11-24.jsonl.812.torn-unrecorded          copied, synced, then truncated from the file above
+//! audit-2026-11-24.jsonl.812.torn                     renamed after an `audit_recovered` recorded it
+//! ```
+//!
+//! A crash at any point leaves a name from which the next opening continues.
 
 #[cfg(unix)]
 use std::fs::TryLockError;
@@ -16,121 +23,134 @@ use serde::Serialize;
 use crate::{
     error::{Error, Operation},
     storage::{
+        backend::Storage as _,
+        durable::{exists, sync_directory},
+        open::open_regular,
         permissions::Permissions,
         segments::TrailFile,
         tail::{FileTail, hash_from},
     },
-    write::{segment::Storage as _, trail_writer::sync_directory},
 };
 
-const TORN: &str = ".torn";
-const UNRECORDED: &str = ".torn-unrecorded";
+/// Suffix of torn tails that are recorded in the trail.
+const RECORDED_SUFFIX: &str = ".torn";
 
-/// What `audit_recovered` says of torn bytes.
+/// Suffix of torn tails that are not recorded in the trail yet.
+const UNRECORDED_SUFFIX: &str = ".torn-unrecorded";
+
+/// A torn tail in the file where it was found.
+pub(crate) struct TornTail {
+    pub(crate) file: TrailFile,
+    pub(crate) tail: FileTail,
+}
+
+/// A torn tail in a file of its own: the details of its `audit_recovered`.
 #[derive(Debug, Serialize)]
-pub(crate) struct Torn {
+pub(crate) struct KeptTail {
+    /// File that it was found in.
     file: String,
+    /// Offset at which it was found.
     offset: u64,
     length: u64,
     sha256: String,
+    /// Name of its own file after it is recorded.
     kept_as: String,
+    /// Path of its own file until then.
     #[serde(skip)]
-    stands_in: PathBuf,
+    unrecorded_path: PathBuf,
 }
 
-/// Moves what follows the last newline of `file` into a file beside it. `false` if it could not be cut off the file,
-/// where it then stays.
-pub(crate) fn set_aside(
-    directory: &Path,
-    access: Permissions,
-    file: &TrailFile,
-    ending: &FileTail,
-) -> Result<bool, Error> {
-    let mut source = file.open()?;
-    // Where the trail's lock file was deleted, half a line may be a write under way.
-    #[cfg(unix)]
-    match source.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(Error::Locked { path: directory.to_owned(), lock: file.path.clone() });
+impl TornTail {
+    /// Copies the torn tail into a file of its own and truncates it. Returns `false` if the file could not be truncated; the
+    /// torn tail is then in both files.
+    pub(crate) fn set_aside(&self, directory: &Path, permissions: Permissions) -> Result<bool, Error> {
+        let Self { file, tail } = self;
+        let mut source = file.open()?;
+        // If another program deleted the trail's lock file, a second writer may be about to complete this line.
+        #[cfg(unix)]
+        match source.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Locked { path: directory.to_owned(), lock: file.path.clone() });
+            }
+            Err(TryLockError::Error(source)) => return Err(Error::io(Operation::Lock, &file.path)(source)),
         }
-        Err(TryLockError::Error(source)) => return Err(Error::io(Operation::Lock, &file.path)(source)),
-    }
-    let kept = directory.join(free_name(directory, &format!("{}.{}", file.name, ending.rest), UNRECORDED));
-    source.seek(SeekFrom::Start(ending.rest)).map_err(Error::io(Operation::Read, &file.path))?;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    access.on_create(&mut options);
-    let mut copy = options.open(&kept).map_err(Error::io(Operation::Create, &kept))?;
-    let mut torn = source.take(ending.length - ending.rest);
-    io::copy(&mut torn, &mut copy).map_err(Error::io(Operation::Write, &kept))?;
-    copy.sync_all().map_err(Error::io(Operation::Sync, &kept))?;
-    sync_directory(directory)?;
+        let name = free_name(directory, &format!("{}.{}", file.name, tail.rest), UNRECORDED_SUFFIX)?;
+        let path = directory.join(name);
+        source.seek(SeekFrom::Start(tail.rest)).map_err(Error::io(Operation::Read, &file.path))?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        permissions.on_create(&mut options);
+        let mut copy = options.open(&path).map_err(Error::io(Operation::Create, &path))?;
+        io::copy(&mut source.take(tail.length - tail.rest), &mut copy)
+            .map_err(Error::io(Operation::Write, &path))?;
+        // The copy must be on the device before the original is truncated: a power failure must not take both.
+        copy.sync_all().map_err(Error::io(Operation::Sync, &path))?;
+        sync_directory(directory)?;
 
-    let mut options = OpenOptions::new();
-    options.write(true);
-    // A file that can only be appended to can't be opened for anything else.
-    let Ok((mut torn, _)) = crate::storage::open::open_regular(&file.path, &mut options) else {
-        return Ok(false);
-    };
-    if torn.cut(ending.rest).is_err() {
-        return Ok(false);
+        // A file with the append-only attribute can be neither opened for writing nor truncated.
+        let Ok((mut torn, _)) = open_regular(&file.path, OpenOptions::new().write(true)) else {
+            return Ok(false);
+        };
+        if torn.cut(tail.rest).is_err() {
+            return Ok(false);
+        }
+        torn.sync_all().map_err(Error::io(Operation::Sync, &file.path))?;
+        Ok(true)
     }
-    torn.sync_all().map_err(Error::io(Operation::Sync, &file.path))?;
-    Ok(true)
 }
 
-/// Torn bytes that were set aside, by this opening or by one that did not live to record them.
-pub(crate) fn unrecorded(directory: &Path) -> Result<Vec<Torn>, Error> {
+impl KeptTail {
+    /// Gives the file its final name. The caller has recorded the torn tail in the trail.
+    pub(crate) fn set_recorded(&self, directory: &Path) -> Result<(), Error> {
+        std::fs::rename(&self.unrecorded_path, directory.join(&self.kept_as))
+            .map_err(Error::io(Operation::Rename, &self.unrecorded_path))?;
+        sync_directory(directory)
+    }
+}
+
+/// Returns the torn tails that were set aside and are not recorded, including those of an interrupted opening.
+pub(crate) fn unrecorded(directory: &Path) -> Result<Vec<KeptTail>, Error> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(Error::io(Operation::List, directory))? {
         let entry = entry.map_err(Error::io(Operation::List, directory))?;
         let Ok(name) = entry.file_name().into_string() else { continue };
-        let Some(stem) = name.strip_suffix(UNRECORDED) else { continue };
+        let Some(stem) = name.strip_suffix(UNRECORDED_SUFFIX) else { continue };
         let Some((file, offset)) = parse(stem) else { continue };
-        let stands_in = directory.join(&name);
-        // What is no regular file under such a name was not put there by us.
-        if !stands_in.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+        let unrecorded_path = directory.join(&name);
+        // This crate creates regular files only. A link or directory of such a name is another program's.
+        if !unrecorded_path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
             continue;
         }
-        let (length, sha256) = hash_from(&stands_in, 0)?;
-        let kept_as = free_name(directory, &format!("{file}.{offset}"), TORN);
-        found.push(Torn { file: file.to_owned(), offset, length, sha256, kept_as, stands_in });
+        let (length, sha256) = hash_from(&unrecorded_path, 0)?;
+        let kept_as = free_name(directory, &format!("{file}.{offset}"), RECORDED_SUFFIX)?;
+        found.push(KeptTail { file: file.to_owned(), offset, length, sha256, kept_as, unrecorded_path });
     }
-    found.sort_by(|a, b| a.stands_in.cmp(&b.stands_in));
-    // Several of one place get names of their own.
+    found.sort_by(|a, b| a.unrecorded_path.cmp(&b.unrecorded_path));
+    // Two torn tails of one place, from two interrupted openings, need different names.
     for at in 1..found.len() {
         if found[..at].iter().any(|earlier| earlier.kept_as == found[at].kept_as) {
             let stem = format!("{}.{}.{at}", found[at].file, found[at].offset);
-            found[at].kept_as = free_name(directory, &stem, TORN);
+            found[at].kept_as = free_name(directory, &stem, RECORDED_SUFFIX)?;
         }
     }
     Ok(found)
 }
 
-impl Torn {
-    /// Gives the bytes their final name, now that they are recorded.
-    pub(crate) fn recorded(&self, directory: &Path) -> Result<(), Error> {
-        std::fs::rename(&self.stands_in, directory.join(&self.kept_as))
-            .map_err(Error::io(Operation::Rename, &self.stands_in))?;
-        sync_directory(directory)
-    }
-}
-
-/// `FILE.OFFSET` or `FILE.OFFSET.N`, where FILE ends with `.jsonl`.
+/// Parses `FILE.OFFSET` or `FILE.OFFSET.N`, where FILE ends with `.jsonl`.
 fn parse(stem: &str) -> Option<(&str, u64)> {
     let (file, rest) = stem.split_once(".jsonl.")?;
     let offset = rest.split('.').next()?.parse().ok()?;
     Some((&stem[..file.len() + ".jsonl".len()], offset))
 }
 
-/// A name that nothing has yet.
-fn free_name(directory: &Path, stem: &str, suffix: &str) -> String {
+/// Returns a name that no file in the directory has: the stem, with a number if needed, and the suffix.
+fn free_name(directory: &Path, stem: &str, suffix: &str) -> Result<String, Error> {
     let mut name = format!("{stem}{suffix}");
     let mut number = 2;
-    while directory.join(&name).symlink_metadata().is_ok() {
+    while exists(&directory.join(&name))? {
         name = format!("{stem}.{number}{suffix}");
         number += 1;
     }
-    name
+    Ok(name)
 }

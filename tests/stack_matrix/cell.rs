@@ -14,8 +14,8 @@ use serde_json::Value;
 use crate::{
     record::{self, Key, Way},
     scenarios::{SCENARIOS, Scenario},
-    stack::Trail,
     stacks::{STACKS, Stack},
+    support::log::TestLog,
 };
 
 /// Names the cell that a process is for, and where it is to leave its findings.
@@ -79,9 +79,9 @@ impl Cell {
 
     /// Runs the scenario in this process, and writes what it finds.
     pub(crate) fn run_here(self) {
-        let trails: Vec<Trail> = match env::var_os(WITHOUT) {
+        let trails: Vec<TestLog> = match env::var_os(WITHOUT) {
             Some(_) => Vec::new(),
-            None => (0..self.stack.logs).map(|_| Trail::new()).collect(),
+            None => (0..self.stack.logs).map(|_| TestLog::new()).collect(),
         };
         let logs: Vec<_> = trails.iter().map(|trail| trail.log.clone()).collect();
         (self.stack.install)(&logs);
@@ -106,7 +106,7 @@ impl Cell {
     }
 
     /// Compares what was sent with what is in the trail.
-    fn judge(self, trail: &Trail, findings: &mut Findings) {
+    fn judge(self, trail: &TestLog, findings: &mut Findings) {
         let entries = trail.entries();
         let sent = record::all_sent();
         let mut counts: BTreeMap<Key, (usize, usize)> = BTreeMap::new();
@@ -134,7 +134,7 @@ impl Cell {
         if record::refused() > 0 {
             findings.problems.push(format!("{} macros said that they had no record", record::refused()));
         }
-        trail.verify();
+        trail.close_and_verify();
     }
 
     /// Runs it with the layer and without, each in a process of its own, and compares the two.

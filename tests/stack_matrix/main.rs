@@ -13,9 +13,13 @@
 mod cell;
 mod record;
 mod scenarios;
-#[path = "../stack/mod.rs"]
-mod stack;
 mod stacks;
+#[path = "../support"]
+mod support {
+    pub(crate) mod files;
+    pub(crate) mod log;
+    pub(crate) mod noisy;
+}
 mod table;
 
 use std::{

@@ -1,11 +1,14 @@
 //! The scenarios: what a program does with events and spans, whatever stack it runs in.
 
-use std::{cell::RefCell, fmt, io, sync::Arc, thread};
+use std::{cell::RefCell, io, sync::Arc, thread};
 
 use kling_audit::{audit_span, try_audit};
 use tracing::{Instrument as _, Level, Span, enabled, field::Empty, info, info_span};
 
-use crate::record::{self, Opened, Way, calm, next, sent};
+use crate::{
+    record::{self, Opened, Way, calm, next, sent},
+    support::noisy::Noisy,
+};
 
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
@@ -71,16 +74,6 @@ macro_rules! by_foreign_span {
         let span = calm(|| info_span!(target: "audit", $name, n, $($($fields)+)?)).unwrap_or_else(Span::none);
         Opened::new(Way::ForeignSpan, $name, n, span)
     }};
-}
-
-/// Its `Debug` does something.
-struct Noisy<F: Fn()>(F);
-
-impl<F: Fn()> fmt::Debug for Noisy<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (self.0)();
-        f.write_str("noisy")
-    }
 }
 
 /// What a program does that has nothing to do with audit.

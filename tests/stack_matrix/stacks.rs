@@ -18,7 +18,10 @@ use tracing_subscriber::{
     reload,
 };
 
-use crate::record::{Way, Witness, see};
+use crate::{
+    record::{Way, Witness, see},
+    support::noisy::Panics,
+};
 
 /// A subscriber stack.
 pub(crate) struct Stack {
@@ -312,14 +315,5 @@ struct Refuses;
 impl<S: Subscriber> Layer<S> for Refuses {
     fn event_enabled(&self, _: &Event<'_>, _: Context<'_, S>) -> bool {
         false
-    }
-}
-
-/// A layer that panics at each event.
-struct Panics;
-
-impl<S: Subscriber> Layer<S> for Panics {
-    fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
-        panic!("as it is meant to");
     }
 }

@@ -1,4 +1,6 @@
 //! `ValueError`: the reason why a value has no canonical JSON text.
+//!
+//! Promise: its message is printable ASCII of bounded length, also where it quotes a name or a message of the caller.
 
 use std::fmt::{self, Write as _};
 
@@ -10,14 +12,14 @@ use crate::codec::json::{
     wtf8::Text,
 };
 
-/// Why something did not become a value; safe to show.
+/// The reason why something serializable did not become a `Value`; safe to print.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ValueError {
     message: String,
 }
 
 impl ValueError {
-    /// An object has `name` twice.
+    /// Returns the error of an object in which `name` appears twice.
     pub(crate) fn duplicate_name(name: &Text) -> Self {
         Self { message: format!("a name appears twice: {}", sanitize::name(name)) }
     }
@@ -31,7 +33,7 @@ impl ser::Error for ValueError {
 
 impl From<ParseError> for ValueError {
     fn from(error: ParseError) -> Self {
-        Self { message: format!("JSON text inside: {error}") }
+        Self { message: format!("embedded JSON text: {error}") }
     }
 }
 
@@ -43,11 +45,16 @@ impl fmt::Display for ValueError {
 
 impl std::error::Error for ValueError {}
 
-/// What `value` displays; unlike `to_string` without a panic where it reports an error.
+/// Returns the text that `value` displays.
+///
+/// # Errors
+///
+/// A `Display` that reports an error; `to_string` would panic.
 pub(crate) fn display<T: fmt::Display + ?Sized>(value: &T) -> Result<Text, ValueError> {
+    // Code of a caller runs here, inside the log: its fault must not become a panic of the log.
     let mut text = String::new();
     match write!(text, "{value}") {
         Ok(()) => Ok(text.into()),
-        Err(fmt::Error) => Err(ValueError::custom("a value that cannot be displayed")),
+        Err(fmt::Error) => Err(ValueError::custom("a value whose `Display` reports an error")),
     }
 }

@@ -1,26 +1,30 @@
-//! `FloatText`: a finite double, spelled as Python's `repr` spells it.
+//! `FloatText`: a finite double as Python's `repr` writes it.
 //!
-//! Promise: the shortest digits that give the same double back, the nearest of them, laid out as CPython does.
-//! The digits come from `zmij`, because those of `{:e}` break ties differently. Does not allocate, and does not
-//! know JSON.
+//! Promise: the fewest digits that parse as the same double, and of those the nearest, in CPython's layout. The digits
+//! come from `zmij`, because Rust's `{:e}` breaks ties differently. Does not allocate.
 
-/// The spelling of one double, kept on the stack.
+/// The text of one double, on the stack.
+///
+/// ```text
+/// digits 15, point at   -4          -3         1        16                     17
+/// text               1.5e-05    0.00015      1.5     1500000000000000.0     1.5e+16
+/// ```
 pub(crate) struct FloatText {
-    bytes: [u8; Self::CAPACITY],
+    bytes: [u8; Self::BUFFER_BYTES],
     length: usize,
 }
 
 impl FloatText {
-    /// The longest spelling: `-1.7976931348623157e+308`.
-    pub(crate) const LONGEST: usize = 24;
+    /// Bytes of the longest text, `-1.7976931348623157e+308`.
+    pub(crate) const MAX_BYTES: usize = 24;
 
-    /// Room for whatever layout the digits arrive in.
-    const CAPACITY: usize = 32;
+    /// Bytes of the buffer, with room to spare for every layout.
+    const BUFFER_BYTES: usize = 32;
 
-    /// Spells `value`; `None` if it is not finite.
+    /// Returns the text of `value`; `None` if it is not finite.
     pub(crate) fn new(value: f64) -> Option<Self> {
         value.is_finite().then(|| {
-            let mut text = Self { bytes: [0; Self::CAPACITY], length: 0 };
+            let mut text = Self { bytes: [0; Self::BUFFER_BYTES], length: 0 };
             if value.is_sign_negative() {
                 text.push(b"-");
             }
@@ -50,6 +54,7 @@ impl FloatText {
                     self.push(b".0");
                 }
             },
+            // 0.0001 is the smallest number without an exponent.
             _ if (-3..=0).contains(&point) => {
                 self.push(b"0.");
                 (point..0).for_each(|_| self.push(b"0"));
@@ -68,6 +73,7 @@ impl FloatText {
         }
         self.push(if exponent < 0 { b"e-" } else { b"e+" });
         let size = exponent.unsigned_abs();
+        // Python writes at least two digits of an exponent.
         if size < 10 {
             self.push(b"0");
         }
@@ -83,7 +89,7 @@ impl FloatText {
     }
 }
 
-/// A double as `0.DIGITS` times ten to the power of `point`, without zeros at either end.
+/// A double as `0.DIGITS` times ten to the power of `point`; `DIGITS` neither begins nor ends with a zero.
 struct Digits {
     bytes: [u8; 32],
     length: usize,
@@ -91,7 +97,7 @@ struct Digits {
 }
 
 impl Digits {
-    /// Takes apart what `zmij` writes, in any of its layouts: the layout is not part of its promise.
+    /// Reads the digits back from the text of `zmij`, in any layout: `zmij` promises the digits and not the layout.
     fn of(value: f64) -> Self {
         let mut digits = Self { bytes: [0; 32], length: 0, point: 0 };
         let mut buffer = zmij::Buffer::new();
@@ -101,6 +107,7 @@ impl Digits {
         for &byte in mantissa.as_bytes() {
             match byte {
                 b'.' => seen_point = true,
+                // A leading zero behind the point moves the point; one before it has no effect.
                 b'0' if digits.length == 0 => digits.point -= i32::from(seen_point),
                 _ => {
                     digits.point += i32::from(!seen_point);
@@ -112,6 +119,7 @@ impl Digits {
             }
         }
         digits.point += exponent.parse::<i32>().unwrap_or(0);
+        // `1.0` and `100.0` have zeros that are layout and not digits.
         let zeros = digits.as_bytes().iter().rev().take_while(|&&byte| byte == b'0').count();
         digits.length -= zeros;
         digits
@@ -127,13 +135,13 @@ mod tests {
     use super::*;
     use crate::codec::json::random_value::Random;
 
-    fn spell(value: f64) -> String {
+    fn text_of(value: f64) -> String {
         FloatText::new(value).expect("finite").as_bytes().iter().map(|&byte| char::from(byte)).collect()
     }
 
     #[test]
     #[allow(clippy::excessive_precision)]
-    fn floats_are_spelled_as_python_does() {
+    fn floats_are_written_as_python_writes_them() {
         let table: &[(f64, &str)] = &[
             (0.0, "0.0"),
             (-0.0, "-0.0"),
@@ -175,26 +183,26 @@ mod tests {
         ];
 
         for &(value, expected) in table {
-            assert_eq!(spell(value), expected);
+            assert_eq!(text_of(value), expected);
         }
     }
 
     #[test]
-    fn what_is_not_finite_has_no_spelling() {
+    fn float_that_is_not_finite_has_no_text() {
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             assert!(FloatText::new(value).is_none());
         }
     }
 
     #[test]
-    fn every_spelling_gives_its_double_back() {
+    fn text_parses_as_the_same_double() {
         let mut random = Random::new(1);
 
         for _ in 0..20_000 {
             let value = random.float();
-            let text = spell(value);
+            let text = text_of(value);
 
-            assert!(text.len() <= FloatText::LONGEST, "{text}");
+            assert!(text.len() <= FloatText::MAX_BYTES, "{text}");
             assert_eq!(text.parse::<f64>().map(f64::to_bits), Ok(value.to_bits()), "{text}");
         }
     }

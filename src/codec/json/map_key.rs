@@ -1,13 +1,14 @@
-//! `NameSerializer`: the key of a map becomes a name.
+//! `NameSerializer`: turns the key of a map into a member name.
 //!
-//! Promise: a key becomes the string that serde_json makes of it, and a key that it has no string for is an
-//! error. Does not know whether a name appears twice.
+//! Promise: a key becomes the string that serde_json makes of it. A key without such a string is an error. Does not
+//! know whether a name appears twice.
 
 use std::fmt;
 
 use serde::ser::{Error as _, Impossible, Serialize, Serializer};
 
 use crate::codec::json::error::{ValueError, display};
+use crate::codec::json::serializer_macros::{refuse, serialize_integers};
 use crate::codec::json::wtf8::Text;
 
 pub(crate) struct NameSerializer {
@@ -15,7 +16,7 @@ pub(crate) struct NameSerializer {
 }
 
 impl NameSerializer {
-    /// Follows newtypes at most `steps` inwards.
+    /// Creates a serializer that enters at most `steps` nested newtypes.
     pub(crate) fn new(steps: usize) -> Self {
         Self { steps }
     }
@@ -25,8 +26,13 @@ fn no_name<T>() -> Result<T, ValueError> {
     Err(ValueError::custom("a map key that is not a string, a number, a bool or a unit variant"))
 }
 
-fn decimal<T>(value: impl itoa::Integer) -> Result<Text, T> {
+fn decimal(value: impl itoa::Integer) -> Result<Text, ValueError> {
     Ok(itoa::Buffer::new().format(value).into())
+}
+
+/// Not the layout of a float value: serde_json writes `0.1_f32` as `"0.1"` here, without widening it first.
+fn float_name(value: impl zmij::Float, is_finite: bool) -> Result<Text, ValueError> {
+    if is_finite { Ok(zmij::Buffer::new().format_finite(value).into()) } else { no_name() }
 }
 
 impl Serializer for NameSerializer {
@@ -40,6 +46,8 @@ impl Serializer for NameSerializer {
     type SerializeMap = Impossible<Text, ValueError>;
     type SerializeStruct = Impossible<Text, ValueError>;
     type SerializeStructVariant = Impossible<Text, ValueError>;
+
+    serialize_integers!(decimal);
 
     fn serialize_str(self, value: &str) -> Result<Text, ValueError> {
         Ok(value.into())
@@ -67,6 +75,7 @@ impl Serializer for NameSerializer {
         _: &'static str,
         value: &T,
     ) -> Result<Text, ValueError> {
+        // Serde recurses for each newtype: without the limit a type that contains itself would overflow the stack.
         match self.steps.checked_sub(1) {
             Some(steps) => value.serialize(Self { steps }),
             None => Err(ValueError::custom("nested too deep")),
@@ -77,72 +86,15 @@ impl Serializer for NameSerializer {
         Ok(if value { "true" } else { "false" }.into())
     }
 
-    fn serialize_i8(self, value: i8) -> Result<Text, ValueError> {
-        decimal(value)
-    }
-
-    fn serialize_i16(self, value: i16) -> Result<Text, ValueError> {
-        decimal(value)
-    }
-
-    fn serialize_i32(self, value: i32) -> Result<Text, ValueError> {
-        decimal(value)
-    }
-
-    fn serialize_i64(self, value: i64) -> Result<Text, ValueError> {
-        decimal(value)
-    }
-
-    fn serialize_i128(self, value: i128) -> Result<Text, ValueError> {
-        decimal(value)
-    }
-
-    fn serialize_u8(self, value: u8) -> Result<Text, ValueError> {
-        decimal(value)
-    }
-
-    fn serialize_u16(self, value: u16) -> Result<Text, ValueError> {
-        decimal(value)
-    }
-
-    fn serialize_u32(self, value: u32) -> Result<Text, ValueError> {
-        decimal(value)
-    }
-
-    fn serialize_u64(self, value: u64) -> Result<Text, ValueError> {
-        decimal(value)
-    }
-
-    fn serialize_u128(self, value: u128) -> Result<Text, ValueError> {
-        decimal(value)
-    }
-
-    // Not widened, and not laid out as a value is: serde_json writes 0.1_f32 as "0.1" here.
     fn serialize_f32(self, value: f32) -> Result<Text, ValueError> {
-        if value.is_finite() { Ok(zmij::Buffer::new().format_finite(value).into()) } else { no_name() }
+        float_name(value, value.is_finite())
     }
 
     fn serialize_f64(self, value: f64) -> Result<Text, ValueError> {
-        if value.is_finite() { Ok(zmij::Buffer::new().format_finite(value).into()) } else { no_name() }
-    }
-
-    fn serialize_bytes(self, _: &[u8]) -> Result<Text, ValueError> {
-        no_name()
-    }
-
-    fn serialize_none(self) -> Result<Text, ValueError> {
-        no_name()
+        float_name(value, value.is_finite())
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<Text, ValueError> {
-        no_name()
-    }
-
-    fn serialize_unit(self) -> Result<Text, ValueError> {
-        no_name()
-    }
-
-    fn serialize_unit_struct(self, _: &'static str) -> Result<Text, ValueError> {
         no_name()
     }
 
@@ -156,48 +108,18 @@ impl Serializer for NameSerializer {
         no_name()
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, ValueError> {
-        no_name()
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, ValueError> {
-        no_name()
-    }
-
-    fn serialize_tuple_struct(
-        self,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleStruct, ValueError> {
-        no_name()
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleVariant, ValueError> {
-        no_name()
-    }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, ValueError> {
-        no_name()
-    }
-
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, ValueError> {
-        no_name()
-    }
-
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeStructVariant, ValueError> {
-        no_name()
+    refuse! { no_name:
+        serialize_bytes(&[u8]) -> Text;
+        serialize_none() -> Text;
+        serialize_unit() -> Text;
+        serialize_unit_struct(&'static str) -> Text;
+        serialize_seq(Option<usize>) -> Self::SerializeSeq;
+        serialize_tuple(usize) -> Self::SerializeTuple;
+        serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
+        serialize_map(Option<usize>) -> Self::SerializeMap;
+        serialize_struct(&'static str, usize) -> Self::SerializeStruct;
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
     }
 }
 
@@ -219,7 +141,7 @@ mod tests {
     #[derive(serde::Serialize)]
     struct Nothing;
 
-    /// A map of one member whose key need not be ordered.
+    /// A map of one member, whose key needs no order.
     struct One<K>(K);
 
     impl<K: Serialize> Serialize for One<K> {
@@ -238,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_those_of_serde_json() {
+    fn map_keys_are_those_of_serde_json() {
         same_as_serde_json("text");
         same_as_serde_json('é');
         same_as_serde_json(true);
@@ -262,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_has_no_string_is_refused() {
+    fn map_key_without_a_string_is_refused() {
         same_as_serde_json(());
         same_as_serde_json(Some("text"));
         same_as_serde_json(None::<u8>);
@@ -277,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_without_an_end_is_refused() {
+    fn endless_map_key_is_refused() {
         struct Endless;
         impl Serialize for Endless {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,8 +1,18 @@
-//! Canonical JSON text: the one spelling that an entry's bytes have.
+//! Canonical JSON: the only text that a value has in an entry.
 //!
-//! Owns the way in (`parse`, `serialize`), the way out (`write`, `value`) and the check that bytes on disk are
-//! spelled so (`recognise`). Promise: no input makes it panic, recurse without bound or allocate beyond a small
-//! multiple of its size. Does not know what an entry, a hash or a file is.
+//! Promise: no input makes it panic, recurse without bound, or allocate more than a small multiple of the input. Does
+//! not know what an entry, a hash or a file is.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `value`, `wtf8`, `float` | a value in memory, its strings and its numbers |
+//! | `parse` | text to value |
+//! | `serialize`, `map_key`, `serializer_macros` | `Serialize` to value |
+//! | `write`, `object_builder` | values to canonical text |
+//! | `validate`, `string_bitmap`, `shape_cache` | the check that bytes are canonical text |
+//! | `object_reader` | the members of validated text |
+//! | `error`, `sanitize` | errors, and text that is safe to print |
+//! | `random_value` | random values for tests |
 
 pub(crate) mod error;
 pub(crate) mod float;
@@ -14,6 +24,7 @@ pub(crate) mod parse;
 pub(crate) mod random_value;
 pub(crate) mod sanitize;
 pub(crate) mod serialize;
+mod serializer_macros;
 pub(crate) mod shape_cache;
 pub(crate) mod string_bitmap;
 pub(crate) mod validate;
@@ -21,11 +32,12 @@ pub(crate) mod value;
 pub(crate) mod write;
 pub(crate) mod wtf8;
 
+// Short paths for the folders above, which name the function with its format: `json::string`, `json::parse`.
 pub(crate) use crate::codec::json::parse::{parse, parse_tool};
 pub(crate) use crate::codec::json::serialize::to_value;
 pub(crate) use crate::codec::json::validate::{decode, unsigned};
 pub(crate) use crate::codec::json::value::Value;
-pub(crate) use crate::codec::json::write::{float, hex, integer, quoted, string, text};
+pub(crate) use crate::codec::json::write::{float, hex, integer, string, text};
 pub(crate) use crate::codec::json::wtf8::Text;
 
 #[cfg(test)]
@@ -43,10 +55,10 @@ mod tests {
         out
     }
 
-    fn is_recognised(bytes: &[u8]) -> bool {
-        let marks = StringBitmap::of(bytes);
-        let mut recogniser = Validator::new(bytes, &marks);
-        recogniser.value_from(0, 1).is_some_and(|end| recogniser.ends(end))
+    fn is_canonical(bytes: &[u8]) -> bool {
+        let bitmap = StringBitmap::of(bytes);
+        let mut validator = Validator::new(bytes, &bitmap);
+        validator.value_from(0, 1).is_some_and(|end| validator.ends(end))
     }
 
     fn samples(seed: u64, count: usize) -> Vec<Value> {
@@ -65,7 +77,7 @@ mod tests {
             .collect()
     }
 
-    /// What `script` writes for `input`; `None` where there is no Python.
+    /// Returns the output of the Python `script` for `input`; `None` on a machine without Python.
     fn python(script: &str, input: Vec<u8>) -> Option<Vec<u8>> {
         let mut child = Command::new("python3")
             .args(["-I", "-c", script])
@@ -94,20 +106,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_recognised_and_read_back() {
+    fn written_value_is_canonical_and_parsed_back() {
         for value in samples(10, 5_000) {
             let line = written(&value);
 
-            assert!(is_recognised(&line), "{}", line.escape_ascii());
+            assert!(is_canonical(&line), "{}", line.escape_ascii());
             assert_eq!(parse(&line, 128).as_ref(), Ok(&value));
             assert_eq!(parse_tool(&line, 128).as_ref(), Ok(&value));
         }
     }
 
     #[test]
-    fn one_changed_byte_is_refused_or_is_another_value() {
+    fn changed_byte_is_refused_or_gives_another_value() {
         let mut random = Random::new(11);
-        let mut recognised = 0;
+        let mut accepted = 0;
 
         for value in samples(12, 4_000) {
             let line = written(&value);
@@ -121,8 +133,8 @@ mod tests {
                     1 => line[at] ^ 1 << random.below(8),
                     _ => likely[usize::from(any) % likely.len()],
                 };
-                if changed != line && is_recognised(&changed) {
-                    recognised += 1;
+                if changed != line && is_canonical(&changed) {
+                    accepted += 1;
                     let other = parse(&changed, 128).expect("canonical text is JSON");
 
                     assert_ne!(other, value);
@@ -130,11 +142,11 @@ mod tests {
                 }
             }
         }
-        assert!(recognised > 1_000, "{recognised}");
+        assert!(accepted > 1_000, "{accepted}");
     }
 
     #[test]
-    fn one_byte_more_or_less_is_refused_or_is_another_value() {
+    fn inserted_or_removed_byte_is_refused_or_gives_another_value() {
         let mut random = Random::new(13);
 
         for value in samples(14, 4_000) {
@@ -144,7 +156,7 @@ mod tests {
                 0 => drop(changed.remove(at)),
                 _ => changed.insert(at, b"0123456789abcdef\"\\{}[],:.e+- "[random.below(29) as usize]),
             }
-            if is_recognised(&changed) {
+            if is_canonical(&changed) {
                 let other = parse(&changed, 128).expect("canonical text is JSON");
 
                 assert_ne!(other, value);
@@ -154,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn any_bytes_are_read_without_a_panic() {
+    fn arbitrary_bytes_are_read_without_a_panic() {
         let mut random = Random::new(15);
         let alphabet = b"0123456789\"\\{}[],:.eE+-/ unrtbfNIalsu\x00\x7f\x80\xc3\xa9\xed\xa0\xff";
 
@@ -164,12 +176,12 @@ mod tests {
                 (0..length).map(|_| alphabet[random.below(alphabet.len() as u64) as usize]).collect();
 
             if let Ok(value) = parse(&bytes, 3) {
-                assert!(is_recognised(&written(&value)), "{}", bytes.escape_ascii());
+                assert!(is_canonical(&written(&value)), "{}", bytes.escape_ascii());
             }
             if let Ok(value) = parse_tool(&bytes, 3) {
                 assert_eq!(parse_tool(&written(&value), 3), Ok(value));
             }
-            assert!(!is_recognised(&bytes) || parse(&bytes, 24).is_ok());
+            assert!(!is_canonical(&bytes) || parse(&bytes, 24).is_ok());
             assert!(decode(&bytes).as_bytes().len() <= 3 * bytes.len());
         }
     }
@@ -191,7 +203,7 @@ for line in sys.stdin.buffer:
     }
 
     #[test]
-    fn cpython_spells_the_same_floats() {
+    fn cpython_writes_the_same_floats() {
         const SCRIPT: &str = "import struct, sys
 for line in sys.stdin:
     print(repr(struct.unpack('>d', bytes.fromhex(line.strip()))[0]))";
@@ -199,7 +211,7 @@ for line in sys.stdin:
         let mut floats: Vec<f64> = (0..20_000).map(|_| f64::from_bits(random.bits())).collect();
         floats.retain(|value| value.is_finite());
         floats.extend((0..20_000).map(|_| random.float()));
-        // Around every power of two and of ten the neighbours are unevenly spaced or the form changes.
+        // Around powers of two and of ten, neighbours are unevenly spaced, or the layout changes.
         for bits in (0..2047_u64).map(|exponent| exponent << 52) {
             floats.extend([bits.saturating_sub(1), bits, bits + 1].map(f64::from_bits));
         }

@@ -1,50 +1,66 @@
-//! The members of one JSON object on its way into an entry: decoded names and canonical values in one buffer.
+//! `ObjectBuilder`: the members of one JSON object on its way into an entry.
 //!
-//! Pure. A name stands once; the object is sorted when it is written.
+//! Promise: each name is there once, and the object is written in the order of its names. Values are canonical text
+//! from the start. Does not know which members an entry has.
 
 use std::{cell::RefCell, cmp::Ordering, fmt, ops::Range};
 
-use crate::codec::{buffer_pool, json};
+use crate::codec::{
+    buffer_pool,
+    json::write::{quoted, string},
+};
 
 /// Named values, each already canonical text.
+///
+/// All names and values lie back to back in one buffer; sorting moves the spans alone.
+///
+/// ```text
+/// text    "user": 5"na\u00e9": "x"...
+///         |<------>||<---------->|        members, as they are written
+///          |<>|  | |                      name, where no byte is escaped
+///                ^ value
+/// ```
+///
+/// A name with an escape is stored a second time, decoded, before its member.
 #[derive(Default)]
 pub(crate) struct ObjectBuilder {
-    /// Names and values, back to back: one allocation for all.
     text: Vec<u8>,
     spans: Vec<Span>,
 }
 
 #[derive(Clone)]
 struct Span {
-    /// The first bytes of the name, which decide about most comparisons.
-    begin: u64,
+    /// Sort key of the name: most comparisons need nothing else.
+    key: u64,
+    /// The decoded name.
     name: Range<usize>,
     /// Name and value as they are written.
     member: Range<usize>,
-    /// Where in it the value begins.
+    /// Start of the value, which ends with the member.
     value: usize,
-    /// The value is to be withheld from the entry.
+    /// `true` if the entry holds only a commitment to the value.
     erasable: bool,
 }
 
 thread_local! {
-    /// Memory of members that are gone.
-    static SPARE: RefCell<Vec<(Vec<u8>, Vec<Span>)>> = const { RefCell::new(Vec::new()) };
+    /// Empty buffers of dropped builders. A draft of plain values needs no allocation: the row `heap allocations of an
+    /// event` of `benches/RESULTS.md`.
+    static BUILDER_POOL: RefCell<Vec<(Vec<u8>, Vec<Span>)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl ObjectBuilder {
-    /// Puts a value under `name`; `write` appends its canonical text. `true` if the name was there already, whose
-    /// value is then replaced.
+    /// Puts a value under `name`; `write` appends its canonical text. Returns `true` if the value replaced an earlier
+    /// one.
     pub(crate) fn put(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         self.put_bytes(name.as_bytes(), write)
     }
 
-    /// As [`put`](Self::put), for a name in generalised UTF-8.
+    /// Puts a value under a name in generalised UTF-8; returns as [`put`](Self::put) does.
     pub(crate) fn put_bytes(&mut self, name: &[u8], write: impl FnOnce(&mut Vec<u8>)) -> bool {
         self.put_marked(name, false, write)
     }
 
-    /// As [`put_bytes`](Self::put_bytes), and says whether the value is erasable.
+    /// Puts a value that may be erasable; returns as [`put`](Self::put) does.
     pub(crate) fn put_marked(
         &mut self,
         name: &[u8],
@@ -52,38 +68,39 @@ impl ObjectBuilder {
         write: impl FnOnce(&mut Vec<u8>),
     ) -> bool {
         if self.text.capacity() == 0 {
-            *self = Self::from_spare();
+            *self = Self::from_pool();
         }
-        let there = self.remove(name);
+        let replaced = self.remove(name);
         let mut start = self.text.len();
-        json::quoted(&mut self.text, name);
-        // A plain name stands between its quotes as it is.
+        quoted(&mut self.text, name);
         let mut name_from = start + 1;
+        // The quoted name is longer than the name and its quotes if a byte was escaped. The decoded name then comes
+        // first.
         if self.text.len() != start + name.len() + 2 {
             self.text.truncate(start);
             self.text.extend_from_slice(name);
             name_from = start;
             start = self.text.len();
-            json::quoted(&mut self.text, name);
+            quoted(&mut self.text, name);
         }
         self.text.extend_from_slice(b": ");
         let value = self.text.len();
         write(&mut self.text);
         self.spans.push(Span {
-            begin: begin(name),
+            key: name_key(name),
             name: name_from..name_from + name.len(),
             member: start..self.text.len(),
             value,
             erasable,
         });
-        there
+        replaced
     }
 
     pub(crate) fn put_str(&mut self, name: &str, value: &str) -> bool {
-        self.put(name, |out| json::string(out, value))
+        self.put(name, |out| string(out, value))
     }
 
-    /// The canonical value under `name`.
+    /// Returns the canonical value under `name`.
     pub(crate) fn get(&self, name: &[u8]) -> Option<&[u8]> {
         self.position(name).map(|at| self.value(&self.spans[at]))
     }
@@ -92,7 +109,7 @@ impl ObjectBuilder {
         self.spans.is_empty()
     }
 
-    /// Takes `name` out; `true` if it was there.
+    /// Removes the member under `name`; returns `true` if there was one. Its text stays in the buffer, unused.
     pub(crate) fn remove(&mut self, name: &[u8]) -> bool {
         match self.position(name) {
             Some(at) => {
@@ -108,21 +125,21 @@ impl ObjectBuilder {
         self.spans.clear();
     }
 
-    /// Names (generalised UTF-8) and canonical values, in no order.
+    /// Returns names (generalised UTF-8) and canonical values, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.marked().map(|(name, value, _)| (name, value))
     }
 
-    /// As [`iter`](Self::iter), with whether the value is erasable.
+    /// Returns names, canonical values, and `true` for each value that is erasable, in no order.
     pub(crate) fn marked(&self) -> impl Iterator<Item = (&[u8], &[u8], bool)> {
         self.spans.iter().map(|span| (&self.text[span.name.clone()], self.value(span), span.erasable))
     }
 
     /// Appends the object's canonical text.
     pub(crate) fn write(&mut self, out: &mut Vec<u8>) {
-        // Order of UTF-8 bytes is order of code points.
+        // The order of UTF-8 bytes is the order of code points, which the format asks for.
         let text = &self.text;
-        self.spans.sort_unstable_by(|a, b| match a.begin.cmp(&b.begin) {
+        self.spans.sort_unstable_by(|a, b| match a.key.cmp(&b.key) {
             Ordering::Equal => text[a.name.clone()].cmp(&text[b.name.clone()]),
             order => order,
         });
@@ -136,7 +153,7 @@ impl ObjectBuilder {
         out.push(b'}');
     }
 
-    /// Whether a value has members or elements.
+    /// Returns `true` if a value is an object or an array.
     pub(crate) fn nests(&self) -> bool {
         self.spans.iter().any(|span| matches!(self.text.get(span.value), Some(b'{' | b'[')))
     }
@@ -146,19 +163,21 @@ impl ObjectBuilder {
     }
 
     fn position(&self, name: &[u8]) -> Option<usize> {
-        let begin = begin(name);
-        self.spans.iter().position(|span| span.begin == begin && &self.text[span.name.clone()] == name)
+        let key = name_key(name);
+        self.spans.iter().position(|span| span.key == key && &self.text[span.name.clone()] == name)
     }
 
-    fn from_spare() -> Self {
-        let spare = SPARE.try_with(|kept| kept.borrow_mut().pop()).ok().flatten();
-        let (text, spans) = spare.unwrap_or_else(|| (Vec::with_capacity(256), Vec::with_capacity(8)));
+    fn from_pool() -> Self {
+        let pooled = buffer_pool::take(&BUILDER_POOL);
+        let (text, spans) = pooled.unwrap_or_else(|| (Vec::with_capacity(256), Vec::with_capacity(8)));
         Self { text, spans }
     }
 }
 
-/// The first eight bytes as a number that is ordered as they are; a shorter name is filled up with zeros.
-fn begin(name: &[u8]) -> u64 {
+/// Returns the first eight bytes of a name as a number that sorts as they do. Zeros fill up a shorter name.
+///
+/// `a` and `a\0` have the same key: where keys are equal, the names themselves must be compared.
+fn name_key(name: &[u8]) -> u64 {
     match name.first_chunk::<8>() {
         Some(first) => u64::from_be_bytes(*first),
         None => name.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)) << (8 * (8 - name.len()).min(7)),
@@ -167,7 +186,7 @@ fn begin(name: &[u8]) -> u64 {
 
 impl Clone for ObjectBuilder {
     fn clone(&self) -> Self {
-        let mut clone = if self.is_empty() { Self::default() } else { Self::from_spare() };
+        let mut clone = if self.is_empty() { Self::default() } else { Self::from_pool() };
         clone.text.extend_from_slice(&self.text);
         clone.spans.extend_from_slice(&self.spans);
         clone
@@ -176,9 +195,12 @@ impl Clone for ObjectBuilder {
 
 impl Drop for ObjectBuilder {
     fn drop(&mut self) {
-        if buffer_pool::is_worth_keeping(self.text.capacity()) {
+        if buffer_pool::is_poolable(self.text.capacity()) {
             self.clear();
-            buffer_pool::keep(&SPARE, (std::mem::take(&mut self.text), std::mem::take(&mut self.spans)));
+            buffer_pool::keep(
+                &BUILDER_POOL,
+                (std::mem::take(&mut self.text), std::mem::take(&mut self.spans)),
+            );
         }
     }
 }
@@ -186,6 +208,7 @@ impl Drop for ObjectBuilder {
 impl fmt::Debug for ObjectBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self.marked().map(|(name, value, erasable)| {
+            // Debug output ends up in logs, which an erasure does not reach.
             let value = if erasable { "[erasable]".into() } else { String::from_utf8_lossy(value) };
             (String::from_utf8_lossy(name), value)
         });
@@ -222,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_used_again_and_nothing_is_left_in_it() {
+    fn pooled_memory_holds_nothing_of_its_earlier_use() {
         let mut first = ObjectBuilder::default();
         first.put_str("secret", "x");
         drop(first);

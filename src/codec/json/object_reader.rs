@@ -1,10 +1,10 @@
-//! The members of a canonical object, one after the other, without building anything.
+//! The members of a canonical object as slices of its text, without allocation.
 //!
-//! For text that was recognised: on other text it ends early, and never panics.
+//! Promise: for validated text it returns every member; for other text it ends early and never panics.
 
-use crate::codec::{json::string_bitmap::plain_run, simd::marks_of_few};
+use crate::codec::{json::string_bitmap::unescaped_run, simd::special_mask_of_16};
 
-/// Goes through an object's members: each name, as it stands between its quotes, with its value's text.
+/// Iterates over an object's members. An item is the text of the name between its quotes, and the text of the value.
 #[derive(Clone, Debug)]
 pub(crate) struct MemberTexts<'a> {
     rest: &'a [u8],
@@ -31,17 +31,17 @@ impl<'a> Iterator for MemberTexts<'a> {
     }
 }
 
-/// A string value as it stands between its quotes.
+/// Returns the text of a string value between its quotes; `None` for a value of another kind.
 pub(crate) fn string_text(value: &[u8]) -> Option<&[u8]> {
     value.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }
 
-/// Where the quote stands that ends the string whose inside `text` begins with.
+/// Returns the index of the closing quote. `text` begins behind the opening quote.
 #[inline(always)]
 fn string_end(text: &[u8]) -> Option<usize> {
-    // Most strings are short: a search that needs a start of its own would take longer.
+    // Most strings end within 16 bytes without an escape: one comparison finds their quote, without a loop.
     if let Some(few) = text.first_chunk() {
-        let at = marks_of_few(few).trailing_zeros() as usize;
+        let at = special_mask_of_16(few).trailing_zeros() as usize;
         if few.get(at) == Some(&b'"') {
             return Some(at);
         }
@@ -49,13 +49,14 @@ fn string_end(text: &[u8]) -> Option<usize> {
     long_string_end(text)
 }
 
-/// As [`string_end`], of any string.
+/// [`string_end`] for strings that are long, have escapes, or are near the end of the text.
 fn long_string_end(text: &[u8]) -> Option<usize> {
     let mut from = 0;
     loop {
-        let at = from + plain_run(text.get(from..)?);
+        let at = from + unescaped_run(text.get(from..)?);
         match text.get(at)? {
             b'"' => return Some(at),
+            // Only `\"` and `\\` matter: the rest of a longer escape is unescaped text to this search.
             b'\\' => from = at + 2,
             _ => return None,
         }
@@ -66,6 +67,7 @@ fn value_end(text: &[u8]) -> Option<usize> {
     match text.first()? {
         b'"' => string_end(&text[1..]).map(|end| end + 2),
         b'{' | b'[' => container_end(text),
+        // A number, `true`, `false` or `null` contains neither a comma nor a brace.
         _ => text.iter().position(|byte| matches!(byte, b',' | b'}')),
     }
 }
@@ -75,6 +77,7 @@ fn container_end(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         match text.get(at)? {
+            // Brackets inside strings must not count.
             b'"' => at += string_end(text.get(at + 1..)?)? + 1,
             b'{' | b'[' => depth += 1,
             b'}' | b']' => {
@@ -95,7 +98,7 @@ mod tests {
     use crate::codec::json::{parse::parse, random_value::Random, value::Value};
 
     #[test]
-    fn members_are_those_that_the_parser_finds() {
+    fn members_are_those_of_the_parser() {
         let mut random = Random::new(31);
         let mut objects = 0;
         for _ in 0..4_000 {
@@ -117,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_ends_early() {
+    fn text_that_is_no_object_ends_early() {
         for text in [
             "",
             "{",

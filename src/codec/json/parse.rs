@@ -1,42 +1,43 @@
-//! The parser: JSON text from outside becomes a `Value`.
+//! The parser: turns JSON text from outside into a `Value`.
 //!
-//! Promise: what it takes, it takes without loss or refuses; the time is linear but for the sorting of names, and
-//! the nesting is bounded. Two dialects: strict JSON, and what CPython's `json.dumps` writes. Does not know
-//! whether the text was canonical.
+//! Promise: a text is read without loss or refused. The time is linear but for the sorting of names, and nesting is
+//! bounded. There are two dialects: strict JSON, and the output of CPython's `json.dumps`. Does not check that the text
+//! is canonical; `validate` does.
 
 use std::{fmt, mem};
 
 use crate::codec::json::float::FloatText;
 use crate::codec::json::sanitize;
-use crate::codec::json::value::Value;
+use crate::codec::json::value::{MAX_INTEGER_DIGITS, Value};
 use crate::codec::json::wtf8::Text;
 
-/// Parses strict JSON text; integers keep every digit, other numbers become the nearest double.
+/// Parses strict JSON text. Integers keep every digit; other numbers become the nearest double.
 ///
-/// A container may have at most nesting level `max_level`, the outermost having level 1.
+/// Containers may nest `max_level` deep; the outermost one has level 1.
 ///
 /// # Errors
 ///
-/// Text that is not JSON, a name twice in one object, a lone surrogate, an integer of 40 or more digits, a
+/// Text that is not JSON, a duplicate name in one object, a lone surrogate; an integer of 40 or more digits, or a
 /// number beyond the largest double.
 pub(crate) fn parse(bytes: &[u8], max_level: usize) -> Result<Value, ParseError> {
     Parser::parse(bytes, max_level, Dialect::Strict)
 }
 
-/// Parses what CPython's `json.dumps` writes; numbers stay as they are spelled.
+/// Parses the output of CPython's `json.dumps`, which the Python tool hashes. Numbers keep their text.
 ///
-/// So `NaN`, `Infinity`, `-Infinity` and lone surrogates are taken too.
+/// `NaN`, `Infinity`, `-Infinity` and lone surrogates are accepted as well.
 ///
 /// # Errors
 ///
-/// Text that is not JSON even so, a name twice in one object, nesting beyond `max_level`.
+/// Text that is not JSON even then, a duplicate name in one object, nesting beyond `max_level`.
 pub(crate) fn parse_tool(bytes: &[u8], max_level: usize) -> Result<Value, ParseError> {
-    Parser::parse(bytes, max_level, Dialect::Tool)
+    Parser::parse(bytes, max_level, Dialect::Python)
 }
 
-/// Why a text was refused, and where; safe to show.
+/// The reason why a text was refused; safe to print.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ParseError {
+    /// Byte at which the fault was found.
     pub(crate) offset: usize,
     pub(crate) what: String,
 }
@@ -49,30 +50,38 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// The most digits of an integer: those of 128 bits.
-const MOST_DIGITS: usize = 39;
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dialect {
     Strict,
-    Tool,
+    Python,
 }
 
 /// A container that has not ended yet.
 enum Container {
     Array(Vec<Value>),
-    /// With the name whose value comes next, and where each name begins.
+    /// The members so far, and the name whose value comes next.
     Object {
-        members: Vec<(Text, usize, Value)>,
-        start: usize,
-        name: Text,
+        members: Vec<Member>,
+        next: Name,
     },
+}
+
+/// The name of a member and the byte at which it begins.
+#[derive(Default)]
+struct Name {
+    text: Text,
+    start: usize,
+}
+
+struct Member {
+    name: Name,
+    value: Value,
 }
 
 struct Parser<'a> {
     text: &'a str,
     at: usize,
-    deepest: usize,
+    max_level: usize,
     dialect: Dialect,
 }
 
@@ -80,7 +89,7 @@ impl<'a> Parser<'a> {
     fn parse(bytes: &'a [u8], max_level: usize, dialect: Dialect) -> Result<Value, ParseError> {
         let text = std::str::from_utf8(bytes)
             .map_err(|error| ParseError { offset: error.valid_up_to(), what: "not UTF-8".to_owned() })?;
-        let mut parser = Self { text, at: 0, deepest: max_level.min(Value::DEEPEST), dialect };
+        let mut parser = Self { text, at: 0, max_level: max_level.min(Value::MAX_LEVELS), dialect };
         parser.skip_whitespace();
         let value = parser.value()?;
         parser.skip_whitespace();
@@ -90,7 +99,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Reads one value with a stack of its own: the thread's is not the text's to use up.
+    /// Reads one value. Open containers are kept on the heap: hostile nesting must not overflow the thread's stack.
     fn value(&mut self) -> Result<Value, ParseError> {
         let mut open: Vec<Container> = Vec::new();
         loop {
@@ -106,15 +115,14 @@ impl<'a> Parser<'a> {
                 Some(b'{') => {
                     self.enter(open.len() + 1)?;
                     if !self.accept("}") {
-                        let (start, name) = self.name()?;
-                        open.push(Container::Object { members: Vec::new(), start, name });
+                        open.push(Container::Object { members: Vec::new(), next: self.name()? });
                         continue;
                     }
                     Value::Object(Vec::new())
                 }
                 _ => self.scalar()?,
             };
-            // The value may be the last of its container, and that the last of the one around it.
+            // The value may end its container, and that may end the container around it.
             loop {
                 let Some(mut container) = open.pop() else { return Ok(value) };
                 match self.put(&mut container, value)? {
@@ -128,7 +136,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Puts `value` into `container`; returns that as a value if it ends here.
+    /// Puts `value` into `container`. Returns the container as a value if it ends here.
     fn put(&mut self, container: &mut Container, value: Value) -> Result<Option<Value>, ParseError> {
         self.skip_whitespace();
         match container {
@@ -142,8 +150,8 @@ impl<'a> Parser<'a> {
                 }
                 self.skip_whitespace();
             }
-            Container::Object { members, start, name } => {
-                members.push((mem::take(name), *start, value));
+            Container::Object { members, next } => {
+                members.push(Member { name: mem::take(next), value });
                 if self.accept("}") {
                     return Self::object(mem::take(members)).map(Some);
                 }
@@ -151,25 +159,25 @@ impl<'a> Parser<'a> {
                     return Err(self.error("neither `,` nor `}` after a member"));
                 }
                 self.skip_whitespace();
-                (*start, *name) = self.name()?;
+                *next = self.name()?;
             }
         }
         Ok(None)
     }
 
-    /// Consumes the name of a member and the colon; returns where the name begins, too.
-    fn name(&mut self) -> Result<(usize, Text), ParseError> {
+    /// Consumes the name of a member and the colon.
+    fn name(&mut self) -> Result<Name, ParseError> {
         let start = self.at;
         if self.peek() != Some(b'"') {
             return Err(self.error("not a name"));
         }
-        let name = self.string()?;
+        let text = self.string()?;
         self.skip_whitespace();
         if !self.accept(":") {
             return Err(self.error("no `:` after a name"));
         }
         self.skip_whitespace();
-        Ok((start, name))
+        Ok(Name { text, start })
     }
 
     fn scalar(&mut self) -> Result<Value, ParseError> {
@@ -179,33 +187,35 @@ impl<'a> Parser<'a> {
             Some(b'n') if self.accept("null") => Ok(Value::Null),
             Some(b't') if self.accept("true") => Ok(Value::Bool(true)),
             Some(b'f') if self.accept("false") => Ok(Value::Bool(false)),
-            Some(b'N') if self.dialect == Dialect::Tool && self.accept("NaN") => {
+            Some(b'N') if self.dialect == Dialect::Python && self.accept("NaN") => {
                 Ok(Value::Number("NaN".to_owned()))
             }
-            Some(b'I') if self.dialect == Dialect::Tool && self.accept("Infinity") => {
+            Some(b'I') if self.dialect == Dialect::Python && self.accept("Infinity") => {
                 Ok(Value::Number("Infinity".to_owned()))
             }
             _ => Err(self.error("not a JSON value")),
         }
     }
 
-    /// Sorting is what keeps the search for a name twice from being quadratic.
-    fn object(mut members: Vec<(Text, usize, Value)>) -> Result<Value, ParseError> {
-        // The sort is stable: of a pair the second is the one that came too many.
-        members.sort_by(|(one, ..), (other, ..)| one.cmp(other));
-        match members.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+    /// Sorts the members. A search for duplicate names before sorting would be quadratic.
+    fn object(mut members: Vec<Member>) -> Result<Value, ParseError> {
+        // The sort is stable: of a pair of equal names the second one is the duplicate.
+        members.sort_by(|one, other| one.name.text.cmp(&other.name.text));
+        match members.windows(2).find(|pair| pair[0].name.text == pair[1].name.text) {
             Some(pair) => Err(ParseError {
-                offset: pair[1].1,
-                what: format!("a name appears twice: {}", sanitize::name(&pair[1].0)),
+                offset: pair[1].name.start,
+                what: format!("a name appears twice: {}", sanitize::name(&pair[1].name.text)),
             }),
-            None => Ok(Value::Object(members.into_iter().map(|(name, _, value)| (name, value)).collect())),
+            None => Ok(Value::Object(
+                members.into_iter().map(|member| (member.name.text, member.value)).collect(),
+            )),
         }
     }
 
-    /// Enters a container, if one is allowed at this level.
+    /// Consumes the opening bracket of a container at `level`.
     fn enter(&mut self, level: usize) -> Result<(), ParseError> {
-        if level > self.deepest {
-            return Err(self.error(&format!("nested deeper than {} levels", self.deepest)));
+        if level > self.max_level {
+            return Err(self.error(&format!("nested deeper than {} levels", self.max_level)));
         }
         self.at += 1;
         self.skip_whitespace();
@@ -215,7 +225,7 @@ impl<'a> Parser<'a> {
     fn number(&mut self) -> Result<Value, ParseError> {
         let start = self.at;
         let negative = self.accept("-");
-        if negative && self.dialect == Dialect::Tool && self.accept("Infinity") {
+        if negative && self.dialect == Dialect::Python && self.accept("Infinity") {
             return Ok(Value::Number("-Infinity".to_owned()));
         }
         let first = self.peek();
@@ -236,22 +246,24 @@ impl<'a> Parser<'a> {
             self.digits()?;
         }
 
-        let spelling = self.text.get(start..self.at).unwrap_or_default();
+        // Python's numbers keep their text, since the tool hashed it. Strict numbers get their canonical text.
+        let text_of_number = self.text.get(start..self.at).unwrap_or_default();
         match self.dialect {
-            Dialect::Tool => Ok(Value::Number(spelling.to_owned())),
-            Dialect::Strict if is_integer && digits > MOST_DIGITS => {
-                Err(Self::error_at(start, &format!("an integer of more than {MOST_DIGITS} digits")))
+            Dialect::Python => Ok(Value::Number(text_of_number.to_owned())),
+            Dialect::Strict if is_integer && digits > MAX_INTEGER_DIGITS => {
+                Err(Self::error_at(start, &format!("an integer of more than {MAX_INTEGER_DIGITS} digits")))
             }
-            Dialect::Strict if spelling == "-0" => Ok(Value::Number("0".to_owned())),
-            Dialect::Strict if is_integer => Ok(Value::Number(spelling.to_owned())),
-            Dialect::Strict => match spelling.parse().ok().and_then(FloatText::new) {
+            // An integer has no negative zero: a double does, and keeps its sign.
+            Dialect::Strict if text_of_number == "-0" => Ok(Value::Number("0".to_owned())),
+            Dialect::Strict if is_integer => Ok(Value::Number(text_of_number.to_owned())),
+            Dialect::Strict => match text_of_number.parse().ok().and_then(FloatText::new) {
                 Some(text) => Ok(Value::Number(text.as_bytes().iter().copied().map(char::from).collect())),
                 None => Err(Self::error_at(start, "a number beyond the largest double")),
             },
         }
     }
 
-    /// Consumes one digit or more.
+    /// Consumes one or more digits and returns their number.
     fn digits(&mut self) -> Result<usize, ParseError> {
         let count = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
         self.at += count;
@@ -303,6 +315,7 @@ impl<'a> Parser<'a> {
                 self.at += 6;
                 Ok(0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00))
             }
+            // Python writes a lone surrogate as an escape; strict JSON has no code point for it.
             (0xd800..0xe000, _) if self.dialect == Dialect::Strict => {
                 Err(Self::error_at(start, "half of a surrogate pair"))
             }
@@ -310,7 +323,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The UTF-16 unit that the next six bytes are an escape of.
+    /// Returns the UTF-16 unit of the escape `\uXXXX` at the current position, without consuming it.
     fn unit(&self) -> Option<u32> {
         let digits = self.rest().strip_prefix(br"\u")?.get(..4)?;
         digits.iter().try_fold(0, |unit, &byte| Some(unit << 4 | char::from(byte).to_digit(16)?))
@@ -336,6 +349,7 @@ impl<'a> Parser<'a> {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
+    /// Returns an error at the current position. At the end of the text every fault is that the text ends too early.
     fn error(&self, what: &str) -> ParseError {
         match self.peek() {
             Some(_) => Self::error_at(self.at, what),
@@ -358,7 +372,7 @@ mod tests {
         parse(text.as_bytes(), 128).map(written).map_err(|error| error.to_string())
     }
 
-    fn tool(text: &str) -> Result<String, String> {
+    fn python(text: &str) -> Result<String, String> {
         parse_tool(text.as_bytes(), 128).map(written).map_err(|error| error.to_string())
     }
 
@@ -369,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn any_spelling_of_json_becomes_canonical() {
+    fn any_json_text_becomes_canonical() {
         let table = [
             (" \t\r\n{ \"b\" :1,\"a\":[ ],\n\"\":{ } } ", r#"{"": {}, "a": [], "b": 1}"#),
             ("[null,true,false]", "[null, true, false]"),
@@ -381,7 +395,7 @@ mod tests {
 
         for (text, expected) in table {
             assert_eq!(strict(text).as_deref(), Ok(expected));
-            assert_eq!(tool(text).as_deref(), Ok(expected));
+            assert_eq!(python(text).as_deref(), Ok(expected));
         }
     }
 
@@ -423,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_refused() {
+    fn text_that_is_not_json_is_refused() {
         let table = [
             ("", "the text ends too early (byte 0)"),
             (" ", "the text ends too early (byte 1)"),
@@ -459,14 +473,14 @@ mod tests {
 
         for (text, expected) in table {
             assert_eq!(strict(text), Err(expected.to_owned()), "{text}");
-            assert_eq!(tool(text), Err(expected.to_owned()), "{text}");
+            assert_eq!(python(text), Err(expected.to_owned()), "{text}");
         }
         assert_eq!(parse(b"\"a\xff\"", 1).map_err(|error| error.offset), Err(2));
         assert_eq!(parse(b"\"\xed\xa0\x80\"", 1).map_err(|error| error.offset), Err(1));
     }
 
     #[test]
-    fn strict_json_has_no_lone_surrogate_and_no_name_for_infinity() {
+    fn strict_json_refuses_lone_surrogates_and_infinity() {
         let table = [
             (r#""\ud800""#, "half of a surrogate pair (byte 1)"),
             (r#""\udc00\ud800""#, "half of a surrogate pair (byte 1)"),
@@ -487,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tools_text_keeps_its_spelling() {
+    fn python_text_is_kept_as_it_is() {
         for text in [
             "NaN",
             "[NaN, Infinity, -Infinity]",
@@ -501,12 +515,12 @@ mod tests {
             r#""\udc00\ud800x\ud83d\ude00""#,
             r#"{"\ud800": 1, "\uffff": 2, "\ud83d\ude00": 3}"#,
         ] {
-            assert_eq!(tool(text).as_deref(), Ok(text));
+            assert_eq!(python(text).as_deref(), Ok(text));
         }
     }
 
     #[test]
-    fn a_surrogate_pair_is_one_code_point() {
+    fn surrogate_pair_is_one_code_point() {
         let value = parse_tool(br#""\ud800\ud83d\ude00""#, 1);
 
         let Ok(Value::String(text)) = value else { unreachable!("{value:?}") };
@@ -524,15 +538,15 @@ mod tests {
         );
         assert!(parse(b"1", 0).is_ok());
         assert!(parse(b"{}", 0).is_err());
-        assert!(parse_tool(nested(Value::DEEPEST).as_bytes(), usize::MAX).is_ok());
-        assert!(parse_tool(nested(Value::DEEPEST + 1).as_bytes(), usize::MAX).is_err());
-        let objects = r#"{"a":"#.repeat(Value::DEEPEST) + "1" + &"}".repeat(Value::DEEPEST);
+        assert!(parse_tool(nested(Value::MAX_LEVELS).as_bytes(), usize::MAX).is_ok());
+        assert!(parse_tool(nested(Value::MAX_LEVELS + 1).as_bytes(), usize::MAX).is_err());
+        let objects = r#"{"a":"#.repeat(Value::MAX_LEVELS) + "1" + &"}".repeat(Value::MAX_LEVELS);
         assert!(parse_tool(objects.as_bytes(), usize::MAX).is_ok());
     }
 
     #[test]
     fn hostile_text_is_refused_quickly() {
-        // What the processor did for it, and not for something else meanwhile.
+        // Processor time of this thread: other threads of a busy machine must not make the test fail.
         #[cfg(unix)]
         let spent = || {
             let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);

@@ -1,11 +1,11 @@
-//! Random values for tests: reproducible, and odd on purpose.
+//! Random values for tests, with edge cases far more often than in real data.
 //!
 //! Promise: the same seed gives the same values on every machine.
 
 use crate::codec::json::value::Value;
 use crate::codec::json::wtf8::Text;
 
-/// SplitMix64.
+/// The SplitMix64 generator.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -25,13 +25,13 @@ impl Random {
         self.bits() % limit
     }
 
-    /// A finite double of any kind.
+    /// Returns a finite double.
     pub(crate) fn float(&mut self) -> f64 {
         let value = match self.below(8) {
             0 => f64::from(self.bits() as i32),
             1 => f64::from(self.bits() as i32) / 1000.0,
             2 => self.bits() as i64 as f64,
-            // Halves and quarters near 2^50 and 2^53, where ties are.
+            // Halves and quarters near 2^50 and 2^53, where two decimal texts can be equally near to a double.
             3 => (self.below(1 << 53)) as f64 / [1.0, 2.0, 4.0, 8.0, 16.0][self.below(5) as usize],
             4 => f64::from_bits(self.below(2047) << 52),
             5 => f64::from_bits((self.below(2047) << 52).wrapping_sub(self.below(3)).wrapping_add(1)),
@@ -40,7 +40,7 @@ impl Random {
         if value.is_finite() { value } else { self.float() }
     }
 
-    /// A text of any planes, without surrogates.
+    /// Returns a text with code points of any plane, without surrogates.
     pub(crate) fn text(&mut self) -> Text {
         let length = match self.below(20) {
             0 => self.below(200),
@@ -64,7 +64,7 @@ impl Random {
         text
     }
 
-    /// A value that is nested at most `levels` deep.
+    /// Returns a value with at most `levels` levels of containers.
     pub(crate) fn value(&mut self, levels: usize) -> Value {
         match self.below(if levels == 0 { 8 } else { 12 }) {
             0 => Value::Null,
@@ -88,7 +88,7 @@ impl Random {
         }
     }
 
-    /// A value in as many arrays and objects as `levels` says.
+    /// Returns a scalar inside exactly `levels` nested arrays and objects.
     pub(crate) fn nested(&mut self, levels: usize) -> Value {
         (0..levels).fold(self.value(0), |value, _| match self.below(2) {
             0 => Value::Array(vec![value]),

@@ -1,20 +1,23 @@
-//! Messages that are safe to show.
+//! Text that is safe to print, made from names and messages that are not trusted.
 //!
-//! Promise: printable ASCII of bounded length, so that text from a caller or a log that ends up in an error can
-//! neither drive a terminal nor fill it. Does not know what the messages say.
+//! Promise: the result is printable ASCII of bounded length. Text from a caller or a log can neither control a terminal
+//! through an error message nor fill it.
 
 use std::fmt::Write;
 
 use crate::codec::json::write;
 use crate::codec::json::wtf8::Text;
 
-const LONGEST_NAME: usize = 64;
-const LONGEST_MESSAGE: usize = 512;
+/// Most code points of a name that are kept.
+const MAX_SHOWN_NAME_CHARS: usize = 64;
 
-/// A name in quotes, escaped as in JSON; what is too long ends in `...`.
+/// Most characters of a message that are kept, counted before escaping.
+const MAX_SHOWN_MESSAGE_CHARS: usize = 512;
+
+/// Returns a name in quotes, escaped as in JSON; `...` marks a name that was shortened.
 pub(crate) fn name(text: &Text) -> String {
     let mut shown = Text::default();
-    text.code_points().take(LONGEST_NAME).for_each(|point| shown.push(point));
+    text.code_points().take(MAX_SHOWN_NAME_CHARS).for_each(|point| shown.push(point));
     let mut out = Vec::new();
     write::text(&mut out, &shown);
     if shown.as_bytes().len() < text.as_bytes().len() {
@@ -23,7 +26,7 @@ pub(crate) fn name(text: &Text) -> String {
     out.into_iter().map(char::from).collect()
 }
 
-/// Keeps the start of a message, without holding more of it than that.
+/// The start of a message. The rest is never held in memory, however long the message is.
 #[derive(Default)]
 pub(crate) struct Printable {
     shown: String,
@@ -33,7 +36,8 @@ pub(crate) struct Printable {
 impl Printable {
     pub(crate) fn new(message: impl std::fmt::Display) -> Self {
         let mut printable = Self::default();
-        // An error here is the message's own: what it wrote before is all there is to show.
+        // The error comes from `write_str` at the limit, or from the message's own `Display`. Either way the message is
+        // incomplete.
         if write!(printable, "{message}").is_err() {
             printable.shown.push_str("...");
         }
@@ -48,7 +52,7 @@ impl Printable {
 impl Write for Printable {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
         for char in text.chars() {
-            if self.length == LONGEST_MESSAGE {
+            if self.length == MAX_SHOWN_MESSAGE_CHARS {
                 return Err(std::fmt::Error);
             }
             self.length += 1;
@@ -66,14 +70,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_cannot_drive_a_terminal() {
+    fn message_cannot_control_a_terminal() {
         let message = Printable::new("no \"such\" thing\x1b[2J\n\u{202e}é").into_string();
 
         assert_eq!(message, r#"no "such" thing\u{1b}[2J\u{a}\u{202e}\u{e9}"#);
     }
 
     #[test]
-    fn what_is_too_long_is_cut() {
+    fn long_text_is_shortened() {
         assert_eq!(Printable::new("x".repeat(100_000)).into_string(), "x".repeat(512) + "...");
         assert_eq!(Printable::new("x".repeat(512)).into_string(), "x".repeat(512));
         assert_eq!(name(&"é".repeat(100_000).into()), format!("\"{}\"...", r"\u00e9".repeat(64)));

@@ -1,16 +1,20 @@
-//! `to_value`: whatever implements `Serialize` becomes a `Value`.
+//! `to_value`: turns anything that implements `Serialize` into a `Value`.
 //!
-//! Promise: the shapes are those of serde_json, but nothing is lost: integers of 128 bits keep their digits, a
-//! float that is not finite its name, bytes their hexadecimal digits, and a name twice is an error. Does not pass
-//! through `serde_json::Value`, whose number depends on features that others switch on.
+//! Promise: values have the structure that serde_json gives them, and nothing is lost. Integers of 128 bits keep their
+//! digits; a float that is not finite becomes its name, and bytes become hexadecimal digits. A duplicate name is an
+//! error.
+//!
+//! Does not pass through `serde_json::Value`: how that holds a number depends on features which any other crate of a
+//! program can enable.
 
-use std::fmt::{self};
+use std::fmt;
 
 use serde::ser::{self, Error as _, Serialize, Serializer};
 
 use crate::codec::json::error::{ValueError, display};
 use crate::codec::json::map_key::NameSerializer;
 use crate::codec::json::parse::parse;
+use crate::codec::json::serializer_macros::serialize_integers;
 use crate::codec::json::value::Value;
 use crate::codec::json::write;
 use crate::codec::json::wtf8::Text;
@@ -19,32 +23,34 @@ use crate::codec::json::wtf8::Text;
 ///
 /// # Errors
 ///
-/// What `value` itself reports, a map key that has no string, a name twice, too deep nesting.
+/// An error that `value` itself reports, a map key without a string, a duplicate name, or too deep nesting.
 pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T, max_level: usize) -> Result<Value, ValueError> {
-    value.serialize(ValueSerializer { levels: max_level.min(Value::DEEPEST), steps: MOST_STEPS })
+    value.serialize(ValueSerializer { levels: max_level.min(Value::MAX_LEVELS), steps: MAX_SERIALIZE_STEPS })
 }
 
-/// How serde_json says, in its own words, that a struct is a number of arbitrary precision.
+/// Name of the struct as which serde_json serializes a number of arbitrary precision.
 const NUMBER: &str = "$serde_json::private::Number";
-/// And that it is a piece of JSON text.
+
+/// Name of the struct as which serde_json serializes a piece of JSON text.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
-/// How far inwards a value is followed, whatever its limit: the recursion is serde's, and a thread's stack is small.
-const MOST_STEPS: usize = 512;
+/// Most nested values that are entered, containers or not. Serde recurses for each of them on the thread's stack.
+const MAX_SERIALIZE_STEPS: usize = 512;
 
-/// A length that is only a hint reserves no more than this.
-const MOST_RESERVED: usize = 1_024;
+/// Most items for which memory is reserved in advance. A length is only a hint, and a wrong one must not exhaust
+/// memory.
+const MAX_RESERVED_ITEMS: usize = 1_024;
 
 #[derive(Clone, Copy)]
 struct ValueSerializer {
-    /// How many levels of containers are still allowed.
+    /// Levels of containers that are still allowed.
     levels: usize,
-    /// How many steps inwards are still allowed; newtypes and options nest without being containers.
+    /// Nested values that are still allowed. Newtypes and options nest without being containers.
     steps: usize,
 }
 
 impl ValueSerializer {
-    /// The serializer of what a container holds.
+    /// Returns the serializer of a container's items.
     fn enter(self) -> Result<Self, ValueError> {
         match self.levels.checked_sub(1) {
             Some(levels) => Ok(Self { levels, ..self.step()? }),
@@ -52,6 +58,7 @@ impl ValueSerializer {
         }
     }
 
+    /// Returns the serializer of the value inside a newtype or an option.
     fn step(self) -> Result<Self, ValueError> {
         match self.steps.checked_sub(1) {
             Some(steps) => Ok(Self { steps, ..self }),
@@ -60,24 +67,29 @@ impl ValueSerializer {
     }
 
     fn items(self, variant: Option<&'static str>, length: usize) -> Result<ItemsSerializer, ValueError> {
+        // A variant with fields is an object around its array, which is one level more.
         let outer = if variant.is_some() { self.enter()? } else { self };
-        let items = Vec::with_capacity(length.min(MOST_RESERVED));
+        let items = Vec::with_capacity(length.min(MAX_RESERVED_ITEMS));
         Ok(ItemsSerializer { inner: outer.enter()?, items, variant })
     }
 
     fn members(self, variant: Option<&'static str>, length: usize) -> Result<MembersSerializer, ValueError> {
         let outer = if variant.is_some() { self.enter()? } else { self };
-        let members = Vec::with_capacity(length.min(MOST_RESERVED));
+        let members = Vec::with_capacity(length.min(MAX_RESERVED_ITEMS));
         Ok(MembersSerializer { inner: outer.enter()?, members, name: None, variant })
     }
 }
 
-/// The form of an enum's variant that holds something.
+/// Returns the value of an enum's variant: an object whose one member has the variant's name.
 fn tagged(variant: Option<&'static str>, value: Value) -> Value {
     match variant {
         Some(variant) => Value::Object(vec![(variant.into(), value)]),
         None => value,
     }
+}
+
+fn integer(value: impl itoa::Integer) -> Result<Value, ValueError> {
+    Ok(Value::integer(value))
 }
 
 impl Serializer for ValueSerializer {
@@ -96,45 +108,7 @@ impl Serializer for ValueSerializer {
         Ok(Value::Bool(value))
     }
 
-    fn serialize_i8(self, value: i8) -> Result<Value, ValueError> {
-        Ok(Value::integer(value))
-    }
-
-    fn serialize_i16(self, value: i16) -> Result<Value, ValueError> {
-        Ok(Value::integer(value))
-    }
-
-    fn serialize_i32(self, value: i32) -> Result<Value, ValueError> {
-        Ok(Value::integer(value))
-    }
-
-    fn serialize_i64(self, value: i64) -> Result<Value, ValueError> {
-        Ok(Value::integer(value))
-    }
-
-    fn serialize_i128(self, value: i128) -> Result<Value, ValueError> {
-        Ok(Value::integer(value))
-    }
-
-    fn serialize_u8(self, value: u8) -> Result<Value, ValueError> {
-        Ok(Value::integer(value))
-    }
-
-    fn serialize_u16(self, value: u16) -> Result<Value, ValueError> {
-        Ok(Value::integer(value))
-    }
-
-    fn serialize_u32(self, value: u32) -> Result<Value, ValueError> {
-        Ok(Value::integer(value))
-    }
-
-    fn serialize_u64(self, value: u64) -> Result<Value, ValueError> {
-        Ok(Value::integer(value))
-    }
-
-    fn serialize_u128(self, value: u128) -> Result<Value, ValueError> {
-        Ok(Value::integer(value))
-    }
+    serialize_integers!(integer);
 
     fn serialize_f32(self, value: f32) -> Result<Value, ValueError> {
         Ok(Value::float(f64::from(value)))
@@ -231,8 +205,9 @@ impl Serializer for ValueSerializer {
 
     fn serialize_struct(self, name: &'static str, length: usize) -> Result<StructSerializer, ValueError> {
         match name {
+            // serde_json hands numbers and raw JSON to other serializers as structs with these names.
             NUMBER | RAW_VALUE => Ok(StructSerializer::Text { token: name, outer: self, value: None }),
-            _ => self.members(None, length).map(StructSerializer::ObjectBuilder),
+            _ => self.members(None, length).map(StructSerializer::Members),
         }
     }
 
@@ -254,74 +229,37 @@ struct ItemsSerializer {
     variant: Option<&'static str>,
 }
 
-impl ItemsSerializer {
-    fn push<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), ValueError> {
-        self.items.push(item.serialize(self.inner)?);
-        Ok(())
-    }
+/// Serde has one trait for each kind of array; all of them collect items alike.
+macro_rules! collect_items {
+    ($($trait:ident: $method:ident,)*) => {
+        $(impl ser::$trait for ItemsSerializer {
+            type Ok = Value;
+            type Error = ValueError;
 
-    fn into_value(self) -> Result<Value, ValueError> {
-        Ok(tagged(self.variant, Value::Array(self.items)))
-    }
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
+                self.items.push(value.serialize(self.inner)?);
+                Ok(())
+            }
+
+            fn end(self) -> Result<Value, ValueError> {
+                Ok(tagged(self.variant, Value::Array(self.items)))
+            }
+        })*
+    };
 }
 
-impl ser::SerializeSeq for ItemsSerializer {
-    type Ok = Value;
-    type Error = ValueError;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
-        self.push(value)
-    }
-
-    fn end(self) -> Result<Value, ValueError> {
-        self.into_value()
-    }
-}
-
-impl ser::SerializeTuple for ItemsSerializer {
-    type Ok = Value;
-    type Error = ValueError;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
-        self.push(value)
-    }
-
-    fn end(self) -> Result<Value, ValueError> {
-        self.into_value()
-    }
-}
-
-impl ser::SerializeTupleStruct for ItemsSerializer {
-    type Ok = Value;
-    type Error = ValueError;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
-        self.push(value)
-    }
-
-    fn end(self) -> Result<Value, ValueError> {
-        self.into_value()
-    }
-}
-
-impl ser::SerializeTupleVariant for ItemsSerializer {
-    type Ok = Value;
-    type Error = ValueError;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
-        self.push(value)
-    }
-
-    fn end(self) -> Result<Value, ValueError> {
-        self.into_value()
-    }
+collect_items! {
+    SerializeSeq: serialize_element,
+    SerializeTuple: serialize_element,
+    SerializeTupleStruct: serialize_field,
+    SerializeTupleVariant: serialize_field,
 }
 
 /// Collects the members of an object.
 struct MembersSerializer {
     inner: ValueSerializer,
     members: Vec<(Text, Value)>,
-    /// A key whose value is still to come.
+    /// A key whose value serde has not passed yet.
     name: Option<Text>,
     variant: Option<&'static str>,
 }
@@ -350,6 +288,7 @@ impl ser::SerializeMap for MembersSerializer {
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), ValueError> {
         match self.name.replace(key.serialize(NameSerializer::new(self.inner.steps))?) {
             None => Ok(()),
+            // A faulty `Serialize` can call these methods in any order.
             Some(_) => Err(ValueError::custom("a map key without a value")),
         }
     }
@@ -383,10 +322,19 @@ impl ser::SerializeStructVariant for MembersSerializer {
     }
 }
 
-/// A struct, or JSON text that serde_json dresses up as one.
+/// A struct, or JSON text that serde_json passes as a struct of one field.
 enum StructSerializer {
-    ObjectBuilder(MembersSerializer),
-    Text { token: &'static str, outer: ValueSerializer, value: Option<Value> },
+    Members(MembersSerializer),
+    /// The text is in the field called `token`, which is the struct's name as well.
+    Text {
+        token: &'static str,
+        outer: ValueSerializer,
+        value: Option<Value>,
+    },
+}
+
+fn reserved_name<T>() -> Result<T, ValueError> {
+    Err(ValueError::custom("a struct with a name that serde_json reserves"))
 }
 
 impl ser::SerializeStruct for StructSerializer {
@@ -399,27 +347,28 @@ impl ser::SerializeStruct for StructSerializer {
         field: &T,
     ) -> Result<(), ValueError> {
         match self {
-            Self::ObjectBuilder(members) => members.push(name.into(), field),
+            Self::Members(members) => members.push(name.into(), field),
             Self::Text { token, outer, value: value @ None } if name == *token => {
                 let Value::String(text) = field.serialize(outer.step()?)? else {
-                    return Err(ValueError::custom("JSON text inside that is not a string"));
+                    return Err(ValueError::custom("embedded JSON text that is not a string"));
                 };
+                // The text is parsed and not copied: it need not be canonical, nor keep the limits.
                 let parsed = parse(text.as_bytes(), outer.levels)?;
                 if name == NUMBER && !matches!(parsed, Value::Number(_)) {
-                    return Err(ValueError::custom("a number that is spelled as none"));
+                    return Err(ValueError::custom("a number whose text is no number"));
                 }
                 *value = Some(parsed);
                 Ok(())
             }
-            Self::Text { .. } => Err(ValueError::custom("a struct that only looks like one of serde_json's")),
+            Self::Text { .. } => reserved_name(),
         }
     }
 
     fn end(self) -> Result<Value, ValueError> {
         match self {
-            Self::ObjectBuilder(members) => members.into_value(),
+            Self::Members(members) => members.into_value(),
             Self::Text { value: Some(value), .. } => Ok(value),
-            Self::Text { .. } => Err(ValueError::custom("a struct that only looks like one of serde_json's")),
+            Self::Text { .. } => reserved_name(),
         }
     }
 }
@@ -504,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn shapes_are_those_of_serde_json() {
+    fn structure_is_that_of_serde_json() {
         assert_eq!(text(((), None::<u8>, Some(1), Nothing)).as_deref(), Ok("[null, null, 1, null]"));
         assert_eq!(text(Wrapped('é')).as_deref(), Ok(r#""\u00e9""#));
         assert_eq!(text(Pair(1, "x")).as_deref(), Ok(r#"[1, "x"]"#));
@@ -522,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_twice_is_refused() {
+    fn duplicate_name_is_refused() {
         let flat = |name: &str| Flat {
             own: 1,
             others: BTreeMap::from([(name.to_owned(), 2)]),
@@ -535,29 +484,29 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_arbitrary_precision_are_parsed_here() {
+    fn number_of_arbitrary_precision_is_parsed() {
         assert_eq!(text([Number { text: "1e5" }]).as_deref(), Ok("[100000.0]"));
         assert_eq!(text(Number { text: "568971736690281.25" }).as_deref(), Ok("568971736690281.2"));
-        assert_eq!(text(Number { text: "[1]" }), Err("a number that is spelled as none".to_owned()));
+        assert_eq!(text(Number { text: "[1]" }), Err("a number whose text is no number".to_owned()));
         assert_eq!(
             text(Number { text: "1e400" }),
-            Err("JSON text inside: a number beyond the largest double (byte 0)".to_owned())
+            Err("embedded JSON text: a number beyond the largest double (byte 0)".to_owned())
         );
     }
 
     #[test]
-    fn raw_json_text_is_parsed_here() {
+    fn raw_json_text_is_parsed() {
         assert_eq!(text([RawValue { text: r#" {"b":1,"a":[]} "# }]).as_deref(), Ok(r#"[{"a": [], "b": 1}]"#));
         assert_eq!(
             text(RawValue { text: r#"{"a":1,"a":1}"# }),
-            Err(r#"JSON text inside: a name appears twice: "a" (byte 7)"#.to_owned())
+            Err(r#"embedded JSON text: a name appears twice: "a" (byte 7)"#.to_owned())
         );
         assert!(to_value(&[RawValue { text: "[[]]" }], 3).is_ok());
         assert!(to_value(&[RawValue { text: "[[]]" }], 2).is_err());
     }
 
     #[test]
-    fn a_struct_that_only_looks_like_serde_jsons_is_refused() {
+    fn struct_with_a_reserved_name_is_refused() {
         #[derive(serde::Serialize)]
         #[serde(rename = "$serde_json::private::RawValue")]
         struct Fake {
@@ -605,7 +554,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_displayed_is_an_error_and_no_panic() {
+    fn failing_display_is_an_error_and_no_panic() {
         struct Silent;
         impl fmt::Display for Silent {
             fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -618,12 +567,12 @@ mod tests {
             }
         }
 
-        assert_eq!(text(Silent), Err("a value that cannot be displayed".to_owned()));
+        assert_eq!(text(Silent), Err("a value whose `Display` reports an error".to_owned()));
         assert!(display(&Silent).is_err());
     }
 
     #[test]
-    fn the_errors_of_a_value_surface_safe_to_show() {
+    fn errors_of_a_value_are_sanitized() {
         struct Failing;
         impl Serialize for Failing {
             fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {

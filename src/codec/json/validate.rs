@@ -1,8 +1,7 @@
-//! `Validator`: whether bytes are canonical text.
+//! `Validator`: checks that bytes are canonical JSON text.
 //!
-//! Promise: it takes exactly what the writers write, in one pass that is linear, allocates nothing and recurses no
-//! deeper than 128 levels. The bytes are not trusted. Does not build values, and does not know which members an
-//! entry has.
+//! Promise: it accepts exactly the output of the writers, in one linear pass without allocation that recurses at most
+//! 128 levels deep. The bytes are not trusted. Does not build values, and does not know which members an entry has.
 
 #[cfg(test)]
 mod tests;
@@ -12,21 +11,21 @@ use std::fmt;
 
 use crate::codec::json::float::FloatText;
 use crate::codec::json::string_bitmap::StringBitmap;
+use crate::codec::json::value::MAX_INTEGER_DIGITS;
 use crate::codec::json::wtf8::Text;
+use crate::codec::word::{WORD_ONES, decimal, mask_above_nine};
 
-/// The deepest nesting of canonical text.
-const DEEPEST: usize = 128;
+/// Most levels of containers in canonical text.
+const MAX_CANONICAL_LEVELS: usize = 128;
 
-/// The most digits of an integer: those of 128 bits.
-const MOST_DIGITS: usize = 39;
+/// Most digits with which two different decimal numbers are never nearest to the same double.
+const MAX_EXACT_DECIMAL_DIGITS: usize = 15;
 
-/// A double is the nearest to any number of so many digits, and no shorter number is nearer to it.
-const FAITHFUL_DIGITS: usize = 15;
-
-/// Where bytes stop being canonical, and what was expected there instead.
+/// The place where bytes stop being canonical.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed {
     pub(crate) at: usize,
+    /// Text that was expected there.
     pub(crate) what: &'static str,
 }
 
@@ -38,29 +37,54 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// Reads canonical text step by step: each step is given where it begins and says where it ends, so that no position
-/// waits for memory. `None` is a failure, which [`failed`](Self::failed) tells.
+/// Validates canonical text step by step.
+///
+/// A step takes the position at which it begins and returns the position behind it, or `None` after a fault, which
+/// [`failed`](Self::failed) returns. The validator has no position of its own: positions stay in registers, and
+/// the caller may go on from any of them. The steps and the bytes that decide between them:
+///
+/// ```text
+/// value_from --- " --- quoted ------- unescaped run, from the bitmap --- " -------------- end
+///            |                          ^                            |
+///            |                          +-- escape of 2, 6 or 12 ----+ \
+///            |
+///            +-- [ --- array -------- ] or: value { ", " value } ]
+///            |
+///            +-- { --- object ------- } or: name ": " value { ", " name ": " value } }
+///            |                        each name sorts after the one before
+///            |
+///            +-- else: scalar ------- up to 7 digits and , } or ]      short integer
+///                                     true, false, null
+///                                     - or a digit: number
+///
+/// number     digits alone             no leading zero, no "-0", at most 39 digits
+///            digits . digits          up to 15 digits and no zero to spare: the text is the shortest
+///            else with . or e         parsed as a double, written again, and compared
+/// ```
 #[derive(Clone, Debug)]
 pub(crate) struct Validator<'a> {
     bytes: &'a [u8],
-    marks: &'a StringBitmap,
+    bitmap: &'a StringBitmap,
     start: usize,
-    /// Why the last step failed, where one did.
+    /// Fault of the last step that failed.
     failed: Malformed,
 }
 
 impl<'a> Validator<'a> {
-    /// Reads `bytes`, whose marks are `marks`.
-    pub(crate) fn new(bytes: &'a [u8], marks: &'a StringBitmap) -> Self {
-        Self::from(bytes, marks, 0)
+    /// Creates a validator of `bytes`, whose bitmap is `bitmap`.
+    pub(crate) fn new(bytes: &'a [u8], bitmap: &'a StringBitmap) -> Self {
+        Self::from(bytes, bitmap, 0)
     }
 
-    /// Reads `bytes` from `start` on. `marks` are those of `bytes`, or of more that begins so and goes on with a newline.
-    pub(crate) fn from(bytes: &'a [u8], marks: &'a StringBitmap, start: usize) -> Self {
-        Self { bytes, marks, start, failed: Malformed { at: start, what: "" } }
+    /// Creates a validator of the line of `bytes` from `start` on.
+    ///
+    /// `bitmap` may be that of a block that begins with `bytes` and goes on with a newline. The newline is a special
+    /// byte, so no unescaped run passes it.
+    pub(crate) fn from(bytes: &'a [u8], bitmap: &'a StringBitmap, start: usize) -> Self {
+        Self { bytes, bitmap, start, failed: Malformed { at: start, what: "" } }
     }
 
-    /// Where reading begins.
+    /// Returns the position at which the line begins.
     pub(crate) fn start(&self) -> usize {
         self.start
     }
@@ -70,33 +94,34 @@ impl<'a> Validator<'a> {
         self.bytes.get(at..).unwrap_or_default()
     }
 
-    /// Where the string ends inside of which `at` is: the place of its closing quote, or of whatever stands where none can.
+    /// Returns the end of the string that `at` is inside of: the position of its closing quote, or of a byte that no
+    /// string contains. The caller checks which.
     #[inline(always)]
     pub(super) fn string_end(&mut self, at: usize) -> Option<usize> {
-        let end = self.marks.plain_end(at);
+        let end = self.bitmap.unescaped_end(at);
         match self.bytes.get(end) {
             Some(b'\\') => self.quoted_with_escapes(end).map(|end| end.at),
             _ => Some(end),
         }
     }
 
-    /// The end and the value of the integer from 0 on that begins at `at`, if it has at most seven digits and another member
-    /// follows it. `None` only means that it takes more to find out.
+    /// Fast path: returns the end and the value of an unsigned integer of at most seven digits that another member
+    /// follows. `None` is no fault: the caller then validates the value with [`value_from`](Self::value_from).
     #[inline]
     pub(crate) fn short_unsigned(&self, at: usize) -> Option<(usize, u64)> {
         let word = self.rest_from(at).first_chunk::<8>()?;
+        // The comma proves that the digits end inside of the word, so the shift below is by 8 to 56 bits.
         let digits = short_integer(word).filter(|digits| word.get(*digits) == Some(&b','))?;
-        // The digits move to where the last of eight stand, behind zeros, and are added up by two, four and eight.
+        // The shift moves the digits up to the last places of eight, behind zeros: `123,` becomes `00000123`.
         let value = u64::from_le_bytes(*word) << (64 - 8 * digits) & 0x0f0f_0f0f_0f0f_0f0f;
-        let pairs = (value.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
-        let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
-        Some((at + digits, fours.wrapping_mul(10_000 << 32 | 1) >> 32))
+        Some((at + digits, decimal(value)))
     }
 
-    /// The end of the value that begins at `at` and is neither a string nor a container.
+    /// Returns the end of the value at `at`, which is neither a string nor a container.
     #[inline(always)]
     pub(super) fn scalar(&mut self, at: usize) -> Option<usize> {
         let rest = self.rest_from(at);
+        // Most scalars are short integers.
         if let Some(digits) = rest.first_chunk().and_then(short_integer) {
             return Some(at + digits);
         }
@@ -109,22 +134,23 @@ impl<'a> Validator<'a> {
         }
     }
 
-    /// Whether the bytes end at `at`.
+    /// Returns `true` if the line ends at `at`.
     pub(crate) fn ends(&self, at: usize) -> bool {
         at == self.bytes.len()
     }
 
-    /// Why the last step failed.
+    /// Returns the fault of the last step that returned `None`.
     pub(crate) fn failed(&self) -> Malformed {
         self.failed
     }
 
-    /// The end of the value that begins at `at`; if it is a container, `level` is its nesting level.
+    /// Returns the end of the value at `at`. `level` is the nesting level of the value if it is a container.
     pub(crate) fn value_from(&mut self, at: usize, level: usize) -> Option<usize> {
         let rest = self.rest_from(at);
         match rest.first() {
             Some(b'"') => self.quoted(at).map(|end| end.at + 1),
-            Some(b'{' | b'[') if level > DEEPEST => self.fail(at, "at most 128 levels"),
+            // The limit bounds the recursion: each level of hostile nesting would take stack otherwise.
+            Some(b'{' | b'[') if level > MAX_CANONICAL_LEVELS => self.fail(at, "at most 128 levels"),
             Some(b'{') => self.object(at, level),
             Some(b'[') => self.array(at, level),
             _ => self.scalar(at),
@@ -154,12 +180,14 @@ impl<'a> Validator<'a> {
         loop {
             let end = self.quoted(at)?;
             let name = Name::new(self.bytes, at + 1, end);
+            // Strict order excludes duplicate names as well.
             if previous.is_some_and(|previous| !previous.is_below(name)) {
                 return self.fail(at, "a name that sorts after the one before it");
             }
             previous = Some(name);
             at = self.literal(end.at + 1, ": ")?;
             at = match self.bytes.get(at) {
+                // Most values are strings: this saves the call of `value_from`, which is not inlined.
                 Some(b'"') => self.quoted(at)?.at + 1,
                 _ => self.value_from(at, level + 1)?,
             };
@@ -170,7 +198,7 @@ impl<'a> Validator<'a> {
         }
     }
 
-    /// The end of `literal`, which begins at `at`.
+    /// Returns the end of `literal`, which must be at `at`.
     #[inline(always)]
     pub(crate) fn literal(&mut self, at: usize, literal: &'static str) -> Option<usize> {
         match self.rest_from(at).starts_with(literal.as_bytes()) {
@@ -179,30 +207,32 @@ impl<'a> Validator<'a> {
         }
     }
 
-    /// The end of the string that begins at `at`.
+    /// Returns the end of the string at `at`.
     #[inline(always)]
     pub(crate) fn quoted(&mut self, at: usize) -> Option<End> {
         if self.bytes.get(at) != Some(&b'"') {
             return self.fail(at, "\"");
         }
-        let end = self.marks.plain_end(at + 1);
+        // The bitmap may be longer than the line, so `end` may be behind it: then there is no byte.
+        let end = self.bitmap.unescaped_end(at + 1);
         match self.bytes.get(end) {
             Some(b'"') => Some(End { at: end, escaped: false }),
             _ => self.quoted_with_escapes(end),
         }
     }
 
-    /// The end of a string whose first byte that is not plain stands at `at`.
+    /// Returns the end of a string whose first special byte is at `at`.
     #[inline(never)]
     fn quoted_with_escapes(&mut self, mut at: usize) -> Option<End> {
         loop {
             match self.bytes.get(at) {
                 Some(b'"') => return Some(End { at, escaped: true }),
                 Some(b'\\') => match escape_length(self.rest_from(at)) {
-                    Some(length) => at = self.marks.plain_end(at + length),
+                    Some(length) => at = self.bitmap.unescaped_end(at + length),
                     None => return self.fail(at, "a canonical escape"),
                 },
                 Some(_) => return self.fail(at, "printable ASCII"),
+                // A string may not run on into the next line of the block.
                 None => return self.fail(self.bytes.len(), "the end of a string"),
             }
         }
@@ -219,18 +249,20 @@ impl<'a> Validator<'a> {
             _ => match unsigned {
                 _ if whole == 0 => return self.fail(at, "a digit"),
                 [b'0', ..] if whole + sign > 1 => return self.fail(at, "an integer in plain digits"),
-                _ if whole > MOST_DIGITS => return self.fail(at, "at most 39 digits"),
+                _ if whole > MAX_INTEGER_DIGITS => return self.fail(at, "at most 39 digits"),
                 _ => whole,
             },
         };
         Some(at + sign + length)
     }
 
-    /// The way that is always right: to read the number and to spell it again.
+    /// Parses a number as a double, writes it again and compares: correct for every number, and slow.
     fn float(&mut self, at: usize) -> Option<usize> {
         let rest = self.rest_from(at);
+        // Every byte that a number may contain: `1.5.5` must fail as a whole, and not be accepted up to its second point.
         let end = rest.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'+' | b'-'));
-        let length = end.take(FloatText::LONGEST + 1).count();
+        // One byte beyond the longest text makes a longer number fail the comparison, without reading all of it.
+        let length = end.take(FloatText::MAX_BYTES + 1).count();
         let spelling = rest.get(..length).unwrap_or_default();
         let value = std::str::from_utf8(spelling).ok().and_then(|spelling| spelling.parse().ok());
         match value.and_then(FloatText::new) {
@@ -239,7 +271,7 @@ impl<'a> Validator<'a> {
         }
     }
 
-    /// Fails at `at`, where `what` is expected.
+    /// Records that `what` was expected at `at`, and returns `None`.
     #[cold]
     #[inline(never)]
     pub(crate) fn fail<T>(&mut self, at: usize, what: &'static str) -> Option<T> {
@@ -248,16 +280,18 @@ impl<'a> Validator<'a> {
     }
 }
 
-/// Where a string's closing quote stands, and whether there are escapes before it.
+/// The end of a string.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct End {
+    /// Position of the closing quote.
     pub(crate) at: usize,
+    /// `true` if there may be an escape before it.
     escaped: bool,
 }
 
-/// The text of the bytes between the quotes of a recognised string.
+/// Decodes the bytes between the quotes of a validated string.
 ///
-/// Other bytes give some text too, and no panic.
+/// Bytes that were not validated decode to some text, without a panic.
 pub(crate) fn decode(raw: &[u8]) -> Text {
     match std::str::from_utf8(raw) {
         Ok(text) if !raw.contains(&b'\\') => text.into(),
@@ -269,12 +303,12 @@ pub(crate) fn decode(raw: &[u8]) -> Text {
     }
 }
 
-/// A recognised name of a member.
+/// A validated name of a member.
 #[derive(Clone, Copy)]
 struct Name<'a> {
     raw: &'a [u8],
-    /// The first eight bytes as a number, which sorts as they do. Zeros stand for those that are not there: no byte of a
-    /// name sorts before them.
+    /// The first eight bytes as a number that sorts as they do. Zeros fill up a shorter name; every byte of a name is
+    /// larger.
     head: u64,
     escaped: bool,
 }
@@ -285,6 +319,7 @@ impl<'a> Name<'a> {
         let raw = bytes.get(from..end.at).unwrap_or_default();
         let head = match bytes.get(from..).and_then(|bytes| bytes.first_chunk()) {
             Some(word) if raw.len() >= 8 => u64::from_be_bytes(*word),
+            // The word goes on behind the name. The mask clears the bytes that are not part of the name.
             Some(word) => u64::from_be_bytes(*word) & !(u64::MAX >> (8 * raw.len())),
             None => raw
                 .iter()
@@ -294,9 +329,10 @@ impl<'a> Name<'a> {
         Self { raw, head, escaped: end.escaped }
     }
 
-    /// Whether the decoded text sorts strictly before that of `other`.
+    /// Returns `true` if the decoded name sorts strictly before `other`.
     #[inline]
     fn is_below(self, other: Self) -> bool {
+        // An escape sorts as its code point and not as its text.
         if self.escaped || other.escaped {
             return Decoded(self.raw).cmp(Decoded(other.raw)) == Ordering::Less;
         }
@@ -307,7 +343,7 @@ impl<'a> Name<'a> {
     }
 }
 
-/// The code points that ASCII with escapes stands for.
+/// Decodes ASCII with escapes into code points.
 struct Decoded<'a>(&'a [u8]);
 
 impl Iterator for Decoded<'_> {
@@ -340,12 +376,14 @@ impl Iterator for Decoded<'_> {
     }
 }
 
-/// The length of the escape that `bytes` begin with; `None` if a writer would not write it.
+/// Returns the length of the escape at the start of `bytes`; `None` for an escape that the writers do not write.
 fn escape_length(bytes: &[u8]) -> Option<usize> {
     match bytes.get(1)? {
         b'"' | b'\\' | b'n' | b'r' | b't' | b'b' | b'f' => Some(2),
         _ => match unit(bytes)? {
+            // These have a shorter escape or need none.
             0x08 | 0x09 | 0x0a | 0x0c | 0x0d | 0x20..0x7f => None,
+            // A surrogate must be the high half of a pair. The pair is one escape of 12 bytes.
             0xd800..0xdc00 => matches!(unit(bytes.get(6..)?)?, 0xdc00..0xe000).then_some(12),
             0xdc00..0xe000 => None,
             _ => Some(6),
@@ -353,7 +391,7 @@ fn escape_length(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The UTF-16 unit that `bytes` begin with an escape of, in lower case.
+/// Returns the UTF-16 unit of the escape at the start of `bytes`, which must have lower-case digits.
 fn unit(bytes: &[u8]) -> Option<u32> {
     let digits = bytes.strip_prefix(br"\u")?.first_chunk::<4>()?;
     digits.iter().try_fold(0, |unit, &byte| {
@@ -370,7 +408,7 @@ fn join(high: u32, low: u32) -> u32 {
     0x1_0000 + ((high & 0x3ff) << 10 | (low & 0x3ff))
 }
 
-/// What recognised text says, if that is an integer from 0 to `u64::MAX`.
+/// Returns the value of validated text that is an integer from 0 to `u64::MAX`.
 pub(crate) fn unsigned(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;
@@ -388,19 +426,15 @@ fn digit_run(bytes: &[u8]) -> usize {
     }
 }
 
-/// How many of the first bytes are digits.
+/// Returns the number of digits that `word` begins with.
 #[inline]
 fn digits_of_word(word: &[u8; 8]) -> usize {
-    const LOWS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    const ONES: u64 = 0x0101_0101_0101_0101;
-
-    let value = u64::from_le_bytes(*word) ^ (ONES * 0x30);
-    // No sum of two numbers below 0x80 carries into the byte above. The highest bit says: 10 or more.
-    let others = (((value & LOWS) + ONES * 0x76) | value) & !LOWS;
-    others.trailing_zeros() as usize / 8
+    // 0x30 is the digit zero: digits become 0 to 9, and every other byte becomes 10 or more.
+    let value = u64::from_le_bytes(*word) ^ (WORD_ONES * 0x30);
+    mask_above_nine(value).trailing_zeros() as usize / 8
 }
 
-/// How many digits the integer has that `word` begins with, if it is canonical and ends in `word`.
+/// Returns the number of digits of a canonical unsigned integer that begins and ends in `word`.
 #[inline]
 fn short_integer(word: &[u8; 8]) -> Option<usize> {
     let digits = digits_of_word(word);
@@ -409,10 +443,10 @@ fn short_integer(word: &[u8; 8]) -> Option<usize> {
     (digits > 0 && is_plain && ends).then_some(digits)
 }
 
-/// Whether `unsigned`, with `whole` digits before its point, is the spelling of a double because it is so short.
+/// Fast path: returns `true` if `unsigned`, with `whole` digits before its point, is canonical because it is short.
 ///
-/// Two numbers of at most 15 digits never share a nearest double: what has so few, and no zero too many, is the
-/// shortest there is. A `false` only means that it takes more to find out.
+/// Two numbers of at most 15 digits never share a nearest double. Without superfluous zeros, such a number is
+/// therefore the shortest text of its double. `false` is no fault: the caller then parses the number.
 fn is_short_decimal(unsigned: &[u8], whole: usize) -> bool {
     let (before, after) = unsigned.split_at(whole);
     let after = after.get(1..).unwrap_or_default();
@@ -424,10 +458,11 @@ fn is_short_decimal(unsigned: &[u8], whole: usize) -> bool {
     };
     let begins_well = match before {
         [] => false,
-        // Below 0.0001 the other form is due.
+        // A number below 0.0001 has an exponent.
         [b'0'] => fraction == b"0" || !fraction.starts_with(b"0000"),
         [first, ..] => *first != b'0',
     };
+    // `1.5e3` and `1.5.5` are for the slow path, which parses all of it.
     let stops = !matches!(after.first(), Some(b'.' | b'e' | b'+' | b'-'));
-    begins_well && ends_well && stops && whole + fraction.len() <= FAITHFUL_DIGITS
+    begins_well && ends_well && stops && whole + fraction.len() <= MAX_EXACT_DECIMAL_DIGITS
 }

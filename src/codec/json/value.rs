@@ -1,36 +1,40 @@
 //! `Value`: a JSON value in memory.
 //!
-//! Promise: each value has one spelling, and `write` writes it. Numbers are held as spelled, so that no digit is
-//! lost on the way. Does not know where a value came from.
+//! Promise: equal values have equal text, and [`Value::write`] writes it. Numbers are kept as text, so that no digit is
+//! lost between reading and writing.
 
 use crate::codec::json::float::FloatText;
 use crate::codec::json::write;
 use crate::codec::json::wtf8::Text;
 
+/// Most digits of an integer in canonical text: `u128::MAX` has 39.
+pub(crate) const MAX_INTEGER_DIGITS: usize = 39;
+
 /// A JSON value whose parts are canonical.
 ///
-/// Writing, comparing and dropping recurse: whoever builds a value keeps it within [`Value::DEEPEST`] levels.
+/// Writing, comparing and dropping recurse once a level. All code that builds a value keeps within
+/// [`Value::MAX_LEVELS`], so that the recursion fits the stack of a thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
     Null,
     Bool(bool),
-    /// As it is written.
+    /// A number as its canonical text.
     Number(String),
     String(Text),
     Array(Vec<Value>),
-    /// Ascending by name, no name twice.
+    /// Members in ascending order of their names, each name once.
     Object(Vec<(Text, Value)>),
 }
 
 impl Value {
-    /// The nesting that no limit goes beyond: it fits the stack of a thread, and CPython writes none deeper.
-    pub(crate) const DEEPEST: usize = 1_024;
+    /// Upper bound of all nesting limits. CPython's `json` writes nothing deeper by default.
+    pub(crate) const MAX_LEVELS: usize = 1_024;
 
     pub(crate) fn integer(value: impl itoa::Integer) -> Self {
         Self::Number(itoa::Buffer::new().format(value).to_owned())
     }
 
-    /// A double; one that is not finite becomes its name.
+    /// Returns a double as a number, or the name of a double that is not finite as a string.
     pub(crate) fn float(value: f64) -> Self {
         match FloatText::new(value) {
             Some(text) => Self::Number(text.as_bytes().iter().copied().map(char::from).collect()),
@@ -38,11 +42,11 @@ impl Value {
         }
     }
 
-    /// An object of members in any order.
+    /// Returns an object of members in any order.
     ///
     /// # Errors
     ///
-    /// The name that appears twice.
+    /// A name that appears twice.
     pub(crate) fn object(mut members: Vec<(Text, Value)>) -> Result<Self, Text> {
         members.sort_by(|(one, _), (other, _)| one.cmp(other));
         match members.windows(2).find(|pair| pair[0].0 == pair[1].0) {
@@ -81,6 +85,42 @@ impl Value {
     }
 }
 
+/// Reading access: `None` for a value of another kind.
+#[allow(dead_code, reason = "one accessor for each kind, used or not")]
+impl Value {
+    /// Returns the member of an object under `name`.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        let members = self.as_object()?;
+        // Members are in order of their names, and the order of texts is the order of their bytes.
+        let at = members.binary_search_by(|(known, _)| known.as_bytes().cmp(name.as_bytes())).ok()?;
+        members.get(at).map(|(_, value)| value)
+    }
+
+    /// Returns a string; `None` also for a string with a lone surrogate. [`as_text`](Self::as_text) returns every
+    /// string.
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        self.as_text().and_then(Text::to_str)
+    }
+
+    pub(crate) fn as_text(&self) -> Option<&Text> {
+        if let Self::String(text) = self { Some(text) } else { None }
+    }
+
+    /// Returns an integer from 0 to `u64::MAX`.
+    pub(crate) fn as_u64(&self) -> Option<u64> {
+        if let Self::Number(digits) = self { digits.parse().ok() } else { None }
+    }
+
+    pub(crate) fn as_array(&self) -> Option<&[Value]> {
+        if let Self::Array(items) = self { Some(items) } else { None }
+    }
+
+    /// Returns the members of an object, in order of their names.
+    pub(crate) fn as_object(&self) -> Option<&[(Text, Value)]> {
+        if let Self::Object(members) = self { Some(members) } else { None }
+    }
+}
+
 fn separate(out: &mut Vec<u8>, index: usize) {
     if index > 0 {
         out.extend_from_slice(b", ");
@@ -98,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_written_as_python_does() {
+    fn values_are_written_as_python_writes_them() {
         let object = Value::object(vec![
             ("b".into(), Value::Array(vec![Value::Null, Value::Bool(true), Value::Bool(false)])),
             ("\u{10000}".into(), Value::float(1.0)),
@@ -115,16 +155,35 @@ mod tests {
     }
 
     #[test]
-    fn a_name_twice_is_refused() {
+    fn object_refuses_a_duplicate_name() {
         let members = ["b", "a", "c", "a"].map(|name| (Text::from(name), Value::Null)).to_vec();
 
         assert_eq!(Value::object(members), Err("a".into()));
     }
 
     #[test]
-    fn a_float_that_is_not_finite_is_its_name() {
+    fn float_that_is_not_finite_becomes_its_name() {
         assert_eq!(Value::float(f64::NAN), Value::String("NaN".into()));
         assert_eq!(Value::float(f64::INFINITY), Value::String("Infinity".into()));
         assert_eq!(Value::float(f64::NEG_INFINITY), Value::String("-Infinity".into()));
+    }
+
+    #[test]
+    fn accessors_return_values_of_their_kind_alone() {
+        let text = r#"{"a": [1], "b": {"c": "x"}, "n": 18446744073709551615, "s": "\ud800", "z": -1}"#;
+        let value = crate::codec::json::parse::parse_tool(text.as_bytes(), 8).expect("JSON");
+
+        assert_eq!(value.get("b").and_then(|b| b.get("c")).and_then(Value::as_str), Some("x"));
+        assert_eq!(value.get("n").and_then(Value::as_u64), Some(u64::MAX));
+        assert_eq!(value.get("a").and_then(Value::as_array).map(<[_]>::len), Some(1));
+        assert_eq!(value.as_object().map(<[_]>::len), Some(5));
+        assert_eq!(
+            value.get("s").and_then(Value::as_text).map(Text::to_string_lossy).as_deref(),
+            Some("\u{fffd}")
+        );
+        assert_eq!(value.get("s").and_then(Value::as_str), None);
+        assert_eq!(value.get("z").and_then(Value::as_u64), None);
+        assert_eq!(value.get("y"), None);
+        assert_eq!(value.as_str().or(value.get("a").and_then(Value::as_str)), None);
     }
 }

@@ -1,14 +1,22 @@
-//! `Text`: the code points of a string.
+//! `Text`: a string that may contain lone surrogates, in generalised UTF-8 (WTF-8).
 //!
-//! Promise: comparing two texts compares their code points. Holds what Python's `str` holds, lone surrogates
-//! included, in generalised UTF-8 (WTF-8). Does not know how a string is quoted or escaped.
+//! Promise: it holds every string that Python's `str` holds, and comparing two texts compares their code points. Does
+//! not know how a string is quoted or escaped.
 
 use std::fmt;
 
-/// A string's code points, in UTF-8 that has a place for lone surrogates.
+/// The code points of a string, encoded as UTF-8 extended to surrogates.
 ///
-/// The derived order is that of the bytes, and so of the code points: a longer sequence has a higher first byte,
-/// and within one length the bits stand most significant first. UTF-16 units would order differently.
+/// The derived order is the order of the bytes, and therefore of the code points: a longer sequence has a higher first
+/// byte, and sequences of one length hold the most significant bits first. UTF-16 units sort differently.
+///
+/// ```text
+/// code point   bytes                                   range
+/// 7 bits       0xxxxxxx                                 0x00 to 0x7f
+/// 11 bits      110xxxxx 10xxxxxx                        0x80 to 0x7ff
+/// 16 bits      1110xxxx 10xxxxxx 10xxxxxx               0x800 to 0xffff, surrogates among them
+/// 21 bits      11110xxx 10xxxxxx 10xxxxxx 10xxxxxx      0x1_0000 to 0x10_ffff
+/// ```
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Text(Vec<u8>);
 
@@ -17,12 +25,12 @@ impl Text {
         &self.0
     }
 
-    /// The text as a `str`; `None` if it holds a lone surrogate.
+    /// Returns the text as a `str`; `None` if it contains a lone surrogate.
     pub(crate) fn to_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }
 
-    /// The text with U+FFFD for each lone surrogate.
+    /// Returns the text with U+FFFD in place of each lone surrogate.
     pub(crate) fn to_string_lossy(&self) -> String {
         self.code_points().map(|point| char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
     }
@@ -31,9 +39,9 @@ impl Text {
         CodePoints(&self.0)
     }
 
-    /// Appends one code point; beyond U+10FFFF there is none, and U+FFFD stands in.
+    /// Appends one code point; U+FFFD replaces a number beyond U+10FFFF.
     ///
-    /// A high and a low surrogate are not joined here: whoever decodes escapes sees the pair first.
+    /// A high and a low surrogate stay two code points. Code that decodes escapes joins the pair before.
     pub(crate) fn push(&mut self, point: u32) {
         let low_six = |shift: u32| 0x80 | (point >> shift & 0x3f) as u8;
         match point {
@@ -70,7 +78,7 @@ impl fmt::Debug for Text {
     }
 }
 
-/// The code points of generalised UTF-8, surrogates among them.
+/// Decodes generalised UTF-8; surrogates are code points of their own.
 pub(crate) struct CodePoints<'a>(&'a [u8]);
 
 impl<'a> CodePoints<'a> {
@@ -78,7 +86,7 @@ impl<'a> CodePoints<'a> {
         Self(bytes)
     }
 
-    /// The bytes that are not decoded yet.
+    /// Returns the bytes that are not decoded yet.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.0
     }
@@ -99,7 +107,8 @@ impl Iterator for CodePoints<'_> {
             [a @ 0xf0..=0xff, b, c, d, ref rest @ ..] => {
                 (u32::from(a & 0x7) << 18 | tail(b) << 12 | tail(c) << 6 | tail(d), rest)
             }
-            // No `Text` or `str` holds such a byte; a replacement is better than a panic all the same.
+            // A continuation byte, or a sequence that the text ends inside of. No `Text` or `str` holds such bytes;
+            // other input gives a replacement instead of a panic.
             [_, ref rest @ ..] => (0xfffd, rest),
         };
         self.0 = rest;
@@ -112,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_point_survives() {
+    fn every_code_point_is_decoded_as_pushed() {
         let mut text = Text::default();
         let points: Vec<u32> = (0..0x11_0000).collect();
 
@@ -124,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scalar_value_is_plain_utf8() {
+    fn scalar_value_is_encoded_as_utf8() {
         for char in ['a', '\u{7f}', '\u{80}', '\u{7ff}', '\u{800}', '\u{ffff}', '\u{10000}', '\u{10ffff}'] {
             let mut text = Text::default();
 
@@ -136,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lone_surrogate_is_no_str() {
+    fn text_with_a_lone_surrogate_is_no_str() {
         let mut text = Text::from("a");
         text.push(0xd800);
         text.push_str("b");
@@ -163,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_do_not_panic() {
+    fn invalid_bytes_decode_without_a_panic() {
         for bytes in [&b"\x80"[..], b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98", b"\xff", b"\xbf\xbf\xbf\xbf"] {
             assert!(CodePoints::new(bytes).count() <= bytes.len());
         }

@@ -1,15 +1,7 @@
-//! Taking account of a commit: what was written, what is told to whom, and how the trail goes on.
-
-use std::time::Instant;
+//! The effects of a commit's result: which entries are written, which fail, and how the trail goes on.
 
 use parking_lot::MutexGuard;
 
-use crate::write::commit::{
-    CommitQueue, OwnEntry,
-    failure::Failure,
-    flusher, say_remarks,
-    state::{Lifecycle, State},
-};
 use crate::{
     error::{Error, Operation},
     format::{
@@ -18,137 +10,151 @@ use crate::{
     },
     write::{
         batch::Batch,
+        commit::{
+            commit_result::{Commit, CommitResult},
+            epoch::Failure,
+            lifecycle::Lifecycle,
+            queue::CommitQueue,
+            state::State,
+        },
         settings::Durability,
         trail_writer::{Incident, Stuck, TrailWriter, Written},
     },
 };
 
+/// Lines that could not be written.
+struct Unwritten {
+    batch: Batch,
+    /// Bytes of the batch that were written as whole lines.
+    written_bytes: usize,
+    /// New files that were begun for them.
+    rolls: usize,
+    error: Error,
+}
+
 impl CommitQueue {
-    /// Takes account of what was written and what was not.
-    pub(super) fn account(
+    /// Applies the result of a commit, and returns the error that failed it.
+    pub(crate) fn apply_result(
         &self,
         state: &mut MutexGuard<'_, State>,
-        writer: &mut TrailWriter,
-        batch: &mut Batch,
-        up_to: u64,
-        work: Work,
+        commit: Commit<'_>,
+        result: CommitResult,
     ) -> Option<Error> {
-        let head_was_due = state.head_due;
-        let Work { written, synced, head, incident } = work;
+        let Commit { writer, batch, end } = commit;
+        let head_was_due = state.schedule.is_head_due();
+        let CommitResult { written, synced, head, incident } = result;
         let Written { bytes, turns, error, stuck } = written;
         state.linker.wrote(batch.last_within(bytes));
-        if let Some(leaves) = &mut state.leaves {
-            leaves.wrote(batch, bytes, turns, writer.position().map(|(label, _)| label));
-            if leaves.are_due() {
-                self.notary.notify_one();
+        if let Some(signing) = &mut state.signing {
+            signing.add_written(batch, bytes, turns, writer.position().map(|(name, _)| name));
+            if signing.is_due() {
+                self.checkpointer.notify_one();
             }
         }
-        let beyond = batch.beyond(bytes);
-        let through = beyond.first().map_or(up_to, |line| line.seq);
-        state.written = state.written.max(through);
+        let written_end = batch.beyond(bytes).first().map_or(end, |line| line.seq);
+        state.progress.advance_written(written_end);
         let mut failed = None;
         if let Some(error) = error {
-            failed = Some(self.unwritten(state, writer, std::mem::take(batch), bytes, turns, error));
+            let unwritten =
+                Unwritten { batch: std::mem::take(batch), written_bytes: bytes, rolls: turns, error };
+            failed = Some(self.fail_unwritten(state, writer, unwritten));
         }
-        state.said();
+        state.drop_written_own_entries();
         if failed.is_none() && bytes > 0 && self.durability == Durability::Buffered {
-            self.say_degraded(state);
+            self.announce_recovery(state);
         }
         if let Some(stuck) = stuck {
-            self.leave_stuck(state, &stuck);
+            self.leave_stuck_file(state, &stuck);
         }
         match synced {
-            Some(Ok(())) => state.synced = state.synced.max(through),
+            Some(Ok(())) => state.progress.advance_synced(written_end),
             Some(Err(error)) => failed = Some(self.poison(state, error)),
             None => {}
         }
         match head {
-            Some(Ok(())) => {
-                state.head_due = false;
-                state.head_failed = false;
-            }
+            Some(Ok(())) => state.schedule.head_is_current(),
             Some(Err(error)) => {
-                state.head_due = true;
-                // Once, however often it is tried again.
-                if !std::mem::replace(&mut state.head_failed, true) {
-                    state.untold.push(error);
+                if state.schedule.head_failed() {
+                    state.waiters.report(error);
                 }
             }
-            None => state.head_due |= bytes > 0,
+            None if bytes > 0 => state.schedule.head_fell_behind(),
+            None => {}
         }
         match incident {
             Ok(None) => {}
-            Ok(Some(incident)) => self.go_on_after(state, incident),
+            Ok(Some(incident)) => self.continue_after(state, incident),
             Err(error) => failed = Some(self.poison(state, error)),
         }
-        // A future can't write by himself what is left to be synced.
-        state.urgent |= failed.is_some() && state.sync_to > state.synced;
-        state.ring |= state.urgent || state.lines_since.is_some() || state.head_due && !head_was_due;
+        // A future waits for the sync that this commit did not make, and cannot make it itself.
+        if failed.is_some() && state.progress.sync_is_due() {
+            state.schedule.flush_now();
+        }
+        state.schedule.end_commit(head_was_due);
         failed
     }
 
-    /// Lines could not be written. In a buffered log they were acknowledged, and are tried again; else every entry
-    /// from the first of them on fails, and the chain returns to the last whole line.
-    fn unwritten(
+    /// Handles lines that could not be written, and returns the error.
+    ///
+    /// The entries of a buffered log were acknowledged: the lines are taken back, and the flusher tries again. In every
+    /// other log the entries from the first such line on fail, and the chain returns to the last whole line.
+    fn fail_unwritten(
         &self,
         state: &mut MutexGuard<'_, State>,
         writer: &TrailWriter,
-        mut batch: Batch,
-        bytes: usize,
-        turns: usize,
-        error: Error,
+        unwritten: Unwritten,
     ) -> Error {
+        let Unwritten { mut batch, written_bytes, rolls, error } = unwritten;
         if is_sync(&error) {
             return self.poison(state, error);
         }
         if self.durability == Durability::Buffered {
-            batch.remove_first(bytes, turns);
+            batch.remove_first(written_bytes, rolls);
             state.linker.take_back(batch);
             if writer.position().is_none() {
                 self.leave_file(state);
             }
-            state.lines_since = Some(Instant::now());
-            state.not_before = Some(Instant::now() + flusher::RETRY_AFTER);
+            state.schedule.retry_lines();
             state.degrade(&error, 0);
-            state.refusals += 1;
-            state.refusal = Some(Failure::new(state.written, &error));
+            let written = state.progress.written();
+            state.failures.note_write_failure(Failure::new(written, &error));
             return error;
         }
         let lost = batch
-            .beyond(bytes)
+            .beyond(written_bytes)
             .iter()
             .chain(state.linker.batch.beyond(0))
             .filter(|line| line.asked_for)
             .count();
-        let through = batch.beyond(bytes).first().map_or(state.written, |line| line.seq);
+        let first_failed =
+            batch.beyond(written_bytes).first().map_or(state.progress.written(), |line| line.seq);
         state.linker.rewind(writer.position());
-        state.sync_to = state.sync_to.min(through);
-        state.give_up(through, &error);
-        state.unsay(through);
+        state.progress.withdraw_requests(first_failed);
+        state.failures.fail_epoch(first_failed, &error);
+        state.requeue_own_entries(first_failed);
         state.degrade(&error, lost as u64);
         error
     }
 
-    /// A buffered log was handed all its lines again: the trail says that it was not.
-    fn say_degraded(&self, state: &mut MutexGuard<'_, State>) {
+    /// A buffered log writes again: the trail describes the time in which it did not.
+    fn announce_recovery(&self, state: &mut MutexGuard<'_, State>) {
         match self.announce(state) {
             Ok(()) if state.linker.batch.is_empty() => {}
-            Ok(()) => {
-                state.lines_since.get_or_insert_with(Instant::now);
-            }
-            Err(error) => state.untold.push(error),
+            Ok(()) => drop(state.schedule.lines_wait()),
+            Err(error) => state.waiters.report(error),
         }
     }
 
-    /// There is no live file any more: lines that are linked already go into a new one.
+    /// The live file takes no more lines: those that are linked already go into a new one.
     fn leave_file(&self, state: &mut MutexGuard<'_, State>) {
         if let Err(error) = state.linker.leave_file() {
-            state.untold.push(error);
+            state.waiters.report(error);
         }
     }
 
-    /// Torn bytes stay in a file: it is left, and what stands there is described.
-    fn leave_stuck(&self, state: &mut MutexGuard<'_, State>, stuck: &Stuck) {
+    /// An unfinished line could not be removed from the live file: the file is left, and the trail describes the bytes, so
+    /// that verification does not take them for tampering.
+    fn leave_stuck_file(&self, state: &mut MutexGuard<'_, State>, stuck: &Stuck) {
         self.leave_file(state);
         let recovered = Draft::from_origin("audit_recovered", Origin::Log)
             .detail("file", &stuck.file)
@@ -156,104 +162,72 @@ impl CommitQueue {
             .detail("length", stuck.length)
             .detail("sha256", &stuck.sha256)
             .detail("kept_as", None::<&str>);
-        self.remark(state, recovered);
+        self.record_own(state, recovered);
     }
 
-    /// Something happened to the live file: the trail goes on in a new one.
-    fn go_on_after(&self, state: &mut MutexGuard<'_, State>, incident: Incident) {
-        let last_seq = state.written.checked_sub(1);
-        let (file, restored, error) = match incident {
+    /// Another process did something to the files: the trail goes on, in a new file where the live one was concerned.
+    fn continue_after(&self, state: &mut MutexGuard<'_, State>, incident: Incident) {
+        let last_seq = state.progress.written().checked_sub(1);
+        let (file, restored, reason) = match incident {
             Incident::Replaced { file, restored } => {
                 let reason = format!(
-                    "the live file {file} was deleted, renamed or replaced while it was written; its content was \
-                     copied back as {restored}"
+                    "the live file {file} was deleted, renamed or replaced during writing; its content was copied \
+                     back as {restored}"
                 );
                 (file, true, reason)
             }
             Incident::Truncated { file, from, to } => {
                 let reason = format!(
-                    "the live file {file} was cut from {from} to {to} bytes while it was written, as logrotate does \
-                     with `copytruncate`, and the entries in between are gone from it: keep other programs' log \
-                     rotation away from this directory"
+                    "the live file {file} was truncated from {from} to {to} bytes during writing, as logrotate does \
+                     with `copytruncate`; the entries in between are gone from it; exclude this directory from log \
+                     rotation by other programs"
                 );
                 (file, false, reason)
             }
             Incident::PrivateFileReplaced(path) => {
-                let reason = "it was deleted or replaced while the trail was written, and is copied back";
-                let reason = reason.to_owned();
-                state.untold.push(Error::Conflict { action: Operation::KeepValues, path, reason });
+                let reason = "the file was deleted or replaced during writing, and is copied back".to_owned();
+                state.waiters.report(Error::Conflict { action: Operation::KeepValues, path, reason });
                 return;
             }
             Incident::HeadReplaced => {
                 let reason =
-                    "the head was deleted or replaced while the trail was written, and is written anew";
+                    "the head was deleted or replaced during writing, and is written anew".to_owned();
                 let path = self.directory.join(head::NAME);
-                state.untold.push(Error::Conflict {
-                    action: Operation::Write,
-                    path,
-                    reason: reason.to_owned(),
-                });
+                state.waiters.report(Error::Conflict { action: Operation::Write, path, reason });
                 return;
             }
         };
         self.leave_file(state);
-        state.untold.push(Error::Conflict {
-            action: Operation::Record,
-            path: self.directory.clone(),
-            reason: error,
-        });
+        let path = self.directory.clone();
+        state.waiters.report(Error::Conflict { action: Operation::Record, path, reason });
         let replaced = Draft::from_origin("audit_file_replaced", Origin::Log)
             .detail("file", file)
             .detail("last_seq", last_seq)
             .detail("restored", restored);
-        self.remark(state, replaced);
+        self.record_own(state, replaced);
     }
 
-    /// Says something of the log's own, with the next entries.
-    fn remark(&self, state: &mut MutexGuard<'_, State>, draft: Draft) {
-        state.remarks.push(OwnEntry { draft, linked: None });
-        match say_remarks(state) {
-            Ok(()) => {
-                state.lines_since.get_or_insert_with(Instant::now);
-            }
-            Err(error) => state.untold.push(error),
+    /// Queues an entry of the log's own, which is written with the next entries.
+    fn record_own(&self, state: &mut MutexGuard<'_, State>, draft: Draft) {
+        state.own.push(draft);
+        match state.link_own_entries() {
+            Ok(()) => drop(state.schedule.lines_wait()),
+            Err(error) => state.waiters.report(error),
         }
     }
 
+    /// A failure left unknown what the disk holds: no entry is acknowledged any more.
     fn poison(&self, state: &mut MutexGuard<'_, State>, error: Error) -> Error {
         let cause = error.to_string();
-        state.condition = Lifecycle::Poisoned(cause.clone());
-        let through = state.written;
-        state.give_up(through, &Error::Poisoned { path: self.directory.clone(), cause });
+        state.lifecycle = Lifecycle::Poisoned(cause.clone());
+        let first_failed = state.progress.written();
+        let poisoned = Error::Poisoned { path: self.directory.clone(), cause };
+        state.failures.fail_epoch(first_failed, &poisoned);
         error
     }
 }
 
-/// What a commit did.
-pub(super) struct Work {
-    written: Written,
-    synced: Option<Result<(), Error>>,
-    head: Option<Result<(), Error>>,
-    incident: Result<Option<Incident>, Error>,
-}
-
-impl Work {
-    pub(super) fn of(writer: &mut TrailWriter, batch: &mut Batch, sync: bool) -> Self {
-        batch.gather();
-        let written = writer.write(batch);
-        let whole = written.error.is_none();
-        let synced = (sync && whole).then(|| writer.sync());
-        let mut work = Self { written, synced, head: None, incident: Ok(None) };
-        let may_speak = whole && !matches!(work.synced, Some(Err(_)));
-        if may_speak && (sync || writer.head_is_due()) {
-            work.incident = writer.look_after();
-            // Where another writer came in, the head is his.
-            work.head = work.incident.is_ok().then(|| writer.write_head());
-        }
-        work
-    }
-}
-
+/// `true` for a failed sync. The OS may have dropped the pages that it could not write, so a later sync proves nothing.
 fn is_sync(error: &Error) -> bool {
     matches!(error, Error::Io { action: Operation::Sync, .. })
 }

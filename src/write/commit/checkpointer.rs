@@ -1,8 +1,8 @@
-//! The notary: one thread of a log that signs checkpoints of what was written. It ends with the log.
+//! The checkpointer: the thread of a log that signs checkpoints of what was written. It ends with the log.
 //!
-//! It holds the tree's frontier and takes 32 bytes for each entry that was written: nothing that records waits for it.
-//! Where the tree stands when a log is opened, it reads from the trail itself; what does not follow from the last
-//! checkpoint is not signed.
+//! It holds the frontier of the Merkle tree and takes 32 bytes for each written entry, so no thread that appends waits for
+//! it. After opening a log, it reads the tree from the trail itself. Entries that do not follow from the last checkpoint
+//! are not signed.
 
 use std::{
     fs::OpenOptions,
@@ -14,18 +14,23 @@ use std::{
 
 use parking_lot::MutexGuard;
 
-use crate::write::commit::{
-    CommitQueue,
-    signing_queue::{Request, SigningQueue},
-    state::{Lifecycle, State},
-};
 use crate::{
     checkpoint::{policy::Checkpoints, statement::SignedCheckpoint},
     codec::merkle::Frontier,
     error::{Error, Operation},
-    format::draft::{Draft, Origin},
-    storage::{open::open_regular, permissions::Permissions, segments::SegmentName},
+    format::{
+        draft::{Draft, Origin},
+        file_name::SegmentName,
+    },
+    storage::{open::open_regular, permissions::Permissions},
     write::{
+        commit::{
+            awaited_entry::WaitFor,
+            lifecycle::Lifecycle,
+            queue::CommitQueue,
+            signing_queue::{CheckpointJob, CheckpointRequest, NewEntries, SigningQueue},
+            state::State,
+        },
         reentrancy::ReentrancyGuard,
         signing::{self, checkpoint_log::CheckpointLog},
     },
@@ -35,214 +40,201 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Checkpointer(JoinHandle<()>);
 
-/// What it knows.
-struct Desk {
+/// The state of the thread.
+struct Worker {
     queue: Arc<CommitQueue>,
     checkpoints: Checkpoints,
-    access: Permissions,
-    book: Option<CheckpointLog>,
-    /// Once it was read from the trail.
+    permissions: Permissions,
+    /// The trail's `audit.checkpoints`, once it was read.
+    log: Option<CheckpointLog>,
+    /// The tree of all entries below `size`, once it was read from the trail.
     tree: Option<Frontier>,
-    /// How many entries the tree has, or is to have once it is read.
+    /// The number of entries that the tree has, or will have once it is read.
     size: u64,
     signed_at: Instant,
 }
 
-/// What there is to do.
-struct Task {
-    leaves: Vec<[u8; 32]>,
-    forgotten: u64,
-    file: Option<SegmentName>,
-    requests: Vec<Request>,
-}
-
 impl Checkpointer {
-    /// Starts it, before anything is recorded.
+    /// Starts the thread, before the first entry of the log is linked.
     pub(crate) fn start(
         queue: &Arc<CommitQueue>,
         checkpoints: Checkpoints,
-        access: Permissions,
+        permissions: Permissions,
     ) -> Result<Self, Error> {
         let size = {
             let mut state = queue.state.lock();
-            state.leaves = Some(SigningQueue::new(checkpoints.every_entries));
+            state.signing = Some(SigningQueue::new(checkpoints.every_entries));
             state.linker.chain.next
         };
         let directory = queue.directory.clone();
-        let desk = Desk {
+        let worker = Worker {
             queue: Arc::clone(queue),
             checkpoints,
-            access,
-            book: None,
+            permissions,
+            log: None,
             tree: None,
             size,
             signed_at: Instant::now(),
         };
         std::thread::Builder::new()
-            .name("kling-audit notary".to_owned())
+            .name("kling-audit checkpointer".to_owned())
             .spawn(move || {
                 let _guard = ReentrancyGuard::enter();
-                let _end = End(Arc::clone(&desk.queue));
-                if let Some(leaves) = &mut desk.queue.state.lock().leaves {
-                    leaves.enter();
+                let _end = EndOfThread(Arc::clone(&worker.queue));
+                if let Some(signing) = &mut worker.queue.state.lock().signing {
+                    signing.enter();
                 }
-                desk.run();
+                worker.run();
             })
             .map(Self)
             .map_err(Error::io(Operation::StartCheckpointer, directory))
     }
 
-    /// Waits for its end, which closing the log brings about.
+    /// Waits for the end of the thread, which closing the log brings about.
     pub(crate) fn join(self) {
-        // The last handle may be dropped by a sink, in the notary itself.
+        // A sink may drop the last handle in the checkpointer itself, which cannot wait for its own end.
         if self.0.thread().id() != std::thread::current().id() {
             drop(self.0.join());
         }
     }
 }
 
-/// However the thread ends: nobody waits for it any more.
-struct End(Arc<CommitQueue>);
+/// Removes the signing queue when the thread ends, also by a panic: no thread waits for a checkpoint any more.
+struct EndOfThread(Arc<CommitQueue>);
 
-impl Drop for End {
+impl Drop for EndOfThread {
     fn drop(&mut self) {
-        let leaves = self.0.state.lock().leaves.take();
-        drop(leaves);
-        self.0.done.notify_all();
+        let signing = self.0.state.lock().signing.take();
+        // Dropped outside the lock: it ends the channels of threads that wait for an answer.
+        drop(signing);
+        self.0.committed.notify_all();
     }
 }
 
-impl Desk {
+impl Worker {
     fn run(mut self) {
-        // What is wrong with the trail's checkpoints is better told when the log is opened than when the first is due.
+        // Faults of the trail's checkpoints are reported when the log is opened, not when the first checkpoint is due.
         if let Err(error) = self.attempt(Self::open) {
-            self.queue.tell(&error);
+            self.queue.report(&error);
         }
-        while let Some(task) = self.await_task() {
-            let Task { leaves, forgotten, file, requests } = task;
-            let last = requests.iter().any(|request| request.last);
-            let asked = !requests.is_empty() && !last;
-            let signed = self.attempt(|desk| {
-                desk.take(&leaves, forgotten);
-                if asked {
-                    desk.take_all()?;
+        while let Some(job) = self.await_job() {
+            let CheckpointJob { entries, live_file, requests } = job;
+            let is_last = requests.iter().any(|request| request.is_last);
+            let is_requested = !requests.is_empty() && !is_last;
+            let signed = self.attempt(|worker| {
+                worker.add(entries);
+                if is_requested {
+                    worker.add_unwritten()?;
                 }
-                desk.open()?;
-                desk.sign(file, last)
+                worker.open()?;
+                worker.sign(live_file, is_last)
             });
             self.signed_at = Instant::now();
             self.answer(requests, signed);
-            if let Some(leaves) = &mut self.queue.state.lock().leaves {
-                leaves.busy = false;
+            if let Some(signing) = &mut self.queue.state.lock().signing {
+                signing.finish_job();
             }
-            self.queue.done.notify_all();
+            self.queue.committed.notify_all();
         }
     }
 
-    /// A signer or a sink that panics fails, and ends nothing else.
+    /// Turns a panic of a signer or a sink into an error: the next checkpoint tries again.
     fn attempt<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         match catch_unwind(AssertUnwindSafe(|| step(self))) {
-            Ok(done) => done,
-            Err(_) => Err(self.refused("who signs, or who takes checkpoints, panicked".to_owned())),
+            Ok(result) => result,
+            Err(_) => Err(cannot_sign(&self.queue, "the signer or a sink panicked".to_owned())),
         }
     }
 
-    fn await_task(&self) -> Option<Task> {
+    /// Waits for the next job; `None` once the log is closed.
+    fn await_job(&self) -> Option<CheckpointJob> {
         let queue = &*self.queue;
-        // A time beyond all reckoning is never.
+        // An interval that overflows the clock is never over.
         let deadline = self.signed_at.checked_add(self.checkpoints.every);
         let mut state = queue.state.lock();
         loop {
-            if matches!(state.condition, Lifecycle::Closed) {
+            if matches!(state.lifecycle, Lifecycle::Closed) {
                 return None;
             }
-            let past = deadline.is_some_and(|at| at <= Instant::now());
-            let closing = matches!(state.condition, Lifecycle::Closing);
-            let leaves = state.leaves.as_mut()?;
-            // Who closes asks for the last one himself.
-            let closing = (closing || leaves.closing) && leaves.requests.is_empty();
-            if (past || leaves.are_due()) && !closing {
-                leaves.entries = 0;
-                leaves.turned = false;
-                leaves.busy = true;
-                return Some(Task {
-                    leaves: std::mem::take(&mut leaves.waiting),
-                    forgotten: std::mem::take(&mut leaves.forgotten),
-                    file: leaves.file,
-                    requests: std::mem::take(&mut leaves.requests),
-                });
+            let is_overdue = deadline.is_some_and(|at| at <= Instant::now());
+            let is_closing = matches!(state.lifecycle, Lifecycle::Closing);
+            if let Some(job) = state.signing.as_mut()?.take_job(is_overdue, is_closing) {
+                return Some(job);
             }
             match deadline {
-                Some(at) if !past => drop(queue.notary.wait_until(&mut state, at)),
-                _ => queue.notary.wait(&mut state),
+                Some(at) if !is_overdue => drop(queue.checkpointer.wait_until(&mut state, at)),
+                _ => queue.checkpointer.wait(&mut state),
             }
         }
     }
 
-    /// Adds what was written.
-    fn take(&mut self, leaves: &[[u8; 32]], forgotten: u64) {
-        self.size += forgotten + leaves.len() as u64;
+    /// Adds written entries to the tree.
+    fn add(&mut self, entries: NewEntries) {
+        self.size += entries.skipped + entries.hashes.len() as u64;
         match &mut self.tree {
-            Some(tree) if forgotten == 0 => tree.extend(leaves),
-            // It is read from the files.
+            Some(tree) if entries.skipped == 0 => tree.extend(&entries.hashes),
+            // The skipped hashes are in the files only: `open` reads the tree again.
             tree => *tree = None,
         }
     }
 
-    /// Adds what is recorded and was not handed to the system yet: who asks for a checkpoint means that too.
-    fn take_all(&mut self) -> Result<(), Error> {
+    /// Flushes the log and adds what that wrote: a requested checkpoint covers every entry linked before the request.
+    fn add_unwritten(&mut self) -> Result<(), Error> {
         self.queue.flush()?;
         let mut state = self.queue.state.lock();
-        let Some(leaves) = &mut state.leaves else { return Ok(()) };
-        let (waiting, forgotten) =
-            (std::mem::take(&mut leaves.waiting), std::mem::take(&mut leaves.forgotten));
+        let Some(signing) = &mut state.signing else { return Ok(()) };
+        let entries = signing.take_entries();
         drop(state);
-        self.take(&waiting, forgotten);
+        self.add(entries);
         Ok(())
     }
 
-    /// Reads where the trail and its checkpoints stand, unless that is known.
+    /// Reads the trail's checkpoints and the tree, unless they are in memory.
     fn open(&mut self) -> Result<(), Error> {
         let directory = &self.queue.directory;
         let signer = &*self.checkpoints.signer;
-        let book = match &mut self.book {
-            Some(book) => book,
-            None => self.book.insert(CheckpointLog::open(directory, self.access, signer.verifying_key())?),
+        let log = match &mut self.log {
+            Some(log) => log,
+            None => {
+                self.log.insert(CheckpointLog::open(directory, self.permissions, signer.verifying_key())?)
+            }
         };
         if self.tree.is_none() {
             let trail = self.queue.trail_id;
-            self.tree = Some(signing::resume(directory, signer, book, trail, Some(self.size))?);
+            self.tree = Some(signing::resume::resume(directory, signer, log, trail, Some(self.size))?);
         }
         Ok(())
     }
 
-    /// Signs what is in the tree, and hands it on. With the `last` one nothing is recorded any more.
-    fn sign(&mut self, file: Option<SegmentName>, last: bool) -> Result<SignedCheckpoint, Error> {
+    /// Signs the tree, appends the checkpoint to the trail's file and hands it to the sinks. After the last checkpoint no
+    /// entry follows.
+    fn sign(&mut self, live_file: Option<SegmentName>, is_last: bool) -> Result<SignedCheckpoint, Error> {
         let queue = &*self.queue;
-        let (Some(tree), Some(book)) = (&self.tree, &mut self.book) else {
-            return Err(self.refused("the trail was not read".to_owned()));
+        let (Some(tree), Some(log)) = (&self.tree, &mut self.log) else {
+            return Err(cannot_sign(queue, "the trail was not read".to_owned()));
         };
         let signer = &*self.checkpoints.signer;
-        // What a power cut could take must not be signed.
-        if !last {
-            queue.settle(tree.size(), file)?;
+        // Entries that a power failure could still take must not be signed. Closing has synced them before it requests the
+        // last checkpoint.
+        if !is_last {
+            queue.sync_for_checkpoint(tree.size(), live_file)?;
         }
-        let signed = signing::sign(signer, &queue.directory, tree)?;
-        if book.root(signed.size()) == Some(signed.root()) {
-            // Nothing was written since.
+        let signed = signing::sign::sign(signer, &queue.directory, tree)?;
+        if log.root(signed.size()) == Some(signed.root()) {
+            // Nothing was written since the last checkpoint.
             return Ok(signed);
         }
-        book.append(&signed)?;
-        // It stands in the trail: that the signer can't remember it keeps nobody else from it.
+        log.append(&signed)?;
+        // The checkpoint is in the trail. A signer that cannot remember it is no reason to keep it from the sinks.
         if let Err(error) = signer.signed(&signed) {
-            queue.tell(&error);
+            queue.report(&error);
         }
         for sink in &self.checkpoints.sinks {
             if let Err(error) = sink.send(&signed) {
-                queue.tell(&error);
+                queue.report(&error);
             }
         }
-        if !last {
+        if !is_last {
             let nodes: Vec<_> = tree.nodes().iter().map(ToString::to_string).collect();
             let draft = Draft::from_origin("audit_checkpoint", Origin::Log)
                 .detail("size", signed.size())
@@ -250,98 +242,92 @@ impl Desk {
                 .detail("key", signer.verifying_key().label())
                 .detail("frontier", nodes);
             match queue.append_own(draft) {
-                // It is being closed, and the last checkpoint follows.
+                // The log is being closed: the last checkpoint follows.
                 Err(Error::Closed { .. }) => {}
-                noted => noted?,
+                appended => appended?,
             }
         }
         Ok(signed)
     }
 
-    /// Tells those who asked, or whoever is told of errors.
-    fn answer(&self, mut requests: Vec<Request>, signed: Result<SignedCheckpoint, Error>) {
-        // Who does not wait any more is not told.
-        let send = |request: Request, signed| drop(request.answer.send(signed));
+    /// Answers the threads that requested the checkpoint. Without a request, an error goes to the log's hook.
+    fn answer(&self, mut requests: Vec<CheckpointRequest>, signed: Result<SignedCheckpoint, Error>) {
+        // A thread that no longer waits has dropped its end of the channel.
+        let send = |request: CheckpointRequest, signed| drop(request.answer.send(signed));
         match signed {
             Ok(signed) => requests.into_iter().for_each(|request| send(request, Ok(signed.clone()))),
             Err(error) => match requests.pop() {
-                // The last checkpoint follows.
+                // The log is being closed: the last checkpoint follows.
                 None if matches!(error, Error::Closed { .. }) => {}
-                None => self.queue.tell(&error),
+                None => self.queue.report(&error),
                 Some(one) => {
                     let reason = error.to_string();
                     send(one, Err(error));
                     for request in requests {
-                        send(request, Err(self.refused(reason.clone())));
+                        send(request, Err(cannot_sign(&self.queue, reason.clone())));
                     }
                 }
             },
         }
     }
-
-    fn refused(&self, reason: String) -> Error {
-        refused(&self.queue, reason)
-    }
 }
 
 impl CommitQueue {
-    /// Has a checkpoint signed of everything that is written, and waits for it. `None` if nobody signs here.
+    /// Requests a checkpoint of every entry linked so far, and waits for it. `None` if the log signs none.
     pub(crate) fn checkpoint(&self) -> Option<Result<SignedCheckpoint, Error>> {
-        self.request(&mut self.state.lock(), false)
+        self.request_checkpoint(&mut self.state.lock(), false)
     }
 
-    /// Lets the checkpoint that is being made come to its end, and brings no other about.
+    /// Waits for the checkpoint that is being made, and keeps others from being made for any reason but a request.
     pub(super) fn finish_checkpoint(&self, state: &mut MutexGuard<'_, State>) {
-        if let Some(leaves) = state.leaves.as_mut().filter(|leaves| !leaves.are_own()) {
-            leaves.closing = true;
-            while state.leaves.as_ref().is_some_and(|leaves| leaves.busy) {
-                self.done.wait(state);
+        if let Some(signing) = state.signing.as_mut().filter(|signing| !signing.is_own_thread()) {
+            signing.close();
+            while state.signing.as_ref().is_some_and(SigningQueue::is_busy) {
+                self.committed.wait(state);
             }
         }
     }
 
-    /// The checkpoint that covers the log's end.
+    /// Requests the checkpoint that covers `audit_stopped`, and waits for it.
     pub(super) fn last_checkpoint(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
-        self.request(state, true).map_or(Ok(()), |signed| signed.map(drop))
+        self.request_checkpoint(state, true).map_or(Ok(()), |signed| signed.map(drop))
     }
 
-    fn request(
+    fn request_checkpoint(
         &self,
         state: &mut MutexGuard<'_, State>,
-        last: bool,
+        is_last: bool,
     ) -> Option<Result<SignedCheckpoint, Error>> {
-        let leaves = state.leaves.as_mut()?;
-        if leaves.are_own() {
-            return Some(Err(refused(
-                self,
-                "a sink or a signer asked for it, which it would wait for".to_owned(),
-            )));
+        let signing = state.signing.as_mut()?;
+        if signing.is_own_thread() {
+            let reason = "a sink or a signer requested it and would wait for itself".to_owned();
+            return Some(Err(cannot_sign(self, reason)));
         }
         let (answer, answered) = mpsc::channel();
-        leaves.requests.push(Request { last, answer });
-        self.notary.notify_one();
+        signing.request(CheckpointRequest { is_last, answer });
+        self.checkpointer.notify_one();
         let answered = MutexGuard::unlocked(state, || answered.recv());
-        Some(answered.unwrap_or_else(|_| Err(refused(self, "the log was closed meanwhile".to_owned()))))
+        Some(answered.unwrap_or_else(|_| Err(cannot_sign(self, "the log was closed meanwhile".to_owned()))))
     }
 
-    /// Puts the entries below the number `end`, which are written, on the device, and keeps nobody from recording
-    /// meanwhile: the live file is synced beside its writer.
-    fn settle(&self, end: u64, file: Option<SegmentName>) -> Result<(), Error> {
+    /// Puts the entries below `end`, which are written, on the device. The live file is synced beside its writer, so that
+    /// no thread that appends waits for it.
+    fn sync_for_checkpoint(&self, end: u64, live_file: Option<SegmentName>) -> Result<(), Error> {
         {
             let state = self.state.lock();
-            crate::write::commit::refuse_unless_open(&state, &self.directory)?;
-            if state.synced >= end {
+            state.lifecycle.require_open(&self.directory)?;
+            if state.progress.synced() >= end {
                 return Ok(());
             }
         }
-        let Some(label) = file else { return self.flush() };
-        let path = self.directory.join(label.name());
-        // Elsewhere, who syncs a file must be able to write it.
+        let Some(name) = live_file else { return self.flush() };
+        let path = self.directory.join(name.name());
+        // Windows syncs only what is open for writing.
         let mut options = OpenOptions::new();
         options.read(true).write(cfg!(not(unix)));
         match open_regular(&path, &mut options) {
             Ok((file, _)) => file.sync_data().map_err(Error::io(Operation::Sync, path)),
-            // It was taken away, and the writer makes it good.
+            // The file was removed or replaced: the writer notices it in a flush, and copies its content back.
             Err(_) => self.flush(),
         }
     }
@@ -349,16 +335,16 @@ impl CommitQueue {
     /// Records an entry of the log's own.
     fn append_own(&self, draft: Draft) -> Result<(), Error> {
         let mut state = self.state.lock();
-        let need = self.need(false);
-        let linked = self.link_own(&mut state, draft, need)?;
-        if need == crate::write::commit::WaitFor::Linked {
+        let level = self.need(false);
+        let awaited = self.link_own(&mut state, draft, level)?;
+        if level == WaitFor::Linked {
             self.note_lines(&mut state);
             return Ok(());
         }
-        self.wait(state, &linked)
+        self.wait(state, &awaited)
     }
 }
 
-fn refused(queue: &CommitQueue, reason: String) -> Error {
+fn cannot_sign(queue: &CommitQueue, reason: String) -> Error {
     Error::Conflict { action: Operation::SignCheckpoint, path: queue.directory.clone(), reason }
 }

@@ -1,21 +1,24 @@
-//! A round: the threads that wait for one commit, woken together when it is over.
+//! Threads that wait for one commit and are woken together when it is over.
 //!
-//! Only who waits for it wakes, and whoever is through goes on without the committer's lock. One of a round that nobody
-//! writes for yet is called to do so. It knows no entries.
+//! A thread that is woken goes on without the queue's lock. It knows no entries.
+//!
+//! Waking a thread takes about as long as linking its next entry. So the group has two waves: the committing thread wakes
+//! one thread of each wave, and that thread wakes the rest of its wave. The rows `group commit` of `benches/RESULTS.md`
+//! show what it saves.
 
-// A condition of std's wakes all by one system call; one of parking_lot's hands them a lock, one after the other.
+// A condition variable of std wakes all its threads by one system call. One of parking_lot moves them to the lock's queue
+// and wakes them one after the other.
 use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-/// Waking a thread takes as long as linking its next entry: two wake the others, each those of its half.
-const HALVES: usize = 2;
+const WAVES: usize = 2;
 
-/// Threads whose entries are written together.
+/// Threads whose entries one commit writes.
 #[derive(Debug, Default)]
-pub(super) struct WaitGroup {
-    halves: [Wave; HALVES],
+pub(crate) struct WaitGroup {
+    waves: [Wave; WAVES],
 }
 
 #[derive(Debug, Default)]
@@ -27,91 +30,90 @@ struct Wave {
 #[derive(Debug, Default)]
 struct Inner {
     step: Step,
-    /// Threads that sleep.
+    /// The number of threads that sleep.
     asleep: u64,
-    /// Somebody wakes the rest of them.
-    spread: bool,
+    /// One thread wakes the rest of the wave, or has done so.
+    is_spread: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Step {
     #[default]
-    Open,
-    /// The next one who looks is to write for all.
-    Called,
-    Over(WakeReason),
+    Waiting,
+    /// The next thread that wakes leads: it commits for the group.
+    LeaderWanted,
+    Ended(WakeReason),
 }
 
-/// What a thread that waited is told.
+/// The reason why a thread was woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WakeReason {
-    /// Every entry of the round is as durable as its caller needs it to be.
-    Through,
-    /// The round is over, and it is to see for itself what became of its entry.
+pub(crate) enum WakeReason {
+    /// Every entry of the group is as durable as its caller asked.
+    Committed,
+    /// The commit failed, or the log was closed: the thread has to look up the result of its entry.
     Over,
-    /// Nobody writes for it yet.
-    Called,
-    /// Its patience is at an end.
-    Late,
+    /// No thread commits for the group yet: the woken thread has to.
+    Elected,
+    /// The thread waited for as long as it was to.
+    TimedOut,
 }
 
 impl WaitGroup {
-    /// Waits until there is something to tell, or for as long as `patience` lasts; `place` is what
-    /// [`State::join`](crate::write::commit::State::join) said.
-    pub(super) fn wait(&self, place: usize, patience: Option<Duration>) -> WakeReason {
-        let until = patience.map(|patience| Instant::now() + patience);
-        let half = self.half(place);
-        let mut inner = half.lock();
+    /// Waits until the thread is woken, for at most `delay`. `place` is the number of threads that joined before.
+    pub(crate) fn wait(&self, place: usize, delay: Option<Duration>) -> WakeReason {
+        let deadline = delay.map(|delay| Instant::now() + delay);
+        let wave = self.wave(place);
+        let mut inner = wave.lock();
         loop {
             match inner.step {
-                Step::Open => {
-                    let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+                Step::Waiting => {
+                    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
                     if left.is_some_and(|left| left.is_zero()) {
-                        return WakeReason::Late;
+                        return WakeReason::TimedOut;
                     }
                     inner.asleep += 1;
-                    inner = half.sleep(inner, left);
+                    inner = wave.sleep(inner, left);
                     inner.asleep -= 1;
                 }
-                Step::Called => {
-                    inner.step = Step::Open;
-                    return WakeReason::Called;
+                Step::LeaderWanted => {
+                    inner.step = Step::Waiting;
+                    return WakeReason::Elected;
                 }
-                Step::Over(news) => {
-                    let wakes = inner.asleep > 0 && !inner.spread;
-                    inner.spread |= wakes;
+                Step::Ended(reason) => {
+                    let spreads = inner.asleep > 0 && !inner.is_spread;
+                    inner.is_spread |= spreads;
                     drop(inner);
-                    if wakes {
-                        half.changed.notify_all();
+                    if spreads {
+                        wave.changed.notify_all();
                     }
-                    return news;
+                    return reason;
                 }
             }
         }
     }
 
-    /// Calls one of those who wait, where somebody does: nobody writes.
-    pub(super) fn call(&self) {
-        // The first to come is of the first half.
-        self.half(0).tell(Step::Called);
+    /// Wakes one thread, which becomes the leader: no thread commits for the group.
+    pub(crate) fn elect_leader(&self) {
+        // The first thread to join is in the first wave, so that wave has a thread if the group has one.
+        self.wave(0).set(Step::LeaderWanted);
     }
 
-    /// Tells all who wait, now and later.
-    pub(super) fn end(&self, news: WakeReason) {
-        self.halves.iter().for_each(|half| half.tell(Step::Over(news)));
+    /// Wakes all threads of the group, and those that have not gone to sleep yet.
+    pub(crate) fn end(&self, reason: WakeReason) {
+        self.waves.iter().for_each(|wave| wave.set(Step::Ended(reason)));
     }
 
-    fn half(&self, place: usize) -> &Wave {
-        let [first, second] = &self.halves;
-        if place.is_multiple_of(HALVES) { first } else { second }
+    fn wave(&self, place: usize) -> &Wave {
+        let [first, second] = &self.waves;
+        if place.is_multiple_of(WAVES) { first } else { second }
     }
 }
 
 impl Wave {
-    fn tell(&self, step: Step) {
+    fn set(&self, step: Step) {
         let mut inner = self.lock();
-        // Another one may have written for them, and ended the round, before they could be called.
-        if matches!(inner.step, Step::Over(_)) {
+        // A leader may have committed, and ended the group, before another thread elected one.
+        if matches!(inner.step, Step::Ended(_)) {
             return;
         }
         inner.step = step;

@@ -1,4 +1,6 @@
-//! A trail's own file of checkpoints, open for the one who signs.
+//! The checkpoints of a trail, in its file `audit.checkpoints`, open for appending.
+//!
+//! A signature is only made while all checkpoints of the key in the file are consistent: one root per size.
 
 use std::{
     collections::BTreeMap,
@@ -7,33 +9,38 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::write::signing::refused;
 use crate::{
     checkpoint::{file, statement::SignedCheckpoint, verifying_key::VerifyingKey},
     codec::merkle::TreeHash,
     error::{Error, Operation},
-    storage::{open::open_regular, permissions::Permissions},
-    write::trail_writer::sync_directory,
+    storage::{durable::sync_directory, open::open_regular, permissions::Permissions},
+    write::signing::sign::refused,
 };
 
-/// The checkpoints of a trail, and the file in which they stand.
+/// The file of a trail's checkpoints, with the checkpoints that one key signed.
 #[derive(Debug)]
 pub(crate) struct CheckpointLog {
     path: PathBuf,
     file: File,
+    /// Length of the complete checkpoints in the file.
     length: u64,
-    /// What the key signed: sizes and roots.
+    /// Root of each size that the key signed.
     signed: BTreeMap<u64, TreeHash>,
 }
 
 impl CheckpointLog {
-    /// Opens the file, or creates it. A write that did not come to its end is cut off.
+    /// Opens the file, or creates it. An incomplete checkpoint at its end, from an interrupted write, is truncated.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`] if the file is malformed, has two roots of one size, or has a checkpoint that names the key and
+    /// is not signed by it.
     pub(crate) fn open(directory: &Path, access: Permissions, key: &VerifyingKey) -> Result<Self, Error> {
         let path = file::path(directory);
         let mut signed = BTreeMap::new();
         let mut end = 0;
         let mut wrong = None;
-        let there = file::read(&path, |one| {
+        let exists = file::read(&path, |one| {
             end = one.end;
             let line = one.line;
             let mut refuse = |reason: String| {
@@ -62,7 +69,7 @@ impl CheckpointLog {
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true);
-        let file = if there {
+        let file = if exists {
             open_regular(&path, &mut options)?.0
         } else {
             options.create_new(true);
@@ -76,22 +83,22 @@ impl CheckpointLog {
         Ok(Self { path, file, length: end, signed })
     }
 
-    /// Whether the key signed none of them.
+    /// Returns `true` if the key signed no checkpoint.
     pub(crate) fn is_empty(&self) -> bool {
         self.signed.is_empty()
     }
 
-    /// The root over that many entries, where it was signed.
+    /// Returns the root over the first `size` entries, if the key signed it.
     pub(crate) fn root(&self, size: u64) -> Option<TreeHash> {
         self.signed.get(&size).copied()
     }
 
-    /// The most entries that were signed.
+    /// Returns the size of the largest checkpoint of the key.
     pub(crate) fn last_size(&self) -> Option<u64> {
         self.signed.last_key_value().map(|(size, _)| *size)
     }
 
-    /// Appends a checkpoint, and puts it on the device. One that stands there already is left at that.
+    /// Appends a checkpoint and syncs the file. A checkpoint that is in the file already is not appended again.
     pub(crate) fn append(&mut self, checkpoint: &SignedCheckpoint) -> Result<(), Error> {
         if self.root(checkpoint.size()) == Some(checkpoint.root()) {
             return Ok(());
@@ -104,7 +111,7 @@ impl CheckpointLog {
             .and_then(|_| self.file.write_all(text.as_bytes()))
             .and_then(|()| self.file.sync_data());
         if let Err(error) = written {
-            // What can't be cut off is written over by the next one.
+            // If truncating fails too, the next checkpoint overwrites the incomplete one: it is written at `length`.
             drop(self.file.set_len(self.length));
             return Err(Error::io(Operation::Append, &self.path)(error));
         }

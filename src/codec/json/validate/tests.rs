@@ -1,21 +1,21 @@
-//! What is recognised, beside what parsing says of the same bytes.
+//! Tests of the validator, against tables and against the parser.
 
 use crate::codec::json::random_value::Random;
 use crate::codec::json::validate::*;
 use crate::codec::json::write;
 
-fn recognise(text: &str) -> Result<(), String> {
-    let marks = StringBitmap::of(text.as_bytes());
-    let mut recogniser = Validator::new(text.as_bytes(), &marks);
-    match recogniser.value_from(0, 1) {
-        Some(end) if recogniser.ends(end) => Ok(()),
+fn validate(text: &str) -> Result<(), String> {
+    let bitmap = StringBitmap::of(text.as_bytes());
+    let mut validator = Validator::new(text.as_bytes(), &bitmap);
+    match validator.value_from(0, 1) {
+        Some(end) if validator.ends(end) => Ok(()),
         Some(end) => Err(format!("stopped (byte {end})")),
-        None => Err(recogniser.failed().to_string()),
+        None => Err(validator.failed().to_string()),
     }
 }
 
 #[test]
-fn canonical_text_is_recognised() {
+fn canonical_text_is_accepted() {
     for text in [
         "null",
         "true",
@@ -54,12 +54,12 @@ fn canonical_text_is_recognised() {
         r#"{"": 1, "\n": 2, "A": 3, "a": 4, "aa": 5, "\u007f": 6, "\uffff": 7, "\ud800\udc00": 8}"#,
         r#"{"a\"b": 1, "a]": 2}"#,
     ] {
-        assert_eq!(recognise(text), Ok(()), "{text}");
+        assert_eq!(validate(text), Ok(()), "{text}");
     }
 }
 
 #[test]
-fn any_other_spelling_is_refused() {
+fn text_in_another_form_is_refused() {
     for text in [
         "",
         " 1",
@@ -181,12 +181,12 @@ fn any_other_spelling_is_refused() {
         r#"{"a]": 1, "a\"b": 2}"#,
         r#"{"\\": 1, "A": 2}"#,
     ] {
-        assert!(recognise(text).is_err(), "{text}");
+        assert!(validate(text).is_err(), "{text}");
     }
 }
 
 #[test]
-fn what_was_expected_is_said() {
+fn fault_has_its_place_and_the_expected_text() {
     let table = [
         (r#"{"b": 1, "a": 2}"#, "expected a name that sorts after the one before it (byte 9)"),
         ("[1,2]", "expected ,  (byte 2)"),
@@ -198,7 +198,7 @@ fn what_was_expected_is_said() {
     ];
 
     for (text, expected) in table {
-        assert_eq!(recognise(text), Err(expected.to_owned()));
+        assert_eq!(validate(text), Err(expected.to_owned()));
     }
 }
 
@@ -206,25 +206,25 @@ fn what_was_expected_is_said() {
 fn nesting_is_limited() {
     let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
 
-    assert_eq!(recognise(&nested(128)), Ok(()));
-    assert_eq!(recognise(&nested(129)), Err("expected at most 128 levels (byte 128)".to_owned()));
-    assert!(recognise(&"[".repeat(100_000)).is_err());
-    assert!(recognise(&r#"{"a": "#.repeat(100_000)).is_err());
+    assert_eq!(validate(&nested(128)), Ok(()));
+    assert_eq!(validate(&nested(129)), Err("expected at most 128 levels (byte 128)".to_owned()));
+    assert!(validate(&"[".repeat(100_000)).is_err());
+    assert!(validate(&r#"{"a": "#.repeat(100_000)).is_err());
     for (text, level, fits) in
         [("{}", 128, true), ("{}", 129, false), ("1", 129, true), ("[]", usize::MAX, false)]
     {
-        let marks = StringBitmap::of(text.as_bytes());
+        let bitmap = StringBitmap::of(text.as_bytes());
 
-        assert_eq!(Validator::new(text.as_bytes(), &marks).value_from(0, level).is_some(), fits, "{text}");
+        assert_eq!(Validator::new(text.as_bytes(), &bitmap).value_from(0, level).is_some(), fits, "{text}");
     }
 }
 
 #[test]
-fn an_entry_can_be_read_step_by_step() {
+fn entry_is_validated_step_by_step() {
     let line = br#"{"actor": "al\u00e9", "details": {"a": [1]}, "seq": 7}"#;
     let longer = [&line[..], b"\n\"\"\"\n"].concat();
-    let marks = StringBitmap::of(&longer);
-    let mut text = Validator::new(line, &marks);
+    let bitmap = StringBitmap::of(&longer);
+    let mut text = Validator::new(line, &bitmap);
 
     let actor = text.literal(0, r#"{"actor": "#).expect("it begins so");
     let end = text.quoted(actor).expect("a string");
@@ -238,7 +238,7 @@ fn an_entry_can_be_read_step_by_step() {
 }
 
 #[test]
-fn a_decoded_string_is_what_was_written() {
+fn decoded_string_is_the_written_one() {
     let mut random = Random::new(5);
 
     for _ in 0..2_000 {
@@ -246,15 +246,15 @@ fn a_decoded_string_is_what_was_written() {
         let mut line = Vec::new();
         write::text(&mut line, &text);
 
-        let marks = StringBitmap::of(&line);
-        let end = Validator::new(&line, &marks).quoted(0).expect("a canonical string");
+        let bitmap = StringBitmap::of(&line);
+        let end = Validator::new(&line, &bitmap).quoted(0).expect("a canonical string");
 
         assert_eq!(decode(&line[1..end.at]), text);
     }
 }
 
 #[test]
-fn bytes_that_were_not_recognised_decode_without_a_panic() {
+fn invalid_bytes_decode_without_a_panic() {
     for raw in
         [&b"\\"[..], b"\\u", b"\\ud800", b"\\ud800\\u12", b"\\x", b"\xff\\", b"\xc3\xa9\\n", b"\\uD800"]
     {
@@ -263,7 +263,7 @@ fn bytes_that_were_not_recognised_decode_without_a_panic() {
 }
 
 #[test]
-fn a_run_of_digits_ends_at_the_first_other_byte() {
+fn digit_run_ends_at_the_first_other_byte() {
     for byte in 0..=u8::MAX {
         for at in 0..12 {
             for length in [at + 1, 12] {
@@ -280,7 +280,7 @@ fn a_run_of_digits_ends_at_the_first_other_byte() {
 }
 
 #[test]
-fn short_integers_are_what_all_integers_are() {
+fn short_integers_agree_with_all_integers() {
     let mut random = Random::new(7);
     let mut short = 0;
     for _ in 0..50_000 {
@@ -289,8 +289,8 @@ fn short_integers_are_what_all_integers_are() {
         let mut line: Vec<u8> =
             (0..length).map(|_| alphabet[random.below(alphabet.len() as u64) as usize]).collect();
         line.extend_from_slice(b", \"timestamp\"");
-        let marks = StringBitmap::of(&line);
-        let mut text = Validator::new(&line, &marks);
+        let bitmap = StringBitmap::of(&line);
+        let mut text = Validator::new(&line, &bitmap);
 
         if let Some((end, value)) = text.short_unsigned(0) {
             short += 1;
@@ -303,7 +303,7 @@ fn short_integers_are_what_all_integers_are() {
 }
 
 #[test]
-fn the_short_way_and_the_long_way_agree_about_numbers() {
+fn short_decimals_agree_with_parsing() {
     let mut random = Random::new(6);
     let mut short = 0;
 
@@ -325,8 +325,8 @@ fn the_short_way_and_the_long_way_agree_about_numbers() {
 
         if is_short_decimal(text.as_bytes(), digit_run(text.as_bytes())) {
             short += 1;
-            let marks = StringBitmap::of(text.as_bytes());
-            let end = Validator::new(text.as_bytes(), &marks).float(0);
+            let bitmap = StringBitmap::of(text.as_bytes());
+            let end = Validator::new(text.as_bytes(), &bitmap).float(0);
             assert_eq!(end, Some(text.len()), "{text}");
         }
     }

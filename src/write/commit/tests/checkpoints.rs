@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use parking_lot::Mutex;
 
-use crate::write::commit::signing_queue::HELD;
+use crate::write::commit::signing_queue::MAX_WAITING_HASHES;
 use crate::{
     checkpoint::{policy::Checkpoints, signer::Signer, signing_key::SigningKey, verifying_key::VerifyingKey},
     findings::verification::Verdict,
@@ -51,7 +51,7 @@ fn what_gathers_beyond_measure_is_read_back_from_the_trail() {
     append(10);
     was_asked.recv().expect("asked to sign");
 
-    append(3 * HELD);
+    append(3 * MAX_WAITING_HASHES);
     for _ in 0..10 {
         go.send(()).expect("it waits");
     }

@@ -9,13 +9,13 @@ use std::{
     time::Duration,
 };
 
+use crate::write::commit::state::{MAX_BUFFERED_BYTES, MAX_HELD_BYTES};
 use crate::write::commit::tests::{
     Bench, DURABILITIES, Gate, LIMIT, WAITED_FOR, assert_intact, draft, entries, eventually, has_torn_tail,
     hold_up, is_long, look, numbers, ready,
     storage::{Answer, EIO, ENOSPC, EPERM, What},
     watched,
 };
-use crate::write::commit::{FULL, HELD};
 use crate::write::health::Health;
 use crate::{error::Error, findings::notice::Notice, log::AuditLog, write::settings::Durability};
 
@@ -219,7 +219,7 @@ fn a_buffered_log_holds_no_more_than_two_buffers_however_many_fail() {
     });
 
     let most = most.load(Ordering::Relaxed);
-    assert!((FULL..=HELD).contains(&most), "{most} bytes");
+    assert!((MAX_BUFFERED_BYTES..=MAX_HELD_BYTES).contains(&most), "{most} bytes");
     bench.faults.clear();
     log.close().expect("closes");
     let told = entries(&bench.trail());

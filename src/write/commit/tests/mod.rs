@@ -32,11 +32,10 @@ use crate::{
         verification::{Verdict, Verification},
     },
     format::draft::Draft,
-    log::AuditLog,
+    log::{AuditLog, pending_receipt::PendingReceipt},
     verify::Verifier,
     write::{
         clock::Clock,
-        commit::pending::Recording,
         settings::{Durability, Settings},
     },
 };
@@ -261,7 +260,7 @@ fn eventually(holds: impl Fn() -> bool) {
 }
 
 /// While the storage is held up in a first entry's write, `count` more are linked: the next commit is theirs.
-fn hold_up(bench: &Bench, log: &AuditLog, count: u64) -> (Vec<Recording>, Gate) {
+fn hold_up(bench: &Bench, log: &AuditLog, count: u64) -> (Vec<PendingReceipt>, Gate) {
     let gate = Gate::default();
     let passed = gate.clone();
     bench.faults.rule(move |asked| {

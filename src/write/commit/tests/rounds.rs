@@ -43,25 +43,3 @@ fn nobody_is_waited_for_by_all_others_for_ever() {
         }
     });
 }
-
-#[test]
-fn only_one_of_a_round_that_is_to_be_written_watches_over_it() {
-    let bench = Bench::new();
-    let log = bench.open(Durability::Synced);
-    let mut state = log.queue().state.lock();
-    let (first, _) = state.join();
-    state.join();
-    assert!(state.watch(&first));
-    assert!(!state.watch(&first), "one is enough");
-
-    // Whoever writes for the others has no need to be waited for.
-    state.leave(&first);
-    assert_eq!(state.joined, 1);
-    drop(state.next_round());
-
-    assert!(!state.watch(&first), "it is being written");
-    let (second, _) = state.join();
-    assert!(state.watch(&second), "and nobody watches over the next");
-    state.leave(&first);
-    assert_eq!(state.joined, 1, "it is of another round");
-}

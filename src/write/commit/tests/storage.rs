@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::{
     format::receipt::Receipt,
-    write::segment::{Storage, Wrap},
+    storage::backend::{Storage, Wrap},
 };
 
 pub(super) const EIO: i32 = 5;

@@ -26,7 +26,7 @@ fn kept(bench: &Bench) -> Vec<u64> {
 
 fn assert_all_at_hand(bench: &Bench, values: u64) {
     let verification = look(&bench.trail());
-    let counts = verification.withheld().expect("values are kept");
+    let counts = verification.erasable().expect("values are kept");
     assert_eq!((counts.values, counts.at_hand, counts.missing), (values, values, 0), "{verification}");
 }
 
@@ -57,7 +57,7 @@ fn an_entry_whose_value_can_not_be_kept_fails() {
                 drop(log);
                 bench.reopen();
                 // What is not on the device may be there.
-                assert!(look(&bench.trail()).withheld().expect("kept").missing == 0);
+                assert!(look(&bench.trail()).erasable().expect("kept").missing == 0);
             }
         }
     }

@@ -1,0 +1,134 @@
+//! An event gives the entry that a draft of the same details gives, whatever happens while it is rendered.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use kling_audit::{Draft, audit, json};
+use serde_json::Value;
+use tracing::{Dispatch, dispatcher, info};
+use tracing_subscriber::prelude::*;
+
+use crate::support::{
+    log::TestLog,
+    noisy::Noisy,
+    process::{isolated, test_path},
+};
+
+fn in_stack_of(trail: &TestLog, emit: impl FnOnce()) {
+    let stack = Dispatch::new(tracing_subscriber::registry().with(trail.log.layer()));
+    dispatcher::with_default(&stack, emit);
+}
+
+/// Event types and details, in the order of the entries.
+fn recorded(trail: &TestLog) -> Vec<(String, Value)> {
+    let entries = trail.entries().into_iter();
+    entries
+        .map(|mut entry| (entry["event_type"].as_str().unwrap().to_owned(), entry["details"].take()))
+        .collect()
+}
+
+#[test]
+fn an_event_of_any_size_is_what_a_draft_is() {
+    // Around the length from which a line is moved and not copied, and around the most that an entry has.
+    let lengths = (900..1_200).chain(65_000..65_700).step_by(23);
+    let (by_event, by_macro, by_draft) = (TestLog::new(), TestLog::new(), TestLog::new());
+    let lengths: Vec<usize> = lengths.collect();
+    for &length in &lengths {
+        let text = "é\"x".repeat(length / 9);
+        let short = &text[..0];
+        in_stack_of(&by_event, || {
+            info!(name: "sized", target: "audit", actor = "al\"ice", z = length, text = text.as_str(), a = 1.5, short);
+        });
+        in_stack_of(&by_macro, || {
+            drop(audit!("sized", actor = "al\"ice", z = length, text = text.as_str(), a = 1.5, short))
+        });
+        let draft = Draft::new("sized").actor("al\"ice").detail("z", length).detail("text", &text);
+        by_draft.log.append(draft.detail("a", 1.5).detail("short", short)).unwrap();
+    }
+
+    let [event, by_macro, draft] = [&by_event, &by_macro, &by_draft].map(|trail| {
+        let mut entries = trail.entries();
+        for entry in &mut entries {
+            for member in ["timestamp", "hash", "prev_hash"] {
+                entry[member].take();
+            }
+        }
+        entries
+    });
+    assert_eq!(event.len(), lengths.len());
+    assert!(event.iter().any(|entry| !entry["context"]["cut"].is_null()));
+    assert!(event == draft && by_macro == draft);
+    by_event.close_and_verify();
+}
+
+#[test]
+fn events_within_events_keep_their_values_apart() {
+    // In a scoped stack `tracing` gives events within events to nobody.
+    isolated(test_path!(), || {
+        let trail = TestLog::new();
+        tracing_subscriber::registry().with(trail.log.layer()).init();
+
+        let inner = Noisy(|| info!(name: "inner", target: "audit", b = "of the inner", a = 3));
+        let middle = Noisy(|| info!(name: "middle", target: "audit", z = "before", inner = ?inner, a = 2));
+        info!(name: "outer", target: "audit", z = "first", middle = ?middle, a = 1, y = "last");
+        info!(name: "after", target: "audit", a = 4);
+
+        let expected = [
+            ("inner", serde_json::json!({"a": 3, "b": "of the inner"})),
+            ("middle", serde_json::json!({"a": 2, "inner": "noisy", "z": "before"})),
+            ("outer", serde_json::json!({"a": 1, "middle": "noisy", "y": "last", "z": "first"})),
+            ("after", serde_json::json!({"a": 4})),
+        ];
+        assert_eq!(recorded(&trail), expected.map(|(name, details)| (name.to_owned(), details)));
+    });
+}
+
+#[test]
+fn what_a_panic_leaves_behind_is_in_no_later_event() {
+    let trail = TestLog::new();
+    in_stack_of(&trail, || {
+        for number in 0..3 {
+            let panics = Noisy(|| panic!("while it is rendered"));
+            let emit =
+                || info!(name: "lost", target: "audit", secret = "of the lost", panics = ?panics, a = 1);
+            assert!(catch_unwind(AssertUnwindSafe(emit)).is_err());
+            info!(name: "kept", target: "audit", number);
+        }
+    });
+
+    let expected: Vec<_> =
+        (0..3).map(|number| ("kept".to_owned(), serde_json::json!({"number": number}))).collect();
+    assert_eq!(recorded(&trail), expected);
+    assert!(!trail.text().contains("of the lost"));
+}
+
+#[test]
+fn two_logs_render_one_callsite_each_by_its_own_rules() {
+    let plain = TestLog::new();
+    let strict = TestLog::with(|builder| builder.redact(["account"]).source_location().actor("service"));
+    let emit = || {
+        info!(name: "opened", target: "audit", account = 42, plan = json(&["a", "b"]));
+        info!(name: "closed", target: "audit", account = 42);
+    };
+    let [one, other] = [&plain, &strict].map(|trail| {
+        for _ in 0..2 {
+            in_stack_of(trail, emit);
+        }
+        trail.entries()
+    });
+    let both = Dispatch::new(tracing_subscriber::registry().with(plain.log.layer()).with(strict.log.layer()));
+    dispatcher::with_default(&both, emit);
+
+    for entry in one.iter().chain(&plain.entries()) {
+        assert_eq!((&entry["details"]["account"], &entry["actor"]), (&42.into(), &"system".into()));
+        assert!(entry["context"].is_null());
+    }
+    assert_eq!((other.len(), strict.entries().len()), (4, 6));
+    for entry in strict.entries() {
+        assert_eq!(
+            (&entry["details"]["account"], &entry["actor"]),
+            (&"[redacted]".into(), &"service".into())
+        );
+        assert_eq!(entry["context"]["redacted"], serde_json::json!(["account"]));
+        assert_eq!(entry["context"]["source"]["via"], "event");
+    }
+}

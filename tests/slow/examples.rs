@@ -1,0 +1,214 @@
+//! The examples of the client, run as their users run them: what they print, leave behind and exit with.
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+
+use crate::support::{
+    files::text,
+    kling::{
+        event_types,
+        stand_in::{ACCESS_KEY, Fault, SECRET_KEY, StandIn},
+    },
+};
+
+const PROMPT: &str = "a clockwork heron wades through violet fog";
+
+/// The example, which Cargo builds if it has to. With the features of this test it mostly is built already.
+fn example(name: &str) -> Command {
+    let features = if cfg!(feature = "cli") { "kling,cli" } else { "kling" };
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["run", "--quiet", "--features", features, "--example", name, "--"]);
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+fn generate_video(server: &StandIn, audit: &Path, more: &[&str]) -> Output {
+    example("generate_video")
+        .args(["--audit-dir", audit.to_str().unwrap()])
+        .args(more)
+        .env("KLING_ACCESS_KEY", ACCESS_KEY)
+        .env("KLING_SECRET_KEY", SECRET_KEY)
+        .env("KLING_BASE_URL", server.base_url())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn generate_video_exits_0_only_with_a_video_and_never_prints_the_prompt() {
+    let server = StandIn::start();
+    server.fail_queries([Fault::Html(502)]);
+    let audit = TempDir::new().unwrap();
+    let directory = audit.path().join("audit");
+
+    let made = generate_video(&server, &directory, &["--prompt", PROMPT]);
+    server.fail_next_task("not allowed: a clockwork heron wades");
+    let failed = generate_video(&server, &directory, &["--prompt", PROMPT]);
+    let refused = generate_video(&server, &directory, &["--prompt", ""]);
+    let unknown = generate_video(&server, &directory, &["clockwork heron"]);
+
+    let codes = [&made, &failed, &refused, &unknown].map(|output| output.status.code());
+    assert_eq!(codes, [Some(0), Some(1), Some(2), Some(2)], "{}", String::from_utf8_lossy(&made.stderr));
+    assert!(made.stdout.starts_with(server.base_url().as_bytes()));
+    for output in [&made, &failed, &refused, &unknown] {
+        let printed =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        for secret in ["heron", ACCESS_KEY, SECRET_KEY, "eyJhbGci", "eyJpc3Mi"] {
+            assert!(!printed.contains(secret), "{printed}");
+        }
+    }
+    let types = event_types(&directory);
+    for event_type in ["task_completed", "task_failed"] {
+        assert_eq!(types.iter().filter(|other| *other == event_type).count(), 1, "{types:?}");
+    }
+    kling_audit::verify(&directory).unwrap();
+}
+
+#[test]
+fn generate_video_without_credentials_names_the_variable() {
+    let output = example("generate_video")
+        .args(["--prompt", PROMPT])
+        .env("KLING_ACCESS_KEY", ACCESS_KEY)
+        .env("KLING_SECRET_KEY", " ")
+        .output()
+        .unwrap();
+
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(printed.contains("KLING_SECRET_KEY is blank"), "{printed}");
+}
+
+#[test]
+fn quickstart_shows_a_trail_with_every_event_in_order() {
+    let output = example("quickstart").output().unwrap();
+
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    let directory = printed.lines().find_map(|line| line.split_once("on disk in ")).unwrap().1;
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory.trim());
+    assert_eq!(
+        event_types(&directory),
+        [
+            "kling.submit.opened",
+            "auth_event",
+            "task_submitted",
+            "task_accepted",
+            "kling.submit.closed",
+            "kling.wait.opened",
+            "api_call",
+            "task_status_changed",
+            "api_call",
+            "api_call",
+            "task_status_changed",
+            "task_completed",
+            "kling.wait.closed",
+        ]
+    );
+    kling_audit::verify(&directory).unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn kling_stand_in_serves_whoever_has_the_keys_that_it_prints() {
+    use std::{
+        io::{BufRead, BufReader},
+        process::Stdio,
+    };
+
+    let unusable = example("kling_stand_in").args(["--port", "none"]).output().unwrap();
+    let unknown = example("kling_stand_in").args(["--lose-every", "0"]).output().unwrap();
+    // Cargo would stand between us and the program that we have to end.
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/debug/examples/kling_stand_in");
+    let built = std::env::current_exe()
+        .ok()
+        .and_then(|path| Some(path.parent()?.parent()?.join("examples/kling_stand_in")))
+        .unwrap_or(built);
+    let mut server = Command::new(built)
+        .args(["--port=0", "--seconds", "1", "--lose-every", "2", "--throttle-every", "3", "--cash"])
+        .args([
+            "--callback-secret",
+            "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=",
+            "--callbacks-out-of-order",
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let printed: Vec<(String, String)> = (0..3)
+        .map(|_| {
+            let line = lines.next().unwrap().unwrap();
+            let (name, value) = line.split_once('=').unwrap();
+            (name.to_owned(), value.to_owned())
+        })
+        .collect();
+    let audit = TempDir::new().unwrap();
+    let directory = audit.path().join("audit");
+
+    let made = example("generate_video")
+        .args(["--audit-dir", directory.to_str().unwrap(), "--prompt", PROMPT])
+        .envs(printed)
+        .output()
+        .unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+
+    assert_eq!((unusable.status.code(), unknown.status.code()), (Some(2), Some(2)));
+    assert_eq!(made.status.code(), Some(0), "{}", String::from_utf8_lossy(&made.stderr));
+    kling_audit::verify(&directory).unwrap();
+}
+
+#[test]
+fn kling_stand_in_goes_wrong_in_the_ways_that_it_is_told() {
+    use std::{
+        io::{BufRead, BufReader},
+        process::Stdio,
+    };
+
+    // Builds it, and says no to what is no number.
+    let unusable = example("kling_stand_in").args(["--clock-ahead", "soon"]).output().unwrap();
+    let built = std::env::current_exe().unwrap();
+    let built = built.parent().and_then(Path::parent).unwrap().join("examples/kling_stand_in");
+    for (switches, expected) in [
+        (["--halve-every", "1", "--clock-ahead=-60"].as_slice(), [true, true]),
+        (&["--error-every", "1"], [false, true]),
+        (&["--slow-every", "1", "--late", "0"], [false, false]),
+    ] {
+        let mut server = Command::new(&built)
+            .args(["--seconds", "0"])
+            .args(switches)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Kept to the end: what the server prints has to go somewhere.
+        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+        let printed: Vec<(String, String)> = lines
+            .by_ref()
+            .take(3)
+            .map(|line| {
+                let line = line.unwrap();
+                let (name, value) = line.split_once('=').unwrap();
+                (name.to_owned(), value.to_owned())
+            })
+            .collect();
+        let audit = TempDir::new().unwrap();
+        let directory = audit.path().join("audit");
+
+        let made = example("generate_video")
+            .args(["--audit-dir", directory.to_str().unwrap(), "--prompt", PROMPT])
+            .envs(printed)
+            .output()
+            .unwrap();
+        server.kill().unwrap();
+        server.wait().unwrap();
+        drop(lines);
+
+        assert!(made.status.success(), "{switches:?} {}", String::from_utf8_lossy(&made.stderr));
+        let trail = text(&directory);
+        let there = ["\"code\": 1003", "\"resolved_by\": \"lookup\""].map(|member| trail.contains(member));
+        assert_eq!(there, expected, "{switches:?} {trail}");
+    }
+    assert_eq!(unusable.status.code(), Some(2));
+}

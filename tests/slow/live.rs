@@ -1,0 +1,130 @@
+//! A trail that is verified while it is written is intact, whenever one looks.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use kling_audit::{
+    AuditLog, Draft, Durability,
+    report::Reporter,
+    verify::{Notice, Verdict, Verification, Verifier},
+};
+
+use crate::support::limits::is_long;
+
+/// 2026-11-24T23:59:00Z.
+const START: i64 = 1_795_564_740_000_000;
+const SECOND: i64 = 1_000_000;
+
+fn seconds() -> u64 {
+    if is_long() { 60 } else { 2 }
+}
+
+fn look(directory: &std::path::Path) -> Verification {
+    let verification = Verifier::new(directory).run().expect("can be read");
+    let torn = |notice: &Notice| matches!(notice, Notice::TornTail { .. });
+
+    assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
+    assert!(verification.notices().iter().all(torn), "{verification}");
+    verification
+}
+
+/// Four threads append while others verify, over files of `max_file_size` bytes, with a clock that moves by `tick`
+/// an entry and steps back by `step` now and then.
+fn verify_while_written(durability: Durability, max_file_size: u64, tick: i64, step: i64) {
+    let root = tempfile::tempdir().expect("a directory");
+    let directory = root.path().join("audit");
+    let now = Arc::new(AtomicI64::new(START));
+    let clock = Arc::clone(&now);
+    let log = AuditLog::builder(&directory)
+        .durability(durability)
+        .max_file_size(max_file_size)
+        .clock(move || {
+            let micros = clock.fetch_add(tick, Ordering::Relaxed);
+            DateTime::<Utc>::from_timestamp_micros(micros).expect("a time")
+        })
+        .open()
+        .expect("opens");
+    let over = AtomicBool::new(false);
+    let end = Instant::now() + Duration::from_secs(seconds());
+
+    let (mut appended, mut looks, mut seen) = (0, 0, 0);
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..4_u64)
+            .map(|writer| {
+                let (log, over, now) = (&log, &over, &now);
+                scope.spawn(move || {
+                    let mut number = 0_u64;
+                    while !over.load(Ordering::Relaxed) {
+                        let draft = Draft::new("worked").actor(format!("writer {writer}"));
+                        let filling = "\u{2028}x".repeat(number as usize % 200);
+                        log.append(draft.detail("number", number).detail("filling", filling))
+                            .expect("recorded");
+                        number += 1;
+                        if writer == 0 && step > 0 && number.is_multiple_of(50) {
+                            now.fetch_sub(step, Ordering::Relaxed);
+                        }
+                        // So that verification, which starts over every time, keeps up.
+                        if number.is_multiple_of(8) {
+                            thread::sleep(Duration::from_millis(4));
+                        }
+                    }
+                    number
+                })
+            })
+            .collect();
+        let reporter = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let report = Reporter::new(&directory).days(100_000).run().expect("can be read");
+                assert_eq!(report.verdict, Verdict::Intact, "{}", report.verification);
+                assert_eq!(report.total_events, report.verification.entries());
+            }
+        });
+        while Instant::now() < end && !reporter.is_finished() {
+            let verification = look(&directory);
+            assert!(verification.entries() >= seen, "{} < {seen}", verification.entries());
+            seen = verification.entries();
+            looks += 1;
+        }
+        over.store(true, Ordering::Relaxed);
+        appended = writers.into_iter().map(|writer| writer.join().expect("it went well")).sum();
+    });
+    log.close().expect("closes");
+
+    let verification = look(&directory);
+    assert!(looks > 1, "{looks} looks");
+    assert!(verification.entries() >= appended + 2, "{verification}");
+    assert!(verification.files().len() > 3, "{verification}");
+    assert!(verification.notices().is_empty(), "{verification}");
+}
+
+#[test]
+fn a_written_trail_is_intact_while_it_grows() {
+    verify_while_written(Durability::Written, 20_000, 1_000, 0);
+}
+
+#[test]
+fn a_buffered_trail_is_intact_while_it_grows() {
+    verify_while_written(Durability::Buffered, 20_000, 1_000, 0);
+}
+
+#[test]
+fn a_trail_is_intact_while_every_entry_begins_a_file() {
+    verify_while_written(Durability::Written, 1, 1_000, 0);
+}
+
+#[test]
+fn a_trail_is_intact_while_its_clock_goes_to_and_fro_over_midnight() {
+    verify_while_written(Durability::Written, 3_000, SECOND, 200 * SECOND);
+}
+
+#[test]
+fn a_buffered_trail_is_intact_while_its_clock_goes_to_and_fro_over_midnight() {
+    verify_while_written(Durability::Buffered, 3_000, SECOND, 200 * SECOND);
+}

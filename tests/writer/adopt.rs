@@ -1,0 +1,521 @@
+//! Giving a trail up: whatever refused the opening, what is there is kept, and the new trail tells of it for ever.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use kling_audit::{
+    AuditLog, Draft, Error, HashLength,
+    verify::{Notice, Verdict, Verifier},
+};
+use serde_json::Value;
+
+#[cfg(feature = "cli")]
+use crate::support::command;
+use crate::support::{
+    files,
+    trail::{DAY, LIVE, TestTrail},
+};
+
+type Damage = fn(&TestTrail);
+
+/// What refuses the opening of a trail, and what verification says of it.
+const DAMAGES: [(&str, Damage, &[&str]); 9] = [
+    (
+        "a changed tail",
+        |trail| {
+            trail.edit(LIVE, |bytes| {
+                let at = bytes.len() - 200;
+                bytes[at] ^= 1;
+            });
+        },
+        &[],
+    ),
+    (
+        "a garbage line",
+        |trail| trail.edit(LIVE, |bytes| bytes.extend_from_slice(b"garbage\n")),
+        &["malformed_line"],
+    ),
+    (
+        "a cut end",
+        |trail| {
+            trail.edit(LIVE, |bytes| {
+                let end = bytes[..bytes.len() - 1].iter().rposition(|byte| *byte == b'\n').expect("a line");
+                bytes.truncate(end + 1);
+            });
+        },
+        &["truncated"],
+    ),
+    ("all entries gone", |trail| fs::remove_file(trail.path(LIVE)).expect("removed"), &["truncated"]),
+    ("no head", |trail| fs::remove_file(trail.path("audit.head")).expect("removed"), &["head_missing"]),
+    ("a broken head", |trail| fs::write(trail.path("audit.head"), "x").expect("written"), &["head_missing"]),
+    (
+        "a blank head",
+        |trail| fs::write(trail.path("audit.head"), [0; 9]).expect("written"),
+        &["head_missing"],
+    ),
+    (
+        "a head of another trail",
+        |trail| {
+            let other = TestTrail::new();
+            other.record_run(5);
+            fs::copy(other.path("audit.head"), trail.path("audit.head")).expect("copied");
+        },
+        &["head_missing"],
+    ),
+    (
+        "a missing beginning",
+        |trail| {
+            trail.edit(LIVE, |bytes| {
+                let end = bytes.iter().position(|byte| *byte == b'\n').expect("a line");
+                bytes.drain(..=end);
+            });
+        },
+        &["missing_file"],
+    ),
+];
+
+/// A damaged trail that can't be opened.
+fn damaged(damage: Damage) -> TestTrail {
+    let trail = TestTrail::new();
+    trail.record_run(3);
+    damage(&trail);
+    let error = trail.builder().open().expect_err("damaged");
+    assert!(matches!(error, Error::CannotResume { .. }), "{error}");
+    assert!(error.to_string().contains("kling-audit adopt"), "{error}");
+    trail
+}
+
+/// Where the given-up trail is.
+fn sealed(trail: &TestTrail) -> PathBuf {
+    let [name] = &files::names(&trail.path("sealed"))[..] else { unreachable!("one trail is sealed") };
+    trail.path("sealed").join(name)
+}
+
+fn by_name(files: BTreeMap<PathBuf, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
+    let name = |path: PathBuf| path.file_name().expect("a name").to_string_lossy().into_owned();
+    files.into_iter().map(|(path, bytes)| (name(path), bytes)).collect()
+}
+
+/// What the verification of the new trail must be: intact, with the notice; of more than one trail, where that one had
+/// taken the place of another.
+fn assert_adopted(trail: &TestTrail, what: &str) -> Value {
+    let verification = trail.verify();
+    assert_eq!(verification.verdict(), Verdict::Intact, "{what}: {verification}");
+    let adopted = |notice: &&Notice| matches!(notice, Notice::Adopted { actor, reason, .. } if actor == "alice" && reason == "it broke");
+    assert!(verification.notices().iter().any(|notice| adopted(&notice)), "{what}: {verification}");
+    trail.entries()[0]["details"]["adopted"].clone()
+}
+
+#[test]
+fn whatever_refuses_the_opening_can_be_given_up() {
+    for (what, damage, findings) in DAMAGES {
+        let trail = damaged(damage);
+        let before = by_name(files::contents(&trail.directory()));
+        let found = trail.finding_kinds();
+        assert!(found == findings || findings.is_empty() && found.len() == 1, "{what}: {found:?}");
+
+        let log = trail.builder().adopt("alice", "it broke").expect("adopted");
+        log.append(Draft::new("anew")).expect("recorded");
+        log.close().expect("closes");
+
+        let adopted = assert_adopted(&trail, what);
+        assert_eq!(adopted["verdict"], "tampered", "{what}");
+        assert_eq!(adopted["findings"], 1, "{what}");
+        let mut kept = by_name(files::contents(&sealed(&trail)));
+        let old: Value =
+            serde_json::from_slice(&kept.remove("verification.json").expect("kept")).expect("JSON");
+        assert_eq!(old["findings"][0]["kind"], found[0], "{what}");
+        assert!(kept.remove("SHA256SUMS").is_some());
+        assert_eq!(kept, before, "{what}: unchanged");
+        let checked = std::process::Command::new("sha256sum")
+            .args(["--check", "--quiet", "SHA256SUMS"])
+            .current_dir(sealed(&trail))
+            .status();
+        assert!(checked.is_ok_and(|status| status.success()), "{what}");
+        // The notice stays, whatever comes after.
+        trail.advance_clock(DAY);
+        trail.record_run(2);
+        assert_adopted(&trail, what);
+        assert!(!trail.path("sealed/untold.json").exists());
+    }
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_command_gives_a_trail_up() {
+    let run = |arguments: &[&str], trail: &TestTrail| {
+        let directory = trail.directory();
+        let directory = directory.to_str().expect("Unicode");
+        command::status_and_text(command::run(&[&[arguments[0], directory], &arguments[1..]].concat()))
+    };
+    let adopt = ["adopt", "--actor", "alice", "--reason", "it broke"];
+    for (what, damage, _) in DAMAGES {
+        let trail = damaged(damage);
+        let (code, text) = run(&["append", "--event-type", "more"], &trail);
+        assert_eq!(code, Some(2), "{what}: {text}");
+        assert!(text.contains("kling-audit adopt DIR --actor A --reason R"), "{what}: {text}");
+
+        let (code, text) = run(&adopt, &trail);
+
+        assert_eq!(code, Some(0), "{what}: {text}");
+        assert!(text.starts_with("the new trail is "), "{text}");
+        let (code, text) = run(&["verify"], &trail);
+        assert_eq!(code, Some(0), "{what}: {text}");
+        assert!(text.contains("when alice sealed it: it broke"), "{text}");
+        assert_eq!(run(&["append", "--event-type", "more"], &trail).0, Some(0), "{what}");
+        assert_adopted(&trail, what);
+    }
+
+    let trail = TestTrail::new();
+    fs::create_dir(trail.directory()).expect("created");
+    let (code, text) = run(&adopt, &trail);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("there is no trail to give up"), "{text}");
+    let log = trail.open();
+    let (code, text) = run(&adopt, &trail);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("another writer holds the lock"), "{text}");
+    log.close().expect("closes");
+    assert_eq!(run(&["adopt", "--actor", "alice"], &trail).0, Some(2), "a reason is asked for");
+}
+
+#[test]
+fn a_trail_without_damage_can_be_given_up_too() {
+    let trail = TestTrail::new();
+    trail.record_run(3);
+    let old = trail.entries()[0]["details"]["trail_id"].clone();
+
+    trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+
+    let adopted = assert_adopted(&trail, "whole");
+    assert_eq!(adopted["verdict"], "intact");
+    assert_eq!(adopted["entries"], 5);
+    assert_eq!(adopted["trail_id"], old);
+    assert_ne!(trail.entries()[0]["details"]["trail_id"], old);
+    // What was sealed is still a trail.
+    assert_eq!(Verifier::new(sealed(&trail)).run().expect("read").verdict(), Verdict::Intact);
+}
+
+#[test]
+fn nothing_to_give_up_and_a_held_lock_are_errors_and_change_nothing() {
+    let trail = TestTrail::new();
+    fs::create_dir(trail.directory()).expect("created");
+    fs::write(trail.path("notes.txt"), "no trail").expect("written");
+    let error = trail.builder().adopt("alice", "it broke").expect_err("nothing");
+    assert!(matches!(error, Error::Conflict { .. }), "{error}");
+    assert!(error.to_string().contains("there is no trail to give up"), "{error}");
+    assert!(!trail.path("sealed").exists());
+    trail.record_run(1);
+
+    let log = trail.open();
+    let before = files::contents(&trail.directory());
+    let error = trail.builder().adopt("alice", "it broke").expect_err("held");
+    assert!(matches!(error, Error::Locked { .. }), "{error}");
+    assert_eq!(files::contents(&trail.directory()), before);
+    log.close().expect("closes");
+    assert_eq!(trail.entries().len(), 5);
+}
+
+#[test]
+fn a_trail_is_given_up_as_often_as_need_be() {
+    for (what, damage, _) in DAMAGES {
+        let trail = damaged(damage);
+        for round in 0..3 {
+            let log = trail.builder().adopt("alice", "it broke").expect("adopted");
+            for _ in 0..3 {
+                log.append(Draft::new("worked")).expect("recorded");
+            }
+            log.close().expect("closes");
+
+            assert_adopted(&trail, what);
+            assert_eq!(files::names(&trail.path("sealed")).len(), round + 1, "{what}");
+            damage(&trail);
+            assert!(trail.builder().open().is_err(), "{what}");
+        }
+    }
+}
+
+#[test]
+fn trails_that_were_given_up_before_are_looked_after_too() {
+    let trail = TestTrail::new();
+    trail.record_run(3);
+    let mut oldest = None;
+    for round in 0..3 {
+        trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+        oldest.get_or_insert_with(|| sealed(&trail));
+        let verification = trail.verify();
+        assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
+        let told = verification.notices().iter().filter(|notice| matches!(notice, Notice::Adopted { .. }));
+        assert_eq!(told.count(), round + 1);
+    }
+    let oldest = oldest.expect("adopted");
+    for name in files::names(&oldest) {
+        let path = oldest.join(&name);
+        let bytes = fs::read(&path).expect("there");
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, [&bytes[..], b"x"].concat()).expect("written");
+
+        let verification = trail.verify();
+
+        assert_eq!(verification.verdict(), Verdict::Tampered, "{name}: {verification}");
+        let id = oldest.file_name().expect("a name").to_str().expect("Unicode");
+        assert_eq!(verification.findings()[0].file, format!("sealed/{id}/{name}"));
+        fs::write(&path, bytes).expect("written");
+    }
+    // Whoever gives up the trail that lacks it knows that by then.
+    fs::remove_dir_all(&oldest).expect("removed");
+    assert_eq!(trail.verify().verdict(), Verdict::Tampered);
+    trail.builder().adopt("alice", "it is gone").expect("adopted").close().expect("closes");
+    let verification = trail.verify();
+    assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
+}
+
+#[test]
+fn a_line_whose_hash_does_not_hold_accuses_no_sealed_file() {
+    let trail = TestTrail::new();
+    trail.record_run(3);
+    trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+    let manifest = trail.entries()[0]["details"]["adopted"]["manifest_sha256"].clone();
+    let manifest = manifest.as_str().expect("a hash").to_owned();
+    trail.edit(LIVE, |bytes| {
+        let at = memchr::memmem::find(bytes, manifest.as_bytes()).expect("there");
+        bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+    });
+    assert_eq!(trail.finding_kinds(), ["hash_mismatch"]);
+
+    trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+
+    assert_adopted(&trail, "a changed hash of a manifest");
+}
+
+#[test]
+fn a_line_that_was_no_entry_of_the_trail_accuses_no_sealed_file() {
+    let other = TestTrail::new();
+    other.record_run(3);
+    other.builder().adopt("alice", "elsewhere").expect("adopted").close().expect("closes");
+    let trail = TestTrail::new();
+    trail.builder().hash_length(HashLength::Short).open().expect("opens").close().expect("closes");
+    fs::rename(trail.path(LIVE), trail.path("audit-x.jsonl")).expect("renamed");
+    fs::copy(other.path(LIVE), trail.path(LIVE)).expect("copied");
+    assert_eq!(trail.finding_kinds(), ["wrong_file", "malformed_line", "malformed_line"]);
+
+    trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+
+    assert_adopted(&trail, "two lengths of hashes");
+}
+
+#[test]
+fn no_file_that_is_put_beside_sealed_ones_hides_what_they_tell() {
+    let trail = TestTrail::new();
+    trail.record_run(3);
+    trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+    let oldest = sealed(&trail);
+    let old = trail.entries()[0]["details"]["trail_id"].clone();
+    trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+    let beside = trail.path("sealed").join(old.as_str().expect("an id")).join("audit-2000-01-01.jsonl");
+    trail.edit(
+        &format!("sealed/{}/{LIVE}", oldest.file_name().expect("a name").to_string_lossy()),
+        Vec::clear,
+    );
+
+    for text in ["", "{}\n"] {
+        fs::write(&beside, text).expect("written");
+        assert_eq!(trail.finding_kinds(), ["hash_mismatch"]);
+    }
+    fs::remove_file(&beside).expect("removed");
+    std::os::unix::fs::symlink("nowhere", &beside).expect("linked");
+    assert_eq!(trail.finding_kinds(), ["hash_mismatch"]);
+}
+
+/// A damaged trail of several files with torn bytes beside.
+fn of_many_files(files: usize) -> TestTrail {
+    let trail = TestTrail::new();
+    let log = trail.builder().max_file_size(1).open().expect("opens");
+    for number in 2..files {
+        log.append(Draft::new("worked").detail("number", number)).expect("recorded");
+    }
+    log.close().expect("closes");
+    assert_eq!(trail.jsonl_names().len(), files);
+    fs::write(trail.path(&format!("{LIVE}.77.torn")), "half").expect("written");
+    trail.edit(LIVE, |bytes| bytes[20] ^= 1);
+    assert!(trail.builder().open().is_err());
+    trail
+}
+
+#[test]
+fn an_interrupted_adoption_is_refused_by_open_and_finished_by_adopt() {
+    // As it stands after so many files were moved; with all of them moved, the new trail had not begun yet.
+    let template = of_many_files(5);
+    let whole = files::contents(&template.directory());
+    for headless in [false, true] {
+        let moves = if headless { 6 } else { 7 };
+        for moved in 0..=moves {
+            let trail = TestTrail::new();
+            fs::create_dir(trail.directory()).expect("created");
+            for (path, bytes) in &whole {
+                let name = path.file_name().expect("a name").to_str().expect("Unicode");
+                if !headless || name != "audit.head" {
+                    fs::write(trail.path(name), bytes).expect("written");
+                }
+            }
+            let untold = untold_of(&trail, moves, moved);
+
+            let opened = trail.builder().open();
+            if moved < moves {
+                let error = opened.expect_err("half of it is moved");
+                assert!(error.to_string().contains("an adoption was interrupted"), "{moved}: {error}");
+                trail.builder().adopt("bob", "once more").expect("adopted").close().expect("closes");
+            } else {
+                opened.expect("nothing is left to move").close().expect("closes");
+            }
+
+            let adopted = assert_adopted(&trail, &format!("{moved} moved"));
+            assert_eq!(adopted, untold, "{moved} moved");
+            assert_eq!(adopted["verdict"], "tampered");
+            let names = files::names(&sealed(&trail));
+            assert_eq!(names.len(), moves + 2, "{names:?}");
+            trail.record_run(1);
+            assert_eq!(
+                trail.entries().iter().filter(|entry| entry["details"]["adopted"].is_object()).count(),
+                1,
+                "it is told once"
+            );
+        }
+    }
+}
+
+/// Brings a trail to where an adoption moved so many of its files and was interrupted; what it was to say.
+fn untold_of(trail: &TestTrail, moves: usize, moved: usize) -> Value {
+    trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+    let adopted = trail.entries()[0]["details"]["adopted"].clone();
+    let sealed = sealed(trail);
+    for name in trail.jsonl_names().iter().map(String::as_str).chain(["audit.head"]) {
+        fs::remove_file(trail.path(name)).expect("removed");
+    }
+    let mut names: Vec<String> =
+        files::names(&sealed).into_iter().filter(|name| name.starts_with("audit")).collect();
+    assert_eq!(names.len(), moves);
+    names.sort_by_key(|name| (name == "audit.head", name.clone()));
+    for name in &names[moved..] {
+        fs::rename(sealed.join(name), trail.path(name)).expect("moved back");
+    }
+    fs::write(trail.path("sealed/untold.json"), serde_json::to_vec(&adopted).expect("JSON"))
+        .expect("written");
+    adopted
+}
+
+#[test]
+fn an_adoption_that_was_told_but_not_closed_is_not_told_again() {
+    let trail = damaged(DAMAGES[1].1);
+    trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+    let adopted = trail.entries()[0]["details"]["adopted"].clone();
+    fs::write(trail.path("sealed/untold.json"), serde_json::to_vec(&adopted).expect("JSON"))
+        .expect("written");
+
+    trail.record_run(1);
+
+    assert!(!trail.path("sealed/untold.json").exists());
+    assert_adopted(&trail, "told already");
+    // The next adoption is one of its own.
+    fs::write(trail.path("sealed/untold.json"), serde_json::to_vec(&adopted).expect("JSON"))
+        .expect("written");
+    trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+    assert_ne!(assert_adopted(&trail, "again"), adopted);
+}
+
+#[test]
+fn an_adoption_that_was_interrupted_before_anything_moved_begins_anew() {
+    let trail = damaged(DAMAGES[1].1);
+    let id = {
+        let probe = TestTrail::new();
+        fs::create_dir(probe.directory()).expect("created");
+        for name in [LIVE, "audit.head"] {
+            fs::copy(trail.path(name), probe.path(name)).expect("copied");
+        }
+        probe.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+        sealed(&probe).file_name().expect("a name").to_owned()
+    };
+    let unfinished = trail.path("sealed").join(id);
+    fs::create_dir_all(&unfinished).expect("created");
+    fs::write(unfinished.join("verification.json"), "{").expect("written");
+    fs::write(trail.path("sealed/untold.new"), "{").expect("written");
+
+    trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+
+    assert_adopted(&trail, "begun anew");
+    assert_eq!(sealed(&trail), unfinished);
+}
+
+#[test]
+fn every_sealed_file_is_looked_after() {
+    for files in [3, 252] {
+        let trail = of_many_files(files);
+        trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+        let adopted = assert_adopted(&trail, "many files");
+        assert_eq!(adopted["files"].is_array(), files < 250, "of so many, the manifest stands for them");
+        let sealed = sealed(&trail);
+        let id = sealed.file_name().expect("a name").to_str().expect("Unicode").to_owned();
+        let all = files::names(&sealed);
+        assert_eq!(all.len(), files + 4, "head, torn bytes, verification, manifest");
+
+        for name in all.iter().step_by(if files > 100 { 50 } else { 1 }) {
+            let path = sealed.join(name);
+            let bytes = fs::read(&path).expect("there");
+            let mut changes: Vec<Option<Vec<u8>>> =
+                vec![None, Some(Vec::new()), Some([&bytes[..], b"x"].concat())];
+            for at in [0, bytes.len() / 2, bytes.len() - 1] {
+                let mut changed = bytes.clone();
+                changed[at] ^= 1;
+                changes.push(Some(changed));
+            }
+            for change in changes {
+                fs::remove_file(&path).expect("removed");
+                if let Some(bytes) = &change {
+                    fs::write(&path, bytes).expect("written");
+                }
+
+                let verification = trail.verify();
+                assert_eq!(verification.verdict(), Verdict::Tampered, "{name}");
+                assert_eq!(verification.findings_total(), 1, "{name}: {verification}");
+                let finding = &verification.findings()[0];
+                assert_eq!(finding.file, format!("sealed/{id}/{name}"));
+                let kind = if change.is_some() { "hash_mismatch" } else { "missing_file" };
+                assert_eq!((finding.kind.name(), finding.line), (kind, None), "{name}");
+                assert!(verification.notices().iter().any(|notice| matches!(notice, Notice::Adopted { .. })));
+                // A copy without what was sealed is not asked for it.
+                let copy = Verifier::new(trail.directory()).without_head().run().expect("read");
+                assert_eq!(copy.verdict(), Verdict::Intact, "{name}: {copy}");
+
+                fs::write(&path, &bytes).expect("written");
+            }
+        }
+        assert_adopted(&trail, "put right");
+    }
+}
+
+#[test]
+fn no_link_and_no_pipe_in_place_of_a_sealed_file_is_read() {
+    let trail = of_many_files(252);
+    trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
+    for name in ["SHA256SUMS", LIVE] {
+        let path = sealed(&trail).join(name);
+        let bytes = fs::read(&path).expect("there");
+        fs::remove_file(&path).expect("removed");
+        std::os::unix::fs::symlink("/dev/zero", &path).expect("linked");
+        assert_eq!(trail.finding_kinds(), ["missing_file"], "{name}");
+        fs::remove_file(&path).expect("removed");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
+        assert!(made.success());
+        assert_eq!(trail.finding_kinds(), ["missing_file"], "{name}");
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, bytes).expect("written");
+    }
+}
+
+#[test]
+fn a_second_opening_during_an_adoption_is_kept_out() {
+    let trail = damaged(DAMAGES[0].1);
+    let log = trail.builder().adopt("alice", "it broke").expect("adopted");
+
+    assert!(matches!(AuditLog::open(trail.directory()), Err(Error::Locked { .. })));
+    log.close().expect("closes");
+}

@@ -1,0 +1,350 @@
+//! One trail has one writer: races to open it, forks of its writer, and a writer that ends rather than go on unrecorded.
+
+#![allow(unsafe_code, reason = "forking, which is what is tested, is unsafe")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, ChildStdout, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use kling_audit::{AuditLog, Draft, Durability, Error, Health, OnFailure};
+
+use crate::support::{
+    limits::is_long,
+    process::{child, child_after, child_directory, in_directory, is_child, isolated, run, test_path},
+    trail::{LIVE, TestTrail},
+};
+
+/// A process that opens and closes trails when it is told to.
+struct Opener {
+    child: Child,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Opener {
+    fn new(name: &str) -> Self {
+        let mut child = child(name).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("runs");
+        let orders = child.stdin.take().expect("piped");
+        let answers = BufReader::new(child.stdout.take().expect("piped"));
+        Self { child, orders, answers }
+    }
+
+    fn order(&mut self, order: &str) {
+        writeln!(self.orders, "{order}").expect("it listens");
+    }
+
+    fn answer(&mut self) -> String {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            assert!(self.answers.read_line(&mut line).expect("it speaks") > 0, "it ended");
+            if let Some((_, answer)) = line.split_once("ANSWER ") {
+                return answer.trim_end().to_owned();
+            }
+        }
+    }
+
+    /// The process itself: opens each trail that is named, until the next line.
+    fn obey() {
+        let mut lines = std::io::stdin().lines();
+        while let Some(Ok(order)) = lines.next() {
+            let log = AuditLog::open(&order);
+            match &log {
+                Ok(log) => {
+                    log.append(Draft::new("opened")).expect("recorded");
+                    // Its head is written then, and it looks at nothing until its next entry.
+                    log.flush().expect("flushed");
+                    println!("\nANSWER opened");
+                }
+                Err(error) => println!("\nANSWER {error}"),
+            }
+            lines.next();
+            if let Ok(log) = log {
+                log.close().expect("closes");
+            }
+            println!("\nANSWER closed");
+        }
+    }
+}
+
+impl Drop for Opener {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn of_two_processes_that_open_at_once_exactly_one_does() {
+    let name = test_path!();
+    if is_child(name) {
+        return Opener::obey();
+    }
+    let mut openers = [Opener::new(name), Opener::new(name)];
+    let rounds = if is_long() { 2_000 } else { 50 };
+    let trail = TestTrail::new();
+    let mut firsts = [0, 0];
+    for round in 0..rounds {
+        // Every fifth round begins a trail, the others go on with it; now and then the lock's file is not there.
+        let directory = trail.root().join(format!("audit-{}", round / 5));
+        if round % 5 == 3 {
+            fs::remove_file(directory.join("audit.lock")).expect("removed");
+        }
+        let order = directory.to_str().expect("Unicode");
+        openers.iter_mut().for_each(|opener| opener.order(order));
+        let answers = openers.each_mut().map(Opener::answer);
+
+        let opened = answers.iter().filter(|answer| *answer == "opened").count();
+        assert_eq!(opened, 1, "round {round}: {answers:?}");
+        let first = usize::from(answers[1] == "opened");
+        firsts[first] += 1;
+        assert!(answers[1 - first].contains("another writer holds the lock"), "{answers:?}");
+
+        openers.iter_mut().for_each(|opener| opener.order(""));
+        assert_eq!(openers.each_mut().map(Opener::answer), ["closed", "closed"]);
+        let verification = kling_audit::verify(&directory).expect("intact");
+        assert_eq!(verification.entries(), 3 * (round % 5 + 1));
+    }
+    println!("{rounds} rounds, opened by {firsts:?}");
+}
+
+#[test]
+fn a_second_process_without_the_lock_file_is_kept_out() {
+    let name = test_path!();
+    if is_child(name) {
+        return Opener::obey();
+    }
+    let trail = TestTrail::new();
+    let order = trail.directory().to_str().expect("Unicode").to_owned();
+    let mut openers = [Opener::new(name), Opener::new(name)];
+    openers[0].order(&order);
+    assert_eq!(openers[0].answer(), "opened");
+    fs::remove_file(trail.path("audit.lock")).expect("removed");
+
+    openers[1].order(&order);
+    let answer = openers[1].answer();
+
+    assert!(answer.contains("another writer holds the lock") && answer.contains(".jsonl"), "{answer}");
+    for opener in &mut openers {
+        opener.order("");
+        assert_eq!(opener.answer(), "closed");
+    }
+    assert_eq!(kling_audit::verify(trail.directory()).expect("intact").entries(), 3);
+}
+
+/// Runs `body` in a fork of this process; what it gives is the fork's exit code. A panic in it gives 101.
+fn fork(body: impl FnOnce() -> i32) -> i32 {
+    // SAFETY: the child of a process with several threads may only do what is safe in a signal handler; glibc allows
+    // allocating too. The code under test is to refuse before it takes any lock, which is the point. The child ends
+    // with `_exit`, which runs none of the parent's handlers.
+    unsafe {
+        let child = libc::fork();
+        assert!(child >= 0, "forks");
+        if child == 0 {
+            let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(101);
+            libc::_exit(code);
+        }
+        let mut status = 0;
+        assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
+        if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { 1_000 + libc::WTERMSIG(status) }
+    }
+}
+
+#[test]
+fn a_fork_of_the_writer_can_not_write_and_takes_nothing_from_it() {
+    isolated(test_path!(), || {
+        for level in [Durability::Written, Durability::Buffered, Durability::Synced] {
+            let trail = TestTrail::new();
+            let log = trail.builder().durability(level).open().expect("opens");
+            log.append(Draft::new("before")).expect("recorded");
+            let clone = log.clone();
+
+            let code = fork(move || {
+                let forked = |result: Result<(), Error>| matches!(result, Err(Error::Forked { .. }));
+                let refused = [
+                    forked(clone.append(Draft::new("child")).map(drop)),
+                    forked(clone.append(Draft::new("child").critical()).map(drop)),
+                    forked(clone.flush()),
+                    forked(clone.close()),
+                    forked(wait(clone.append_async(Draft::new("child"))).map(drop)),
+                    clone.health() == Health::Closed,
+                    clone.counters().bytes == 0,
+                ];
+                // The last handle of this process, as far as it knows.
+                drop(clone);
+                refused.iter().position(|refused| !refused).map_or(0, |at| at as i32 + 1)
+            });
+
+            assert_eq!(code, 0, "{level:?}: what is not refused");
+            assert!(
+                matches!(AuditLog::open(trail.directory()), Err(Error::Locked { .. })),
+                "it is still open"
+            );
+            log.append(Draft::new("after")).expect("recorded");
+            log.close().expect("closes");
+            assert_eq!(
+                trail.event_types(),
+                ["audit_started", "before", "after", "audit_stopped"],
+                "{level:?}"
+            );
+        }
+    });
+}
+
+/// The outcome of a future that is done at once.
+fn wait<F: Future>(future: F) -> F::Output {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(output) = std::pin::pin!(future).poll(&mut context) else {
+        unreachable!("it is done at once");
+    };
+    output
+}
+
+#[test]
+fn a_fork_drops_every_handle_without_ending_the_trail() {
+    isolated(test_path!(), || {
+        let trail = TestTrail::new();
+        let mut log = Some(trail.open());
+
+        let code = fork(|| {
+            drop(log.take());
+            0
+        });
+
+        assert_eq!(code, 0);
+        let log = log.expect("the parent's");
+        log.append(Draft::new("after")).expect("recorded");
+        log.close().expect("closes");
+        assert_eq!(trail.event_types(), ["audit_started", "after", "audit_stopped"]);
+    });
+}
+
+#[test]
+fn forks_of_a_busy_writer_neither_hang_nor_write() {
+    isolated(test_path!(), || {
+        let trail = TestTrail::new();
+        let log = trail.open();
+        log.append(Draft::new("worked")).expect("recorded");
+        let over = AtomicBool::new(false);
+        let rounds = if is_long() { 2_000 } else { 40 };
+        thread::scope(|scope| {
+            let writers: Vec<_> = (0..3)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut count = 0;
+                        while !over.load(Ordering::Relaxed) {
+                            log.append(Draft::new("worked")).expect("recorded");
+                            count += 1;
+                        }
+                        count
+                    })
+                })
+                .collect();
+            let mut codes = vec![0; rounds];
+            for code in &mut codes {
+                *code = fork(|| {
+                    let refused = log.append(Draft::new("child")).is_err()
+                        && wait(log.append_async(Draft::new("child"))).is_err()
+                        && log.close().is_err()
+                        && log.counters().recorded > 0
+                        && log.health() == Health::Closed;
+                    i32::from(!refused)
+                });
+            }
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(codes, vec![0; rounds]);
+            let appended: usize = writers.into_iter().map(|writer| writer.join().expect("well")).sum();
+            log.close().expect("closes");
+            assert_eq!(trail.entries().len(), appended + 3);
+        });
+    });
+}
+
+#[test]
+fn a_fork_that_lives_on_does_not_keep_the_next_writer_out() {
+    isolated(test_path!(), || {
+        let trail = TestTrail::new();
+        let log = trail.open();
+        // SAFETY: as in `fork`; the child does nothing but sleep.
+        let child = unsafe {
+            let child = libc::fork();
+            if child == 0 {
+                libc::sleep(600);
+                libc::_exit(0);
+            }
+            child
+        };
+
+        log.close().expect("closes");
+        let opened = trail.builder().open();
+
+        // SAFETY: ends and reaps the child that was just made.
+        unsafe {
+            libc::kill(child, libc::SIGKILL);
+            libc::waitpid(child, std::ptr::null_mut(), 0);
+        }
+        opened.expect("the trail was let go").close().expect("closes");
+        assert_eq!(trail.entries().len(), 4);
+    });
+}
+
+#[test]
+fn a_log_that_is_to_abort_ends_the_process_when_an_entry_is_not_recorded() {
+    let name = test_path!();
+    if is_child(name) {
+        let trail = child_directory().expect("a directory");
+        let hooked = trail.with_extension("hooked");
+        let log = AuditLog::builder(&trail)
+            .on_failure(OnFailure::Abort)
+            .on_error(move |error| fs::write(&hooked, error.to_string()).expect("written"))
+            .open()
+            .expect("opens");
+        log.append(Draft::new("audit_mine")).expect_err("reserved, which is no failure of the log");
+        log.append(Draft::new("recorded")).expect("recorded");
+        let maximum = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+        let limit = rustix::process::Rlimit { current: Some(2_000), maximum };
+        rustix::process::setrlimit(rustix::process::Resource::Fsize, limit).expect("allowed");
+        for _ in 0..100 {
+            drop(log.append(Draft::new("more").detail("filling", "x".repeat(500))));
+        }
+        println!("it goes on");
+        return;
+    }
+    let trail = TestTrail::new();
+    let command = in_directory(child_after(name, "trap '' XFSZ; ulimit -c 0"), &trail.directory());
+
+    let output = run(command);
+
+    let signal = std::os::unix::process::ExitStatusExt::signal(&output.status);
+    assert_eq!(signal, Some(libc::SIGABRT), "{}", output.text);
+    assert!(output.text.contains("File too large"), "{}", output.text);
+    let hooked = fs::read_to_string(trail.directory().with_extension("hooked")).expect("the hook was called");
+    assert!(hooked.contains("append to") && hooked.contains("File too large"), "{hooked}");
+    let verification = trail.verify();
+    assert_eq!(verification.verdict(), kling_audit::verify::Verdict::Intact, "{verification}");
+    let entries = trail.readable_entries(&verification);
+    assert_eq!(entries[1]["event_type"], "recorded");
+    trail.record_run(1);
+}
+
+#[test]
+fn the_hook_is_told_of_every_entry_that_is_not_recorded() {
+    let trail = TestTrail::new();
+    let log = trail.open();
+    for _ in 0..3 {
+        log.append(Draft::new("audit_mine")).expect_err("reserved");
+    }
+    log.close().expect("closes");
+    log.append(Draft::new("late")).expect_err("closed");
+
+    let told = trail.errors();
+
+    assert_eq!(told.len(), 4);
+    assert!(told[0].contains("audit_mine") && told[3].contains("was closed"), "{told:?}");
+    assert_eq!(log.counters().not_recorded, 4);
+    assert!(trail.path(LIVE).exists());
+}

@@ -442,7 +442,7 @@ impl fmt::Debug for AuditLog {
 ///     .inherit_fields(["request_id"])
 ///     .open()?;
 /// # log.close()?;
-/// # Ok::<(), kling_audit::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder opens nothing before `open`"]

@@ -373,7 +373,7 @@ impl AuditLog {
     /// Returns `true` if an entry whose caller got an error may stay queued and be written later.
     #[cfg(feature = "kling")]
     pub(crate) fn keeps_lines(&self) -> bool {
-        self.open_log.queue().keeps_lines()
+        self.open_log.keeps_lines()
     }
 
     /// Returns `true` if both are handles of one open trail.

@@ -225,8 +225,9 @@ impl OpenLog {
         self.queue.rules()
     }
 
-    pub(super) fn queue(&self) -> &CommitQueue {
-        &self.queue
+    #[cfg(feature = "kling")]
+    pub(super) fn keeps_lines(&self) -> bool {
+        self.queue.keeps_lines()
     }
 
     /// Keeps other erasures and prunes out until the guard is dropped.

@@ -1,14 +1,18 @@
-//! Checkpoints in a file: one after the other, an empty line between two.
+//! A file with checkpoints, one after the other, an empty line between two.
 //!
-//! The file is not trusted. What follows its last newline is a write that did not come to its end, and is left out.
+//! The file is not trusted. Bytes after its last newline are an interrupted write and are left out. A malformed part
+//! hides no checkpoint after it.
 
 use std::{
     fs::OpenOptions,
     path::{Path, PathBuf},
 };
 
-use crate::checkpoint::statement::{ParseCheckpointError, SignedCheckpoint};
 use crate::{
+    checkpoint::{
+        signed_note::SIGNATURE_PREFIX,
+        statement::{ParseCheckpointError, SignedCheckpoint},
+    },
     error::{Error, Operation},
     storage::{
         durable::exists,
@@ -17,67 +21,75 @@ use crate::{
     },
 };
 
-/// The file in a trail's directory.
-pub(crate) const NAME: &str = "audit.checkpoints";
+/// Name of the file in a trail's directory.
+pub(crate) const CHECKPOINTS_FILE: &str = "audit.checkpoints";
 
-/// The most bytes that a line or a checkpoint has.
-const LIMIT: usize = 1 << 16;
+/// Another name of [`CHECKPOINTS_FILE`].
 
-/// A checkpoint as it was found in a file.
+/// Maximum bytes of one line, and of one checkpoint. A longer checkpoint is truncated, so that it does not parse.
+const MAX_CHECKPOINT_BYTES: usize = 1 << 16;
+
+/// A checkpoint in a file.
 #[derive(Debug)]
-pub(crate) struct Stored {
-    /// Its first line, from 1.
+pub(crate) struct FoundCheckpoint {
+    /// Number of its first line, from 1.
     pub(crate) line: u64,
-    /// Where that begins, in bytes.
+    /// Offset of its first byte.
     pub(crate) offset: u64,
-    /// Where what follows it begins.
+    /// Offset of the first byte after it.
     pub(crate) end: u64,
     pub(crate) checkpoint: Result<SignedCheckpoint, ParseCheckpointError>,
 }
 
-/// Shows each checkpoint of a file. `false` if the file is not there.
-pub(crate) fn read(path: &Path, mut show: impl FnMut(Stored)) -> Result<bool, Error> {
+/// Calls `on_checkpoint` with each checkpoint of a file. Returns `false` if there is no file.
+pub(crate) fn read(path: &Path, mut on_checkpoint: impl FnMut(FoundCheckpoint)) -> Result<bool, Error> {
     if !exists(path)? {
         return Ok(false);
     }
     let (file, length) = open_regular(path, OpenOptions::new().read(true))?;
-    let mut lines = Lines::new(file, length, LIMIT);
+    let mut lines = Lines::new(file, length, MAX_CHECKPOINT_BYTES);
     let mut number = 0;
     let mut part = Part::default();
     while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, path))? {
         number += 1;
         match piece {
-            Piece::Line { offset, bytes } => part.take(number, offset, bytes, &mut show),
-            Piece::Long { offset, start, .. } => part.take(number, offset, start, &mut show),
-            Piece::Rest => {}
+            Piece::Line { offset, bytes } => part.add_line(number, offset, bytes, &mut on_checkpoint),
+            Piece::TooLong { offset, start, .. } => part.add_line(number, offset, start, &mut on_checkpoint),
+            Piece::Unterminated => {}
         }
     }
-    part.finish(&mut show);
+    part.finish(&mut on_checkpoint);
     Ok(true)
 }
 
-/// The checkpoints of the trail in `directory`.
+/// Returns the path of the checkpoints of the trail in `directory`.
 pub(crate) fn path(directory: &Path) -> PathBuf {
-    directory.join(NAME)
+    directory.join(CHECKPOINTS_FILE)
 }
 
-/// Lines that are no whole checkpoint yet.
+/// The lines of a checkpoint that is not complete yet.
 #[derive(Default)]
 struct Part {
     bytes: Vec<u8>,
     line: u64,
     offset: u64,
     end: u64,
-    /// Signature lines are read.
-    signed: bool,
+    /// `true` if the last line is a signature.
+    is_signed: bool,
 }
 
 impl Part {
-    fn take(&mut self, number: u64, offset: u64, bytes: &[u8], show: &mut impl FnMut(Stored)) {
-        let is_signature = bytes.starts_with("\u{2014} ".as_bytes());
-        // A text begins where signatures end, also where no empty line says so.
-        if self.signed && !is_signature {
-            self.finish(show);
+    fn add_line(
+        &mut self,
+        number: u64,
+        offset: u64,
+        bytes: &[u8],
+        on_checkpoint: &mut impl FnMut(FoundCheckpoint),
+    ) {
+        let is_signature = bytes.starts_with(SIGNATURE_PREFIX.as_bytes());
+        // A line after the signatures begins the next checkpoint, even if the empty line between the two is missing.
+        if self.is_signed && !is_signature {
+            self.finish(on_checkpoint);
         }
         if self.bytes.is_empty() {
             if bytes.is_empty() {
@@ -85,20 +97,25 @@ impl Part {
             }
             (self.line, self.offset) = (number, offset);
         }
-        self.signed |= is_signature;
+        self.is_signed |= is_signature;
         self.end = offset + bytes.len() as u64 + 1;
-        if self.bytes.len() < LIMIT {
+        if self.bytes.len() < MAX_CHECKPOINT_BYTES {
             self.bytes.extend_from_slice(bytes);
             self.bytes.push(b'\n');
         }
     }
 
-    fn finish(&mut self, show: &mut impl FnMut(Stored)) {
+    fn finish(&mut self, on_checkpoint: &mut impl FnMut(FoundCheckpoint)) {
         let part = std::mem::take(self);
-        // A text without a signature at the file's end is a write that was cut short.
-        if part.signed {
+        // A text without a signature at the end of the file is an interrupted write.
+        if part.is_signed {
             let checkpoint = String::from_utf8_lossy(&part.bytes).parse();
-            show(Stored { line: part.line, offset: part.offset, end: part.end, checkpoint });
+            on_checkpoint(FoundCheckpoint {
+                line: part.line,
+                offset: part.offset,
+                end: part.end,
+                checkpoint,
+            });
         }
     }
 }
@@ -123,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn each_checkpoint_is_found_where_it_stands() {
+    fn each_checkpoint_has_its_line_and_offsets() {
         let length = GOOD.len() as u64;
 
         assert_eq!(found(""), []);
@@ -135,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_was_cut_short_is_left_out() {
+    fn an_interrupted_write_is_left_out() {
         let length = GOOD.len() as u64;
         let torn = format!("{GOOD}\n{GOOD}");
 
@@ -147,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_checkpoint_hides_none_that_follows() {
+    fn a_malformed_part_hides_no_later_checkpoint() {
         for wrong in
             ["\u{2014} example.com/audit AAAAAAAAAAAA\n", "junk\n\n\u{2014} junk\n", "\u{2014} \n\n\n"]
         {
@@ -156,7 +173,7 @@ mod tests {
 
             assert_eq!(oks, [true, false, true], "{wrong}");
         }
-        let long = format!("{}\n\n\u{2014} x AAAAAAAAAAAA\n\n{GOOD}", "x".repeat(3 * LIMIT));
+        let long = format!("{}\n\n\u{2014} x AAAAAAAAAAAA\n\n{GOOD}", "x".repeat(3 * MAX_CHECKPOINT_BYTES));
         assert_eq!(found(&long).into_iter().map(|one| one.3).collect::<Vec<_>>(), [false, true]);
     }
 }

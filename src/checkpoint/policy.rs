@@ -1,10 +1,10 @@
-//! How a running log is to sign: with what, how often, and where it goes.
+//! The signing policy of a running log: the signer, the intervals and the sinks.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::checkpoint::{signer::Signer, sink::CheckpointSink};
 
-/// How a log signs checkpoints; for [`AuditLogBuilder::checkpoints`](crate::AuditLogBuilder::checkpoints).
+/// The signing policy of a log, for [`AuditLogBuilder::checkpoints`](crate::AuditLogBuilder::checkpoints).
 ///
 /// | setting | default |
 /// |---|---|
@@ -12,8 +12,9 @@ use crate::checkpoint::{signer::Signer, sink::CheckpointSink};
 /// | [`every`](Self::every) | 1 hour |
 /// | [`sink`](Self::sink) | none: the trail's own `audit.checkpoints` alone |
 ///
-/// One is signed at either of them, when the trail goes on in a new file, and when the log is closed. Signing is on a
-/// thread of its own and delays no entry; an entry `audit_checkpoint` tells of each but the last.
+/// A checkpoint is signed when either interval ends, when the trail continues in a new file, and when the log is
+/// closed. A thread of its own signs, so no entry waits. An entry `audit_checkpoint` records each checkpoint but the
+/// last.
 #[derive(Clone)]
 #[must_use = "nothing is signed before a log is opened with it"]
 pub struct Checkpoints {
@@ -24,7 +25,7 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Signs with `signer`.
+    /// Signs with `signer` at the default intervals.
     pub fn new(signer: impl Signer + 'static) -> Self {
         Self {
             signer: Arc::new(signer),
@@ -34,20 +35,21 @@ impl Checkpoints {
         }
     }
 
-    /// Signs after that many entries of callers; the log's own don't count, so no checkpoint is the reason for another.
+    /// Sets the number of entries between two checkpoints. The log's own entries do not count, so that no checkpoint
+    /// causes another.
     pub fn every_entries(mut self, entries: u64) -> Self {
         self.every_entries = entries.max(1);
         self
     }
 
-    /// Signs once in that time, also while nothing is recorded: a trail that is silent is then a trail that says so. The
-    /// age that a verifier asks for should be twice this.
+    /// Sets the time between two checkpoints. One is signed even if nothing was recorded meanwhile: a silent trail is
+    /// then distinct from a truncated one. Verifiers should require a maximum age of twice this time.
     pub fn every(mut self, time: Duration) -> Self {
         self.every = time.max(Duration::from_millis(1));
         self
     }
 
-    /// Hands each checkpoint to `sink` too; to each of several.
+    /// Adds a sink, which receives each checkpoint too. Several may be added.
     pub fn sink(mut self, sink: CheckpointSink) -> Self {
         self.sinks.push(sink);
         self

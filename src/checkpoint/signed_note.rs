@@ -1,21 +1,31 @@
-//! Signed notes, by <https://c2sp.org/signed-note>: a text, an empty line, and one line a signature.
+//! Signed notes, as <https://c2sp.org/signed-note> specifies them under "Format" and "Signatures".
 //!
-//! Pure. What a text says, and whether a signature is good, is known elsewhere.
+//! A note is a text, an empty line, and one line for each signature:
+//!
+//! ```text
+//! example.com/audit            text: ends with a newline and may contain empty lines
+//! 1234
+//! CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+//!                              the last empty line ends the text
+//! — example.com/audit KQ52...  signature: name, base64(4 bytes key id, signature bytes)
+//! ```
+//!
+//! No input or output. The meaning of the text is in `statement`, the check of a signature in `verifying_key`.
 
 use std::fmt;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-/// The most signatures that a note may have.
-const MAX_SIGNATURES: usize = 100;
+/// Maximum number of signatures of a note. The standard requires at least 16; Go's implementation has this limit too.
+const MAX_NOTE_SIGNATURES: usize = 100;
 
-/// How a signature line begins: an em dash and a space.
-const DASH: &str = "\u{2014} ";
+/// Start of a signature line: an em dash and a space.
+pub(super) const SIGNATURE_PREFIX: &str = "\u{2014} ";
 
-/// A text with signatures, none of them checked.
+/// A text with signatures that are not checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Note {
-    /// With the newline at its end.
+    /// The signed text, with the newline at its end.
     pub(crate) text: String,
     pub(crate) signatures: Vec<Signature>,
 }
@@ -23,15 +33,18 @@ pub(crate) struct Note {
 /// A signature line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Signature {
-    /// The key's name.
+    /// Name of the key.
     pub(crate) name: String,
-    /// The first four bytes of a hash of the key.
+    /// Id of the key. Name and id together identify a key.
     pub(crate) key_id: u32,
     pub(crate) bytes: Vec<u8>,
 }
 
 impl Note {
-    /// Reads a whole note, its last newline included. `Err` says what is missing.
+    /// Parses a whole note, its last newline included. The error is the part that is missing.
+    ///
+    /// Stricter than the standard, which forbids control characters below U+0020 only: all control characters but the
+    /// newline are refused, so that a note can be printed.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         if text.chars().any(|c| c.is_control() && c != '\n') {
             return Err("a text without control characters");
@@ -43,9 +56,9 @@ impl Note {
         let Some(lines) = signatures.strip_suffix('\n') else {
             return Err("a signature line that ends with a newline");
         };
-        let signatures = lines.split('\n').take(MAX_SIGNATURES + 1).map(Signature::parse);
+        let signatures = lines.split('\n').take(MAX_NOTE_SIGNATURES + 1).map(Signature::parse);
         let signatures = signatures.collect::<Option<Vec<_>>>().ok_or("signature lines")?;
-        if signatures.len() > MAX_SIGNATURES {
+        if signatures.len() > MAX_NOTE_SIGNATURES {
             return Err("at most 100 signatures");
         }
         Ok(Self { text: text.to_owned(), signatures })
@@ -54,7 +67,7 @@ impl Note {
 
 impl Signature {
     fn parse(line: &str) -> Option<Self> {
-        let (name, encoded) = line.strip_prefix(DASH)?.split_once(' ')?;
+        let (name, encoded) = line.strip_prefix(SIGNATURE_PREFIX)?.split_once(' ')?;
         let bytes = BASE64_STANDARD.decode(encoded).ok()?;
         let (key_id, bytes) = bytes.split_first_chunk()?;
         if !is_key_name(name) || bytes.is_empty() {
@@ -69,13 +82,14 @@ impl fmt::Display for Note {
         writeln!(f, "{}", self.text)?;
         for Signature { name, key_id, bytes } in &self.signatures {
             let encoded = BASE64_STANDARD.encode([&key_id.to_be_bytes()[..], bytes].concat());
-            writeln!(f, "{DASH}{name} {encoded}")?;
+            writeln!(f, "{SIGNATURE_PREFIX}{name} {encoded}")?;
         }
         Ok(())
     }
 }
 
-/// Whether a key may be called so: no space of any kind, and no `+`, which parts a key's text.
+/// Returns `true` if `name` is a valid key name: not empty, without Unicode spaces, and without `+`, which separates
+/// the parts of a key's text.
 pub(crate) fn is_key_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
 }
@@ -93,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_is_read_back_as_written() {
+    fn a_note_parses_as_it_was_printed() {
         let note = note();
 
         let text = note.to_string();
@@ -105,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_may_have_empty_lines_of_its_own() {
+    fn a_text_may_contain_empty_lines() {
         let text = "one\n\ntwo\n";
         let note = Note { text: text.to_owned(), ..note() };
 
@@ -113,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_note_is_refused() {
+    fn a_malformed_note_is_refused() {
         let good = note().to_string();
 
         for wrong in [
@@ -126,8 +140,8 @@ mod tests {
             good.replace("witness ", "wit+ness "),
             good.replace("witness ", "witness  "),
             good.replace("witness /////w", "witness !////w"),
-            format!("text\n\n{DASH}name AAAAAA==\n"),
-            format!("text\n\n{}", format!("{DASH}name AAAAAAAA\n").repeat(101)),
+            format!("text\n\n{SIGNATURE_PREFIX}name AAAAAA==\n"),
+            format!("text\n\n{}", format!("{SIGNATURE_PREFIX}name AAAAAAAA\n").repeat(101)),
         ] {
             assert!(Note::parse(&wrong).is_err(), "{wrong}");
         }

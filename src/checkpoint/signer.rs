@@ -1,4 +1,4 @@
-//! Who signs checkpoints: a key in a file, or whatever else can.
+//! The interface of signing: a key in a file, a KMS or an HSM.
 
 use crate::{
     checkpoint::{statement::SignedCheckpoint, verifying_key::VerifyingKey},
@@ -7,48 +7,51 @@ use crate::{
     format::receipt::TrailId,
 };
 
-/// Signs checkpoints of one trail. [`SigningKey`](crate::checkpoint::SigningKey) is one, with its key in a file; a service that keeps
-/// its key in a KMS or an HSM implements this for it.
+/// Signs the checkpoints of one trail.
 ///
-/// It is called on a thread of the log's own, which waits for it: recording does not.
+/// [`SigningKey`](crate::checkpoint::SigningKey) implements this with a key in a file. A service that keeps its key
+/// in a KMS or an HSM implements it itself.
+///
+/// A thread of the log calls the signer and waits for it. Recording continues meanwhile.
 pub trait Signer: Send + Sync {
-    /// The public half of the key. Its name is the origin that checkpoints state.
+    /// Returns the public key. Its name is the origin that checkpoints state.
     fn verifying_key(&self) -> &VerifyingKey;
 
-    /// The Ed25519 signature of `message`, which has less than 4 KiB.
+    /// Returns the Ed25519 signature of `message`, which is shorter than 4 KiB.
     ///
     /// # Errors
     ///
-    /// Whatever kept it from signing. The next checkpoint tries again.
+    /// The reason why it cannot sign. The next checkpoint is tried again.
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], Box<dyn std::error::Error + Send + Sync>>;
 
-    /// Takes the key for `trail`, before it signs anything of it. `true` if it has signed checkpoints of this trail
-    /// before: if they are not there then, nothing more is signed.
+    /// Binds the key to `trail`, before it signs a checkpoint of it. Returns `true` if it has signed checkpoints of
+    /// this trail before. If these are missing in the trail then, no more are signed.
     ///
-    /// A signer that remembers no trail says `false`, and keeping one key to one trail is its owner's affair.
+    /// A signer without memory returns `false`. Its owner then has to use one key for one trail only: with one key
+    /// for two trails, an attacker could present one in the place of the other.
     ///
     /// # Errors
     ///
-    /// The key signs another trail.
+    /// The key is bound to another trail.
     fn claim(&self, trail: TrailId) -> Result<bool, Error> {
         let _: TrailId = trail;
         Ok(false)
     }
 
-    /// Size and root of the last checkpoint that it was told of. Nothing is signed that does not go on from it, so a trail
-    /// that was put back to an older state is not.
+    /// Returns size and root of the last checkpoint that was passed to [`signed`](Self::signed).
     ///
-    /// Asked once the trail was [claimed](Self::claim). A signer that remembers none says `None`; what keeps a trail from
-    /// being put back then is its own `audit.checkpoints` alone, and whoever writes the directory puts that back too.
+    /// The log signs only trails that extend this checkpoint, so a trail that was replaced by an older copy is not
+    /// signed. Called after [`claim`](Self::claim). A signer without memory returns `None`. The only protection is
+    /// then the trail's own `audit.checkpoints`, which an attacker with write access to the directory replaces too.
     fn last(&self) -> Option<(u64, TreeHash)> {
         None
     }
 
-    /// Is told which checkpoint was signed and stored.
+    /// Records a checkpoint that was signed and stored.
     ///
     /// # Errors
     ///
-    /// What it has to remember could not be stored.
+    /// The signer could not store what [`last`](Self::last) must return.
     fn signed(&self, checkpoint: &SignedCheckpoint) -> Result<(), Error> {
         let _: &SignedCheckpoint = checkpoint;
         Ok(())

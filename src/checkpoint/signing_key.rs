@@ -1,12 +1,18 @@
-//! A signing key in a file: the private key, and the trail that it signs.
+//! A signing key in a file: the private key, and the trail to which it is bound.
 //!
-//! The first line is a private key as others write them (`PRIVATE+KEY+NAME+ID+KEY`), the second says which trail the key
-//! was taken for, and the last checkpoint that it signed. The key never reaches `Debug`, an error or an entry.
+//! ```text
+//! PRIVATE+KEY+NAME+ID+base64(0x01, 32 bytes of the seed)   as Go's golang.org/x/mod/sumdb/note writes private keys
+//! trail TRAIL_ID taken                                     bound, and nothing is signed yet
+//! trail TRAIL_ID signed SIZE ROOT                          or: bound, with the last signed checkpoint
+//! ```
+//!
+//! Promise: the private key never appears in `Debug`, in an error or in an entry, and its memory is overwritten after
+//! use.
 
 use std::{
     fmt,
     fs::File,
-    io::Read as _,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -15,11 +21,12 @@ use ed25519_dalek::Signer as _;
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
-use crate::checkpoint::signer::Signer;
 use crate::{
     checkpoint::{
+        proof::TreeHead,
+        signer::Signer,
         statement::SignedCheckpoint,
-        verifying_key::{ED25519, ParseKeyError, VerifyingKey},
+        verifying_key::{ParseKeyError, SIGNATURE_TYPE_ED25519, VerifyingKey},
     },
     codec::merkle::TreeHash,
     error::{Error, Operation},
@@ -30,21 +37,21 @@ use crate::{
     },
 };
 
-/// How the text of a private key begins.
-const PRIVATE: &str = "PRIVATE+KEY+";
+/// Start of a private key's text.
+const PRIVATE_KEY_PREFIX: &str = "PRIVATE+KEY+";
 
-/// More than a key file has.
-const LIMIT: u64 = 1 << 16;
+/// Number of bytes that are read of a key file. A key file is shorter.
+const MAX_KEY_FILE_BYTES: u64 = 1 << 16;
 
-/// A key that signs the checkpoints of one trail, in a file that its owner alone may read.
+/// A key that signs the checkpoints of one trail, in a file that only its owner may read.
 ///
-/// The file records the trail that it first signs, and then signs no other: with one key for two trails, one could be
-/// shown in the place of the other. With each checkpoint it records that one's size and root, and then signs nothing that
-/// does not go on from it: a trail that was put back to an older state is not signed again. So keep the file, and copies of
-/// it, where the trail's directory does not go along with it.
+/// The file records the first trail that the key signs. The key signs no other trail: with one key for two trails, an
+/// attacker could present one in the place of the other. The file also records size and root of each checkpoint. The
+/// key signs only checkpoints that extend the last one, so a trail that was replaced by an older copy is not signed
+/// again. Keep the file, and copies of it, outside the trail's directory: else both are replaced together.
 ///
-/// Where the file can't be written once the key has signed, as on a mount that is read-only, the last checkpoint is
-/// remembered as long as the process runs, and a trail that is put back between two runs is not told from one that goes on.
+/// If the file is read-only once the key has signed, as on a read-only mount, the last checkpoint is kept in memory.
+/// A trail that is replaced between two runs of the process is then not noticed.
 ///
 /// ```
 /// # let place = tempfile::tempdir()?;
@@ -52,7 +59,7 @@ const LIMIT: u64 = 1 << 16;
 /// use kling_audit::checkpoint::SigningKey;
 ///
 /// let key = SigningKey::generate(&path, "example.com/audit")?;
-/// println!("{}", key.verifying_key()); // give this to those who verify
+/// println!("{}", key.verifying_key()); // verifiers need this
 /// let key = SigningKey::open(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -60,48 +67,48 @@ pub struct SigningKey {
     path: PathBuf,
     public: VerifyingKey,
     key: ed25519_dalek::SigningKey,
-    taken: Mutex<Option<Taken>>,
+    binding: Mutex<Option<Binding>>,
 }
 
-/// What a key was taken for.
+/// The trail to which a key is bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Taken {
+struct Binding {
     trail: TrailId,
-    /// Whether a checkpoint of it was signed and stored.
-    signed: bool,
-    /// The last one's size and root.
-    last: Option<(u64, TreeHash)>,
+    /// `true` once a checkpoint of the trail was signed and stored.
+    has_signed: bool,
+    /// The last checkpoint. `None` before the first, and for a file without it.
+    last: Option<TreeHead>,
 }
 
 impl SigningKey {
-    /// Draws a new key and writes it to `path`, which must not exist; its mode is 0600.
+    /// Generates a key and writes it to `path`, which must not exist. The file has mode 0600.
     ///
-    /// `origin` names the trail in its checkpoints: a host and path that is nobody else's, without scheme, such as
+    /// `origin` names the trail in its checkpoints. Use a host and path of your own without scheme, such as
     /// `example.com/audit`.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], also where the file exists; [`Error::Conflict`] for an origin that is empty or holds spaces, control
+    /// [`Error::Io`], also if the file exists; [`Error::Conflict`] if the origin is empty or contains spaces, control
     /// characters or `+`.
     pub fn generate(path: impl Into<PathBuf>, origin: &str) -> Result<Self, Error> {
         let path = path.into();
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *seed)
-            .map_err(|error| Error::io(Operation::GenerateKey, &path)(std::io::Error::other(error)))?;
+            .map_err(|error| Error::io(Operation::GenerateKey, &path)(io::Error::other(error)))?;
         let key = ed25519_dalek::SigningKey::from_bytes(&seed);
         let public = VerifyingKey::new(origin, key.verifying_key().as_bytes())
             .map_err(|error| unusable(Operation::CreateKey, &path, &error))?;
-        let key = Self { path, public, key, taken: Mutex::new(None) };
+        let key = Self { path, public, key, binding: Mutex::new(None) };
         create_file(&key.path, Permissions::Owner, key.content(None).as_bytes())?;
         sync_directory(parent(&key.path))?;
         Ok(key)
     }
 
-    /// Reads the key in `path`.
+    /// Reads the key in the file `path`.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; [`Error::Conflict`] if there is no key in it, or others than its owner may read it.
+    /// [`Error::Io`]; [`Error::Conflict`] if the file is not a key, or if anyone but its owner may read it.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         let file = File::open(&path).map_err(Error::io(Operation::Open, &path))?;
@@ -117,32 +124,33 @@ impl SigningKey {
             }
         }
         let mut text = Zeroizing::new(String::new());
-        file.take(LIMIT).read_to_string(&mut text).map_err(Error::io(Operation::Read, &path))?;
-        let read = Content::parse(&text).map_err(|error| unusable(Operation::ReadKey, &path, &error))?;
-        Ok(Self { path, public: read.public, key: read.key, taken: Mutex::new(read.taken) })
+        file.take(MAX_KEY_FILE_BYTES).read_to_string(&mut text).map_err(Error::io(Operation::Read, &path))?;
+        let KeyFile { key, public, binding } =
+            KeyFile::parse(&text).map_err(|error| unusable(Operation::ReadKey, &path, &error))?;
+        Ok(Self { path, public, key, binding: Mutex::new(binding) })
     }
 
-    /// The public half: what checkpoints are checked with. Its text is for those who verify.
+    /// The public key, which verifiers need. Its text is the form to give them.
     #[must_use]
     pub fn verifying_key(&self) -> &VerifyingKey {
         &self.public
     }
 
-    /// The trail that the key signs, once it was taken for one.
+    /// The trail to which the key is bound.
     #[must_use]
     pub fn trail(&self) -> Option<TrailId> {
-        self.taken.lock().map(|taken| taken.trail)
+        self.binding.lock().map(|binding| binding.trail)
     }
 
     /// The content of the key's file.
-    fn content(&self, taken: Option<Taken>) -> Zeroizing<String> {
-        let mut bytes = Zeroizing::new([ED25519; 33]);
+    fn content(&self, binding: Option<Binding>) -> Zeroizing<String> {
+        let mut bytes = Zeroizing::new([SIGNATURE_TYPE_ED25519; 33]);
         bytes[1..].copy_from_slice(&*Zeroizing::new(self.key.to_bytes()));
         let encoded = Zeroizing::new(BASE64_STANDARD.encode(*bytes));
-        let mut text = Zeroizing::new(format!("{PRIVATE}{}+{}\n", self.public.label(), *encoded));
-        if let Some(Taken { trail, signed, last }) = taken {
-            text.push_str(&format!("trail {trail} {}", if signed { "signed" } else { "taken" }));
-            if let Some((size, root)) = last {
+        let mut text = Zeroizing::new(format!("{PRIVATE_KEY_PREFIX}{}+{}\n", self.public.label(), *encoded));
+        if let Some(Binding { trail, has_signed, last }) = binding {
+            text.push_str(&format!("trail {trail} {}", if has_signed { "signed" } else { "taken" }));
+            if let Some(TreeHead { size, root }) = last {
                 text.push_str(&format!(" {size} {root}"));
             }
             text.push('\n');
@@ -150,12 +158,13 @@ impl SigningKey {
         text
     }
 
-    /// Records in the file what the key was taken for, whole or not at all.
-    fn record(&self, taken: Taken) -> Result<(), Error> {
-        // A link, as a mounted secret may be one, stays a link.
+    /// Replaces the file by one with `binding`. After a crash, the file is the old one or the new one as a whole: a
+    /// truncated file would be a lost key.
+    fn record(&self, binding: Binding) -> Result<(), Error> {
+        // The target of a link is replaced and the link stays, since a mounted secret may be a link.
         let path = self.path.canonicalize().map_err(Error::io(Operation::Open, &self.path))?;
-        replace_file(&path, Permissions::Owner, self.content(Some(taken)).as_bytes())?;
-        *self.taken.lock() = Some(taken);
+        replace_file(&path, Permissions::Owner, self.content(Some(binding)).as_bytes())?;
+        *self.binding.lock() = Some(binding);
         Ok(())
     }
 }
@@ -170,32 +179,33 @@ impl Signer for SigningKey {
     }
 
     fn claim(&self, trail: TrailId) -> Result<bool, Error> {
-        let taken = *self.taken.lock();
-        match taken {
-            Some(taken) if taken.trail == trail => Ok(taken.signed),
-            Some(Taken { trail: other, .. }) => Err(Error::Conflict {
+        let binding = *self.binding.lock();
+        match binding {
+            Some(binding) if binding.trail == trail => Ok(binding.has_signed),
+            Some(Binding { trail: other, .. }) => Err(Error::Conflict {
                 action: Operation::Sign,
                 path: self.path.clone(),
                 reason: format!("the key signs trail {other}, and this is trail {trail}: one key, one trail"),
             }),
-            None => self.record(Taken { trail, signed: false, last: None }).map(|()| false),
+            None => self.record(Binding { trail, has_signed: false, last: None }).map(|()| false),
         }
     }
 
     fn last(&self) -> Option<(u64, TreeHash)> {
-        self.taken.lock().and_then(|taken| taken.last)
+        self.binding.lock().and_then(|binding| binding.last).map(|last| (last.size, last.root))
     }
 
     fn signed(&self, checkpoint: &SignedCheckpoint) -> Result<(), Error> {
-        let Some(before) = *self.taken.lock() else { return Ok(()) };
-        let last = Some((checkpoint.size(), checkpoint.root()));
-        let taken = Taken { trail: before.trail, signed: true, last };
-        if taken == before {
+        let Some(before) = *self.binding.lock() else { return Ok(()) };
+        let binding = Binding { trail: before.trail, has_signed: true, last: Some(checkpoint.tree_head()) };
+        if binding == before {
             return Ok(());
         }
-        match self.record(taken) {
-            Err(Error::Io { source, .. }) if before.signed && is_unwritable(&source) => {
-                *self.taken.lock() = Some(taken);
+        match self.record(binding) {
+            // The first checkpoint must be recorded: without that, the next run could not refuse a trail without
+            // checkpoints.
+            Err(Error::Io { source, .. }) if before.has_signed && is_read_only(&source) => {
+                *self.binding.lock() = Some(binding);
                 Ok(())
             }
             recorded => recorded,
@@ -203,9 +213,9 @@ impl Signer for SigningKey {
     }
 }
 
-/// Whether the place of the file lets nothing be written, ever.
-fn is_unwritable(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied)
+/// Returns `true` for an error that every further write to the file will have too.
+fn is_read_only(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
 }
 
 impl fmt::Debug for SigningKey {
@@ -217,26 +227,28 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// What a key file says.
-struct Content {
+/// The content of a key file.
+struct KeyFile {
     key: ed25519_dalek::SigningKey,
     public: VerifyingKey,
-    taken: Option<Taken>,
+    binding: Option<Binding>,
 }
 
-impl Content {
+impl KeyFile {
     fn parse(text: &str) -> Result<Self, ParseKeyError> {
         let expected = ParseKeyError::new;
         let mut lines = text.lines();
         let private = lines.next().unwrap_or_default();
-        let mut parts = private.strip_prefix(PRIVATE).unwrap_or_default().splitn(3, '+');
+        let mut parts = private.strip_prefix(PRIVATE_KEY_PREFIX).unwrap_or_default().splitn(3, '+');
         let (Some(name), Some(id), Some(encoded)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(expected("PRIVATE+KEY+NAME+ID+KEY"));
         };
         let bytes = BASE64_STANDARD.decode(encoded).map(Zeroizing::new);
         let bytes = bytes.map_err(|_| expected("the private key in base64"))?;
         let seed: &[u8; 32] = match bytes.split_first() {
-            Some((&ED25519, seed)) => seed.try_into().map_err(|_| expected("a private key of 32 bytes"))?,
+            Some((&SIGNATURE_TYPE_ED25519, seed)) => {
+                seed.try_into().map_err(|_| expected("a private key of 32 bytes"))?
+            }
             _ => return Err(expected("an Ed25519 key")),
         };
         let key = ed25519_dalek::SigningKey::from_bytes(seed);
@@ -244,32 +256,33 @@ impl Content {
         if public.label() != format!("{name}+{id}") {
             return Err(expected("an ID that belongs to name and key"));
         }
-        let taken = match lines.next() {
+        let binding = match lines.next() {
             None => None,
             Some(line) => {
-                Some(Taken::parse(line).ok_or_else(|| expected("a line `trail ID signed SIZE ROOT`"))?)
+                Some(Binding::parse(line).ok_or_else(|| expected("a line `trail ID signed SIZE ROOT`"))?)
             }
         };
-        Ok(Self { key, public, taken })
+        Ok(Self { key, public, binding })
     }
 }
 
-impl Taken {
+impl Binding {
     fn parse(line: &str) -> Option<Self> {
         let words: Vec<_> = line.split(' ').collect();
-        let (trail, signed, last) = match words[..] {
-            ["trail", trail, signed] => (trail, signed, None),
-            ["trail", trail, signed, size, root] => {
-                (trail, signed, Some((size.parse().ok()?, TreeHash::parse(root)?)))
+        let (trail, state, last) = match words[..] {
+            ["trail", trail, state] => (trail, state, None),
+            ["trail", trail, state, size, root] => {
+                let head = TreeHead { size: size.parse().ok()?, root: TreeHash::parse(root)? };
+                (trail, state, Some(head))
             }
             _ => return None,
         };
-        let signed = match signed {
+        let has_signed = match state {
             "signed" => true,
             "taken" => false,
             _ => return None,
         };
-        Some(Self { trail: trail.parse().ok()?, signed, last })
+        Some(Self { trail: trail.parse().ok()?, has_signed, last })
     }
 }
 
@@ -289,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_read_back_as_written_and_others_can_sign_with_it() {
+    fn a_key_file_is_read_here_and_elsewhere() {
         let place = tempfile::tempdir().expect("a directory");
         let path = place.path().join("key");
         let key = SigningKey::generate(&path, "example.com/audit").expect("made");
@@ -324,14 +337,17 @@ mod tests {
     }
 
     #[test]
-    fn what_a_key_was_taken_for_is_read_or_refused() {
+    fn a_malformed_binding_is_refused() {
         let id = "a".repeat(32);
         let root = TreeHash::empty();
-        let good = |line: String| Taken::parse(&line).map(|taken| (taken.signed, taken.last));
+        let good = |line: String| Binding::parse(&line).map(|binding| (binding.has_signed, binding.last));
 
         assert_eq!(good(format!("trail {id} taken")), Some((false, None)));
         assert_eq!(good(format!("trail {id} signed")), Some((true, None)));
-        assert_eq!(good(format!("trail {id} signed 7 {root}")), Some((true, Some((7, root)))));
+        assert_eq!(
+            good(format!("trail {id} signed 7 {root}")),
+            Some((true, Some(TreeHead { size: 7, root })))
+        );
         for wrong in ["", "trail", "trail a signed", "x a signed"] {
             assert_eq!(good(wrong.to_owned()), None, "{wrong}");
         }
@@ -345,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_shows_itself_to_nobody() {
+    fn the_private_key_is_in_no_text() {
         let place = tempfile::tempdir().expect("a directory");
         let path = place.path().join("key");
         let key = SigningKey::generate(&path, "example.com/audit").expect("made");
@@ -359,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_never_written_over() {
+    fn an_existing_file_is_not_overwritten() {
         let place = tempfile::tempdir().expect("a directory");
         let path = place.path().join("key");
         SigningKey::generate(&path, "example.com/audit").expect("made");
@@ -370,7 +386,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_key_that_others_may_read_is_refused() {
+    fn a_key_file_that_others_may_read_is_refused() {
         use std::os::unix::fs::PermissionsExt as _;
 
         let place = tempfile::tempdir().expect("a directory");

@@ -1,4 +1,4 @@
-//! Where checkpoints go beside the trail: out of the reach of who writes it.
+//! Sinks: places for checkpoints beside the trail, out of reach of the trail's writer.
 
 use std::{
     fmt,
@@ -12,21 +12,25 @@ use std::{
 };
 
 use crate::{
-    checkpoint::{file, statement::SignedCheckpoint},
+    checkpoint::{file, signed_note::SIGNATURE_PREFIX, statement::SignedCheckpoint},
     error::{Error, Operation},
 };
 
-/// How long a command may take with one checkpoint.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Maximum time of a command for one checkpoint.
+const SINK_COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Number of bytes at the end of a file in which its last signature line begins. The line has a name and 92 bytes of
+/// base64.
+const MAX_SIGNATURE_LINE_BYTES: u64 = 4_096;
 
 type Callback =
     dyn Fn(&SignedCheckpoint) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
 
-/// Takes each checkpoint of a log to where the trail's writer can't take it back: what is only in the trail's directory
-/// can be rolled back with it.
+/// A place that receives each checkpoint of a log and is out of reach of the trail's writer. A checkpoint that is
+/// only in the trail's directory can be replaced by an older one together with it.
 ///
-/// A sink that fails is told to the log's [`on_error`](crate::AuditLogBuilder::on_error) hook; the trail goes on, and so
-/// does the next checkpoint.
+/// The log reports a failed sink to its [`on_error`](crate::AuditLogBuilder::on_error) hook. The trail continues, and
+/// the next checkpoint is sent again.
 #[derive(Clone)]
 pub struct CheckpointSink(Kind);
 
@@ -38,12 +42,14 @@ enum Kind {
 }
 
 impl CheckpointSink {
-    /// Appends to a file, as on another host's mount, and puts it on the device. `verify --checkpoint` reads it.
+    /// Appends each checkpoint to a file, such as one on another host's mount, and syncs it. `verify --checkpoint`
+    /// reads the file.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self(Kind::File(path.into()))
     }
 
-    /// Runs a program for each checkpoint, which gets it on standard input and has 30 s to end with success.
+    /// Runs a program for each checkpoint. The program receives the checkpoint on standard input and must exit with
+    /// status 0 within 30 s.
     pub fn command<S: Into<String>>(
         program: impl Into<PathBuf>,
         arguments: impl IntoIterator<Item = S>,
@@ -51,7 +57,7 @@ impl CheckpointSink {
         Self(Kind::Command(program.into(), arguments.into_iter().map(Into::into).collect()))
     }
 
-    /// Calls a function with each checkpoint, on a thread of the log's own. It must not append to the log.
+    /// Calls a function with each checkpoint, on a thread of the log. The function must not append to the log.
     pub fn callback(
         callback: impl Fn(&SignedCheckpoint) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
         + Send
@@ -78,7 +84,7 @@ impl fmt::Debug for CheckpointSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::File(path) => write!(f, "CheckpointSink::file({})", path.display()),
-            // Arguments may hold secrets.
+            // Arguments are left out, since they may contain secrets.
             Kind::Command(program, _) => write!(f, "CheckpointSink::command({})", program.display()),
             Kind::Callback(_) => f.write_str("CheckpointSink::callback"),
         }
@@ -88,30 +94,28 @@ impl fmt::Debug for CheckpointSink {
 fn append(path: &Path, checkpoint: &SignedCheckpoint) -> Result<(), Error> {
     let failed = || Error::io(Operation::AppendCheckpoint, path);
     let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed())?;
-    if !ends_whole(&mut file).map_err(failed())? {
-        // A write that did not come to its end: what follows it would be no checkpoint either.
+    if !ends_with_checkpoint(&mut file).map_err(failed())? {
+        // An earlier write failed halfway. A checkpoint behind its remainder would be unreadable too, so the file is
+        // truncated to its last whole checkpoint.
         let mut end = 0;
-        file::read(path, |one| end = one.end)?;
+        file::read(path, |found| end = found.end)?;
         file.set_len(end).map_err(Error::io(Operation::Truncate, path))?;
     }
-    let between = if file.metadata().map_err(failed())?.len() == 0 { "" } else { "\n" };
-    file.write_all(format!("{between}{checkpoint}").as_bytes())
+    let separator = if file.metadata().map_err(failed())?.len() == 0 { "" } else { "\n" };
+    file.write_all(format!("{separator}{checkpoint}").as_bytes())
         .and_then(|()| file.sync_all())
         .map_err(failed())
 }
 
-/// Whether a file is empty or ends with a line of a signature.
-fn ends_whole(file: &mut File) -> io::Result<bool> {
-    /// A line of a signature is shorter: a name and 92 bytes of base64.
-    const LOOKED_AT: u64 = 4_096;
-
+/// Returns `true` if a file is empty or ends with a signature line.
+fn ends_with_checkpoint(file: &mut File) -> io::Result<bool> {
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(LOOKED_AT)))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(MAX_SIGNATURE_LINE_BYTES)))?;
     let mut end = Vec::new();
-    file.take(LOOKED_AT).read_to_end(&mut end)?;
+    file.take(MAX_SIGNATURE_LINE_BYTES).read_to_end(&mut end)?;
     let Some(lines) = end.strip_suffix(b"\n") else { return Ok(end.is_empty()) };
     let last = lines.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    Ok(last.starts_with("\u{2014} ".as_bytes()))
+    Ok(last.starts_with(SIGNATURE_PREFIX.as_bytes()))
 }
 
 fn run(program: &PathBuf, arguments: &[String], checkpoint: &SignedCheckpoint) -> io::Result<()> {
@@ -121,26 +125,27 @@ fn run(program: &PathBuf, arguments: &[String], checkpoint: &SignedCheckpoint) -
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    // A checkpoint fits into a pipe: this waits for nobody.
+    // A checkpoint fits into the buffer of a pipe, so this write never waits for the program to read.
     let written =
         child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(checkpoint.to_string().as_bytes()));
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + SINK_COMMAND_TIMEOUT;
     let status = loop {
         match child.try_wait()? {
             Some(status) => break status,
             None if Instant::now() >= deadline => {
                 child.kill()?;
                 child.wait()?;
-                return Err(io::Error::other(format!("it did not end within {} s", PATIENCE.as_secs())));
+                let seconds = SINK_COMMAND_TIMEOUT.as_secs();
+                return Err(io::Error::other(format!("the command did not end within {seconds} s")));
             }
             None => thread::sleep(Duration::from_millis(10)),
         }
     };
     if !status.success() {
-        return Err(io::Error::other(format!("it ended with {status}")));
+        return Err(io::Error::other(format!("the command failed with {status}")));
     }
     match written {
-        // It had no need to read.
+        // A program may succeed without reading its input, such as one that only counts checkpoints.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
     }

@@ -1,4 +1,12 @@
-//! The public half of a signing key, and its text: a *vkey* of <https://c2sp.org/signed-note>.
+//! Public keys of checkpoints, as <https://c2sp.org/signed-note> specifies them under "Signatures" and "Ed25519
+//! signatures".
+//!
+//! ```text
+//! text   NAME+ID+base64(0x01, 32 bytes of the key)
+//! id     the first 4 bytes of SHA-256(name, 0x0A, 0x01, 32 bytes of the key), as 8 hex digits
+//! ```
+//!
+//! The text is a *vkey* of Go's `golang.org/x/mod/sumdb/note`.
 
 use std::{fmt, str::FromStr};
 
@@ -7,13 +15,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::checkpoint::signed_note::{Note, is_key_name};
 
-/// Ed25519, in the texts of keys.
-pub(crate) const ED25519: u8 = 1;
+/// The signature type of Ed25519, in the texts of keys and in the hash of their ids.
+pub(super) const SIGNATURE_TYPE_ED25519: u8 = 0x01;
 
-/// A key that checkpoints are checked with: `NAME+ID+KEY`, as `kling-audit keygen` prints it.
+/// A key that checks checkpoints. Its text is `NAME+ID+KEY`, as `kling-audit keygen` prints it.
 ///
 /// The name is the trail's origin, the ID is 8 hex digits of a hash of name and key, the key is Ed25519 in base64.
-/// Get it from whoever signs, by a way that the trail's owner does not control: a key that is named inside a trail
+/// Get it from the signer, by a way that the trail's owner does not control: a key that is named inside a trail
 /// proves nothing.
 ///
 /// ```
@@ -30,7 +38,7 @@ pub struct VerifyingKey {
     key: ed25519_dalek::VerifyingKey,
 }
 
-/// The text is no key.
+/// The error of a text that is not a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a key: expected {what}")]
 pub struct ParseKeyError {
@@ -44,11 +52,11 @@ impl ParseKeyError {
 }
 
 impl VerifyingKey {
-    /// The Ed25519 key of 32 bytes under that name.
+    /// Makes a key from its name and the 32 bytes of an Ed25519 public key.
     ///
     /// # Errors
     ///
-    /// A name that is empty or holds spaces, control characters or `+`; bytes that are no key.
+    /// The name is empty or contains spaces, control characters or `+`, or the bytes are not a key.
     pub fn new(name: impl Into<String>, bytes: &[u8; 32]) -> Result<Self, ParseKeyError> {
         let name = name.into();
         if !is_key_name(&name) {
@@ -56,31 +64,34 @@ impl VerifyingKey {
         }
         let key = ed25519_dalek::VerifyingKey::from_bytes(bytes)
             .map_err(|_| ParseKeyError::new("an Ed25519 key"))?;
-        let hash =
-            Sha256::new_with_prefix(&name).chain_update([b'\n', ED25519]).chain_update(bytes).finalize();
+        let hash = Sha256::new_with_prefix(&name)
+            .chain_update([b'\n', SIGNATURE_TYPE_ED25519])
+            .chain_update(bytes)
+            .finalize();
         let id = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
         Ok(Self { name, id, key })
     }
 
-    /// The name: the origin that its checkpoints state.
+    /// The name, which is the origin of its checkpoints.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What tells keys of one name apart; shown as 8 hex digits.
+    /// The id, which distinguishes keys of one name. Printed as 8 hex digits.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.id
     }
 
-    /// Name and ID, which say which key it is, and not what it is.
+    /// Returns `NAME+ID`, which identifies the key without its bytes.
     pub(crate) fn label(&self) -> String {
         format!("{}+{:08x}", self.name, self.id)
     }
 
-    /// Whether one of the note's signatures is this key's. Of those that claim to be, none may be wrong.
-    pub(crate) fn signed(&self, note: &Note) -> bool {
+    /// Returns `true` if the note has a signature of this key. If several claim to be, all must be right: the standard
+    /// recommends to reject a note with a wrong signature of a known key.
+    pub(super) fn has_signed(&self, note: &Note) -> bool {
         let mut claims = note
             .signatures
             .iter()
@@ -89,6 +100,7 @@ impl VerifyingKey {
         claims.peek().is_some()
             && claims.all(|claim| {
                 ed25519_dalek::Signature::from_slice(&claim.bytes)
+                    // Strict: a key of small order, under which one signature fits many texts, is refused.
                     .is_ok_and(|signature| self.key.verify_strict(note.text.as_bytes(), &signature).is_ok())
             })
     }
@@ -104,7 +116,9 @@ impl FromStr for VerifyingKey {
         };
         let bytes = BASE64_STANDARD.decode(encoded).map_err(|_| ParseKeyError::new("the key in base64"))?;
         let bytes: &[u8; 32] = match bytes.split_first() {
-            Some((&ED25519, key)) => key.try_into().map_err(|_| ParseKeyError::new("a key of 32 bytes"))?,
+            Some((&SIGNATURE_TYPE_ED25519, key)) => {
+                key.try_into().map_err(|_| ParseKeyError::new("a key of 32 bytes"))?
+            }
             _ => return Err(ParseKeyError::new("an Ed25519 key")),
         };
         let key = Self::new(name, bytes)?;
@@ -117,7 +131,7 @@ impl FromStr for VerifyingKey {
 
 impl fmt::Display for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = [&[ED25519], &self.key.as_bytes()[..]].concat();
+        let bytes = [&[SIGNATURE_TYPE_ED25519], &self.key.as_bytes()[..]].concat();
         write!(f, "{}+{:08x}+{}", self.name, self.id, BASE64_STANDARD.encode(bytes))
     }
 }
@@ -138,7 +152,7 @@ mod tests {
     const PETER: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
 
     #[test]
-    fn a_key_is_read_back_as_written_and_others_read_the_same() {
+    fn a_key_parses_as_it_was_printed_here_and_elsewhere() {
         let key: VerifyingKey = PETER.parse().expect("a key");
 
         assert_eq!(key.to_string(), PETER);
@@ -147,28 +161,28 @@ mod tests {
     }
 
     #[test]
-    fn a_known_signature_is_accepted_and_a_changed_text_is_not() {
+    fn a_signature_holds_for_the_signed_text_only() {
         let key: VerifyingKey = PETER.parse().expect("a key");
         let note = "If you think cryptography is the answer to your problem,\nthen you don't know what your \
                     problem is.\n\n\u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1F\
                     FYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
         let note = Note::parse(note).expect("a note");
-        assert!(key.signed(&note));
+        assert!(key.has_signed(&note));
 
         let mut changed = note.clone();
         changed.text = changed.text.replace("answer", "Answer");
-        assert!(!key.signed(&changed));
+        assert!(!key.has_signed(&changed));
         let mut twice = note.clone();
         twice.signatures.push(note.signatures[0].clone());
         twice.signatures[1].bytes[0] ^= 1;
-        assert!(!key.signed(&twice));
+        assert!(!key.has_signed(&twice));
         let mut none = note;
         none.signatures.clear();
-        assert!(!key.signed(&none));
+        assert!(!key.has_signed(&none));
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn a_malformed_key_is_refused() {
         for wrong in [
             "",
             "PeterNeumann",

@@ -34,7 +34,7 @@ pub(crate) fn buffer() -> Vec<u8> {
 
 /// Puts a buffer back into the pool.
 #[inline]
-pub(crate) fn keep_buffer(mut buffer: Vec<u8>) {
+pub(crate) fn recycle_buffer(mut buffer: Vec<u8>) {
     if !is_poolable(buffer.capacity()) {
         return;
     }
@@ -61,10 +61,10 @@ pub(crate) fn string(text: &str) -> String {
 }
 
 /// Puts a string's memory back into the pool.
-pub(crate) fn keep_string(mut string: String) {
+pub(crate) fn recycle_string(mut string: String) {
     if is_poolable(string.capacity()) {
         string.clear();
-        keep(&STRINGS, string);
+        recycle(&STRINGS, string);
     }
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn take<T>(pool: &'static LocalKey<RefCell<Vec<T>>>) -> Option<T> {
 }
 
 /// Puts `item` into `pool`. Drops it instead if the pool is full or the thread is ending.
-pub(crate) fn keep<T>(pool: &'static LocalKey<RefCell<Vec<T>>>, item: T) {
+pub(crate) fn recycle<T>(pool: &'static LocalKey<RefCell<Vec<T>>>, item: T) {
     pool.try_with(|pooled| {
         let mut pooled = pooled.borrow_mut();
         if pooled.len() < MAX_POOLED_OF_A_KIND {
@@ -98,22 +98,22 @@ mod tests {
         let mut first = buffer();
         first.extend_from_slice(b"secret");
         let address = first.as_ptr();
-        keep_buffer(first);
+        recycle_buffer(first);
 
         let second = buffer();
         assert!(second.is_empty() && second.as_ptr() == address);
-        keep_string(string("alice"));
+        recycle_string(string("alice"));
         assert_eq!(string("bob"), "bob");
     }
 
     #[test]
     fn large_or_surplus_buffers_are_not_pooled() {
-        keep_buffer(Vec::with_capacity(MAX_POOLED_BYTES + 1));
-        keep_buffer(Vec::new());
+        recycle_buffer(Vec::with_capacity(MAX_POOLED_BYTES + 1));
+        recycle_buffer(Vec::new());
         let capacities =
             || BUFFERS.with(|pooled| pooled.each_ref().map(Cell::take).map(|buffer| buffer.capacity()));
         assert_eq!(capacities(), [0; POOLED_BUFFERS]);
-        (8..16).for_each(|capacity| keep_buffer(Vec::with_capacity(capacity)));
+        (8..16).for_each(|capacity| recycle_buffer(Vec::with_capacity(capacity)));
         assert_eq!(capacities(), [15, 14, 13]);
     }
 }

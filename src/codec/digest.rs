@@ -4,7 +4,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::codec::simd::differences;
+use crate::codec::simd::mismatch_mask;
 
 /// The number of hex digits of its SHA-256 that each entry of a trail prints.
 ///
@@ -75,10 +75,10 @@ impl Digest {
     }
 
     /// Returns `true` if the printed digits are those of this SHA-256.
-    pub(crate) fn is_of(&self, sha256: &[u8; 32]) -> bool {
+    pub(crate) fn matches_sha256(&self, sha256: &[u8; 32]) -> bool {
         match self.length {
             // One comparison without a branch for each part, so that verification does not wait for a prediction here.
-            HashLength::Full => differences(&self.bytes, sha256) == 0,
+            HashLength::Full => mismatch_mask(&self.bytes, sha256) == 0,
             HashLength::Short => self.bytes[..8] == sha256[..8],
         }
     }

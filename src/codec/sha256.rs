@@ -111,12 +111,12 @@ impl<'a> Message<'a> {
 /// A writer hashes most of an entry before it takes the log's lock. Under the lock it adds only the bytes that depend
 /// on the entry's place: the row `serial section` of `benches/RESULTS.md` (1.01 with 10 KB of details, against 200 B).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Begun {
+pub(crate) struct HashedPrefix {
     state: [u32; 8],
     blocks: usize,
 }
 
-impl Begun {
+impl HashedPrefix {
     pub(crate) fn new(bytes: &[u8]) -> Self {
         let (blocks, _) = bytes.as_chunks::<BLOCK_BYTES>();
         let mut state = SHA256_INITIAL_STATE;
@@ -272,7 +272,7 @@ mod tests {
                 assert_eq!(ours, theirs, "{} and {}", body.len(), previous.len());
                 for begun in [0, body.len() / 2, body.len()] {
                     let (begun, more) = body.split_at(begun);
-                    assert_eq!(Begun::new(begun).finish(begun, more, previous), theirs);
+                    assert_eq!(HashedPrefix::new(begun).finish(begun, more, previous), theirs);
                 }
             }
         }

@@ -69,20 +69,20 @@ pub(crate) fn special_mask_of_16(bytes: &[u8; 16]) -> u32 {
     return u32::try_from(special_mask_by_words(bytes)).unwrap_or(u32::MAX);
 }
 
-/// Number of bytes that [`differences`] compares.
+/// Number of bytes that [`mismatch_mask`] compares.
 pub(crate) const COMPARED_BYTES: usize = 32;
 
 /// Compares 32 bytes at once. Returns one bit for each byte, the first byte's bit lowest: set if the two bytes differ.
 #[inline]
-pub(crate) fn differences(one: &[u8; COMPARED_BYTES], other: &[u8; COMPARED_BYTES]) -> u32 {
+pub(crate) fn mismatch_mask(one: &[u8; COMPARED_BYTES], other: &[u8; COMPARED_BYTES]) -> u32 {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE2 is a part of x86-64, and every processor has it that this is compiled for.
-    return unsafe { x86_64::differences(one, other) };
+    return unsafe { x86_64::mismatch_mask(one, other) };
     #[cfg(not(target_arch = "x86_64"))]
     mismatch_mask_by_bytes(one, other)
 }
 
-/// [`differences`] without vector instructions.
+/// [`mismatch_mask`] without vector instructions.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 fn mismatch_mask_by_bytes(one: &[u8; COMPARED_BYTES], other: &[u8; COMPARED_BYTES]) -> u32 {
     one.iter().zip(other).rev().fold(0, |mask, (one, other)| mask << 1 | u32::from(one != other))
@@ -292,7 +292,7 @@ mod x86_64 {
 
     #[inline]
     #[target_feature(enable = "sse2")]
-    pub(super) fn differences(one: &[u8; 32], other: &[u8; 32]) -> u32 {
+    pub(super) fn mismatch_mask(one: &[u8; 32], other: &[u8; 32]) -> u32 {
         let (one, _) = one.as_chunks::<16>();
         let (other, _) = other.as_chunks::<16>();
         one.iter().zip(other).rev().fold(0, |mask, (one, other)| {
@@ -366,9 +366,9 @@ mod tests {
 
                 let expected = 1 << first | 1 << second;
 
-                assert_eq!(differences(&one, &other), expected, "{first} and {second}");
+                assert_eq!(mismatch_mask(&one, &other), expected, "{first} and {second}");
                 assert_eq!(mismatch_mask_by_bytes(&one, &other), expected, "{first} and {second}");
-                assert_eq!(differences(&other, &other), 0);
+                assert_eq!(mismatch_mask(&other, &other), 0);
             }
         }
     }

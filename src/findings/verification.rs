@@ -10,7 +10,7 @@ use std::{
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::codec::{digest::Digest, terminal::Escaped, timestamp::Timestamp};
-use crate::findings::{finding::Finding, notice::Notice, withheld::ErasableCounts};
+use crate::findings::{erasable_counts::ErasableCounts, finding::Finding, notice::Notice};
 
 /// The answer of a verification: intact, tampered, or no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -166,7 +166,7 @@ impl Verification {
         self.last.as_ref()
     }
 
-    /// Returns the first findings, at most [`Verification::LISTED`].
+    /// Returns the first findings, at most [`Verification::MAX_LISTED`].
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
@@ -178,7 +178,7 @@ impl Verification {
         self.findings_total
     }
 
-    /// Returns the first notices, at most [`Verification::LISTED`].
+    /// Returns the first notices, at most [`Verification::MAX_LISTED`].
     #[must_use]
     pub fn notices(&self) -> &[Notice] {
         &self.notices
@@ -191,7 +191,7 @@ impl Verification {
     }
 
     /// Most findings, and most notices, that one verification lists. The totals count all of them.
-    pub const LISTED: usize = 10_000;
+    pub const MAX_LISTED: usize = 10_000;
 
     /// Returns verdict, basis and first finding in one line, for the text of an error.
     pub(crate) fn summary(&self) -> String {

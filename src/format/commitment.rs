@@ -1,8 +1,8 @@
 //! Commitments: the hash by which an entry refers to an erasable value that a private record holds.
 //!
 //! `sha256(salt ++ value)`, with the salt as 32 hex digits and the value as canonical text. An entry with a commitment
-//! fixes the value. After the salt is erased, the commitment reveals nothing about it, because guesses cannot be checked.
-//! Pure except for random salts.
+//! fixes the value. After the salt is erased, the commitment reveals nothing about it, because guesses cannot be
+//! checked. Pure except for random salts.
 
 use sha2::{Digest as _, Sha256};
 

@@ -18,14 +18,14 @@ use crate::{
     error::DraftError,
 };
 
-/// Levels of containers that a value of `details` may have. An entry nests at most 128 levels deep: the entry is level 1,
-/// its `details` level 2.
+/// Levels of containers that a value of `details` may have. An entry nests at most 128 levels deep: the entry is level
+/// 1, its `details` level 2.
 pub(crate) const MAX_VALUE_LEVELS: usize = 126;
 
 /// An event to record: its type, its actor and its details.
 ///
-/// [`AuditLog::append`](crate::AuditLog::append) records it. The entry lists details by name. A name that is given twice
-/// keeps its last value, and `context.duplicate_fields` of the entry lists the name.
+/// [`AuditLog::append`](crate::AuditLog::append) records it. The entry lists details by name. A name that is given
+/// twice keeps its last value, and `context.duplicate_fields` of the entry lists the name.
 ///
 /// ```
 /// use kling_audit::Draft;
@@ -253,7 +253,8 @@ impl Draft {
     ///
     /// # Errors
     ///
-    /// [`DraftError::Json`] if the text is not a JSON object, has a name twice or a number out of range, or nests too deep.
+    /// [`DraftError::Json`] if the text is not a JSON object, has a name twice or a number out of range, or nests too
+    /// deep.
     pub fn details_json(mut self, json: &str) -> Result<Self, DraftError> {
         let value = parse(json.as_bytes(), MAX_VALUE_LEVELS + 1)
             .map_err(|error| DraftError::Json { cause: error.to_string() })?;
@@ -276,7 +277,7 @@ impl Draft {
 
     /// Adds an erasable detail and records whether its name is a duplicate.
     pub(crate) fn put_erasable(&mut self, name: &str, value: &Value) {
-        let again = self.details.put_marked(name.as_bytes(), true, |out| value.write(out));
+        let again = self.details.put_with_flag(name.as_bytes(), true, |out| value.write(out));
         self.note_duplicate(again, name);
     }
 

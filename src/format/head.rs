@@ -1,11 +1,11 @@
 //! The head: the entries that a trail's writer last wrote and last synced. It makes a truncated trail detectable.
 //!
-//! The file has two blocks of 512 bytes that are overwritten alternately. A block that a crash tore has a wrong checksum,
-//! and the other one is still there:
+//! The file has two blocks of 512 bytes that are overwritten alternately. A block that a crash tore has a wrong
+//! checksum, and the other one is still there:
 //!
 //! ```text
-//! byte 0                            512                              1024
-//! | turn 8: written 41, synced 40    | turn 7: written 39, synced 35   |   the higher turn with a right checksum counts
+//! byte 0                           512                              1024
+//! | turn 8: written 41, synced 40   | turn 7: written 39, synced 35   |   the higher turn counts
 //! ```
 //!
 //! A head is written after the entries that it names, never before. Pure.
@@ -30,8 +30,8 @@ pub(crate) const BLOCK: usize = 512;
 /// The content of a block. Its members are written in the order of their names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Head {
-    /// Id of the boot during which `written` was written. Entries that vanish under the same boot were not lost to a power
-    /// cut.
+    /// Id of the boot during which `written` was written. Entries that vanish under the same boot were not lost to a
+    /// power cut.
     pub(crate) boot_id: Option<String>,
     /// Name of the live file.
     pub(crate) file: String,
@@ -70,8 +70,8 @@ impl Head {
         }
     }
 
-    /// Returns the block: canonical JSON whose last member is a `checksum` of the text before it, padded with spaces to a
-    /// line of 512 bytes.
+    /// Returns the block: canonical JSON whose last member is a `checksum` of the text before it, padded with spaces
+    /// to a line of 512 bytes.
     pub(crate) fn block(&self) -> [u8; BLOCK] {
         let mut text = Vec::with_capacity(BLOCK);
         if let Ok(value) = to_value(self, 8) {
@@ -83,8 +83,8 @@ impl Head {
         let sum = checksum(&text);
         string(&mut text, &sum);
         text.push(b'}');
-        // It always fits: at most 36 bytes of boot id, 32 of trail id, 128 of hashes, 60 of numbers, 25 of file name, 32
-        // of checksum, and the names of the members.
+        // It always fits: at most 36 bytes of boot id, 32 of trail id, 128 of hashes, 60 of numbers, 25 of file name,
+        // 32 of checksum, and the names of the members.
         let mut block = [b' '; BLOCK];
         for (to, from) in block.iter_mut().zip(&text) {
             *to = *from;

@@ -1,7 +1,8 @@
 //! A line of a trail, parsed: the parts of its entry, its printed hash, and the hash of its bytes.
 //!
-//! Only canonical text of format 1 is accepted. The hash is computed from the bytes of the line, never from text that was
-//! rendered again. A `Line` borrows the bytes; `Parts` holds ranges, for readers that parse many lines of one block.
+//! Only canonical text of format 1 is accepted. The hash is computed from the bytes of the line, never from text that
+//! was rendered again. A `Line` borrows the bytes; `Parts` holds ranges, for readers that parse many lines of one
+//! block.
 
 use sha2::{Digest as _, Sha256};
 
@@ -10,20 +11,20 @@ use crate::{
         digest::{Digest, HashLength, Link},
         json::{
             parse::parse,
-            shape_cache::{NOTED, Notes, Shapes},
+            shape_cache::{CAPTURED_FIELDS, CapturedFields, ShapeCache},
             string_bitmap::StringBitmap,
             validate::{Malformed, Validator, unsigned},
             value::Value,
         },
         sha256::Message,
-        simd::differences,
+        simd::mismatch_mask,
         timestamp::Timestamp,
     },
     format::details::Details,
 };
 
 /// Most bytes of a line, newline included.
-pub(crate) const MAX_LINE: usize = 65_536;
+pub(crate) const MAX_LINE_BYTES: usize = 65_536;
 
 /// Start of every entry.
 pub(crate) const START: &[u8] = b"{\"actor\": ";
@@ -76,15 +77,15 @@ pub(crate) struct Parts {
     /// Content of `hash`.
     stated_text: Part,
     /// Values of those members of `details` that the shape cache captures.
-    notes: Option<[Part; NOTED]>,
+    notes: Option<[Part; CAPTURED_FIELDS]>,
     /// Result of [`Parts::follows`], final after [`Parts::set_sha256`].
     follows: bool,
     /// Full SHA-256 of the line. Zeros until [`Parts::set_sha256`] is called.
     sha256: [u8; 32],
 }
 
-/// A range of the bytes that a line was parsed from. Offsets have 32 bits, which keeps [`Parts`] small: parallel readers
-/// hold one for each line of a block.
+/// A range of the bytes that a line was parsed from. Offsets have 32 bits, which keeps [`Parts`] small: parallel
+/// readers hold one for each line of a block.
 #[derive(Clone, Copy, Debug)]
 struct Part {
     from: u32,
@@ -132,7 +133,7 @@ impl Parts {
         &mut self,
         bytes: &[u8],
         text: &mut Validator<'_>,
-        shapes: &mut Shapes,
+        shapes: &mut ShapeCache,
         before: Option<&Self>,
     ) -> Option<()> {
         let start = text.start();
@@ -154,7 +155,7 @@ impl Parts {
         let at = text.literal(at, ", \"details\": ")?;
         let (end, notes) = object(bytes, text, shapes, at, "`details` as an object")?;
         self.details = Part::new(at, end);
-        self.notes = notes.map(|Notes(notes)| notes.map(|(from, to)| Part::new(from, to)));
+        self.notes = notes.map(|CapturedFields(notes)| notes.map(|(from, to)| Part::new(from, to)));
         let at = text.literal(end, ", \"event_type\": ")?;
         let end = text.quoted(at)?.at;
         if end == at + 1 {
@@ -209,8 +210,8 @@ impl Parts {
         Some(())
     }
 
-    /// Returns `true` if `next`, which begins at `start`, is on the next line and has the next number, a time of the same
-    /// day that is not earlier, and a hash of the same length.
+    /// Returns `true` if `next`, which begins at `start`, is on the next line and has the next number, a time of the
+    /// same day that is not earlier, and a hash of the same length.
     fn is_followed_by(&self, next: &Self, start: usize) -> bool {
         self.end() + 1 == start
             && self.seq.checked_add(1) == Some(next.seq)
@@ -253,21 +254,21 @@ impl Parts {
     }
 
     /// Returns the captured values of `details`, or `None` if the shape cache captured nothing of this line.
-    pub(crate) fn notes<'a>(&self, bytes: &'a [u8]) -> Option<[Option<&'a [u8]>; NOTED]> {
+    pub(crate) fn notes<'a>(&self, bytes: &'a [u8]) -> Option<[Option<&'a [u8]>; CAPTURED_FIELDS]> {
         self.notes.map(|notes| notes.map(|part| Some(part.of(bytes)).filter(|value| !value.is_empty())))
     }
 
     /// Sets the SHA-256 of [`message`](Self::message), which is computed later, for two lines at a time.
     pub(crate) fn set_sha256(&mut self, sha256: [u8; 32]) {
-        self.follows &= self.stated.is_of(&sha256);
+        self.follows &= self.stated.matches_sha256(&sha256);
         self.sha256 = sha256;
     }
 
     /// Returns `true` if this entry follows the entry on the line before it in the same bytes, and its hash is right.
     ///
-    /// It follows if its `prev_hash` is the printed hash of the entry before, its number is the next one, its time is on the
-    /// same day and not earlier, and its hash has the same length. Entries `audit_*` never count, because they may change
-    /// what the verifier expects. The hash of the entry before may be wrong.
+    /// An entry follows if its `prev_hash` is the printed hash of the entry before, its number is the next one, its
+    /// time is on the same day and not earlier, and its hash has the same length. Entries `audit_*` never count,
+    /// because they may change what the verifier expects. The hash of the entry before may be wrong.
     pub(crate) fn follows(&self) -> bool {
         self.follows
     }
@@ -302,7 +303,7 @@ impl<'a> Line<'a> {
         let marks = StringBitmap::of(bytes);
         let mut text = Validator::new(bytes, &marks);
         let mut parts = Parts::BLANK;
-        parts.recognise(bytes, &mut text, &mut Shapes::default(), None).ok_or_else(|| text.failed())?;
+        parts.recognise(bytes, &mut text, &mut ShapeCache::default(), None).ok_or_else(|| text.failed())?;
         let [unhashed, previous] = parts.message(bytes);
         Ok(Self { sha256: Message::new(unhashed, previous).sha256(), ..parts.line(bytes) })
     }
@@ -314,7 +315,7 @@ impl<'a> Line<'a> {
 
     /// Returns `true` if the printed hash is the hash of the line's bytes.
     pub(crate) fn holds(&self) -> bool {
-        self.stated.is_of(&self.sha256)
+        self.stated.matches_sha256(&self.sha256)
     }
 
     /// Decodes `details`. A caller that needs several members decodes them once.
@@ -333,8 +334,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Returns `true` if `bytes` may be the start of an entry: `{"actor": `, a string, and `context` or `details`. An object
-/// inside an entry that has a member `actor` does not count. `bytes` may end anywhere.
+/// Returns `true` if `bytes` may be the start of an entry: `{"actor": `, a string, and `context` or `details`. An
+/// object inside an entry that has a member `actor` does not count. `bytes` may end anywhere.
 pub(crate) fn begins_like_an_entry(bytes: &[u8]) -> bool {
     let Some(actor) = bytes.strip_prefix(START) else { return false };
     let marks = StringBitmap::of(actor);
@@ -387,7 +388,7 @@ pub(crate) fn foreign_start(bytes: &[u8]) -> Option<ForeignStart> {
     let mut sha256 = Sha256::new_with_prefix(unhashed);
     sha256.update(b"}");
     sha256.update(previous.as_bytes());
-    if event_type.to_str() != Some("audit_started") || !stated.is_of(&sha256.finalize().into()) {
+    if event_type.to_str() != Some("audit_started") || !stated.matches_sha256(&sha256.finalize().into()) {
         return None;
     }
     let format = details.iter().find(|(name, _)| name.to_str() == Some("format")).map(|(_, value)| value)?;
@@ -414,13 +415,13 @@ fn frame(bytes: &[u8]) -> Option<(&[u8], Digest)> {
     })
 }
 
-/// Compares two texts. Texts of 64 bytes, as most hashes have, are compared without a call of `memcmp`: this is done for
-/// every line that is verified (bench row "verify, everything checked, 1 thread").
+/// Compares two texts. Texts of 64 bytes, as most hashes have, are compared without a call of `memcmp`: this is done
+/// for every line that is verified (bench row "verify, everything checked, 1 thread").
 #[inline]
 fn is_same(one: &[u8], other: &[u8]) -> bool {
     match (one.as_chunks(), other.as_chunks()) {
         (([first, second], []), ([other_first, other_second], [])) => {
-            differences(first, other_first) | differences(second, other_second) == 0
+            mismatch_mask(first, other_first) | mismatch_mask(second, other_second) == 0
         }
         _ => one == other,
     }
@@ -430,10 +431,10 @@ fn is_same(one: &[u8], other: &[u8]) -> bool {
 fn object(
     bytes: &[u8],
     text: &mut Validator<'_>,
-    shapes: &mut Shapes,
+    shapes: &mut ShapeCache,
     at: usize,
     what: &'static str,
-) -> Option<(usize, Option<Notes>)> {
+) -> Option<(usize, Option<CapturedFields>)> {
     if bytes.get(at) != Some(&b'{') {
         return text.fail(at, what);
     }

@@ -1,8 +1,8 @@
 //! Prepared entries: the text of a line up to its previous hash, with the SHA-256 of the blocks that it fills.
 //!
-//! Actor, context and details come first on a line. They are rendered and hashed without a lock; linking, under the log's
-//! lock, appends a suffix of nearly constant length. So the time under the lock does not grow with the entry: the bench
-//! row "serial section with 10 KB of details" against 200 B.
+//! Actor, context and details come first on a line. They are rendered and hashed without a lock; linking, under the
+//! log's lock, appends a suffix of nearly constant length. So the time under the lock does not grow with the entry:
+//! the bench row "serial section with 10 KB of details" against 200 B.
 //!
 //! ```text
 //! {"actor": .. "details": .. "prev_hash": "   PREV", "seq": N, "timestamp": "T", "hash": "HASH"}\n
@@ -15,7 +15,7 @@ use crate::{
     codec::{
         buffer_pool,
         digest::{Digest, HashLength, Link},
-        sha256::Begun,
+        sha256::HashedPrefix,
         timestamp::{Day, Timestamp},
     },
     error::DraftError,
@@ -34,7 +34,7 @@ pub(crate) struct PreparedEntry {
     /// Text from the start of the line to the opening quote of `prev_hash`.
     bytes: Vec<u8>,
     /// SHA-256 state after the blocks that `bytes` fills.
-    begun: Begun,
+    begun: HashedPrefix,
     /// Erasable values, which the entry holds commitments to.
     erasable: Vec<ErasableRecord>,
 }
@@ -96,7 +96,7 @@ impl PreparedEntry {
         }
         for text in [draft.actor.take(), Some(draft.event_type)].into_iter().flatten() {
             if let Cow::Owned(text) = text {
-                buffer_pool::keep_string(text);
+                buffer_pool::recycle_string(text);
             }
         }
         Ok(Self::new(bytes, erasable))
@@ -105,14 +105,14 @@ impl PreparedEntry {
     /// Takes the rendered bytes of an entry without erasable values. Returns `None` if they are too long for an entry.
     pub(crate) fn from_rendered(bytes: Vec<u8>) -> Option<Self> {
         if bytes.len() > MAX_PREPARED_BYTES {
-            buffer_pool::keep_buffer(bytes);
+            buffer_pool::recycle_buffer(bytes);
             return None;
         }
         Some(Self::new(bytes, Vec::new()))
     }
 
     fn new(bytes: Vec<u8>, erasable: Vec<ErasableRecord>) -> Self {
-        let begun = Begun::new(&bytes);
+        let begun = HashedPrefix::new(&bytes);
         Self { bytes, begun, erasable }
     }
 
@@ -169,12 +169,12 @@ impl PreparedEntry {
 
 impl Drop for PreparedEntry {
     fn drop(&mut self) {
-        buffer_pool::keep_buffer(std::mem::take(&mut self.bytes));
+        buffer_pool::recycle_buffer(std::mem::take(&mut self.bytes));
     }
 }
 
-/// Checks the event type. An empty or reserved type is an error for callers of `append` and of the macros, which receive
-/// it. A `tracing` event has no caller that would receive an error: its entry gets the type `event`.
+/// Checks the event type. An empty or reserved type is an error for callers of `append` and of the macros, which
+/// receive it. A `tracing` event has no caller that would receive an error: its entry gets the type `event`.
 fn check_type(draft: &mut Draft) -> Result<(), DraftError> {
     let receives_errors = match draft.origin {
         Origin::Log | Origin::Span => return Ok(()),

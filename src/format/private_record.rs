@@ -1,7 +1,7 @@
 //! Lines of a file of private values, as they are read.
 //!
-//! A line is a record of one erasable value, or blank after the value was erased. The reader accepts exactly the text that
-//! the writer produces, in canonical JSON.
+//! A line is a record of one erasable value, or blank after the value was erased. The reader accepts exactly the text
+//! that the writer produces, in canonical JSON.
 
 use crate::{
     codec::{

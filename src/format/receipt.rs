@@ -1,7 +1,7 @@
 //! Receipts: the trail, number and hash of an entry that was recorded.
 //!
-//! A receipt is kept outside the trail, for example in a database row. Whether the trail still holds that entry can then
-//! be verified without trusting the machine that writes the trail.
+//! A receipt is kept outside the trail, for example in a database row. Whether the trail still holds that entry can
+//! then be verified without trusting the machine that writes the trail.
 
 use std::{fmt, str::FromStr};
 

@@ -29,8 +29,8 @@ const EXEMPT_WORDS: [&[u8]; 4] = [b"hash", b"length", b"kind", b"prefix"];
 
 /// The names whose values are redacted.
 ///
-/// A field is covered if its name contains a configured name as whole words, in any case. Words are separated by `_`, `-`,
-/// `.` and space. A name that also contains the word `hash`, `length`, `kind` or `prefix` is not covered.
+/// A field is covered if its name contains a configured name as whole words, in any case. Words are separated by `_`,
+/// `-`, `.` and space. A name that also contains the word `hash`, `length`, `kind` or `prefix` is not covered.
 #[derive(Clone, Debug)]
 pub(crate) struct Redaction {
     /// Each name as its lower-case words.
@@ -45,8 +45,8 @@ pub(crate) struct Redaction {
 const CACHED_CALLSITES: usize = 64;
 
 thread_local! {
-    /// Cached answers: address of a callsite's fields, `Redaction::id`, and `true` if a field is covered. An address has
-    /// one slot; another callsite with the same slot overwrites it.
+    /// Cached answers: address of a callsite's fields, `Redaction::id`, and `true` if a field is covered. An address
+    /// has one slot; another callsite with the same slot overwrites it.
     static ANSWERS: [Cell<(usize, u32, bool)>; CACHED_CALLSITES] =
         const { [const { Cell::new((0, 0, false)) }; CACHED_CALLSITES] };
 }
@@ -95,7 +95,7 @@ impl Redaction {
         // Fast path: no name of the callsite is covered, and no value has names inside.
         let is_clear = draft.fields.is_some_and(|fields| !self.covers_any_of(fields));
         let Context { fields, redacted, .. } = &mut draft.context;
-        if !is_clear || draft.details.nests() {
+        if !is_clear || draft.details.has_nested_value() {
             self.redact_members(&mut draft.details, "", redacted);
         }
         self.redact_members(fields, INHERITED_PATH, redacted);
@@ -107,7 +107,7 @@ impl Redaction {
     fn redact_members(&self, members: &mut ObjectBuilder, parent: &str, redacted: &mut Vec<String>) {
         let mut covered = Vec::new();
         let mut nested = Vec::new();
-        for (name, value, is_erasable) in members.marked() {
+        for (name, value, is_erasable) in members.iter_with_flags() {
             let text = || String::from_utf8_lossy(name).into_owned();
             if self.covers(name) {
                 covered.push(text());
@@ -126,7 +126,7 @@ impl Redaction {
             let before = redacted.len();
             self.redact_value(&mut value, &format!("{parent}{name}"), redacted);
             if redacted.len() > before {
-                members.put_marked(name.as_bytes(), is_erasable, |out| value.write(out));
+                members.put_with_flag(name.as_bytes(), is_erasable, |out| value.write(out));
             }
         }
     }
@@ -161,8 +161,8 @@ impl Redaction {
         self.covers_lower(String::from_utf8_lossy(name).to_lowercase().as_bytes())
     }
 
-    /// Returns `true` if any field of a callsite must be redacted. The thread caches the answer: the names of a callsite
-    /// are then compared once, and not with each of its events.
+    /// Returns `true` if any field of a callsite must be redacted. The thread caches the answer: the names of a
+    /// callsite are then compared once, and not with each of its events.
     pub(crate) fn covers_any_of(&self, fields: &'static FieldSet) -> bool {
         let address = std::ptr::from_ref(fields).addr();
         let slot = (address / size_of::<FieldSet>()) % CACHED_CALLSITES;

@@ -11,19 +11,19 @@ use crate::{
     },
     format::{
         draft::{Draft, Origin, Source, Truncation},
-        line::MAX_LINE,
+        line::MAX_LINE_BYTES,
     },
 };
 
-/// Bytes that linking appends to a prepared entry, without the previous hash, the digits of `seq` and those of the hash:
-/// `", "seq": ` and `, "timestamp": "`, a time, `"`, `, "hash": "` and `"}\n`.
+/// Bytes that linking appends to a prepared entry, without the previous hash, the digits of `seq` and those of the
+/// hash: `", "seq": ` and `, "timestamp": "`, a time, `"`, `, "hash": "` and `"}\n`.
 pub(crate) const SUFFIX_FRAME_BYTES: usize = 10 + 16 + Timestamp::LENGTH + 1 + 11 + 3;
 
 /// Most bytes that linking appends to a prepared entry: two hashes of 64 digits, 20 digits of `seq`, and the frame.
 pub(crate) const MAX_SUFFIX_BYTES: usize = 64 + 20 + 64 + SUFFIX_FRAME_BYTES;
 
-/// Most bytes of a prepared entry: with any suffix, its line keeps within [`MAX_LINE`].
-pub(crate) const MAX_PREPARED_BYTES: usize = MAX_LINE - MAX_SUFFIX_BYTES;
+/// Most bytes of a prepared entry: with any suffix, its line keeps within [`MAX_LINE_BYTES`].
+pub(crate) const MAX_PREPARED_BYTES: usize = MAX_LINE_BYTES - MAX_SUFFIX_BYTES;
 
 /// Start of the paths of inherited fields in `context.redacted`, `context.cut` and `context.erasable`.
 pub(crate) const INHERITED_PATH: &str = "context.fields.";

@@ -87,7 +87,7 @@ fn withhold_members(
     records: &mut Vec<ErasableRecord>,
 ) -> Result<(), DraftError> {
     let mut found = Vec::new();
-    for (name, value, is_erasable) in members.marked() {
+    for (name, value, is_erasable) in members.iter_with_flags() {
         if is_erasable {
             found.push((String::from_utf8_lossy(name).into_owned(), value.to_vec()));
         }
@@ -97,7 +97,7 @@ fn withhold_members(
     }
     // The object is built anew: replacing a value in place would leave its bytes in the builder's buffer.
     let mut public = ObjectBuilder::default();
-    for (name, value, is_erasable) in members.marked() {
+    for (name, value, is_erasable) in members.iter_with_flags() {
         if !is_erasable {
             public.put_bytes(name, |out| out.extend_from_slice(value));
         }
@@ -114,7 +114,8 @@ fn withhold_members(
     Ok(())
 }
 
-/// Truncates a value that is too long for a private record, by the same rules as an entry: as the only detail of a draft.
+/// Truncates a value that is too long for a private record, by the same rules as an entry: as the only detail of a
+/// draft.
 fn truncate_value(name: &str, value: Vec<u8>) -> (Vec<u8>, Vec<Truncation>) {
     if value.len() <= ALWAYS_FITTING_VALUE_BYTES {
         return (value, Vec::new());

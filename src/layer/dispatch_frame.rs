@@ -80,7 +80,7 @@ pub(crate) fn address<T>(subject: &T) -> usize {
 /// Their entries have places in the trail and become durable with the next entry that a caller waits for. For code
 /// that runs on the worker threads of an async runtime.
 #[cfg(feature = "kling")]
-pub(crate) fn unhurried<T>(open: impl FnOnce() -> T) -> T {
+pub(crate) fn no_wait<T>(open: impl FnOnce() -> T) -> T {
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {

@@ -206,7 +206,7 @@ impl FieldVisitor {
             text.push_str("[could not be formatted]");
         }
         self.put(field, FieldValue::Text(&text));
-        buffer_pool::keep_string(text);
+        buffer_pool::recycle_string(text);
     }
 }
 

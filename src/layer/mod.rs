@@ -31,4 +31,4 @@ pub(crate) mod values;
 
 pub use crate::layer::audit_layer::{AuditFilter, AuditLayer};
 #[cfg(feature = "kling")]
-pub(crate) use crate::layer::dispatch_frame::unhurried;
+pub(crate) use crate::layer::dispatch_frame::no_wait;

@@ -105,8 +105,8 @@ impl SpanState {
         }
         // Built anew: a builder keeps the bytes of a replaced value, so updates in a loop would make it grow.
         let mut fields = ObjectBuilder::default();
-        for (name, value, erasable) in self.fields.marked().chain(update.details.marked()) {
-            fields.put_marked(name, erasable, |out| out.extend_from_slice(value));
+        for (name, value, erasable) in self.fields.iter_with_flags().chain(update.details.iter_with_flags()) {
+            fields.put_with_flag(name, erasable, |out| out.extend_from_slice(value));
         }
         self.fields = fields;
     }
@@ -156,11 +156,11 @@ impl EnclosingSpans {
                 context.actor = state.actor.as_deref().map(|actor| Cow::Owned(buffer_pool::string(actor)));
             }
             for name in inherited {
-                let field = state.fields.marked().find(|(known, ..)| *known == name.as_bytes());
+                let field = state.fields.iter_with_flags().find(|(known, ..)| *known == name.as_bytes());
                 if let Some((name, value, erasable)) = field
                     && context.fields.get(name).is_none()
                 {
-                    context.fields.put_marked(name, erasable, |out| write_inherited(value, out));
+                    context.fields.put_with_flag(name, erasable, |out| write_inherited(value, out));
                     missing_fields -= 1;
                 }
             }

@@ -339,7 +339,7 @@ impl FilledTemplate {
 
 impl Drop for FilledTemplate {
     fn drop(&mut self) {
-        buffer_pool::keep_buffer(std::mem::take(&mut self.text));
+        buffer_pool::recycle_buffer(std::mem::take(&mut self.text));
         let mut ranges = std::mem::take(&mut self.ranges);
         ranges.clear();
         self.template.spare_ranges.set(ranges);

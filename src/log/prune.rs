@@ -15,19 +15,18 @@ use crate::{
     error::{Error, Operation},
     format::{
         draft::{Draft, Origin},
-        line::{Line, MAX_LINE},
+        line::{Line, MAX_LINE_BYTES},
         receipt::TrailId,
     },
     log::open_log::OpenLog,
-    report::is_before,
     storage::{
         durable::{exists, replace_file, sync_directory},
         line_reader::Piece,
         permissions::Permissions,
         private_values,
-        prune_record::{NOTE, Pruned, first_seq},
+        prune_record::{PRUNE_HINT_NAME, Pruned, first_seq},
         segments::{self, TrailFile},
-        tail::{FileTail, hash_from},
+        tail::{FileTail, hash_from, is_before},
     },
     write::{commit::awaited_entry::WaitFor, signing::prune_check},
 };
@@ -190,7 +189,7 @@ fn record(
 fn count_older(files: &[TrailFile], days: u32, now: DateTime<Utc>) -> Result<usize, Error> {
     let mut last_entry = None;
     for (index, file) in files.iter().enumerate().rev() {
-        let tail = FileTail::read(&mut file.open()?, file.length, MAX_LINE)
+        let tail = FileTail::read(&mut file.open()?, file.length, MAX_LINE_BYTES)
             .map_err(Error::io(Operation::Read, &file.path))?;
         if let Some((_, bytes)) = tail.last_line {
             last_entry = Line::recognise(&bytes).ok().map(|line| (index, line.time));
@@ -291,7 +290,7 @@ fn grow(
     mut wants_more: impl FnMut(&Frontier, &Line<'_>) -> bool,
 ) -> Result<(), Error> {
     for file in files {
-        let mut lines = file.lines(MAX_LINE)?;
+        let mut lines = file.lines(MAX_LINE_BYTES)?;
         while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
             let Piece::Line { bytes, .. } = piece else { continue };
             let Some(line) = Line::recognise(bytes).ok().filter(|line| line.seq == frontier.size()) else {
@@ -308,7 +307,7 @@ fn grow(
 
 /// Writes the note that names the `audit_pruned` entry, so that the next opening need not search the trail for it.
 fn write_note(trail: &Path, recorded_at: u64) -> Result<(), Error> {
-    replace_file(&trail.join(NOTE), Permissions::Owner, format!("{recorded_at}\n").as_bytes())
+    replace_file(&trail.join(PRUNE_HINT_NAME), Permissions::Owner, format!("{recorded_at}\n").as_bytes())
 }
 
 /// Removes or archives a file of the trail together with its private values and its torn tails.

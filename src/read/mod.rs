@@ -1,8 +1,12 @@
-//! Showing entries: what stands in a trail, one entry after the other, with the values that they withhold as far as they
-//! are at hand.
+//! Reading the entries of a trail one by one, with those of their erasable values that are still there.
 //!
-//! It holds one entry at a time, and says of each whether it has the hash that it states. Whether the trail is whole is
-//! for verification to say.
+//! A reader holds one entry in memory at a time, and checks each entry's own hash. That no entry is missing or was
+//! replaced takes a verification.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `mod` | [`Reader`], which selects entries, and [`Entries`], which reads them |
+//! | `stored_entry` | one entry as text and as JSON |
 
 pub(crate) mod stored_entry;
 
@@ -15,7 +19,10 @@ use std::{
 pub use crate::read::stored_entry::{DamagedLine, ErasableValue, StoredEntry, StoredLine};
 use crate::{
     error::{Error, Operation},
-    format::{entry_commitments::commitments, line::Line},
+    format::{
+        entry_commitments::commitments,
+        line::{Line, MAX_LINE_BYTES},
+    },
     storage::{
         line_reader::{Lines, Piece},
         lookup,
@@ -25,12 +32,12 @@ use crate::{
     },
 };
 
-/// Selects entries of a trail to be shown.
+/// Selects the entries of a trail to read.
 ///
 /// | setting | default |
 /// |---|---|
 /// | [`seq`](Self::seq) | all |
-/// | [`actor`](Self::actor) | anybody |
+/// | [`actor`](Self::actor) | all |
 /// | [`event_type`](Self::event_type) | all |
 ///
 /// ```
@@ -39,8 +46,8 @@ use crate::{
 /// # kling_audit::AuditLog::open(&directory)?.close()?;
 /// use kling_audit::read::Reader;
 ///
-/// for shown in Reader::new(&directory).seq(0..=9).event_type("audit_started").entries()? {
-///     println!("{}", shown?);
+/// for line in Reader::new(&directory).seq(0..=9).event_type("audit_started").entries()? {
+///     println!("{}", line?);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -54,37 +61,41 @@ pub struct Reader {
     event_type: Option<String>,
 }
 
-/// The selected entries, in the order of the trail; made by [`Reader::entries`].
+/// Iterator over the selected entries in the order of the trail. [`Reader::entries`] returns it.
 ///
-/// After an error there is no more.
+/// Iteration ends after the first error.
 #[derive(Debug)]
 pub struct Entries {
     reader: Reader,
     trail: PathBuf,
-    writer: TrailFormat,
+    format: TrailFormat,
+    /// Files after `current`.
     files: std::vec::IntoIter<TrailFile>,
-    open: Option<Open>,
-    done: bool,
+    current: Option<OpenFile>,
+    is_done: bool,
 }
 
-/// A file that is being read.
-struct Open {
+/// A file being read.
+struct OpenFile {
     file: TrailFile,
     lines: Lines<File>,
-    /// Where in the file the lines begin.
+    /// Position in the file of the first of `lines`.
     from: u64,
     values: Option<PrivateReader>,
 }
 
 impl Reader {
-    /// Prepares to show the trail at `path`: a directory, or one file of a trail.
+    /// Selects all entries of the trail at `path`, which is a directory or one file of a trail.
     pub fn new(path: impl AsRef<Path>) -> Self {
         Self { path: path.as_ref().to_owned(), from: 0, to: u64::MAX, actor: None, event_type: None }
     }
 
-    /// Only entries of these numbers. What comes before them is not read, so this is quick in a long trail. Logs of the
-    /// Python tool have no numbers, and none of their entries is selected.
+    /// Selects entries with these numbers only.
+    ///
+    /// Entries before them are not read, so the time does not grow with the trail. Logs of the Python tool have no
+    /// numbers: a range selects none of their entries.
     pub fn seq(mut self, range: impl RangeBounds<u64>) -> Self {
+        // No number is from 1 and up to 0.
         let empty = (1, 0);
         let from = match range.start_bound() {
             Bound::Included(from) => Some(*from),
@@ -100,43 +111,47 @@ impl Reader {
         self
     }
 
-    /// Only entries of this actor.
+    /// Selects entries of this actor only.
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
         self.actor = Some(actor.into());
         self
     }
 
-    /// Only entries of this type.
+    /// Selects entries of this type only.
     pub fn event_type(mut self, event_type: impl Into<String>) -> Self {
         self.event_type = Some(event_type.into());
         self
     }
 
-    /// Reads: files are listed and measured now, and nothing that is written later is shown.
+    /// Opens the trail for reading. Entries that are written after this call are not read.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] and [`Error::Unreadable`] for what can't be read.
+    /// [`Error::Io`], or [`Error::Unreadable`] if the path holds nothing that can be read as a trail.
     pub fn entries(self) -> Result<Entries, Error> {
-        let directory =
+        let is_directory =
             std::fs::metadata(&self.path).map_err(Error::io(Operation::Open, &self.path))?.is_dir();
-        let (trail, files) = match (directory, self.path.parent()) {
+        let (trail, files) = match (is_directory, self.path.parent()) {
             (true, _) => (self.path.clone(), segments::list(&self.path)?),
             (false, parent) => {
                 (parent.unwrap_or(Path::new("")).to_owned(), vec![TrailFile::alone(&self.path)?])
             }
         };
-        let writer = segments::writer(&files)?;
-        let first = if writer == TrailFormat::Format1 { lookup::file_of(&files, self.from)? } else { 0 };
+        let format = segments::trail_format(&files)?;
+        let first = match format {
+            TrailFormat::Format1 => lookup::file_of(&files, self.from)?,
+            TrailFormat::PythonTool => 0,
+        };
         let mut files = files.into_iter();
         if let Some(before) = first.checked_sub(1) {
             files.nth(before);
         }
-        let done = self.from > self.to;
-        Ok(Entries { reader: self, trail, writer, files, open: None, done })
+        let is_done = self.from > self.to;
+        Ok(Entries { reader: self, trail, format, files, current: None, is_done })
     }
 
-    /// Whether a line that is no entry is to be shown: nobody knows whether it was one of those.
+    /// Returns `true` if damaged lines are selected. A choice of actors or types excludes them, since a damaged line
+    /// has neither.
     fn selects_damaged(&self) -> bool {
         self.actor.is_none() && self.event_type.is_none()
     }
@@ -144,8 +159,8 @@ impl Reader {
     fn selects(&self, entry: &StoredEntry) -> bool {
         let is =
             |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
-        let all = self.from == 0 && self.to == u64::MAX;
-        entry.seq().map_or(all, |seq| (self.from..=self.to).contains(&seq))
+        let has_no_range = self.from == 0 && self.to == u64::MAX;
+        entry.seq().map_or(has_no_range, |seq| (self.from..=self.to).contains(&seq))
             && is(&self.actor, entry.actor())
             && is(&self.event_type, entry.event_type())
     }
@@ -154,57 +169,49 @@ impl Reader {
 impl Entries {
     fn read(&mut self) -> Result<Option<StoredLine>, Error> {
         loop {
-            let open = match &mut self.open {
-                Some(open) => open,
+            let current = match &mut self.current {
+                Some(current) => current,
                 none => match self.files.next() {
-                    Some(file) => none.insert(Open::new(&self.trail, file, self.writer, self.reader.from)?),
+                    Some(file) => {
+                        none.insert(OpenFile::new(&self.trail, file, self.format, self.reader.from)?)
+                    }
                     None => return Ok(None),
                 },
             };
-            let Some(piece) = open.lines.next().map_err(Error::io(Operation::Read, &open.file.path))? else {
-                self.open = None;
+            let Some(piece) = current.lines.next().map_err(Error::io(Operation::Read, &current.file.path))?
+            else {
+                self.current = None;
                 continue;
             };
             let (offset, bytes) = match piece {
                 Piece::Line { offset, bytes } => (offset, Ok(bytes)),
-                Piece::Long { offset, length, .. } => (offset, Err(format!("a line of {length} bytes"))),
-                // A write under way, or what a crash leaves.
-                Piece::Rest => continue,
+                Piece::TooLong { offset, length, .. } => (offset, Err(format!("a line of {length} bytes"))),
+                // An unfinished line is a write in progress, or the remainder of a crash. It is not an entry yet.
+                Piece::Unterminated => continue,
             };
-            let shown = bytes.and_then(|bytes| {
-                match self.writer {
-                    TrailFormat::Format1 => {
-                        Line::recognise(bytes).map_err(|malformed| malformed.to_string()).map(Some)
+            let entry = match (bytes, self.format) {
+                (Err(why), _) => Err(why),
+                (Ok(bytes), TrailFormat::PythonTool) => StoredEntry::of_tool(bytes),
+                (Ok(bytes), TrailFormat::Format1) => match Line::recognise(bytes) {
+                    Err(malformed) => Err(malformed.to_string()),
+                    // Entries are in the order of their numbers, so no later one is selected.
+                    Ok(line) if line.seq > self.reader.to => return Ok(None),
+                    Ok(line) => {
+                        let committed = commitments(line.context, line.details);
+                        let found = match &mut current.values {
+                            Some(values) if !committed.is_empty() => values.of(line.seq)?,
+                            _ => Vec::new(),
+                        };
+                        Ok(StoredEntry::of(&line, bytes, &committed, &found))
                     }
-                    TrailFormat::PythonTool => Ok(None),
-                }
-                .map(|line| (line, bytes))
-            });
-            let entry = match shown {
-                Ok((Some(line), bytes)) => {
-                    if line.seq > self.reader.to {
-                        return Ok(None);
-                    }
-                    let committed = commitments(line.context, line.details);
-                    let found = match &mut open.values {
-                        Some(values) if !committed.is_empty() => values.of(line.seq)?,
-                        _ => Vec::new(),
-                    };
-                    Ok(StoredEntry::of(&line, bytes, &committed, &found))
-                }
-                Ok((None, bytes)) => StoredEntry::of_tool(bytes),
-                Err(why) => Err(why),
+                },
             };
             match entry {
                 Ok(entry) if self.reader.selects(&entry) => return Ok(Some(StoredLine::Entry(entry))),
                 Ok(_) => {}
                 Err(why) if self.reader.selects_damaged() => {
-                    let file = open.file.name.clone();
-                    return Ok(Some(StoredLine::Damaged(DamagedLine {
-                        file,
-                        offset: open.from + offset,
-                        why,
-                    })));
+                    let (file, offset) = (current.file.name.clone(), current.from + offset);
+                    return Ok(Some(StoredLine::Damaged(DamagedLine { file, offset, why })));
                 }
                 Err(_) => {}
             }
@@ -212,15 +219,16 @@ impl Entries {
     }
 }
 
-impl Open {
-    fn new(trail: &Path, file: TrailFile, writer: TrailFormat, seq: u64) -> Result<Self, Error> {
-        if writer == TrailFormat::PythonTool {
+impl OpenFile {
+    /// Opens `file` near entry `seq`.
+    fn new(trail: &Path, file: TrailFile, format: TrailFormat, seq: u64) -> Result<Self, Error> {
+        if format == TrailFormat::PythonTool {
             return Ok(Self { lines: file.lines(MAX_TOOL_LINE)?, file, from: 0, values: None });
         }
         let from = lookup::offset_of(&file, seq)?;
         let values = PrivateValues::of(trail, &file.name)?;
         let values = values.as_ref().map(PrivateReader::new).transpose()?;
-        Ok(Self { lines: lookup::from(&file, from)?, file, from, values })
+        Ok(Self { lines: file.lines_from(from, MAX_LINE_BYTES)?, file, from, values })
     }
 }
 
@@ -228,17 +236,17 @@ impl Iterator for Entries {
     type Item = Result<StoredLine, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
+        if self.is_done {
             return None;
         }
         let read = self.read().transpose();
-        self.done = !matches!(read, Some(Ok(_)));
+        self.is_done = !matches!(read, Some(Ok(_)));
         read
     }
 }
 
-impl std::fmt::Debug for Open {
+impl std::fmt::Debug for OpenFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Open").field("file", &self.file).finish_non_exhaustive()
+        f.debug_struct("OpenFile").field("file", &self.file).finish_non_exhaustive()
     }
 }

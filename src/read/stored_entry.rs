@@ -1,28 +1,30 @@
-//! One entry as it is shown: text for people, a line of JSON for programs. Both are printable ASCII but for names and
-//! actors, which are escaped where they are shown to people.
+//! A line of a trail as text for a terminal and as JSON for programs.
+//!
+//! Neither contains control characters or bytes beyond printable ASCII, whatever the trail contains: the text escapes
+//! names and actors, and the JSON is canonical.
 
 use std::{borrow::Cow, fmt};
 
 use crate::{
     codec::{
-        json::{self, object_reader::MemberTexts, validate::decode},
+        json::{self, object_reader::MemberTexts, validate::decode, value::Value},
         terminal::Escaped,
     },
     format::{entry_commitments::Commitment, line::Line},
     storage::private_reader::PrivateValue,
 };
 
-/// What stands on a line of a trail.
+/// A line of a trail.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoredLine {
     /// An entry.
     Entry(StoredEntry),
-    /// Something else, which verification would call tampered.
+    /// A line that can't be read as an entry. Verification reports it as tampered.
     Damaged(DamagedLine),
 }
 
-/// An entry, and the values that it withholds.
+/// An entry with its erasable values.
 #[derive(Clone, Debug)]
 pub struct StoredEntry {
     seq: Option<u64>,
@@ -30,41 +32,44 @@ pub struct StoredEntry {
     actor: String,
     event_type: String,
     holds: bool,
-    /// The line as it stands.
+    /// The line without its newline.
     line: String,
-    /// Canonical text of the objects.
+    /// Canonical text of the context, with the erasable values in the places of their commitments.
     context: String,
+    /// Canonical text of the details, with the erasable values in the places of their commitments.
     details: String,
+    /// Erasable values by path.
     values: Vec<(String, ErasableValue)>,
-    /// What was cut off the values: members of canonical text.
+    /// Description of what was truncated in the values: members of canonical text.
     cut: String,
 }
 
-/// A value that an entry withholds.
+/// A value that is not part of its entry, which has a commitment to it instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErasableValue {
-    /// The value as JSON text. It is what the entry commits to.
+    /// The value as JSON text. It matches the entry's commitment.
     AtHand(String),
-    /// It was erased, or is not kept beside this copy of the trail.
+    /// The value was erased, or was not copied with the trail.
     Gone,
-    /// What is at hand is not what the entry commits to.
+    /// The stored value does not match the entry's commitment.
     Changed,
 }
 
-/// A line that is no entry.
+/// A line that can't be read as an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DamagedLine {
-    /// The file's name.
+    /// Name of the file.
     pub file: String,
-    /// Where the line begins, in bytes from the file's start.
+    /// Position of the line in the file, in bytes.
     pub offset: u64,
-    /// What is wrong with it.
+    /// Reason why the line is not an entry.
     pub why: String,
 }
 
 impl StoredEntry {
+    /// An entry of format 1. `found` are the records of its private values, and `committed` the commitments in it.
     pub(super) fn of(
         line: &Line<'_>,
         bytes: &[u8],
@@ -74,6 +79,7 @@ impl StoredEntry {
         let mut values: Vec<(&[u8], ErasableValue)> = Vec::new();
         for Commitment { field, digest } in committed {
             let of_field = || found.iter().filter(|value| value.field == *field);
+            // A failed write can leave two records of one field. The one that matches counts.
             let value = match of_field().find(|value| value.commitment == *digest) {
                 Some(value) => ErasableValue::AtHand(text(&value.value)),
                 None if of_field().next().is_some() => ErasableValue::Changed,
@@ -105,13 +111,17 @@ impl StoredEntry {
         }
     }
 
-    /// A line of the Python tool's logs.
+    /// An entry of the Python tool's logs.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the line is not an entry.
     pub(super) fn of_tool(bytes: &[u8]) -> Result<Self, String> {
-        let parsed = json::parse_tool(bytes, 128).map_err(|error| error.to_string())?;
-        let json::Value::Object(members) = &parsed else { return Err("no object".to_owned()) };
+        let parsed = json::parse_python(bytes, 128).map_err(|error| error.to_string())?;
+        let Value::Object(members) = &parsed else { return Err("no object".to_owned()) };
         let get = |name: &str| members.iter().find(|(known, _)| known.to_str() == Some(name));
         let string = |name: &str| match get(name) {
-            Some((_, json::Value::String(text))) => Ok(text.to_string_lossy()),
+            Some((_, Value::String(text))) => Ok(text.to_string_lossy()),
             _ => Err(format!("no `{name}`")),
         };
         let details = get("details").map(|(_, value)| value).ok_or("no `details`")?;
@@ -120,70 +130,78 @@ impl StoredEntry {
             time: string("timestamp")?,
             actor: string("actor")?,
             event_type: string("event_type")?,
-            // A chain of hashes over parsed text is for verification to follow.
+            // The tool hashes an entry together with its predecessor: only a verification can check that.
             holds: true,
-            line: written(&parsed),
+            line: canonical(&parsed),
             context: String::new(),
-            details: written(details),
+            details: canonical(details),
             values: Vec::new(),
             cut: String::new(),
         })
     }
 
-    /// Its number; `None` in logs of the Python tool, which have none.
+    /// Number of the entry. `None` in logs of the Python tool, which have no numbers.
     #[must_use]
     pub fn seq(&self) -> Option<u64> {
         self.seq
     }
 
-    /// Its time, as it is written: RFC 3339.
+    /// Time of the entry as written: RFC 3339.
     #[must_use]
     pub fn timestamp(&self) -> &str {
         &self.time
     }
 
-    /// Who did it.
+    /// Actor of the entry.
     #[must_use]
     pub fn actor(&self) -> &str {
         &self.actor
     }
 
-    /// What happened.
+    /// Type of the entry.
     #[must_use]
     pub fn event_type(&self) -> &str {
         &self.event_type
     }
 
-    /// Whether its bytes are those that were hashed. (Of the Python tool's logs only verification can tell.)
+    /// Returns `true` if the entry's own hash is right. Always `true` in logs of the Python tool, whose hashes only a
+    /// verification can check.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.holds
     }
 
-    /// The values that it withholds, by their paths.
+    /// Erasable values of the entry, by path.
     #[must_use]
     pub fn values(&self) -> &[(String, ErasableValue)] {
         &self.values
     }
 
-    /// The entry as one line of JSON, in printable ASCII: its own members as they stand, then `values`, an object of
-    /// those values that are at hand, `values_cut`, by path the length and SHA-256 of strings in them that were too
-    /// long, `values_gone` and `values_changed`, arrays of paths, and `holds`, which is false;
-    /// each where there is something to say.
+    /// Returns the entry as one line of JSON in printable ASCII.
+    ///
+    /// The members of the entry come first, unchanged. Then come these, each if it applies:
+    ///
+    /// | member | content |
+    /// |---|---|
+    /// | `values` | object of the erasable values that are there, by path |
+    /// | `values_cut` | object by path: length and SHA-256 of strings that were truncated in them |
+    /// | `values_gone` | array of paths: values that were erased or not copied |
+    /// | `values_changed` | array of paths: values that do not match their commitments |
+    /// | `holds` | `false` if the entry's own hash is wrong |
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut out = self.line.strip_suffix('}').unwrap_or_default().as_bytes().to_vec();
-        let mut opened = false;
+        let mut has_values = false;
         for (path, value) in &self.values {
             if let ErasableValue::AtHand(text) = value {
-                out.extend_from_slice(if opened { b", " } else { b", \"values\": {" });
+                out.extend_from_slice(if has_values { b", " } else { b", \"values\": {" });
                 json::string(&mut out, path);
                 out.extend_from_slice(b": ");
                 out.extend_from_slice(text.as_bytes());
-                opened = true;
+                has_values = true;
             }
         }
-        if opened {
+        if has_values {
             out.push(b'}');
         }
         if !self.cut.is_empty() {
@@ -214,7 +232,8 @@ impl StoredEntry {
 }
 
 impl DamagedLine {
-    /// The line's place and fault as one line of JSON, in printable ASCII: `damaged`, `file`, `offset`.
+    /// Returns the reason and the place as one line of JSON in printable ASCII, with the members `damaged`, `file` and
+    /// `offset`.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut out = b"{\"damaged\": ".to_vec();
@@ -229,7 +248,7 @@ impl DamagedLine {
 }
 
 impl StoredLine {
-    /// As one line of JSON, in printable ASCII; see [`StoredEntry::to_json`] and [`DamagedLine::to_json`].
+    /// Returns the line as one line of JSON in printable ASCII: [`StoredEntry::to_json`] or [`DamagedLine::to_json`].
     #[must_use]
     pub fn to_json(&self) -> String {
         match self {
@@ -238,7 +257,7 @@ impl StoredLine {
         }
     }
 
-    /// Whether verification would have nothing against this line by itself.
+    /// Returns `true` for an entry whose own hash is right and whose stored erasable values match their commitments.
     #[must_use]
     pub fn holds(&self) -> bool {
         match self {
@@ -276,10 +295,10 @@ impl fmt::Display for StoredEntry {
             write!(f, "  {}", self.context)?;
         }
         if !self.cut.is_empty() {
-            write!(f, "  cut: {{{}}}", self.cut)?;
+            write!(f, "  truncated: {{{}}}", self.cut)?;
         }
         if !self.holds {
-            f.write_str("  THE HASH DOES NOT HOLD")?;
+            f.write_str("  WRONG HASH")?;
         }
         Ok(())
     }
@@ -288,11 +307,11 @@ impl fmt::Display for StoredEntry {
 impl fmt::Display for DamagedLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (file, why) = (Escaped(self.file.as_str()), Escaped(self.why.as_str()));
-        write!(f, "NO ENTRY  {file} (byte {}): {why}", self.offset)
+        write!(f, "NOT AN ENTRY  {file} (byte {}): {why}", self.offset)
     }
 }
 
-/// Writes an object with what is known of withheld values in the places of their commitments.
+/// Writes `object`, whose path is `at`, with erasable values in the places of their commitments.
 fn join(object: &[u8], at: &[u8], values: &[(&[u8], ErasableValue)], out: &mut Vec<u8>) {
     out.push(b'{');
     for (number, (name, value)) in MemberTexts::of(object).enumerate() {
@@ -313,21 +332,23 @@ fn join(object: &[u8], at: &[u8], values: &[(&[u8], ErasableValue)], out: &mut V
 }
 
 impl ErasableValue {
+    /// The text in the place of the value's commitment.
     fn shown(&self) -> Cow<'_, str> {
         match self {
             Self::AtHand(text) => Cow::Borrowed(text),
-            Self::Gone => Cow::Borrowed("[not at hand]"),
-            Self::Changed => Cow::Borrowed("[NOT WHAT THE ENTRY COMMITS TO]"),
+            Self::Gone => Cow::Borrowed("[erased or missing]"),
+            Self::Changed => Cow::Borrowed("[CHANGED: DOES NOT MATCH ITS COMMITMENT]"),
         }
     }
 }
 
-/// Canonical text as a string.
-fn text(canonical: &[u8]) -> String {
-    String::from_utf8_lossy(canonical).into_owned()
+/// Returns canonical text, which is ASCII, as a string.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn written(value: &json::Value) -> String {
+/// Returns the canonical text of a value.
+fn canonical(value: &Value) -> String {
     let mut out = Vec::new();
     value.write(&mut out);
     text(&out)

@@ -1,22 +1,22 @@
-//! A list that stops at a thousand and counts on.
+//! A list of the first 1,000 items that counts all of them.
 
 use serde::Serialize;
 
-/// The first so many of something, and how many there are. Its JSON is `{"total", "listed"}`.
+/// The first [`Capped::MOST`] items, and the number of all. Its JSON is `{"total", "listed"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Capped<T> {
-    /// How many there are, listed or not.
+    /// Number of all items.
     pub total: u64,
-    /// The first [`Capped::MOST`] of them.
+    /// The first items.
     pub listed: Vec<T>,
 }
 
 impl<T> Capped<T> {
-    /// How many are listed at most.
+    /// Maximum number of items listed.
     pub const MOST: usize = 1_000;
 
-    /// Takes `items` as they come, and makes rows of those that are listed.
+    /// Counts `items` in their order, and lists the row of each of the first ones.
     pub(super) fn of<I>(items: impl IntoIterator<Item = I>, row: impl Fn(I) -> T) -> Self {
         let mut listed = Self::default();
         for item in items {
@@ -25,6 +25,7 @@ impl<T> Capped<T> {
         listed
     }
 
+    /// Counts an item, and lists its row if the list is not full.
     pub(super) fn push_with(&mut self, row: impl FnOnce() -> T) {
         self.total += 1;
         if self.listed.len() < Self::MOST {

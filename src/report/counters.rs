@@ -1,104 +1,112 @@
-//! Everything that a report counts, entry by entry.
+//! The counts of one pass over a period, entry by entry.
 
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
-use crate::report::{credentials::Credentials, fields, log_events::Remarks, spans::Spans, tasks::Tasks};
-use crate::{codec::timestamp::Timestamp, verify::scan::Said};
+use crate::{
+    codec::timestamp::Timestamp,
+    report::{
+        credentials::CredentialUses, fields, log_events::LogEvents, spans::SpanTracker, tasks::TaskTracker,
+    },
+    verify::entry_view::EntryView,
+};
 
-/// The counts so far.
+/// The counts of the entries read so far.
 #[derive(Debug)]
-pub(super) struct Tally {
-    /// The period's beginning; what came before is followed, and not counted.
+pub(super) struct PeriodCounters {
+    /// Start of the period. Earlier entries are not counted, but their tasks and spans are followed into the period.
     from: Timestamp,
     pub(super) total: u64,
-    pub(super) event_types: Names,
-    pub(super) actors: Names,
+    pub(super) event_types: NameCounts,
+    pub(super) actors: NameCounts,
     pub(super) first: Option<Timestamp>,
     pub(super) last: Option<Timestamp>,
-    /// Of other days than the latest.
+    /// Entries of all days except `latest_day`.
     days: BTreeMap<i64, u64>,
-    /// The latest day, and its entries.
+    /// Day of the last entry, and the entries counted for it. Entries come by day, so a map is searched once a day.
     latest_day: (i64, u64),
-    pub(super) tasks: Tasks,
-    pub(super) spans: Spans,
-    pub(super) credentials: Credentials,
-    pub(super) remarks: Remarks,
+    pub(super) tasks: TaskTracker,
+    pub(super) spans: SpanTracker,
+    pub(super) credentials: CredentialUses,
+    pub(super) log_events: LogEvents,
 }
 
-/// How often each name occurred.
+/// Number of entries by name.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(super) struct NameCounts {
     counts: Vec<(Vec<u8>, u64)>,
+    /// Index in `counts` by name.
     places: HashMap<Vec<u8>, usize>,
-    /// Where the latest one stands: it is often the next one too.
+    /// Index of the last name. Neighbouring entries often have the same one, and a comparison saves the hash.
     latest: usize,
 }
 
-impl Tally {
+impl PeriodCounters {
+    /// Counts of no entries, for a period that starts at `from`.
     pub(super) fn new(from: Timestamp) -> Self {
         Self {
             from,
             total: 0,
-            event_types: Names::default(),
-            actors: Names::default(),
+            event_types: NameCounts::default(),
+            actors: NameCounts::default(),
             first: None,
             last: None,
             days: BTreeMap::new(),
             latest_day: (0, 0),
-            tasks: Tasks::default(),
-            spans: Spans::default(),
-            credentials: Credentials::default(),
-            remarks: Remarks::default(),
+            tasks: TaskTracker::default(),
+            spans: SpanTracker::default(),
+            credentials: CredentialUses::default(),
+            log_events: LogEvents::default(),
         }
     }
 
-    pub(super) fn take(&mut self, said: &Said<'_>) {
-        let counted = said.time >= self.from;
-        if counted {
+    /// Counts an entry.
+    pub(super) fn add(&mut self, entry: &EntryView<'_>) {
+        let is_counted = entry.time >= self.from;
+        if is_counted {
             self.total += 1;
-            self.event_types.add(said.event_type);
-            self.actors.add(said.actor);
-            self.first.get_or_insert(said.time);
-            self.last = Some(said.time);
-            self.count_day(said.time.day());
+            self.event_types.add(entry.event_type);
+            self.actors.add(entry.actor);
+            self.first.get_or_insert(entry.time);
+            self.last = Some(entry.time);
+            self.count_day(entry.time.day());
         }
-        let kind = said.event_type;
+        let kind = entry.event_type;
         if kind.ends_with(b".opened") || kind.ends_with(b".closed") {
-            self.spans.take(said, counted);
+            self.spans.add(entry, is_counted);
         } else if kind.starts_with(b"audit_") {
-            self.remarks.take(said, counted);
+            self.log_events.add(entry, is_counted);
         } else if kind.starts_with(b"task_") {
-            self.tasks.take(said, counted);
-        } else if kind == b"auth_event" && counted {
-            self.credentials.take(said);
+            self.tasks.add(entry, is_counted);
+        } else if kind == b"auth_event" && is_counted {
+            self.credentials.add(entry);
         }
     }
 
     fn count_day(&mut self, day: i64) {
         if self.latest_day.0 != day {
             let (before, count) = std::mem::replace(&mut self.latest_day, (day, 0));
-            self.keep(before, count);
+            self.add_day(before, count);
         }
         self.latest_day.1 += 1;
     }
 
-    fn keep(&mut self, day: i64, count: u64) {
+    fn add_day(&mut self, day: i64, count: u64) {
         if count > 0 {
             *self.days.entry(day).or_default() += count;
         }
     }
 
-    /// Entries by day.
+    /// Returns the number of entries by day.
     pub(super) fn days(&mut self) -> BTreeMap<NaiveDate, u64> {
         let (latest, count) = std::mem::take(&mut self.latest_day);
-        self.keep(latest, count);
+        self.add_day(latest, count);
         self.days.iter().map(|(day, count)| (Timestamp::of_day(*day).date(), *count)).collect()
     }
 }
 
-impl Names {
+impl NameCounts {
     fn add(&mut self, name: &[u8]) {
         if let Some((_, count)) = self.counts.get_mut(self.latest).filter(|(latest, _)| latest == name) {
             *count += 1;
@@ -115,10 +123,12 @@ impl Names {
         self.counts[self.latest].1 += 1;
     }
 
+    /// Number of different names.
     pub(super) fn distinct(&self) -> u64 {
         self.counts.len() as u64
     }
 
+    /// Returns the counts by decoded name.
     pub(super) fn decoded(&self) -> BTreeMap<String, u64> {
         let mut decoded = BTreeMap::new();
         for (name, count) in &self.counts {

@@ -1,21 +1,21 @@
-//! A file in blocks of whole lines, read once from front to back in bounded memory, whatever the bytes are.
+//! A file in blocks of whole lines, read once from start to end in bounded memory whatever the bytes are.
 //!
-//! It knows newlines and nothing else. The end is fixed when reading starts, so a growing file can be read.
+//! The end is fixed when reading starts, so a file that grows can be read.
 
 use std::io::{self, Read};
 
-/// A part of a file. Offsets count bytes from the file's start.
+/// A part of a file. Offsets count from the file's first byte. The length of a line is without its newline.
 #[derive(Debug)]
 pub(crate) enum Block {
-    /// Whole lines: each ends with a newline. A line may be longer than the limit.
+    /// Whole lines, each with its newline. A line may be longer than the limit.
     Lines { offset: u64, bytes: Bytes },
-    /// One line longer than the limit; `start` is how it begins.
-    Long { offset: u64, length: u64, start: Vec<u8> },
-    /// What follows the last newline, to the end of the file. Never empty; `start` is how it begins.
-    Rest { offset: u64, length: u64, start: Vec<u8> },
+    /// A line that is longer than the limit, with its first bytes.
+    TooLong { offset: u64, length: u64, start: Vec<u8> },
+    /// The bytes after the last newline, with the first of them. There is at least one.
+    Unterminated { offset: u64, length: u64, start: Vec<u8> },
 }
 
-/// The first bytes of a buffer, which is used again.
+/// The lines of a block: the first `length` bytes of a buffer that goes back to [`Blocks::next`].
 #[derive(Debug, Default)]
 pub(crate) struct Bytes {
     buffer: Vec<u8>,
@@ -26,53 +26,54 @@ pub(crate) struct Bytes {
 #[derive(Debug)]
 pub(crate) struct Blocks<R> {
     source: R,
-    /// Bytes of the file that were not asked for yet.
+    /// Number of bytes up to the end that were not read yet.
     unread: u64,
-    /// What is read and not given out: how a line begins.
+    /// First bytes of the next line, read with the block before.
     begun: Vec<u8>,
-    /// Where that stands in the file.
+    /// Position of `begun` in the file.
     offset: u64,
     limit: usize,
 }
 
-/// How much of an overlong line or a rest is shown.
-pub(crate) const SHOWN: usize = 64;
+/// Number of bytes kept of a line that is too long, and of an unfinished one.
+pub(crate) const LINE_START_BYTES: usize = 64;
 
-/// How much is read at a time, if no line is longer.
-const READ: usize = 1 << 17;
+/// Number of bytes of a block, unless a line is longer.
+const BLOCK_READ_BYTES: usize = 1 << 17;
 
 impl Block {
-    /// Where it ends in the file.
+    /// Position of the block's end in the file.
     pub(crate) fn end(&self) -> u64 {
         match self {
             Self::Lines { offset, bytes } => offset + bytes.length as u64,
-            Self::Long { offset, length, .. } => offset + length + 1,
-            Self::Rest { offset, length, .. } => offset + length,
+            Self::TooLong { offset, length, .. } => offset + length + 1,
+            Self::Unterminated { offset, length, .. } => offset + length,
         }
     }
 }
 
 impl Bytes {
+    /// The lines.
     pub(crate) fn get(&self) -> &[u8] {
         &self.buffer[..self.length]
     }
 }
 
 impl<R: Read> Blocks<R> {
-    /// Reads `length` bytes of `source`, which stands at `offset` in its file, and whose lines are expected to have at
-    /// most `limit` bytes with their newline. A source that ends sooner ends the file.
+    /// Reads `length` bytes of `source`, or all if there are fewer. `offset` is the position of the first of them in
+    /// the file, and `limit` the maximum length of a line with its newline.
     pub(crate) fn new(source: R, offset: u64, length: u64, limit: usize) -> Self {
         Self { source, unread: length, begun: Vec::new(), offset, limit }
     }
 
-    /// The next block; `None` at the end. `bytes` is a block that is done with, whose memory is used again.
+    /// Returns the next block, or `None` at the end. `bytes` is an earlier block, whose buffer is used again.
     pub(crate) fn next(&mut self, bytes: Bytes) -> io::Result<Option<Block>> {
         let mut buffer = bytes.buffer;
         let offset = self.offset;
         let mut end = self.begun.len();
-        let least = READ.max(2 * end);
+        let least = BLOCK_READ_BYTES.max(2 * end);
         if buffer.len() < least {
-            // Zeroed by the system, where it is used at all: most files of a trail may be small.
+            // The allocator takes zeroed pages from the OS and touches none of them: a small file costs little memory.
             buffer = vec![0; least];
         }
         buffer[..end].copy_from_slice(&self.begun);
@@ -95,8 +96,8 @@ impl<R: Read> Blocks<R> {
             }
             if count == 0 {
                 self.offset += end as u64;
-                let start = buffer[..end.min(SHOWN)].to_vec();
-                return Ok((end > 0).then_some(Block::Rest { offset, length: end as u64, start }));
+                let start = buffer[..end.min(LINE_START_BYTES)].to_vec();
+                return Ok((end > 0).then_some(Block::Unterminated { offset, length: end as u64, start }));
             }
             if end == buffer.len() {
                 buffer.resize((2 * end).min(self.limit.max(end + 1)), 0);
@@ -104,10 +105,10 @@ impl<R: Read> Blocks<R> {
         }
     }
 
-    /// Passes over a line that has no newline among the bytes as far as `end`, which are more than the limit.
+    /// Skips a line that is longer than the limit: the first `end` bytes of `buffer` have no newline.
     fn skip_long(&mut self, mut buffer: Vec<u8>, end: usize) -> io::Result<Block> {
         let offset = self.offset;
-        let start = buffer[..end.min(SHOWN)].to_vec();
+        let start = buffer[..end.min(LINE_START_BYTES)].to_vec();
         let mut length = end as u64;
         loop {
             let wanted = clamp(self.unread, buffer.len());
@@ -115,13 +116,13 @@ impl<R: Read> Blocks<R> {
             self.unread = if count == 0 { 0 } else { self.unread - count as u64 };
             if count == 0 {
                 self.offset += length;
-                return Ok(Block::Rest { offset, length, start });
+                return Ok(Block::Unterminated { offset, length, start });
             }
             if let Some(at) = memchr::memchr(b'\n', &buffer[..count]) {
                 length += at as u64;
                 self.offset += length + 1;
                 self.begun.extend_from_slice(&buffer[at + 1..count]);
-                return Ok(Block::Long { offset, length, start });
+                return Ok(Block::TooLong { offset, length, start });
             }
             length += count as u64;
         }
@@ -171,11 +172,11 @@ mod tests {
                     }
                     spare = bytes;
                 }
-                Block::Long { offset, length, .. } => found.push(('L', offset, length)),
-                Block::Rest { offset, length, .. } => found.push(('r', offset, length)),
+                Block::TooLong { offset, length, .. } => found.push(('L', offset, length)),
+                Block::Unterminated { offset, length, .. } => found.push(('r', offset, length)),
             }
         }
-        // A long line is told apart in a block of lines too, by its length.
+        // A line over the limit can also be part of a block of lines: its length shows that.
         found
             .iter()
             .map(|&(kind, offset, length)| {
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_the_same_however_the_bytes_arrive() {
+    fn blocks_do_not_depend_on_the_sizes_of_reads() {
         let long = [b'x'; 700_000];
         let text = [b"one\n\ntwo\n1234567\n12345678\n", &long[..], b"\nthree\nrest"].concat();
         let expected = vec![
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_fixed_at_the_start() {
+    fn blocks_end_at_the_length_given_at_the_start() {
         assert_eq!(pieces(b"one\ntwo\n", 4, 3), vec![('l', 0, 3)]);
         assert_eq!(pieces(b"one\ntwo\n", 6, 3), vec![('l', 0, 3), ('r', 4, 2)]);
         assert_eq!(pieces(b"one\n", 100, 3), vec![('l', 0, 3)]);
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_overlong_rest_is_measured_and_not_kept() {
+    fn an_unfinished_line_over_the_limit_is_only_measured() {
         let long = [b'x'; 600_000];
 
         assert_eq!(pieces(&long, 600_000, 4096), vec![('r', 0, 600_000)]);

@@ -72,9 +72,18 @@ pub(crate) fn remove_if_exists(path: &Path) -> Result<(), Error> {
 ///
 /// [`Error::Io`] if the answer is unknown, such as for a directory that may not be searched.
 pub(crate) fn exists(path: &Path) -> Result<bool, Error> {
+    metadata(path).map(|metadata| metadata.is_some())
+}
+
+/// Returns the metadata of `path` without following a link, or `None` if nothing is there.
+///
+/// # Errors
+///
+/// [`Error::Io`], as [`exists`].
+pub(crate) fn metadata(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     match fs::symlink_metadata(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io(Operation::Inspect, path)(error)),
     }
 }

@@ -1,4 +1,4 @@
-//! The head file of a trail as it was found.
+//! The head file of a trail, as a reader finds it.
 
 use std::{fs::OpenOptions, io::Read as _, path::Path};
 
@@ -8,14 +8,16 @@ use crate::{
     storage::{durable::exists, open::open_regular},
 };
 
-/// A trail's head as it was found.
+/// The content of a head file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FoundHead {
+    /// There is no file.
     Missing,
-    /// The file is there, and nothing was ever written into it.
+    /// The file has only zero bytes, or none: the writer stopped before its first write.
     Blank,
-    /// The file is there, and neither block can be read.
+    /// Neither block of the file can be read.
     Unreadable,
+    /// The newer of the blocks that can be read.
     Head(Head),
 }
 

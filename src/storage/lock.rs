@@ -1,4 +1,4 @@
-//! The lock of a trail's one writer: a file beside the entries, locked as long as the trail is open.
+//! The lock that makes a trail have one writer: a file beside the entries, locked as long as the trail is open.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -11,10 +11,10 @@ use crate::{
     storage::{durable::exists, open::open_regular, permissions::Permissions},
 };
 
-/// The file's name.
-const NAME: &str = "audit.lock";
+/// Name of the lock file.
+const LOCK_NAME: &str = "audit.lock";
 
-/// Held by the one writer; dropping it lets the next one in.
+/// The lock of a trail. Dropping it releases it.
 #[derive(Debug)]
 pub(crate) struct Lock {
     directory: PathBuf,
@@ -24,8 +24,13 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
+    /// Takes the lock of the trail in `directory`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`] if another log holds it; [`Error::Io`].
     pub(crate) fn take(directory: &Path, access: Permissions) -> Result<Self, Error> {
-        let path = directory.join(NAME);
+        let path = directory.join(LOCK_NAME);
         loop {
             let file = open(&path, access)?;
             match file.try_lock() {
@@ -35,24 +40,26 @@ impl Lock {
                 }
                 Err(TryLockError::Error(source)) => return Err(Error::io(Operation::Lock, &path)(source)),
             }
-            // A lock on a file that is no longer under its name keeps nobody out.
+            // If the file was replaced between the open and the lock, the next writer locks the new file and both would
+            // write. So the lock counts only on the file that has the name now.
             if same_file(&file, &path).map_err(Error::io(Operation::Lock, &path))? {
                 return Ok(Self { directory: directory.to_owned(), path, access, file });
             }
         }
     }
 
-    /// Lets the next writer in, also while a fork of this process still has the file open.
+    /// Releases the lock, even while a fork of this process has the file open.
     pub(crate) fn release(&self) {
-        // Closing the file unlocks it all the same, unless it is open in a fork.
+        // Closing the file releases the lock, except while a fork has the file open too. If this fails, the close is
+        // left to do it.
         drop(self.file.unlock());
     }
 
-    /// Sees to it that the lock still keeps others out: if its file was deleted, it is taken anew.
+    /// Takes the lock again if its file was deleted or replaced.
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`] if another writer came in meanwhile.
+    /// [`Error::Locked`] if another writer took the lock meanwhile; [`Error::Io`].
     pub(crate) fn renew(&mut self) -> Result<(), Error> {
         if !same_file(&self.file, &self.path).map_err(Error::io(Operation::Inspect, &self.path))? {
             *self = Self::take(&self.directory, self.access)?;
@@ -61,6 +68,7 @@ impl Lock {
     }
 }
 
+/// Opens the lock file, or creates it.
 fn open(path: &Path, access: Permissions) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -72,7 +80,7 @@ fn open(path: &Path, access: Permissions) -> Result<File, Error> {
     }
 }
 
-/// Whether `path` still names the open file.
+/// Returns `true` if `path` names the open file.
 #[cfg(unix)]
 pub(crate) fn same_file(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
@@ -85,7 +93,7 @@ pub(crate) fn same_file(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Files have no identity that could be compared here.
+/// Returns `true` if `path` names a file: there is no file identity to compare.
 #[cfg(not(unix))]
 pub(crate) fn same_file(_: &File, path: &Path) -> io::Result<bool> {
     path.try_exists()

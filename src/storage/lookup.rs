@@ -1,47 +1,52 @@
-//! Finding an entry by its number without reading the trail: files stand in the order of their numbers, and so do lines.
+//! Finding an entry by its number without reading the whole trail: files are in the order of their entries' numbers,
+//! and so are the lines of a file.
 //!
-//! What is found is as good as the line: whoever needs more verifies the trail.
+//! A line counts if its own hash is right. Its place in the chain is not checked: that takes a verification.
 
-use std::{
-    fs::File,
-    io::{Seek as _, SeekFrom},
-    path::Path,
-};
+use std::{fs::File, ops::Range, path::Path};
 
 use crate::{
     error::{Error, Operation},
-    format::line::{Line, MAX_LINE},
+    format::line::{Line, MAX_LINE_BYTES},
     storage::{
         line_reader::{Lines, Piece},
         segments::{self, TrailFile},
     },
 };
 
-/// A part of a file that is shorter is read through.
-const NEAR: u64 = 4 * MAX_LINE as u64;
+/// Length in bytes of a part of a file that is read through instead of being halved.
+const LINEAR_SEARCH_BYTES: u64 = 4 * MAX_LINE_BYTES as u64;
 
-/// An entry's line, and the file that it stands in.
+/// The line of an entry, and the file that holds it.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct FoundEntry {
     pub(crate) file: TrailFile,
-    /// Without its newline.
+    /// The line without its newline.
     pub(crate) line: Vec<u8>,
 }
 
-/// The line of entry `seq` of the trail in `directory`, if a line that holds has that number.
-pub(crate) fn entry(directory: &Path, seq: u64) -> Result<Option<Found>, Error> {
+/// Number and place of an entry whose own hash is right.
+#[derive(Clone, Copy, Debug)]
+struct IntactLine {
+    seq: u64,
+    /// Position of the line in its file.
+    offset: u64,
+}
+
+/// Returns entry `seq` of the trail in `directory`, if there is an intact line with this number.
+pub(crate) fn entry(directory: &Path, seq: u64) -> Result<Option<FoundEntry>, Error> {
     entry_of(&segments::list(directory)?, seq)
 }
 
-/// The same of a trail with these files.
-pub(crate) fn entry_of(files: &[TrailFile], seq: u64) -> Result<Option<Found>, Error> {
+/// Returns entry `seq` of the trail that consists of `files`, if there is an intact line with this number.
+pub(crate) fn entry_of(files: &[TrailFile], seq: u64) -> Result<Option<FoundEntry>, Error> {
     let Some(file) = files.get(file_of(files, seq)?) else { return Ok(None) };
     let mut lines = from(file, offset_of(file, seq)?)?;
     while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
         let Piece::Line { bytes, .. } = piece else { continue };
         match Line::recognise(bytes) {
             Ok(line) if line.seq == seq && line.holds() => {
-                return Ok(Some(Found { file: file.clone(), line: bytes.to_vec() }));
+                return Ok(Some(FoundEntry { file: file.clone(), line: bytes.to_vec() }));
             }
             _ => {}
         }
@@ -49,48 +54,59 @@ pub(crate) fn entry_of(files: &[TrailFile], seq: u64) -> Result<Option<Found>, E
     Ok(None)
 }
 
-/// Which of `files` has entry `seq`, or the place to read on from to come to it: the last that does not begin after it.
+/// Returns the index of the file to read from to reach entry `seq`: the last file that does not begin after it, else 0.
 pub(crate) fn file_of(files: &[TrailFile], seq: u64) -> Result<usize, Error> {
     for (at, file) in files.iter().enumerate().rev() {
-        let mut lines = file.lines(MAX_LINE)?;
-        if let Some(Piece::Line { bytes, .. }) =
-            lines.next().map_err(Error::io(Operation::Read, &file.path))?
-            && Line::recognise(bytes).is_ok_and(|line| line.seq <= seq)
-        {
+        let first = first_intact_line(file, 0..file.length)?;
+        if first.is_some_and(|line| line.seq <= seq) {
             return Ok(at);
         }
     }
     Ok(0)
 }
 
-/// Where a line of `file` begins that is entry `seq` or not far before it.
+/// Returns the position of a line in `file` that is entry `seq` or comes at most [`LINEAR_SEARCH_BYTES`] before it.
+///
+/// A binary search over positions. Damaged lines are passed over, so they make the search neither slow nor wrong.
 pub(crate) fn offset_of(file: &TrailFile, seq: u64) -> Result<u64, Error> {
+    // Invariant: the line at `low` is the file's first or an entry up to `seq`, and no such entry is at `high` or
+    // later.
     let (mut low, mut high) = (0, file.length);
-    while high - low > NEAR {
+    while high - low > LINEAR_SEARCH_BYTES {
         let middle = low + (high - low) / 2;
-        let mut lines = from(file, middle)?;
-        let io = |error| Error::io(Operation::Read, &file.path)(error);
-        // The first piece begins within a line.
-        let start = match lines.next().map_err(io)? {
-            Some(Piece::Line { bytes, .. }) => middle + bytes.len() as u64 + 1,
-            Some(Piece::Long { length, .. }) => middle + length + 1,
-            Some(Piece::Rest) | None => break,
-        };
-        match lines.next().map_err(io)? {
-            Some(Piece::Line { bytes, .. }) => match Line::recognise(bytes) {
-                Ok(line) if line.seq <= seq => low = start,
-                Ok(_) => high = middle,
-                Err(_) => break,
-            },
-            _ => break,
+        match first_intact_line(file, middle..high)? {
+            Some(line) if line.seq <= seq => low = line.offset,
+            _ => high = middle,
         }
     }
     Ok(low)
 }
 
-/// The lines of `file` from `offset` on; their own offsets count from there.
+/// Returns the first intact line that begins at a position in `range`.
+fn first_intact_line(file: &TrailFile, range: Range<u64>) -> Result<Option<IntactLine>, Error> {
+    // A line begins behind a newline, which may be the byte before the range. So reading starts one byte earlier, and
+    // the first piece is the end of a line that begins before the range.
+    let start = range.start.saturating_sub(1);
+    let mut lines = from(file, start)?;
+    let mut is_partial = range.start > 0;
+    while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
+        if std::mem::take(&mut is_partial) {
+            continue;
+        }
+        let (Piece::Line { offset, .. } | Piece::TooLong { offset, .. }) = piece else { break };
+        let offset = start + offset;
+        if offset >= range.end {
+            break;
+        }
+        let Piece::Line { bytes, .. } = piece else { continue };
+        if let Some(line) = Line::recognise(bytes).ok().filter(Line::holds) {
+            return Ok(Some(IntactLine { seq: line.seq, offset }));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads the lines of `file` from `offset` on. Positions of the pieces count from there.
 pub(crate) fn from(file: &TrailFile, offset: u64) -> Result<Lines<File>, Error> {
-    let mut opened = file.open()?;
-    opened.seek(SeekFrom::Start(offset)).map_err(Error::io(Operation::Read, &file.path))?;
-    Ok(Lines::new(opened, file.length.saturating_sub(offset), MAX_LINE))
+    file.lines_from(offset, MAX_LINE_BYTES)
 }

@@ -1,6 +1,6 @@
-//! Who may read a trail: modes of the directory, of the live file and of closed files.
+//! Read access to a trail: the modes of its directory, of the live file and of closed files.
 //!
-//! Unix alone has modes; elsewhere the directory's own access list decides.
+//! Only Unix has modes. On other systems the access list of the directory decides, and nothing here changes it.
 
 use std::{
     fs::{File, Metadata, OpenOptions},
@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-/// The modes that a log gives to what it creates. What exists already keeps its own.
+/// The modes of the files and directories that a log creates. Existing ones keep their modes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Permissions {
     /// Directory 0700, live file 0600, closed files 0400.
@@ -28,6 +28,7 @@ impl Permissions {
         builder.create(path)
     }
 
+    /// Sets the mode that a new file gets. The process's umask can still take bits away.
     pub(crate) fn on_create(self, options: &mut OpenOptions) {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(options, self.modes().1);
@@ -35,15 +36,17 @@ impl Permissions {
         let _: &mut OpenOptions = options;
     }
 
-    /// Sets the mode of a file that was just created, whatever the process's mask took away.
+    /// Sets the mode of a new live file, with the bits that the process's umask took away.
     pub(crate) fn live(self, file: &File) -> io::Result<()> {
         set(file, self.modes().1)
     }
 
+    /// Sets the mode of a file that gets no further entries.
     pub(crate) fn closed(self, file: &File) -> io::Result<()> {
         set(file, self.modes().2)
     }
 
+    /// Modes of the directory, of the live file and of closed files.
     const fn modes(self) -> (u32, u32, u32) {
         match self {
             Self::Owner => (0o700, 0o600, 0o400),
@@ -52,7 +55,7 @@ impl Permissions {
     }
 }
 
-/// Whether nobody is to write the file any more.
+/// Returns `true` if the file's mode is that of a closed file, which no process may write.
 pub(crate) fn is_closed(metadata: &Metadata) -> bool {
     metadata.permissions().readonly()
 }
@@ -69,7 +72,8 @@ fn set(_: &File, _: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// The mode of a file or directory of a trail, if it lets in more than the owner and a reading group.
+/// Returns the mode of a file or directory of a trail if it allows more than access by the owner and reading by the
+/// group.
 #[cfg(unix)]
 pub(crate) fn loose_mode(metadata: &Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
@@ -79,7 +83,7 @@ pub(crate) fn loose_mode(metadata: &Metadata) -> Option<u32> {
     (mode & 0o777 & !allowed != 0).then_some(mode)
 }
 
-/// Modes are known on Unix alone.
+/// Returns `None`: there are no modes.
 #[cfg(not(unix))]
 pub(crate) fn loose_mode(_: &Metadata) -> Option<u32> {
     None

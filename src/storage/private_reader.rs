@@ -1,56 +1,68 @@
-//! The private values of one file, read beside its entries: both stand in the order of the entries' numbers.
+//! The private values of one file, read beside its entries: both are in the order of the entries' numbers.
 
 use std::{fs::File, path::PathBuf};
 
 use crate::{
     codec::digest::Digest,
     error::{Error, Operation},
-    storage::line_reader::{Lines, Piece},
+    format::private_record::PrivateLine,
+    storage::{
+        line_reader::{Lines, Piece},
+        private_values::PrivateValues,
+    },
 };
-use crate::{format::private_record::PrivateLine, storage::private_values::PrivateValues};
 
-/// Reads values entry by entry; it holds those of one entry at a time.
+/// Maximum number of damaged lines that are reported for one file.
+const MAX_DAMAGED_LINES: usize = 10_000;
+
+/// Reads values entry by entry. It holds the values of one entry at a time.
 pub(crate) struct PrivateReader {
     path: PathBuf,
     lines: Lines<File>,
+    /// Number of lines read.
     line: u64,
-    /// The first value of an entry that was not asked for yet.
+    /// First value of a later entry than the one asked for last.
     ahead: Option<PrivateValue>,
     damaged: Vec<Damaged>,
 }
 
-/// A value that is at hand.
+/// The record of a private value.
 #[derive(Clone, Debug)]
 pub(crate) struct PrivateValue {
+    /// Number of the value's entry.
     pub(crate) seq: u64,
-    /// Its path in the entry, as canonical text between its quotes.
+    /// Path of the value in its entry, as canonical text between its quotes.
     pub(crate) field: Vec<u8>,
-    /// Canonical text.
+    /// The value as canonical text.
     pub(crate) value: Vec<u8>,
-    /// What was cut off it: the canonical text of an object, empty where nothing was.
+    /// Description of what was truncated in the value: the canonical text of an object, or empty.
     pub(crate) cut: Vec<u8>,
-    /// What an entry that withholds it commits to.
+    /// The commitment that an entry with this value has in its place.
     pub(crate) commitment: Digest,
-    /// From 1.
+    /// Line of the record, counted from 1.
     pub(crate) line: u64,
+    /// Position of that line in its file.
     pub(crate) offset: u64,
 }
 
-/// A line that is no record and no trace of one that was erased.
+/// A line that is neither a record nor an erased one.
 #[derive(Clone, Debug)]
 pub(crate) struct Damaged {
-    /// From 1.
+    /// Line, counted from 1.
     pub(crate) line: u64,
+    /// Position of that line in its file.
     pub(crate) offset: u64,
 }
 
 impl PrivateReader {
+    /// Begins at the start of the file.
     pub(crate) fn new(values: &PrivateValues) -> Result<Self, Error> {
         let lines = values.lines()?;
         Ok(Self { path: values.path().to_owned(), lines, line: 0, ahead: None, damaged: Vec::new() })
     }
 
-    /// The values of entry `seq`; entries are asked for in their order.
+    /// Returns the values of entry `seq`. Entries must be asked for in the order of their numbers: values of entries
+    /// that were passed over are dropped.
     pub(crate) fn of(&mut self, seq: u64) -> Result<Vec<PrivateValue>, Error> {
         let mut found = Vec::new();
         loop {
@@ -65,7 +77,7 @@ impl PrivateReader {
         }
     }
 
-    /// Reads the rest, and gives the lines that can't be read, of the whole file.
+    /// Reads the rest of the file. Returns the damaged lines of all of it.
     pub(crate) fn finish(mut self) -> Result<Vec<Damaged>, Error> {
         while self.next()?.is_some() {}
         Ok(self.damaged)
@@ -90,15 +102,13 @@ impl PrivateReader {
                     PrivateLine::Erased => {}
                     PrivateLine::Unreadable => self.damaged.push(Damaged { line: self.line, offset }),
                 },
-                Piece::Long { offset, .. } => self.damaged.push(Damaged { line: self.line, offset }),
-                // A crash leaves it, and its entry was not written.
-                Piece::Rest => {}
+                Piece::TooLong { offset, .. } => self.damaged.push(Damaged { line: self.line, offset }),
+                // A crash in the middle of the write leaves this. Values are written before their entry, so there is
+                // no entry that needs it.
+                Piece::Unterminated => {}
             }
-            self.damaged.truncate(MAX_DAMAGED);
+            self.damaged.truncate(MAX_DAMAGED_LINES);
         }
         Ok(None)
     }
 }
-
-/// So many lines that can't be read are told of.
-const MAX_DAMAGED: usize = 10_000;

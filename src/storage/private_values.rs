@@ -1,7 +1,7 @@
-//! Private values: what entries commit to and withhold, one file of them beside each file of the trail.
+//! The private values of a trail: those that an entry only commits to. Each file of the trail has a file of them.
 //!
-//! This is how they are read. A value that was erased leaves spaces in its place, so nothing moves when one goes. The
-//! directory is not trusted: a value counts where it is the one that its entry commits to.
+//! Spaces take the place of an erased value, so the other records stay where they are. The directory is not trusted: a
+//! value counts if it is the one that its entry commits to.
 
 use std::{
     fs::File,
@@ -10,19 +10,19 @@ use std::{
 
 use crate::{
     error::Error,
-    format::line::MAX_LINE,
+    format::line::MAX_LINE_BYTES,
     storage::{durable::exists, line_reader::Lines, segments::TrailFile},
 };
 
-/// The directory's name.
-pub(crate) const NAME: &str = "audit.private";
+/// Name of the directory in a trail that holds its private values.
+pub(crate) const PRIVATE_DIRECTORY_NAME: &str = "audit.private";
 
-/// An erasure under way, in that directory.
-pub(crate) const ERASING: &str = "erasing.json";
+/// Name of the file in that directory that describes an erasure in progress.
+pub(crate) const ERASURE_FILE_NAME: &str = "erasing.json";
 
-/// The directory of the trail's private values.
+/// Returns the directory of the trail's private values.
 pub(crate) fn directory(trail: &Path) -> PathBuf {
-    trail.join(NAME)
+    trail.join(PRIVATE_DIRECTORY_NAME)
 }
 
 /// The private values of one file of a trail.
@@ -30,7 +30,7 @@ pub(crate) fn directory(trail: &Path) -> PathBuf {
 pub(crate) struct PrivateValues(TrailFile);
 
 impl PrivateValues {
-    /// Those of the file of that name, if there are any.
+    /// Returns the private values of the trail's file `name`, or `None` if it has no file of them.
     pub(crate) fn of(trail: &Path, name: &str) -> Result<Option<Self>, Error> {
         let path = directory(trail).join(name);
         if !exists(&path)? {
@@ -39,12 +39,14 @@ impl PrivateValues {
         TrailFile::alone(&path).map(|file| Some(Self(file)))
     }
 
+    /// The file's path.
     pub(crate) fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// The lines, as far as the file was long when it was found; [`PrivateLine::read`] reads them.
+    /// Reads the lines of the file up to the length it had when it was found.
+    /// [`PrivateLine::read`](crate::format::private_record::PrivateLine::read) parses one.
     pub(crate) fn lines(&self) -> Result<Lines<File>, Error> {
-        self.0.lines(MAX_LINE)
+        self.0.lines(MAX_LINE_BYTES)
     }
 }

@@ -19,9 +19,10 @@ impl Process {
 
     /// Returns `true` if the calling process is this one.
     ///
-    /// Every append asks this before it takes a lock, since in a fork no thread is left to release a lock that was held.
-    /// It reads a counter instead of asking the OS for the process id, which took 222 ns of the 871 ns of
-    /// an `event through the layer, buffered`. A child made by another way than the C library's `fork` is not noticed.
+    /// Every append asks this before it takes a lock, since in a fork no thread is left to release a lock that was
+    /// held. It reads a counter, because asking the OS for the process id takes about 220 ns: a quarter of an `event
+    /// through the layer, buffered` in `benches/RESULTS.md`. A child made by another way than the C library's `fork` is
+    /// not noticed.
     pub(crate) fn is_this(self) -> bool {
         match self.forks {
             Some(_) => forks::count() == self.forks,

@@ -1,6 +1,7 @@
-//! What a trail tells of its own beginning that was pruned: `audit_pruned`, as it is read.
+//! The record of a pruning: the `audit_pruned` entry of a trail whose first files were removed.
 //!
-//! An entry like any other: anybody who can write the directory can write one. It is believed where a signature covers it.
+//! The record is an entry like any other, so every process that can write the directory can forge one. It is evidence
+//! only under a signed checkpoint.
 
 use std::{fs::OpenOptions, io::Read as _, path::Path};
 
@@ -12,33 +13,34 @@ use crate::{
     },
     error::{Error, Operation},
     format::{
-        line::{Line, MAX_LINE},
+        line::{Line, MAX_LINE_BYTES},
         receipt::TrailId,
     },
     storage::{durable::exists, line_reader::Piece, lookup, open::open_regular, segments::TrailFile},
 };
 
-/// A file beside the trail: the number of its last `audit_pruned`. It is a hint and nothing more.
-pub(crate) const NOTE: &str = "audit.pruned";
+/// Name of the file beside a trail with the number of its last `audit_pruned`. It is a hint that saves a search.
+pub(crate) const PRUNE_HINT_NAME: &str = "audit.pruned";
 
-/// An `audit_pruned`.
+/// The content of an `audit_pruned` entry.
 #[derive(Clone, Debug)]
 pub(crate) struct Pruned {
-    /// The entry's number.
+    /// Number of the `audit_pruned` entry.
     pub(crate) seq: u64,
-    /// The hash of the last entry that was pruned.
+    /// Hash of the last pruned entry.
     pub(crate) through: Digest,
-    /// The tree over what was pruned.
+    /// Merkle tree over the pruned entries.
     pub(crate) frontier: Frontier,
+    /// Id of the trail, which its pruned first entry stated.
     pub(crate) trail_id: TrailId,
-    /// How many days were asked to be kept.
+    /// Number of days that the pruning was to keep.
     pub(crate) keep_days: Option<u32>,
-    /// The longest that the trail ever stated.
+    /// Longest retention in days that the trail stated up to the pruning.
     pub(crate) min_retention_days: u32,
 }
 
 impl Pruned {
-    /// Reads an entry that holds.
+    /// Reads an `audit_pruned` entry. Returns `None` for any other, and for one whose own hash is wrong.
     pub(crate) fn read(line: &Line<'_>) -> Option<Self> {
         if !line.is("audit_pruned") || !line.holds() {
             return None;
@@ -57,7 +59,7 @@ impl Pruned {
         };
         let Value::Array(nodes) = line.detail("frontier")? else { return None };
         let size = number("through_seq")?.checked_add(1)?;
-        // A line says nothing about itself or what comes after it.
+        // An entry can only describe entries before it.
         let frontier = Frontier::of(size, nodes.iter().map(node).collect::<Option<_>>()?)?;
         (size <= line.seq).then_some(Self {
             seq: line.seq,
@@ -69,25 +71,27 @@ impl Pruned {
         })
     }
 
-    /// How many entries were pruned: the first that was not has this number.
+    /// Number of pruned entries. It is also the number of the first entry that was kept.
     pub(crate) fn size(&self) -> u64 {
         self.frontier.size()
     }
 
+    /// Length of the trail's hashes.
     pub(crate) fn hash_length(&self) -> HashLength {
         self.through.length()
     }
 
-    /// What `files` tell of it that their first entry has the number `first`: of several, what prunes least.
+    /// Finds the record that explains why `files` begin with entry `first`. Of several, returns the one of the fewest
+    /// entries.
     ///
-    /// More may have been pruned than is not there: files that were put back, or not yet removed.
+    /// A record may describe more entries than are missing: files can have been put back, or not be removed yet.
     pub(crate) fn find(files: &[TrailFile], first: u64) -> Result<Option<Self>, Error> {
         let mut found: Option<Self> = None;
         for file in files.iter().rev() {
-            let mut lines = file.lines(MAX_LINE)?;
+            let mut lines = file.lines(MAX_LINE_BYTES)?;
             while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
                 let Piece::Line { bytes, .. } = piece else { continue };
-                // Looked for before the line is read, since most are others.
+                // A search for the bytes is cheaper than parsing, and most lines are other entries.
                 if memchr::memmem::find(bytes, b"\"event_type\": \"audit_pruned\"").is_none() {
                     continue;
                 }
@@ -104,7 +108,8 @@ impl Pruned {
         Ok(found)
     }
 
-    /// As [`find`](Self::find), by the note of which entry tells of it: so that it is quick however long the trail is.
+    /// Finds the same record as [`find`](Self::find), by the hint beside the trail if that is right. The time then does
+    /// not grow with the trail.
     pub(crate) fn find_noted(
         directory: &Path,
         files: &[TrailFile],
@@ -120,8 +125,8 @@ impl Pruned {
         Self::find(files, first)
     }
 
-    /// As [`find`](Self::find), where the trail in `files` does not begin with entry 0.
-    pub(crate) fn look(files: &[TrailFile]) -> Result<Option<Self>, Error> {
+    /// Finds the record of a trail that begins after entry 0. Returns `None` for any other trail.
+    pub(crate) fn of_trail(files: &[TrailFile]) -> Result<Option<Self>, Error> {
         match first_seq(files)? {
             Some(first @ 1..) => Self::find(files, first),
             _ => Ok(None),
@@ -129,25 +134,25 @@ impl Pruned {
     }
 }
 
-/// The entry that the note names.
+/// Returns the number of the `audit_pruned` entry in the hint beside the trail.
 fn noted(directory: &Path) -> Result<Option<u64>, Error> {
-    let path = directory.join(NOTE);
+    let path = directory.join(PRUNE_HINT_NAME);
     if !exists(&path)? {
         return Ok(None);
     }
     let (file, _) = open_regular(&path, OpenOptions::new().read(true))?;
     let mut text = String::new();
-    // A note that can't be read is no note: the trail itself tells.
+    // Without a readable hint the trail itself is searched.
     match file.take(64).read_to_string(&mut text) {
         Ok(_) => Ok(text.trim().parse().ok()),
         Err(_) => Ok(None),
     }
 }
 
-/// The number of the first entry, if the first line is one.
+/// Returns the number of the first entry, if the first line is an entry.
 pub(crate) fn first_seq(files: &[TrailFile]) -> Result<Option<u64>, Error> {
     let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(None) };
-    let mut lines = first.lines(MAX_LINE)?;
+    let mut lines = first.lines(MAX_LINE_BYTES)?;
     match lines.next().map_err(Error::io(Operation::Read, &first.path))? {
         Some(Piece::Line { bytes, .. }) => Ok(Line::recognise(bytes).ok().map(|line| line.seq)),
         _ => Ok(None),

@@ -1,16 +1,18 @@
-//! Where in a trail an entry stands that somebody knows: found by its number, in time that does not grow with what came
-//! before it.
+//! The search for a known entry by its number, for [`Verifier::since`](crate::verify::Verifier::since).
+//!
+//! Promise: the time does not grow with the part of the trail before the entry. The file is found from the newest
+//! backwards, the place in it by halving.
 
 use std::{
     fs::File,
     io::{Seek as _, SeekFrom},
 };
 
-use crate::findings::finding::{Finding, FindingKind};
 use crate::{
     codec::digest::Digest,
     error::{Error, Operation},
-    format::line::{Line, MAX_LINE},
+    findings::finding::{Finding, FindingKind},
+    format::line::{Line, MAX_LINE_BYTES},
     storage::{
         block_reader::{Block, Blocks, Bytes},
         segments::TrailFile,
@@ -18,91 +20,96 @@ use crate::{
     },
 };
 
-/// An entry that is known from elsewhere.
+/// Distance in a file below which all lines are read instead of halving once more.
+const ANCHOR_SCAN_BYTES: u64 = 1 << 17;
+
+/// An entry whose hash is known from an earlier verification or from a receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Since {
+pub(crate) struct Anchor {
     pub(crate) seq: u64,
     pub(crate) hash: Digest,
 }
 
-/// Where the entry is, or what stands in its place.
+/// The result of the search for an anchor.
 #[derive(Debug)]
-pub(super) enum Sought {
-    /// In the file with this number, at this byte; a finding if it has another hash.
-    There { file: usize, offset: u64, finding: Option<Finding> },
-    /// It is not there, though the trail begins before it.
-    Gone(Finding),
-    /// The trail begins after it, with this number.
-    Before(u64),
-    /// There is no entry at all.
-    Nothing,
+pub(super) enum AnchorSearch {
+    /// The entry is at `offset` of the file with index `file`. `finding` is set if it has another hash.
+    Found { file: usize, offset: u64, finding: Option<Finding> },
+    /// The entry is missing, though the trail begins before it.
+    Missing(Finding),
+    /// The trail begins after the entry, with this number.
+    BeginsLater(u64),
+    /// The trail has no entries.
+    NoEntries,
 }
 
-/// How far apart two places in a file are when all lines between them are looked at.
-const NEAR: u64 = 1 << 17;
-
-/// A line that holds.
+/// A line whose printed hash is its own.
 #[derive(Clone, Copy, Debug)]
-struct Held {
+struct ValidLine {
     seq: u64,
-    stated: Digest,
+    hash: Digest,
     offset: u64,
 }
 
-impl Since {
-    /// Looks for the entry in `files`, which stand in the trail's order.
-    pub(super) fn seek(&self, files: &[TrailFile]) -> Result<Sought, Error> {
+impl Anchor {
+    /// Searches for the entry in `files`, which are in the trail's order.
+    pub(super) fn search(&self, files: &[TrailFile]) -> Result<AnchorSearch, Error> {
         let mut oldest = None;
-        for (number, file) in files.iter().enumerate().rev() {
-            let Some(first) = first_from(file, 0, |_| true)? else { continue };
+        for (index, file) in files.iter().enumerate().rev() {
+            let Some(first) = first_valid_line(file, 0, |_| true)? else { continue };
             if first.seq <= self.seq {
-                return self.seek_in(files, number, first);
+                return self.search_file(files, index, first);
             }
             oldest = Some(first.seq);
         }
-        Ok(oldest.map_or(Sought::Nothing, Sought::Before))
+        Ok(oldest.map_or(AnchorSearch::NoEntries, AnchorSearch::BeginsLater))
     }
 
-    /// Looks in the file with this number, which begins with `first`.
-    fn seek_in(&self, files: &[TrailFile], number: usize, first: Held) -> Result<Sought, Error> {
-        let file = &files[number];
+    /// Searches for the entry in the file with this index, which begins with `first`.
+    fn search_file(
+        &self,
+        files: &[TrailFile],
+        index: usize,
+        first: ValidLine,
+    ) -> Result<AnchorSearch, Error> {
+        let file = &files[index];
+        // Invariant: the valid line at `low` or the first after it has a number not above the entry's.
         let (mut low, mut high) = (first.offset, file.length);
-        while high.saturating_sub(low) > NEAR {
+        while high.saturating_sub(low) > ANCHOR_SCAN_BYTES {
             let middle = low + (high - low) / 2;
-            match first_from(file, middle, |_| true)? {
-                Some(held) if held.seq <= self.seq && held.offset < high => low = held.offset.max(middle),
+            match first_valid_line(file, middle, |_| true)? {
+                Some(line) if line.seq <= self.seq && line.offset < high => low = line.offset.max(middle),
                 _ => high = middle,
             }
         }
-        let found = first_from(file, low, |held| held.seq >= self.seq)?;
-        match found.filter(|held| held.seq == self.seq) {
-            Some(held) => Ok(Sought::There {
-                file: number,
-                offset: held.offset,
-                finding: (held.stated != self.hash).then(|| Finding {
+        let found = first_valid_line(file, low, |line| line.seq >= self.seq)?;
+        match found.filter(|line| line.seq == self.seq) {
+            Some(line) => Ok(AnchorSearch::Found {
+                file: index,
+                offset: line.offset,
+                finding: (line.hash != self.hash).then(|| Finding {
                     kind: FindingKind::ChainBroken,
                     file: file.name.clone(),
                     line: None,
-                    offset: Some(held.offset),
-                    seq: Some(held.seq),
+                    offset: Some(line.offset),
+                    seq: Some(line.seq),
                     expected: format!("hash {}, which is known", self.hash),
-                    found: format!("hash {}", held.stated),
+                    found: format!("hash {}", line.hash),
                 }),
             }),
-            None => self.gone(files, number, found).map(Sought::Gone),
+            None => self.missing(files, index, found).map(AnchorSearch::Missing),
         }
     }
 
-    /// The finding that the entry is not there; `next` is the first that follows in its file.
-    fn gone(&self, files: &[TrailFile], number: usize, next: Option<Held>) -> Result<Finding, Error> {
-        let expected = format!("seq {} with hash {}, which is known", self.seq, self.hash);
+    /// Returns the finding that the entry is missing. `next` is the first line after its place in the same file.
+    fn missing(&self, files: &[TrailFile], index: usize, next: Option<ValidLine>) -> Result<Finding, Error> {
         let mut finding = Finding {
             kind: FindingKind::SequenceGap,
-            file: files[number].name.clone(),
+            file: files[index].name.clone(),
             line: None,
             offset: None,
             seq: Some(self.seq),
-            expected,
+            expected: format!("seq {} with hash {}, which is known", self.seq, self.hash),
             found: String::new(),
         };
         if let Some(next) = next {
@@ -110,8 +117,8 @@ impl Since {
             finding.found = format!("seq {}", next.seq);
             return Ok(finding);
         }
-        for file in &files[number + 1..] {
-            if let Some(next) = first_from(file, 0, |_| true)? {
+        for file in &files[index + 1..] {
+            if let Some(next) = first_valid_line(file, 0, |_| true)? {
                 finding.file.clone_from(&file.name);
                 finding.offset = Some(next.offset);
                 finding.found = format!("seq {}", next.seq);
@@ -119,11 +126,11 @@ impl Since {
             }
         }
         finding.kind = FindingKind::Truncated;
-        let file = &files[number];
-        let ending = FileTail::read(&mut file.open()?, file.length, MAX_LINE)
+        let file = &files[index];
+        let tail = FileTail::read(&mut file.open()?, file.length, MAX_LINE_BYTES)
             .map_err(Error::io(Operation::Read, &file.path))?;
         let last =
-            ending.last_line.as_ref().and_then(|(_, line)| Line::recognise(line).ok()).filter(Line::holds);
+            tail.last_line.as_ref().and_then(|(_, line)| Line::recognise(line).ok()).filter(Line::holds);
         finding.found = match last {
             Some(last) => format!("the end after seq {}", last.seq),
             None => "the end".to_owned(),
@@ -132,33 +139,37 @@ impl Since {
     }
 }
 
-/// The first line at or after `offset` that holds and that `fits`.
-fn first_from(file: &TrailFile, offset: u64, fits: impl Fn(&Held) -> bool) -> Result<Option<Held>, Error> {
-    // A line begins behind a newline, which may be the last byte before.
+/// Returns the first valid line at or after `offset` that `fits`.
+fn first_valid_line(
+    file: &TrailFile,
+    offset: u64,
+    fits: impl Fn(&ValidLine) -> bool,
+) -> Result<Option<ValidLine>, Error> {
+    // Reading starts one byte early: if that byte is a newline, a line begins exactly at `offset`.
     let from = offset.saturating_sub(1);
     let io = |error| Error::io(Operation::Read, &file.path)(error);
     let mut opened: File = file.open()?;
     opened.seek(SeekFrom::Start(from)).map_err(io)?;
-    let mut blocks = Blocks::new(opened, from, file.length.saturating_sub(from), MAX_LINE);
-    let mut spare = Bytes::default();
-    let mut partial = offset > 0;
-    while let Some(block) = blocks.next(std::mem::take(&mut spare)).map_err(io)? {
+    let mut blocks = Blocks::new(opened, from, file.length.saturating_sub(from), MAX_LINE_BYTES);
+    let mut buffer = Bytes::default();
+    let mut is_partial = offset > 0;
+    while let Some(block) = blocks.next(std::mem::take(&mut buffer)).map_err(io)? {
         let Block::Lines { mut offset, bytes } = block else {
-            partial = false;
+            is_partial = false;
             continue;
         };
         for line in bytes.get().split_inclusive(|&byte| byte == b'\n') {
-            let held = (!std::mem::take(&mut partial) && line.len() <= MAX_LINE)
+            let valid = (!std::mem::take(&mut is_partial) && line.len() <= MAX_LINE_BYTES)
                 .then(|| Line::recognise(&line[..line.len() - 1]).ok())
                 .flatten()
                 .filter(Line::holds)
-                .map(|line| Held { seq: line.seq, stated: line.stated, offset });
-            if let Some(held) = held.filter(&fits) {
-                return Ok(Some(held));
+                .map(|line| ValidLine { seq: line.seq, hash: line.stated, offset });
+            if let Some(valid) = valid.filter(&fits) {
+                return Ok(Some(valid));
             }
             offset += line.len() as u64;
         }
-        spare = bytes;
+        buffer = bytes;
     }
     Ok(None)
 }

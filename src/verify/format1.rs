@@ -1,194 +1,220 @@
-//! The rule of trails that this crate writes.
-
-use std::io::{Read as _, Seek as _, SeekFrom};
+//! The checker of lines in format 1, which this crate writes.
+//!
+//! Parsing (`parse_block`) runs on any thread; checking runs in the trail's order. A run of lines that parsing has
+//! already compared with each other is accepted at once, and each other line is checked on its own.
 
 use chrono::NaiveDate;
 
-use crate::storage::head_file::FoundHead;
 use crate::{
     codec::{
         digest::{HashLength, Link},
         json::{
-            shape_cache::Shapes,
+            shape_cache::ShapeCache,
             string_bitmap::StringBitmap,
             validate::{Malformed, Validator},
             value::Value,
         },
         sha256::sha256_of_each,
     },
-    error::{Error, Operation},
-    format::line::{self, Line, MAX_LINE, Parts},
-    storage::{line_reader::Piece, prune_record::Pruned, segments::TrailFile, tail::hash_from},
-};
-use crate::{
+    error::Error,
     findings::{finding::FindingKind, notice::Notice},
+    format::line::{self, Line, MAX_LINE_BYTES, Parts},
+    storage::{head_file::FoundHead, prune_record::Pruned, segments::TrailFile},
     verify::{
         adopted_trail,
-        evidence::Evidence,
-        head_check::End,
-        parallel_read::LineFacts,
-        scan::{At, NoEntry, Rule, Said, Seen, Spot},
-        sequence::{Break, Course, Step},
+        entry_view::EntryView,
+        evidence::{Evidence, EvidenceOutcome},
+        head_check::HeadCheck,
+        line_checker::{LineCheck, LineChecker},
+        parallel_read::ParsedLine,
+        position::Position,
+        scan_state::{LastEntry, NotAnEntry, ScanState},
+        sequence::{ChainBreak, ChainFollower, Placement},
+        torn_tail_check,
     },
 };
 
+/// Maximum bytes of a malformed line that a finding shows.
+const MAX_MALFORMED_BYTES_SHOWN: usize = 32;
+
 /// Checks lines of format 1.
-pub(super) struct Native {
-    course: Course,
-    /// What the trail's first entry has; a trail never mixes two.
-    length: Option<HashLength>,
-    /// The file and day of the last finding about an entry in another day's file: a renamed file is one finding.
-    misplaced: Option<(String, NaiveDate)>,
-    /// The day of the line before, counted from 1970-01-01, and its date.
-    today: (i64, NaiveDate),
-    /// Whether a file's name must be that of a day.
-    labelled: bool,
-    /// What the end is held against.
-    end: End,
-    /// What the whole is held against.
+pub(super) struct Format1 {
+    chain: ChainFollower,
+    /// Hash length of the trail's first entry. A trail never mixes two lengths.
+    hash_length: Option<HashLength>,
+    misplaced: Option<Misplaced>,
+    day_of_last_line: KnownDay,
+    /// `true` if the name of a file must be the day of its entries.
+    checks_file_names: bool,
+    head: HeadCheck,
     evidence: Evidence,
-    /// What the trail tells of its beginning, which is not there.
+    /// The prune record of the trail, if its first entries were pruned.
     pruned: Option<Pruned>,
-    /// Lines at the end that are no entries.
-    malformed: u64,
-    /// The last line was an entry in its place and its file, and what may follow is what follows it alone.
-    steady: bool,
+    /// Number of malformed lines after the last entry.
+    malformed_at_end: u64,
+    /// `true` if the last line was an entry in its place and its file, and only its successor may follow. A run of
+    /// lines may be accepted at once only then.
+    in_sequence: bool,
 }
 
-/// What lines are looked at with.
-pub(super) struct Sight {
-    marks: StringBitmap,
-    shapes: Shapes,
+/// The last finding about an entry in a file of another day. Its neighbours are not reported again: a renamed file is
+/// one finding.
+struct Misplaced {
+    file: String,
+    day: NaiveDate,
 }
 
-impl Default for Sight {
+/// A day as a number since 1970-01-01 and as a date. Most lines have the day of the line before, so the date is seldom
+/// computed.
+#[derive(Default)]
+struct KnownDay {
+    number: i64,
+    date: NaiveDate,
+}
+
+/// Buffers of a parsing thread.
+pub(super) struct ParseContext {
+    strings: StringBitmap,
+    shapes: ShapeCache,
+}
+
+impl Default for ParseContext {
     fn default() -> Self {
-        Self { marks: StringBitmap::default(), shapes: Shapes::of_many(Said::NOTED) }
+        Self { strings: StringBitmap::default(), shapes: ShapeCache::capturing(EntryView::CAPTURED_NAMES) }
     }
 }
 
-impl Native {
-    /// For the files of a trail, from its first entry on.
+impl Format1 {
+    /// Checks the files of a whole trail, from its first entry on.
     pub(super) fn whole() -> Self {
         Self {
-            course: Course::from_genesis(),
-            length: None,
+            chain: ChainFollower::from_genesis(),
+            hash_length: None,
             misplaced: None,
-            today: (0, NaiveDate::default()),
-            labelled: true,
-            end: End::Unasked,
+            day_of_last_line: KnownDay::default(),
+            checks_file_names: true,
+            head: HeadCheck::NotRequired,
             evidence: Evidence::default(),
             pruned: None,
-            malformed: 0,
-            steady: false,
+            malformed_at_end: 0,
+            in_sequence: false,
         }
     }
 
-    /// Holds the end against what was found of a head.
-    pub(super) fn until(self, head: Option<FoundHead>) -> Self {
-        Self { end: End::of(head), ..self }
+    /// Checks files from somewhere in a trail on.
+    pub(super) fn part() -> Self {
+        Self { chain: ChainFollower::from_any_line(), ..Self::whole() }
     }
 
-    /// Holds the whole against what nobody but others can make up.
-    pub(super) fn against(self, evidence: Evidence) -> Self {
+    /// Checks one file, which may have any name.
+    pub(super) fn file() -> Self {
+        Self { checks_file_names: false, ..Self::part() }
+    }
+
+    /// Compares the end of the trail with its head.
+    pub(super) fn with_head(self, head: Option<FoundHead>) -> Self {
+        Self { head: HeadCheck::of(head), ..self }
+    }
+
+    /// Compares the entries with checkpoints and receipts.
+    pub(super) fn with_evidence(self, evidence: Evidence) -> Self {
         Self { evidence, ..self }
     }
 
-    /// Begins where what was pruned ends.
-    pub(super) fn after(self, pruned: Option<Pruned>) -> Self {
+    /// Begins after the pruned entries. Call this after [`with_evidence`](Self::with_evidence).
+    pub(super) fn after_pruned(self, pruned: Option<Pruned>) -> Self {
         let Some(pruned) = pruned else { return self };
-        let evidence = self.evidence.after(&pruned);
-        Self { course: Course::from_trust(), evidence, pruned: Some(pruned), ..self }
+        let evidence = self.evidence.after_pruned(&pruned);
+        Self { chain: ChainFollower::from_any_line(), evidence, pruned: Some(pruned), ..self }
     }
 
-    /// Whether `line` is the first that was not pruned, and does not follow what was.
-    fn breaks_off(&self, line: &Line<'_>) -> Option<Break> {
+    /// Ends the scan: compares the end with the head and with the evidence. `last_file` is the name of the newest file.
+    pub(super) fn conclude(self, last_file: &str, state: &mut ScanState) -> EvidenceOutcome {
+        if state.stopped.is_some() {
+            return EvidenceOutcome::default();
+        }
+        // Each malformed line may have been an entry, and one of them two that were joined. That many entries may be
+        // missing at the end without being reported a second time as truncated.
+        let slack = if self.malformed_at_end > 0 { self.malformed_at_end + 1 } else { 0 };
+        self.head.conclude(self.chain.next_seq().saturating_add(slack), last_file, state);
+        let last = state.last.and_then(|last| last.seq);
+        self.evidence.conclude(last_file, last, state)
+    }
+
+    /// Returns a break if `line` is the first entry after the pruned ones and is not linked to the last of them.
+    fn break_after_pruned(&self, line: &Line<'_>) -> Option<ChainBreak> {
         let pruned = self.pruned.as_ref().filter(|pruned| pruned.size() == line.seq)?;
         let expected = Link::Hash(pruned.through);
-        (line.previous != expected).then(|| Break {
+        (line.previous != expected).then(|| ChainBreak {
             kind: FindingKind::ChainBroken,
             expected: expected.to_string(),
             found: line.previous.to_string(),
         })
     }
 
-    /// The walk is over.
-    pub(super) fn conclude(self, last_file: &str, seen: &mut Seen) {
-        if seen.stopped.is_none() {
-            // A line that is no entry may have been one, or two that were joined.
-            let slack = if self.malformed > 0 { self.malformed + 1 } else { 0 };
-            self.end.conclude(self.course.next().saturating_add(slack), last_file, seen);
-            let last = seen.last.and_then(|spot| spot.seq);
-            seen.standing = self.evidence.conclude(last_file, last, seen);
-        }
-    }
-
-    /// Entries of the log itself that say something about the trail.
-    fn heed(&mut self, at: At<'_>, line: &Line<'_>, seen: &mut Seen) -> Result<(), Error> {
-        if line.is("audit_started")
-            && let Some(Value::String(id)) = line.detail("trail_id")
-        {
-            self.end.see_trail_id(id.to_string_lossy());
-        }
-        if line.is("audit_recovered")
-            && let Some(Value::String(hash)) = line.detail("head_hash")
-        {
-            self.end.see_loss(&hash.to_string_lossy());
-        }
-        if line.is("audit_recovered")
-            && let (Some(Value::Number(from)), Some(Value::Number(to))) =
-                (line.detail("lost_from"), line.detail("lost_to"))
-            && let (Ok(from), Ok(to)) = (from.parse(), to.parse())
-        {
-            seen.notice(Notice::UnsyncedLoss { from, to });
-        }
-        match line.detail("adopted") {
-            Some(adopted) if line.is("audit_started") => {
-                adopted_trail::look(&adopted, at, self.end.is_asked(), seen)
+    /// Applies an entry that the log wrote about the trail itself.
+    fn apply_own_entry(
+        &mut self,
+        at: Position<'_>,
+        line: &Line<'_>,
+        state: &mut ScanState,
+    ) -> Result<(), Error> {
+        if line.is("audit_started") {
+            if let Some(Value::String(id)) = line.detail("trail_id") {
+                self.head.set_trail_id(id.to_string_lossy());
             }
-            _ => Ok(()),
+            if let Some(adopted) = line.detail("adopted") {
+                return adopted_trail::check(&adopted, at, self.head.is_required(), state);
+            }
         }
-    }
-
-    /// For files from somewhere in a trail on.
-    pub(super) fn part() -> Self {
-        Self { course: Course::from_trust(), ..Self::whole() }
-    }
-
-    /// For one file, under whatever name.
-    pub(super) fn file() -> Self {
-        Self { labelled: false, ..Self::part() }
-    }
-
-    /// The day of `line`, which is mostly that of the one before.
-    fn date(&mut self, line: &Line<'_>) -> NaiveDate {
-        let day = line.time.day();
-        if self.today.0 != day {
-            self.today = (day, line.time.date());
+        if line.is("audit_recovered") {
+            if let Some(Value::String(hash)) = line.detail("head_hash") {
+                self.head.add_recorded_loss(&hash.to_string_lossy());
+            }
+            if let (Some(Value::Number(from)), Some(Value::Number(to))) =
+                (line.detail("lost_from"), line.detail("lost_to"))
+                && let (Ok(from), Ok(to)) = (from.parse(), to.parse())
+            {
+                state.add_notice(Notice::UnsyncedLoss { from, to });
+            }
         }
-        self.today.1
+        Ok(())
     }
 
-    /// Whether a line of `day` stands in a file of another one, and no neighbour of its day was remarked on already.
-    fn stands_in_wrong_file(&mut self, at: At<'_>, day: NaiveDate) -> bool {
+    fn date_of(&mut self, line: &Line<'_>) -> NaiveDate {
+        let number = line.time.day();
+        if self.day_of_last_line.number != number {
+            self.day_of_last_line = KnownDay { number, date: line.time.date() };
+        }
+        self.day_of_last_line.date
+    }
+
+    /// Returns `true` if an entry of `day` is in a file of another day, and the entry before it was not reported for
+    /// the same.
+    fn is_newly_misplaced(&mut self, at: Position<'_>, day: NaiveDate) -> bool {
         let fits = match at.file.label {
             Some(label) => label.day == day,
-            None => !self.labelled,
+            None => !self.checks_file_names,
         };
         if fits {
             self.misplaced = None;
             return false;
         }
-        let known = self.misplaced.as_ref().is_some_and(|(file, of)| *file == at.file.name && *of == day);
-        if !known {
-            self.misplaced = Some((at.file.name.clone(), day));
+        let is_known =
+            self.misplaced.as_ref().is_some_and(|last| last.file == at.file.name && last.day == day);
+        if !is_known {
+            self.misplaced = Some(Misplaced { file: at.file.name.clone(), day });
         }
-        !known
+        !is_known
     }
 }
 
-impl Rule for Native {
-    const LIMIT: usize = MAX_LINE;
+impl LineChecker for Format1 {
+    const MAX_LINE_BYTES: usize = MAX_LINE_BYTES;
+
+    type Parsed = Parts;
+
+    type Context = ParseContext;
 
     fn begins_like_an_entry(bytes: &[u8]) -> bool {
         line::begins_like_an_entry(bytes)
@@ -198,256 +224,215 @@ impl Rule for Native {
         line::ends_like_an_entry(bytes)
     }
 
-    type Facts = Parts;
-
-    type Remembered = Sight;
-
-    fn look(bytes: &[u8], Sight { marks, shapes }: &mut Sight, known: &mut Vec<LineFacts<Parts>>) {
-        marks.set(bytes);
+    fn parse_block(
+        block: &[u8],
+        ParseContext { strings, shapes }: &mut ParseContext,
+        entries: &mut Vec<ParsedLine<Parts>>,
+    ) {
+        strings.set(block);
         let mut from = 0;
-        for to in memchr::memchr_iter(b'\n', bytes) {
-            if to - from < MAX_LINE {
-                let mut text = Validator::from(&bytes[..to], marks, from);
-                known.push(LineFacts { from, to, facts: Parts::BLANK });
-                let recognised = known.split_last_mut().and_then(|(last, before)| {
-                    let before = before.last().map(|before| &before.facts);
-                    last.facts.recognise(bytes, &mut text, shapes, before)
+        for to in memchr::memchr_iter(b'\n', block) {
+            if to - from < MAX_LINE_BYTES {
+                let mut text = Validator::from(&block[..to], strings, from);
+                // The parts are parsed in their final place, since they are large and a copy of each would cost time.
+                entries.push(ParsedLine { from, to, parsed: Parts::BLANK });
+                let recognised = entries.split_last_mut().and_then(|(last, before)| {
+                    let before = before.last().map(|before| &before.parsed);
+                    last.parsed.recognise(block, &mut text, shapes, before)
                 });
                 if recognised.is_none() {
-                    known.pop();
+                    entries.pop();
                 }
             }
             from = to + 1;
         }
-        sha256_of_each(known, |line| line.facts.message(bytes), |line, sha256| line.facts.set_sha256(sha256));
+        // Hashing all lines of a block together lets two run at a time: "verify, everything checked, 1 thread" in
+        // benches/RESULTS.md depends on it.
+        sha256_of_each(
+            entries,
+            |line| line.parsed.message(block),
+            |line, sha256| line.parsed.set_sha256(sha256),
+        );
     }
 
-    fn check(
+    fn check_line(
         &mut self,
-        at: At<'_>,
+        at: Position<'_>,
         bytes: &[u8],
-        known: Option<(&Parts, &[u8])>,
-        seen: &mut Seen,
-        observe: Option<&mut dyn FnMut(Said<'_>)>,
-    ) -> Result<Result<(), NoEntry>, Error> {
-        self.steady = false;
-        let line = match known.map_or_else(|| Line::recognise(bytes), |(parts, block)| Ok(parts.line(block)))
+        parsed: Option<(&Parts, &[u8])>,
+        state: &mut ScanState,
+        on_entry: Option<&mut dyn FnMut(EntryView<'_>)>,
+    ) -> Result<LineCheck, Error> {
+        self.in_sequence = false;
+        let line = match parsed.map_or_else(|| Line::recognise(bytes), |(parts, block)| Ok(parts.line(block)))
         {
             Ok(line) => line,
             Err(malformed) => {
                 if let Some(start) = line::foreign_start(bytes)
-                    && self.course.leads_to(start.seq, &start.previous)
+                    && self.chain.may_be_followed_by(start.seq, &start.previous)
                 {
-                    seen.stopped = Some(unknown_format(at, &start.format));
-                    return Ok(Ok(()));
+                    state.stopped = Some(unknown_format(at, &start.format));
+                    return Ok(LineCheck::Entry);
                 }
-                return Ok(Err(no_entry(&malformed, bytes)));
+                return Ok(LineCheck::NotAnEntry(describe_malformed(&malformed, bytes)));
             }
         };
         if line.is("audit_started")
             && line.holds()
-            && self.course.leads_to(Some(line.seq), &line.previous)
-            && let Some(format) = foreign(&line)
+            && self.chain.may_be_followed_by(Some(line.seq), &line.previous)
+            && let Some(format) = other_format(&line)
         {
-            seen.stopped = Some(unknown_format(at, &format));
-            return Ok(Ok(()));
+            state.stopped = Some(unknown_format(at, &format));
+            return Ok(LineCheck::Entry);
         }
-        if self.length.is_none() {
-            match own_length(&line) {
-                Ok(length) => self.length = length,
-                Err(why) => return Ok(Err(why)),
-            }
-        }
-        let length = self.length.unwrap_or_default();
+        let length = match self.hash_length {
+            Some(length) => length,
+            None => match first_hash_length(&line) {
+                Ok(length) => *self.hash_length.insert(length),
+                Err(contradiction) => return Ok(LineCheck::NotAnEntry(contradiction)),
+            },
+        };
         if line.stated.length() != length {
-            return Ok(Err(NoEntry {
+            return Ok(LineCheck::NotAnEntry(NotAnEntry {
                 expected: format!("a hash of {} digits, as the trail has", length.digits()),
                 found: format!("one of {}", line.stated.length().digits()),
             }));
         }
-        self.malformed = 0;
-        seen.entry(Some(line.seq), line.stated, line.time);
-        if let Some(observe) = observe {
-            observe(said(&line));
+        self.malformed_at_end = 0;
+        state.add_entry(Some(line.seq), line.stated, line.time);
+        if let Some(on_entry) = on_entry {
+            on_entry(view(&line));
         }
         if !line.holds() {
+            // The printed hash is what the true line had, so the tree goes on with it. A short hash is no leaf: the
+            // tree is lost.
             match line.stated.full() {
-                Some(leaf) => self.evidence.see(line.seq, leaf, &line.stated, line.time),
-                None => self.evidence.lose(),
+                Some(leaf) => self.evidence.add_entry(line.seq, leaf, &line.stated, line.time),
+                None => self.evidence.lose_tree(),
             }
-            self.course.follow_damaged(&line);
+            self.chain.follow_damaged(&line);
             let (expected, found) = (line.computed().to_string(), line.stated.to_string());
-            seen.finding(at.finding(FindingKind::HashMismatch, Some(line.seq), &expected, &found));
-            return Ok(Ok(()));
+            state.add_finding(at.finding(FindingKind::HashMismatch, Some(line.seq), &expected, &found));
+            return Ok(LineCheck::Entry);
         }
-        self.end.see(line.seq, &line.stated);
-        self.evidence.see(line.seq, &line.sha256, &line.stated, line.time);
+        self.head.add_entry(line.seq, &line.stated);
+        self.evidence.add_entry(line.seq, &line.sha256, &line.stated, line.time);
         if line.event_type.starts_with(b"audit_") {
-            self.heed(at, &line, seen)?;
+            self.apply_own_entry(at, &line, state)?;
         }
-        let step = match (self.course.follow(&line), self.breaks_off(&line)) {
-            (Step::InPlace, Some(broken)) => Step::Broken(broken),
-            (step, _) => step,
+        let placement = match (self.chain.follow(&line), self.break_after_pruned(&line)) {
+            (Placement::InPlace, Some(broken)) => Placement::Broken(broken),
+            (placement, _) => placement,
         };
-        // Lines that were moved are named where they are missing, not once more where they are.
-        let day = self.date(&line);
-        let in_wrong_file = self.stands_in_wrong_file(at, day);
-        let broken = match step {
-            Step::Broken(broken) if broken.kind != FindingKind::ClockWentBack => Some(broken),
-            Step::InPlace | Step::Broken(_) if in_wrong_file => {
-                self.course.excuse_next();
-                Some(Break {
+        // Moved lines are a finding where they are missing, and no second one where they are.
+        let day = self.date_of(&line);
+        let in_wrong_file = self.is_newly_misplaced(at, day);
+        let broken = match placement {
+            Placement::Broken(broken) if broken.kind != FindingKind::ClockWentBack => Some(broken),
+            Placement::InPlace | Placement::Broken(_) if in_wrong_file => {
+                self.chain.suppress_next();
+                Some(ChainBreak {
                     kind: FindingKind::WrongFile,
                     expected: format!("a file of {day}"),
                     found: at.file.name.clone(),
                 })
             }
-            Step::Broken(broken) => Some(broken),
-            Step::InPlace | Step::Late => None,
+            Placement::Broken(broken) => Some(broken),
+            Placement::InPlace | Placement::Late => None,
         };
-        self.steady = broken.is_none() && self.misplaced.is_none() && self.course.is_after(&line);
+        self.in_sequence = broken.is_none() && self.misplaced.is_none() && self.chain.is_exactly_after(&line);
         if let Some(broken) = broken {
-            seen.finding(at.broken(Some(line.seq), &broken));
+            state.add_finding(at.chain_finding(Some(line.seq), &broken));
         }
-        seen.day(day);
-        Ok(Ok(()))
+        state.add_day(day);
+        Ok(LineCheck::Entry)
     }
 
-    fn pass(
+    fn accept_run(
         &mut self,
-        known: &[LineFacts<Parts>],
+        entries: &[ParsedLine<Parts>],
         block: &[u8],
-        seen: &mut Seen,
-        observe: Option<&mut dyn FnMut(Said<'_>)>,
+        state: &mut ScanState,
+        on_entry: Option<&mut dyn FnMut(EntryView<'_>)>,
     ) -> usize {
-        if !self.steady {
+        if !self.in_sequence {
             return 0;
         }
-        let follow = known.iter().take_while(|line| line.facts.follows()).count();
-        let Some(first) = known[..follow].first().map(|line| line.facts.seq()) else { return 0 };
-        // Their numbers go up by one. What is asked of one of them alone is asked when it is checked by itself.
-        let asked = self.end.numbers().into_iter().chain([self.pruned.as_ref().map(Pruned::size)]);
-        let count = asked
+        let follow = entries.iter().take_while(|line| line.parsed.follows()).count();
+        let Some(first) = entries[..follow].first().map(|line| line.parsed.seq()) else { return 0 };
+        // The run ends before an entry that the head or the prune record names: `check_line` compares that one with
+        // them. Numbers in a run rise by one, so the distance from the first number is the entry's index.
+        let named = self.head.seqs().into_iter().chain([self.pruned.as_ref().map(Pruned::size)]);
+        let count = named
             .flatten()
             .filter_map(|seq| seq.checked_sub(first))
             .fold(follow, |count, before| usize::try_from(before).map_or(count, |before| before.min(count)));
-        let passed = &known[..count];
-        let line = |at: Option<usize>| Some(passed.get(at?)?.facts.line(block));
+        let run = &entries[..count];
+        let line = |at: Option<usize>| Some(run.get(at?)?.parsed.line(block));
         let Some(last) = line(count.checked_sub(1)) else { return 0 };
-        self.course.go_on(line(count.checked_sub(2)).as_ref(), &last);
-        seen.entries(count, Spot { seq: Some(last.seq), hash: last.stated, time: last.time });
-        if self.evidence.is_asked() {
-            for line in passed {
-                let line = &line.facts;
-                self.evidence.see(line.seq(), line.sha256(), line.stated(), line.time());
+        self.chain.skip_run(line(count.checked_sub(2)).as_ref(), &last);
+        state.add_run(count, LastEntry { seq: Some(last.seq), hash: last.stated, time: last.time });
+        if self.evidence.follows_entries() {
+            for line in run {
+                let line = &line.parsed;
+                self.evidence.add_entry(line.seq(), line.sha256(), line.stated(), line.time());
             }
         }
-        if let Some(observe) = observe {
-            for line in passed {
-                let [actor, context, details, event_type] = line.facts.texts(block);
-                let (seq, time) = (Some(line.facts.seq()), line.facts.time());
-                let noted = line.facts.notes(block);
-                observe(Said { actor, event_type, time, seq, context, details, noted });
+        if let Some(on_entry) = on_entry {
+            for line in run {
+                let [actor, context, details, event_type] = line.parsed.texts(block);
+                let (seq, time) = (Some(line.parsed.seq()), line.parsed.time());
+                let captured = line.parsed.notes(block);
+                on_entry(EntryView { actor, event_type, time, seq, context, details, captured });
             }
         }
         count
     }
 
-    fn tells_of(later: &[TrailFile], file: &TrailFile, offset: u64) -> Result<bool, Error> {
-        /// How many lines are looked at, where it is known which follow: more than gather in the writer's buffer.
-        const LOOKED_AT: usize = 16_384;
-        let found = hash_from(&file.path, offset)?;
-        let mut looked_at = 0;
-        for next in later {
-            let mut lines = next.lines(MAX_LINE)?;
-            while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &next.path))? {
-                looked_at += 1;
-                if looked_at > LOOKED_AT && offset > 0 {
-                    return Ok(false);
-                }
-                let Piece::Line { bytes, .. } = piece else { continue };
-                // The type is looked for before the line is read, since most are others.
-                if memchr::memmem::find(bytes, b"\"audit_recovered\"").is_none() {
-                    continue;
-                }
-                if Line::recognise(bytes)
-                    .is_ok_and(|line| line.holds() && tells(&line, &file.name, offset, &found))
-                {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
+    fn skip_malformed(&mut self) {
+        self.in_sequence = false;
+        self.malformed_at_end += 1;
+        self.evidence.lose_tree();
+        self.chain.trust_next();
     }
 
-    fn begins_next(later: &[TrailFile], file: &TrailFile, offset: u64, length: u64) -> Result<bool, Error> {
-        if length >= MAX_LINE as u64 {
-            return Ok(false);
-        }
-        let mut begun = Vec::new();
-        let mut opened = file.open()?;
-        opened
-            .seek(SeekFrom::Start(offset))
-            .and_then(|_| opened.take(length).read_to_end(&mut begun))
-            .map_err(Error::io(Operation::Read, &file.path))?;
-        for next in later {
-            match next.lines(MAX_LINE)?.next().map_err(Error::io(Operation::Read, &next.path))? {
-                Some(Piece::Line { bytes, .. }) => return Ok(bytes.starts_with(&begun)),
-                // That write failed as well.
-                Some(Piece::Rest) | None => {}
-                Some(Piece::Long { .. }) => return Ok(false),
-            }
-        }
-        Ok(false)
-    }
-
-    fn pass_malformed(&mut self) {
-        self.steady = false;
-        self.malformed += 1;
-        self.evidence.lose();
-        self.course.trust_next();
+    fn explains_torn_tail(
+        files: &[TrailFile],
+        number: usize,
+        offset: u64,
+        length: u64,
+    ) -> Result<bool, Error> {
+        torn_tail_check::is_explained(files, number, offset, length)
     }
 }
 
-fn said<'a>(line: &Line<'a>) -> Said<'a> {
-    Said {
+fn view<'a>(line: &Line<'a>) -> EntryView<'a> {
+    EntryView {
         actor: line.actor,
         event_type: line.event_type,
         time: line.time,
         seq: Some(line.seq),
         context: line.context,
         details: line.details,
-        noted: None,
+        captured: None,
     }
 }
 
-/// Whether an entry tells of bytes that stand in a file behind its last whole line.
-fn tells(line: &Line<'_>, file: &str, offset: u64, found: &(u64, String)) -> bool {
-    let text = |name: &str, expected: &str| matches!(line.detail(name), Some(Value::String(text)) if text.to_str() == Some(expected));
-    let number = |name: &str, expected: u64| matches!(line.detail(name), Some(Value::Number(digits)) if digits.parse() == Ok(expected));
-    line.is("audit_recovered")
-        && text("file", file)
-        && number("offset", offset)
-        && number("length", found.0)
-        && text("sha256", &found.1)
-}
-
-/// What stands where something else is expected.
-fn no_entry(malformed: &Malformed, bytes: &[u8]) -> NoEntry {
-    /// How much of the line is shown.
-    const SHOWN: usize = 32;
+/// Returns the expected text at the place where a line stops being an entry, and the text that is there.
+fn describe_malformed(malformed: &Malformed, bytes: &[u8]) -> NotAnEntry {
     let rest = bytes.get(malformed.at..).unwrap_or_default();
-    let shown = rest.get(..SHOWN).unwrap_or(rest);
+    let shown = rest.get(..MAX_MALFORMED_BYTES_SHOWN).unwrap_or(rest);
     let more = if rest.len() > shown.len() { "…" } else { "" };
     let found = match shown {
         [] => "the end of the line".to_owned(),
         shown => format!("{}{more}", String::from_utf8_lossy(shown)),
     };
-    NoEntry { expected: format!("{} at byte {} of the line", malformed.what.trim(), malformed.at), found }
+    NotAnEntry { expected: format!("{} at byte {} of the line", malformed.what.trim(), malformed.at), found }
 }
 
-/// The format that an entry of this form states, if it is another.
-fn foreign(line: &Line<'_>) -> Option<String> {
+/// Returns the format that an `audit_started` states, unless it is format 1. Such an entry has the form of format 1,
+/// but the entries after it may mean something else.
+fn other_format(line: &Line<'_>) -> Option<String> {
     match line.detail("format") {
         Some(Value::Number(format)) if format == "1" => None,
         Some(other) => {
@@ -459,24 +444,24 @@ fn foreign(line: &Line<'_>) -> Option<String> {
     }
 }
 
-/// The hash length of the trail whose first readable entry this is. `Err` if the entry contradicts itself, so that
-/// the one after it decides.
-fn own_length(line: &Line<'_>) -> Result<Option<HashLength>, NoEntry> {
-    let stated = line.stated.length();
+/// Returns the hash length of a trail from its first readable entry. An entry that contradicts itself is an error;
+/// the next entry decides then.
+fn first_hash_length(line: &Line<'_>) -> Result<HashLength, NotAnEntry> {
+    let length = line.stated.length();
     if line.is("audit_started")
         && line.holds()
         && let Some(Value::Number(digits)) = line.detail("hash_length")
-        && digits != stated.digits().to_string()
+        && digits != length.digits().to_string()
     {
-        return Err(NoEntry {
+        return Err(NotAnEntry {
             expected: format!("a hash of {digits} digits, as `hash_length` says"),
-            found: format!("one of {}", stated.digits()),
+            found: format!("one of {}", length.digits()),
         });
     }
-    Ok(Some(stated))
+    Ok(length)
 }
 
-fn unknown_format(at: At<'_>, format: &str) -> String {
+fn unknown_format(at: Position<'_>, format: &str) -> String {
     format!("{} line {} begins a part in format {format}, and only format 1 is known", at.file.name, at.line)
 }
 
@@ -498,101 +483,98 @@ mod tests {
         write::settings::Durability,
     };
 
-    /// The same rule for lines that are all read by themselves: nothing is remembered, and none is passed over.
-    struct OneByOne(Native);
+    /// The same checker for lines that are each parsed on their own: no thread remembers anything, and no run is
+    /// accepted.
+    struct OneByOne(Format1);
 
-    impl Rule for OneByOne {
-        const LIMIT: usize = Native::LIMIT;
+    impl LineChecker for OneByOne {
+        const MAX_LINE_BYTES: usize = Format1::MAX_LINE_BYTES;
+
+        type Parsed = Parts;
+
+        type Context = ();
 
         fn begins_like_an_entry(bytes: &[u8]) -> bool {
-            Native::begins_like_an_entry(bytes)
+            Format1::begins_like_an_entry(bytes)
         }
 
         fn ends_like_an_entry(bytes: &[u8]) -> bool {
-            Native::ends_like_an_entry(bytes)
+            Format1::ends_like_an_entry(bytes)
         }
 
-        type Facts = Parts;
+        fn parse_block(_: &[u8], (): &mut (), _: &mut Vec<ParsedLine<Parts>>) {}
 
-        type Remembered = ();
-
-        fn look(_: &[u8], (): &mut (), _: &mut Vec<LineFacts<Parts>>) {}
-
-        fn check(
+        fn check_line(
             &mut self,
-            at: At<'_>,
+            at: Position<'_>,
             bytes: &[u8],
             _: Option<(&Parts, &[u8])>,
-            seen: &mut Seen,
-            observe: Option<&mut dyn FnMut(Said<'_>)>,
-        ) -> Result<Result<(), NoEntry>, Error> {
-            self.0.check(at, bytes, None, seen, observe)
+            state: &mut ScanState,
+            on_entry: Option<&mut dyn FnMut(EntryView<'_>)>,
+        ) -> Result<LineCheck, Error> {
+            self.0.check_line(at, bytes, None, state, on_entry)
         }
 
-        fn pass(
+        fn accept_run(
             &mut self,
-            _: &[LineFacts<Parts>],
+            _: &[ParsedLine<Parts>],
             _: &[u8],
-            _: &mut Seen,
-            _: Option<&mut dyn FnMut(Said<'_>)>,
+            _: &mut ScanState,
+            _: Option<&mut dyn FnMut(EntryView<'_>)>,
         ) -> usize {
             0
         }
 
-        fn tells_of(later: &[TrailFile], file: &TrailFile, offset: u64) -> Result<bool, Error> {
-            Native::tells_of(later, file, offset)
+        fn skip_malformed(&mut self) {
+            self.0.skip_malformed();
         }
 
-        fn begins_next(
-            later: &[TrailFile],
-            file: &TrailFile,
+        fn explains_torn_tail(
+            files: &[TrailFile],
+            number: usize,
             offset: u64,
             length: u64,
         ) -> Result<bool, Error> {
-            Native::begins_next(later, file, offset, length)
-        }
-
-        fn pass_malformed(&mut self) {
-            self.0.pass_malformed();
+            Format1::explains_torn_tail(files, number, offset, length)
         }
     }
 
-    /// All that a walk has seen and shown.
-    fn walked<R: Rule>(
+    /// Scans the trail. Returns the final state and all entries that the observer was shown, as texts.
+    fn scanned<C: LineChecker>(
         trail: &Path,
         threads: usize,
-        mut rule: R,
-        inner: impl FnOnce(R) -> Native,
+        mut checker: C,
+        inner: impl FnOnce(C) -> Format1,
     ) -> (String, String) {
         let files = segments::list(trail).expect("listed");
-        let mut seen = Seen::default();
+        let mut state = ScanState::default();
         let mut shown = String::new();
-        let mut say = |said: Said<'_>| {
+        let mut on_entry = |entry: EntryView<'_>| {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            // What was not noted on the way is looked for.
-            let noted = said.noted.unwrap_or_else(|| {
-                Said::NOTED.map(|name| {
-                    MemberTexts::of(said.details)
+            // Members that the parser did not capture are searched for.
+            let captured = entry.captured.unwrap_or_else(|| {
+                EntryView::CAPTURED_NAMES.map(|name| {
+                    MemberTexts::of(entry.details)
                         .find(|(known, _)| *known == name.as_bytes())
                         .map(|(_, value)| value)
                 })
             });
-            let texts = [said.actor, said.event_type, said.context, said.details].map(text);
+            let texts = [entry.actor, entry.event_type, entry.context, entry.details].map(text);
             shown.push_str(&format!(
                 "{:?} {} {texts:?} {:?}\n",
-                said.seq,
-                said.time,
-                noted.map(|noted| noted.map(text))
+                entry.seq,
+                entry.time,
+                captured.map(|captured| captured.map(text))
             ));
         };
         let threads = NonZero::new(threads).expect("not zero");
-        let mut watch = Observer { threads, said: Some(&mut say), progress: &mut |_| {} };
-        scan::walk(&files, 0, &mut rule, &mut seen, &mut watch).expect("read");
-        inner(rule).conclude("audit.head", &mut seen);
-        (format!("{seen:#?}"), shown)
+        let mut observer = Observer { threads, said: Some(&mut on_entry), progress: &mut |_| {} };
+        scan::scan(&files, 0, &mut checker, &mut state, &mut observer).expect("read");
+        let outcome = inner(checker).conclude("audit.head", &mut state);
+        (format!("{state:#?} {outcome:#?}"), shown)
     }
 
-    /// A trail of one file, most of whose lines are alike; longer than some blocks.
+    /// Writes a trail of one file, longer than some blocks. Most of its lines have the same form.
     fn trail(directory: &Path) {
         let log = AuditLog::builder(directory)
             .durability(Durability::Buffered)
@@ -613,7 +595,7 @@ mod tests {
         log.close().expect("closes");
     }
 
-    /// Something else at a likely place of the line.
+    /// Changes the line at a place that is likely to matter.
     fn change(line: &mut Vec<u8>, random: &mut Random) {
         let at = random.below(line.len() as u64) as usize;
         let likely = b"0123456789abcdef\"\\{}[],:.eE+-/ unrtb\n";
@@ -630,7 +612,7 @@ mod tests {
                 let digit = line[at..].iter().position(u8::is_ascii_digit).map_or(at, |digit| at + digit);
                 line[digit] = b'0' + random.below(10) as u8;
             }
-            // A member twice, or gone, or two that change places.
+            // Repeats a member, removes one, or exchanges two.
             5..8 => {
                 let mut ends = [member(random), member(random), member(random)];
                 ends.sort_unstable();
@@ -643,7 +625,7 @@ mod tests {
                 };
                 line.splice(from..to, instead);
             }
-            // Another value, or another spelling of one.
+            // Replaces a value by another, or by another spelling.
             8..10 => {
                 let values: &[&[u8]] = &[
                     b"01",
@@ -676,8 +658,8 @@ mod tests {
         }
     }
 
-    /// Gives a line the hash that it has, so that nothing but its form is wrong; `previous` is the one before it, if it
-    /// should go on from that. Gives the hash.
+    /// Writes the line's true hash into it, so that nothing but its form is wrong, and returns that hash. With
+    /// `before`, the line is linked to that hash.
     fn hash_anew(line: &mut Vec<u8>, before: Option<Vec<u8>>) -> Option<Vec<u8>> {
         let at = memchr::memmem::rfind(line, b", \"hash\": \"")?;
         let from = memchr::memmem::rfind(&line[..at], b"\"prev_hash\": \"")? + 14;
@@ -693,7 +675,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_judged_as_each_by_itself_wherever_they_stand() {
+    fn runs_of_lines_are_judged_like_single_lines() {
         let place = tempfile::tempdir().expect("a directory");
         let audit = place.path().join("audit");
         trail(&audit);
@@ -701,15 +683,16 @@ mod tests {
         let whole = fs::read(&path).expect("readable");
         assert!(whole.len() > 3 << 17, "{}", whole.len());
         let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
-        let by_itself = || walked(&audit, 1, OneByOne(Native::whole()), |rule| rule.0);
-        let together = |threads| walked(&audit, threads, Native::whole(), |rule| rule);
+        let by_itself = || scanned(&audit, 1, OneByOne(Format1::whole()), |checker| checker.0);
+        let together = |threads| scanned(&audit, threads, Format1::whole(), |checker| checker);
         assert_eq!(together(1), by_itself());
         let mut random = Random::new(51);
         let mut kinds = BTreeSet::new();
 
         for round in 0..100 {
             let mut changed: Vec<Vec<u8>> = lines.iter().map(|line| line.to_vec()).collect();
-            // Few lines are read by few threads; at the end, and where a block ends, windows reach beyond.
+            // A short trail is read by one thread. At its end, and at the end of a block, windows of bytes reach
+            // beyond.
             let length = if round % 8 == 0 { lines.len() } else { 3 + random.below(40) as usize };
             changed.truncate(length);
             for _ in 0..1 + random.below(if length > 100 { 12 } else { 3 }) {

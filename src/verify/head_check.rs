@@ -1,121 +1,146 @@
-//! The end of a trail, held against its head.
+//! The comparison of a trail's end with its head.
+//!
+//! The head states the last entry that was written and the last that was synced. An entry that the head names and
+//! that is missing was cut off, unless a power cut can have taken it: then the verdict is `unverifiable` and not
+//! `tampered`.
 
-use crate::storage::head_file::FoundHead;
+use std::path::Path;
+
 use crate::{
     codec::digest::Digest,
-    format::head::{self, Head, Mark},
-    storage::process,
-};
-use crate::{
+    error::Error,
     findings::{
         finding::{Finding, FindingKind},
         notice::Notice,
     },
-    verify::scan::Seen,
+    format::head::{self, Head, Mark},
+    storage::{head_file::FoundHead, process::boot_id},
+    verify::scan_state::ScanState,
 };
 
-/// What is asked of the end of a trail.
-#[derive(Debug)]
-pub(super) enum End {
-    /// Nothing: this is a copy, or a file by itself.
-    Unasked,
-    /// The head is not there, or can't be read.
-    NoHead(&'static str),
-    Head(Box<Expected>),
+/// The requirement of a head.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum HeadPolicy {
+    #[default]
+    Required,
+    /// The files are a copy, which may lack its head.
+    NotRequired,
 }
 
-/// What a head says, and what of it the walk has seen.
+impl HeadPolicy {
+    /// Reads the head of the trail in `directory`, if it is required.
+    pub(crate) fn read(self, directory: &Path) -> Result<Option<FoundHead>, Error> {
+        match self {
+            Self::Required => FoundHead::read(directory).map(Some),
+            Self::NotRequired => Ok(None),
+        }
+    }
+}
+
+/// Compares the end of a trail with its head.
 #[derive(Debug)]
-pub(super) struct Expected {
+pub(super) enum HeadCheck {
+    /// No comparison: the files are a copy, or a single file.
+    NotRequired,
+    /// The head is missing or unreadable; the text describes what was found instead.
+    NoHead(&'static str),
+    Head(Box<HeadComparison>),
+}
+
+/// A head, and the entries that contradict it.
+#[derive(Debug)]
+pub(super) struct HeadComparison {
     head: Head,
-    /// An entry that was on the device by the head's word, and that has another hash in the trail.
-    other_synced: Option<(Mark, String)>,
-    /// The same of one that was written.
-    other_written: Option<(Mark, String)>,
-    /// An entry tells what a power cut took of what the head names.
-    told: bool,
-    /// The trail's own id, where its first entry was seen.
+    /// Set if the trail has another hash than the head at the last synced entry.
+    synced_differs: Option<OtherHash>,
+    /// Set if the trail has another hash than the head at the last written entry.
+    written_differs: Option<OtherHash>,
+    /// `true` if an `audit_recovered` records that a power cut took entries which this head names.
+    loss_is_recorded: bool,
+    /// The trail's id from its first `audit_started`.
     trail_id: Option<String>,
 }
 
-impl End {
+/// An entry with another hash than the head states.
+#[derive(Clone, Debug)]
+struct OtherHash {
+    mark: Mark,
+    found: String,
+}
+
+impl HeadCheck {
     pub(super) fn of(found: Option<FoundHead>) -> Self {
         match found {
-            None => Self::Unasked,
+            None => Self::NotRequired,
             Some(FoundHead::Missing) => Self::NoHead("nothing"),
             Some(FoundHead::Blank) => Self::NoHead("a file in which nothing was written"),
             Some(FoundHead::Unreadable) => Self::NoHead("two blocks that can't be read"),
-            Some(FoundHead::Head(head)) => Self::Head(Box::new(Expected {
+            Some(FoundHead::Head(head)) => Self::Head(Box::new(HeadComparison {
                 head,
-                other_synced: None,
-                other_written: None,
-                told: false,
+                synced_differs: None,
+                written_differs: None,
+                loss_is_recorded: false,
                 trail_id: None,
             })),
         }
     }
 
-    /// Whether this is a trail in its place, and no copy.
-    pub(super) fn is_asked(&self) -> bool {
-        !matches!(self, Self::Unasked)
+    /// Returns `true` for a trail in its own directory, which must have a head.
+    pub(super) fn is_required(&self) -> bool {
+        !matches!(self, Self::NotRequired)
     }
 
-    /// The numbers of the entries that [`see`](Self::see) looks at.
-    pub(super) fn numbers(&self) -> [Option<u64>; 2] {
-        let Self::Head(expected) = self else { return [None; 2] };
-        let Head { synced, written, .. } = &expected.head;
+    /// Returns the numbers of the entries that [`add_entry`](Self::add_entry) compares.
+    pub(super) fn seqs(&self) -> [Option<u64>; 2] {
+        let Self::Head(comparison) = self else { return [None; 2] };
+        let Head { synced, written, .. } = &comparison.head;
         [synced, written].map(|mark| mark.as_ref().map(|mark| mark.seq))
     }
 
-    /// An entry that holds.
-    pub(super) fn see(&mut self, seq: u64, hash: &Digest) {
-        let Self::Head(expected) = self else { return };
-        let Expected { head, other_synced, other_written, .. } = &mut **expected;
-        for (mark, other) in [(&head.synced, other_synced), (&head.written, other_written)] {
+    /// Compares an entry whose printed hash is its own.
+    pub(super) fn add_entry(&mut self, seq: u64, hash: &Digest) {
+        let Self::Head(comparison) = self else { return };
+        let HeadComparison { head, synced_differs, written_differs, .. } = &mut **comparison;
+        for (mark, differs) in [(&head.synced, synced_differs), (&head.written, written_differs)] {
             if let Some(mark) = mark.as_ref().filter(|mark| mark.seq == seq) {
                 let found = hash.to_string();
-                *other = (found != mark.hash).then(|| (mark.clone(), found));
+                // The last entry with a number counts: a number can be used again after a power cut.
+                *differs = (found != mark.hash).then(|| OtherHash { mark: mark.clone(), found });
             }
         }
     }
 
-    /// An entry tells what a power cut took, by the hash of the last entry that the head named then.
-    pub(super) fn see_loss(&mut self, head_hash: &str) {
-        if let Self::Head(expected) = self {
-            expected.told |= expected.head.written.as_ref().is_some_and(|mark| mark.hash == head_hash);
+    /// Adds a loss that an `audit_recovered` records. `head_hash` is the hash of the last entry that the head named
+    /// then.
+    pub(super) fn add_recorded_loss(&mut self, head_hash: &str) {
+        if let Self::Head(comparison) = self {
+            comparison.loss_is_recorded |=
+                comparison.head.written.as_ref().is_some_and(|mark| mark.hash == head_hash);
         }
     }
 
-    pub(super) fn see_trail_id(&mut self, trail_id: String) {
-        if let Self::Head(expected) = self {
-            expected.trail_id.get_or_insert(trail_id);
+    /// Sets the trail's id. Only the first call counts.
+    pub(super) fn set_trail_id(&mut self, trail_id: String) {
+        if let Self::Head(comparison) = self {
+            comparison.trail_id.get_or_insert(trail_id);
         }
     }
 
-    /// The walk is over; the trail goes as far as the number before `next`.
-    pub(super) fn conclude(self, next: u64, last_file: &str, seen: &mut Seen) {
-        let missing = |found: &str| Finding {
-            kind: FindingKind::HeadMissing,
-            file: head::NAME.to_owned(),
-            line: None,
-            offset: None,
-            seq: None,
-            expected: "the head of this trail".to_owned(),
-            found: found.to_owned(),
-        };
-        let expected = match self {
-            Self::Unasked => return,
-            Self::NoHead(found) => {
-                if seen.entries > 0 {
-                    seen.finding(missing(found));
-                }
-                return;
-            }
-            Self::Head(expected) => *expected,
-        };
-        let Expected { head, other_synced, other_written, told, trail_id } = expected;
-        if trail_id.is_some_and(|id| id != head.trail_id) {
-            seen.finding(missing(&format!("that of trail {}", head.trail_id)));
+    /// Ends the comparison. `next` is the number after the trail's last entry.
+    pub(super) fn conclude(self, next: u64, last_file: &str, state: &mut ScanState) {
+        match self {
+            Self::NotRequired => {}
+            Self::NoHead(found) if state.entries > 0 => state.add_finding(head_missing(found)),
+            Self::NoHead(_) => {}
+            Self::Head(comparison) => comparison.conclude(next, last_file, state),
+        }
+    }
+}
+
+impl HeadComparison {
+    fn conclude(self, next: u64, last_file: &str, state: &mut ScanState) {
+        if self.trail_id.as_ref().is_some_and(|id| *id != self.head.trail_id) {
+            state.add_finding(head_missing(&format!("that of trail {}", self.head.trail_id)));
             return;
         }
         let truncated = |seq: u64, expected: String, found: String| Finding {
@@ -127,41 +152,60 @@ impl End {
             expected,
             found,
         };
-        // What was written under another boot and not put on the device, a power cut can take, and its number may be
-        // given again before the head is renewed.
-        let other_boot = head.boot_id.is_some() && head.boot_id != process::boot_id();
-        let unsynced = |mark: &Mark| head.synced.as_ref().is_none_or(|synced| synced.seq < mark.seq);
-        let may_be_lost = |mark: &Mark| other_boot && unsynced(mark);
-        let lost = |from: u64, to: u64, seen: &mut Seen| {
-            seen.notice(Notice::UnsyncedLoss { from, to });
-            seen.stopped = Some(format!(
-                "entries {from} to {to} were acknowledged, never put on the device, and are not there under another \
-                 boot of the machine: a power cut takes them, and so may somebody"
-            ));
-        };
-        if let Some((mark, found)) =
-            other_synced.or_else(|| other_written.clone().filter(|(mark, _)| !may_be_lost(mark)))
-        {
+        let differs = self.synced_differs.clone().or_else(|| {
+            self.written_differs.clone().filter(|other| !self.may_be_lost_in_power_cut(&other.mark))
+        });
+        if let Some(OtherHash { mark, found }) = differs {
             let expected = format!("seq {} with hash {}", mark.seq, mark.hash);
-            seen.finding(truncated(mark.seq, expected, format!("hash {found}")));
+            state.add_finding(truncated(mark.seq, expected, format!("hash {found}")));
             return;
         }
-        if let Some((mark, _)) = other_written {
-            if !told {
-                lost(mark.seq, mark.seq, seen);
+        if let Some(OtherHash { mark, .. }) = &self.written_differs {
+            if !self.loss_is_recorded {
+                stop_at_loss(mark.seq, mark.seq, state);
             }
             return;
         }
-        let Some(written) = head.written.as_ref().filter(|mark| mark.seq >= next) else { return };
-        let found = match next.checked_sub(1) {
-            Some(last) => format!("the end after seq {last}"),
-            None => "no entries".to_owned(),
-        };
-        if !may_be_lost(written) || head.synced.as_ref().is_some_and(|mark| mark.seq >= next) {
+        let Some(written) = self.head.written.as_ref().filter(|mark| mark.seq >= next) else { return };
+        let is_synced_missing = self.head.synced.as_ref().is_some_and(|mark| mark.seq >= next);
+        if is_synced_missing || !self.may_be_lost_in_power_cut(written) {
+            let found = match next.checked_sub(1) {
+                Some(last) => format!("the end after seq {last}"),
+                None => "no entries".to_owned(),
+            };
             let expected = format!("entries as far as seq {}", written.seq);
-            seen.finding(truncated(written.seq, expected, found));
-        } else if !told {
-            lost(next, written.seq, seen);
+            state.add_finding(truncated(written.seq, expected, found));
+        } else if !self.loss_is_recorded {
+            stop_at_loss(next, written.seq, state);
         }
+    }
+
+    /// Returns `true` if a power cut can have taken the entry: it was written under another boot of the machine and
+    /// never synced. Its number may be used again before the head is renewed.
+    fn may_be_lost_in_power_cut(&self, mark: &Mark) -> bool {
+        let is_other_boot = self.head.boot_id.is_some() && self.head.boot_id != boot_id();
+        let is_unsynced = self.head.synced.as_ref().is_none_or(|synced| synced.seq < mark.seq);
+        is_other_boot && is_unsynced
+    }
+}
+
+/// Ends the verification without a verdict: a power cut takes unsynced entries, and so can an attacker.
+fn stop_at_loss(from: u64, to: u64, state: &mut ScanState) {
+    state.add_notice(Notice::UnsyncedLoss { from, to });
+    state.stopped = Some(format!(
+        "entries {from} to {to} were acknowledged, never put on the device, and are not there under another \
+         boot of the machine: a power cut takes them, and so may somebody"
+    ));
+}
+
+fn head_missing(found: &str) -> Finding {
+    Finding {
+        kind: FindingKind::HeadMissing,
+        file: head::NAME.to_owned(),
+        line: None,
+        offset: None,
+        seq: None,
+        expected: "the head of this trail".to_owned(),
+        found: found.to_owned(),
     }
 }

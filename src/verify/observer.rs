@@ -1,21 +1,22 @@
-//! Who looks on while a trail is read.
+//! The callbacks of a scan, and the number of its threads.
 
 use std::num::NonZero;
 
-use crate::{findings::progress::Progress, verify::scan::Said};
+use crate::{findings::progress::Progress, verify::entry_view::EntryView};
 
-/// What is shown of a walk while it goes on, and how many threads it may take.
+/// The callbacks of a scan, all called on the thread that started it.
 pub(crate) struct Observer<'w> {
+    /// Number of threads that read and parse, the calling thread included.
     pub(crate) threads: NonZero<usize>,
-    /// Is shown every entry, in order, if there is somebody.
-    pub(crate) said: Option<&'w mut dyn FnMut(Said<'_>)>,
-    /// Is told after each block how far it is.
+    /// Called with each entry, in the trail's order.
+    pub(crate) said: Option<&'w mut dyn FnMut(EntryView<'_>)>,
+    /// Called after each block.
     pub(crate) progress: &'w mut dyn FnMut(Progress),
 }
 
 impl Observer<'_> {
-    /// Whom every entry is shown.
-    pub(super) fn said(&mut self) -> Option<&mut dyn FnMut(Said<'_>)> {
+    /// Reborrows the callback for entries.
+    pub(super) fn on_entry(&mut self) -> Option<&mut dyn FnMut(EntryView<'_>)> {
         match &mut self.said {
             Some(said) => Some(&mut **said),
             None => None,

@@ -1,5 +1,7 @@
-//! The rule of logs that the Python tool writes: 16-digit hashes over the entry as Python prints it, no numbers, a
-//! chain that each restart of the tool breaks.
+//! The checker of logs that the Python tool wrote.
+//!
+//! Their entries have no numbers and 16-digit hashes over the entry as Python prints it. Each restart of the tool
+//! breaks the chain, which is a finding.
 
 use sha2::{Digest as _, Sha256};
 
@@ -10,57 +12,59 @@ use crate::{
         timestamp::Timestamp,
     },
     error::Error,
-    storage::segments::{MAX_TOOL_LINE, TOOL_START, TrailFile},
-};
-use crate::{
     findings::finding::FindingKind,
+    storage::segments::{MAX_TOOL_LINE, TOOL_START, TrailFile},
     verify::{
-        parallel_read::LineFacts,
-        scan::{At, NoEntry, Rule, Said, Seen},
+        entry_view::EntryView,
+        line_checker::{LineCheck, LineChecker},
+        parallel_read::ParsedLine,
+        position::Position,
+        scan_state::{NotAnEntry, ScanState},
     },
 };
 
-/// Checks lines of the tool.
-pub(super) struct Tool {
-    /// What the next line may name as its predecessor; `None`: anything.
-    previous: Option<[String; 2]>,
+/// Checks lines of the Python tool.
+pub(super) struct PythonTool {
+    /// Hashes to which the next line may be linked; `None` if it may have any link. Two, since the successor of a
+    /// damaged line was linked to either its printed or its computed hash.
+    links: Option<[String; 2]>,
 }
 
-/// A line of the tool, read.
-pub(super) struct ToolLine {
+/// One parsed line of the Python tool.
+pub(super) struct PythonLine {
     actor: Vec<u8>,
     event_type: Vec<u8>,
     time: Timestamp,
     details: Vec<u8>,
     previous: String,
-    stated: Digest,
+    printed: Digest,
     computed: Digest,
 }
 
-impl Tool {
-    /// From a log's first line on.
+impl PythonTool {
+    /// Checks a log from its first line on.
     pub(super) fn whole() -> Self {
         let genesis = "genesis".to_owned();
-        Self { previous: Some([genesis.clone(), genesis]) }
+        Self { links: Some([genesis.clone(), genesis]) }
     }
 
-    /// From somewhere in a log on.
+    /// Checks a log from somewhere on.
     pub(super) fn part() -> Self {
-        Self { previous: None }
+        Self { links: None }
     }
 }
 
-impl ToolLine {
-    fn read(bytes: &[u8]) -> Result<Self, String> {
-        let parsed = json::parse_tool(bytes, 128).map_err(|error| error.to_string())?;
+impl PythonLine {
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let parsed = json::parse_python(bytes, 128).map_err(|error| error.to_string())?;
         let Value::Object(mut members) = parsed else { return Err("not an object".to_owned()) };
         let at = members.iter().position(|(name, _)| name.to_str() == Some("hash"));
-        let stated = match at.map(|at| members.remove(at).1) {
+        let printed = match at.map(|at| members.remove(at).1) {
             Some(Value::String(text)) => Digest::parse(text.as_bytes()),
             _ => return Err("`hash` is missing or is not a string".to_owned()),
         };
-        let stated = stated.filter(|digest| digest.length() == HashLength::Short);
-        let stated = stated.ok_or("`hash` is not 16 hex digits")?;
+        let printed = printed.filter(|digest| digest.length() == HashLength::Short);
+        let printed = printed.ok_or("`hash` is not 16 hex digits")?;
         let text = |name: &str| match members.iter().find(|(known, _)| known.to_str() == Some(name)) {
             Some((_, Value::String(text))) => Ok(text.clone()),
             _ => Err(format!("`{name}` is missing or is not a string")),
@@ -73,26 +77,31 @@ impl ToolLine {
         found.write(&mut details);
         let time = Timestamp::parse_isoformat(time.as_bytes())
             .ok_or("`timestamp` is not what Python's isoformat gives, and `Z`")?;
+        // The hash is over the entry without `hash`, printed again, followed by the text of `prev_hash`.
         let mut unhashed = Vec::with_capacity(bytes.len());
         Value::Object(members).write(&mut unhashed);
         let mut sha256 = Sha256::new_with_prefix(&unhashed);
-        // The tool hashes what Python encodes as UTF-8; a hash has nothing that it couldn't.
+        // The tool encodes `prev_hash` as UTF-8. A text that can't be encoded is no hash, so its bytes do not matter.
         sha256.update(previous.as_bytes());
         let computed = Digest::new(sha256.finalize().into(), HashLength::Short);
         Ok(Self {
-            actor: quoted(&actor),
-            event_type: quoted(&event_type),
+            actor: canonical_text(&actor),
+            event_type: canonical_text(&event_type),
             time,
             details,
             previous: previous.to_string_lossy(),
-            stated,
+            printed,
             computed,
         })
     }
 }
 
-impl Rule for Tool {
-    const LIMIT: usize = MAX_TOOL_LINE;
+impl LineChecker for PythonTool {
+    const MAX_LINE_BYTES: usize = MAX_TOOL_LINE;
+
+    type Parsed = PythonLine;
+
+    type Context = ();
 
     fn begins_like_an_entry(bytes: &[u8]) -> bool {
         bytes.starts_with(TOOL_START)
@@ -102,97 +111,91 @@ impl Rule for Tool {
         crate::format::line::ends_like_an_entry(bytes)
     }
 
-    type Facts = ToolLine;
-
-    type Remembered = ();
-
-    fn look(bytes: &[u8], (): &mut (), known: &mut Vec<LineFacts<ToolLine>>) {
+    fn parse_block(block: &[u8], (): &mut (), entries: &mut Vec<ParsedLine<PythonLine>>) {
         let mut from = 0;
-        for to in memchr::memchr_iter(b'\n', bytes) {
-            let line = &bytes[from..to];
+        for to in memchr::memchr_iter(b'\n', block) {
+            let line = &block[from..to];
             if line.len() < MAX_TOOL_LINE
-                && let Ok(facts) = ToolLine::read(line)
+                && let Ok(parsed) = PythonLine::parse(line)
             {
-                known.push(LineFacts { from, to, facts });
+                entries.push(ParsedLine { from, to, parsed });
             }
             from = to + 1;
         }
     }
 
-    fn check(
+    fn check_line(
         &mut self,
-        at: At<'_>,
+        at: Position<'_>,
         bytes: &[u8],
-        known: Option<(&ToolLine, &[u8])>,
-        seen: &mut Seen,
-        observe: Option<&mut dyn FnMut(Said<'_>)>,
-    ) -> Result<Result<(), NoEntry>, Error> {
+        parsed: Option<(&PythonLine, &[u8])>,
+        state: &mut ScanState,
+        on_entry: Option<&mut dyn FnMut(EntryView<'_>)>,
+    ) -> Result<LineCheck, Error> {
         let own;
-        let line = match known {
+        let line = match parsed {
             Some((line, _)) => line,
             None => {
-                own = match ToolLine::read(bytes) {
+                own = match PythonLine::parse(bytes) {
                     Ok(line) => line,
                     Err(found) => {
-                        return Ok(Err(NoEntry { expected: "a line of the Python tool".to_owned(), found }));
+                        let expected = "a line of the Python tool".to_owned();
+                        return Ok(LineCheck::NotAnEntry(NotAnEntry { expected, found }));
                     }
                 };
                 &own
             }
         };
-        seen.entry(None, line.stated, line.time);
-        if let Some(observe) = observe {
-            observe(Said {
+        state.add_entry(None, line.printed, line.time);
+        if let Some(on_entry) = on_entry {
+            on_entry(EntryView {
                 actor: &line.actor,
                 event_type: &line.event_type,
                 time: line.time,
                 seq: None,
                 context: b"",
                 details: &line.details,
-                noted: None,
+                captured: None,
             });
         }
-        let expected = self.previous.replace([line.stated.to_string(), line.computed.to_string()]);
-        if line.stated != line.computed {
-            let (expected, found) = (line.computed.to_string(), line.stated.to_string());
-            seen.finding(at.finding(FindingKind::HashMismatch, None, &expected, &found));
-            return Ok(Ok(()));
+        let links = self.links.replace([line.printed.to_string(), line.computed.to_string()]);
+        if line.printed != line.computed {
+            let (expected, found) = (line.computed.to_string(), line.printed.to_string());
+            state.add_finding(at.finding(FindingKind::HashMismatch, None, &expected, &found));
+            return Ok(LineCheck::Entry);
         }
-        if let Some([expected, other]) = expected
-            && line.previous != expected
-            && line.previous != other
+        if let Some(links) = links
+            && !links.contains(&line.previous)
         {
-            seen.finding(at.finding(FindingKind::ChainBroken, None, &expected, &line.previous));
+            state.add_finding(at.finding(FindingKind::ChainBroken, None, &links[0], &line.previous));
         }
-        seen.day(line.time.date());
-        Ok(Ok(()))
+        state.add_day(line.time.date());
+        Ok(LineCheck::Entry)
     }
 
-    fn pass(
+    /// Accepts none: each line has to be compared with the one before it.
+    fn accept_run(
         &mut self,
-        _: &[LineFacts<ToolLine>],
+        _: &[ParsedLine<PythonLine>],
         _: &[u8],
-        _: &mut Seen,
-        _: Option<&mut dyn FnMut(Said<'_>)>,
+        _: &mut ScanState,
+        _: Option<&mut dyn FnMut(EntryView<'_>)>,
     ) -> usize {
         0
     }
 
-    fn begins_next(_: &[TrailFile], _: &TrailFile, _: u64, _: u64) -> Result<bool, Error> {
-        Ok(false)
+    fn skip_malformed(&mut self) {
+        self.links = None;
     }
 
-    fn tells_of(_: &[TrailFile], _: &TrailFile, _: u64) -> Result<bool, Error> {
+    /// Returns `false`: the tool never explains an unfinished line.
+    fn explains_torn_tail(_: &[TrailFile], _: usize, _: u64, _: u64) -> Result<bool, Error> {
         Ok(false)
-    }
-
-    fn pass_malformed(&mut self) {
-        self.previous = None;
     }
 }
 
-/// Canonical text between its quotes.
-fn quoted(text: &Text) -> Vec<u8> {
+/// Returns `text` as canonical JSON without its quotes.
+fn canonical_text(text: &Text) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.as_bytes().len() + 2);
     json::text(&mut out, text);
     out.pop();

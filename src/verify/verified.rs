@@ -11,7 +11,7 @@ use crate::{
 
 /// Proof that a trail was verified and is intact.
 ///
-/// [`verify`](crate::verify()) returns one; [`TryFrom`] makes one of a [`Verification`] whose verdict is
+/// [`verify`](crate::verify()) returns one. [`TryFrom`] makes one from a [`Verification`] with the verdict
 /// [`Verdict::Intact`].
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
@@ -34,7 +34,7 @@ impl fmt::Display for Verified {
 impl TryFrom<Verification> for Verified {
     type Error = Error;
 
-    /// Returns [`Error::NotIntact`], with the verification in it, for every verdict but [`Verdict::Intact`].
+    /// Returns [`Error::NotIntact`] with the verification in it for any verdict but [`Verdict::Intact`].
     fn try_from(verification: Verification) -> Result<Self, Error> {
         match verification.verdict {
             Verdict::Intact => Ok(Self(verification)),

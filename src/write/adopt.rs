@@ -20,7 +20,7 @@ use crate::{
     format::{
         details::Details,
         head::{self, Head},
-        line::{Line, MAX_LINE},
+        line::{Line, MAX_LINE_BYTES},
     },
     storage::{
         durable::{create_file, exists, remove_if_exists, replace_file, sync_directory},
@@ -45,8 +45,8 @@ const MANIFEST_FILE: &str = "SHA256SUMS";
 /// File with the verification of a sealed trail, as it was before the files were moved.
 const VERIFICATION_FILE: &str = "verification.json";
 
-/// File of a pending adoption: the details that the new trail must record. It exists from before the first file is moved
-/// until the new trail has recorded the adoption.
+/// File of a pending adoption: the details that the new trail must record. It exists from before the first file is
+/// moved until the new trail has recorded the adoption.
 const PENDING_FILE: &str = "untold.json";
 
 /// Most files that the new trail's first entry lists. For more files, it has the hash of the manifest only.
@@ -85,8 +85,8 @@ struct PendingAdoption {
     sealed: PathBuf,
 }
 
-/// Seals the trail in the settings' directory, and returns the directory's lock for the new trail. Opening that one reads the
-/// pending adoption by [`resume`].
+/// Seals the trail in the settings' directory, and returns the directory's lock for the new trail. Opening that one
+/// reads the pending adoption by [`resume`].
 pub(crate) fn seal(settings: &Settings, actor: &str, reason: &str) -> Result<Lock, Error> {
     let directory = &settings.directory;
     let lock = Lock::take(directory, settings.access)?;
@@ -94,11 +94,15 @@ pub(crate) fn seal(settings: &Settings, actor: &str, reason: &str) -> Result<Loc
         Some(pending) => pending,
         None => prepare(settings, actor, reason)?,
     };
-    let (values, kept) = (directory.join(private_values::NAME), pending.sealed.join(private_values::NAME));
+    let (values, kept) = (
+        directory.join(private_values::PRIVATE_DIRECTORY_NAME),
+        pending.sealed.join(private_values::PRIVATE_DIRECTORY_NAME),
+    );
     if exists(&values)? && !exists(&kept)? {
         fs::rename(&values, &kept).map_err(Error::io(Operation::Move, &values))?;
     }
-    // The head goes last. Until then, the files that are left are a trail without its beginning, which no opening continues.
+    // The head goes last. Until then, the files that are left are a trail without its beginning, which no opening
+    // continues.
     let mut names = pending.to_move()?;
     names.sort_by_key(|name| (name == head::NAME, name.clone()));
     for name in names {
@@ -135,7 +139,8 @@ pub(crate) fn finish(directory: &Path) -> Result<(), Error> {
     sync_directory(&directory.join(SEALED_DIRECTORY))
 }
 
-/// Verifies the trail, creates the directory for it, and writes the pending adoption: everything before files are moved.
+/// Verifies the trail, creates the directory for it, and writes the pending adoption: everything before files are
+/// moved.
 fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<PendingAdoption, Error> {
     let directory = &settings.directory;
     let movable = movable(directory)?;
@@ -239,7 +244,7 @@ impl SealedFile {
 fn first_details(directory: &Path) -> Result<Option<Details>, Error> {
     let files = segments::list(directory)?;
     let Some(first) = files.iter().find(|file| file.length > 0) else { return Ok(None) };
-    let mut lines = first.lines(MAX_LINE)?;
+    let mut lines = first.lines(MAX_LINE_BYTES)?;
     let Some(Piece::Line { bytes, .. }) = lines.next().map_err(Error::io(Operation::Read, &first.path))?
     else {
         return Ok(None);

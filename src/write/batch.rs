@@ -1,8 +1,8 @@
 //! A batch: linked lines in memory, between linking under the log's lock and writing outside of it.
 //!
-//! Linking copies a prepared entry of up to 1 KiB into `bytes`. A larger one is moved, not copied, so that the time under
-//! the lock does not grow with the entry (bench row "serial section with 10 KB of details" against 200 B). `gather`
-//! puts it into its place later, outside the lock. Lines 0 and 2 are small here, line 1 is large:
+//! Linking copies a prepared entry of up to 1 KiB into `bytes`. A larger one is moved, not copied, so that the time
+//! under the lock does not grow with the entry (bench row "serial section with 10 KB of details" against 200 B).
+//! `gather` puts it into its place later, outside the lock. Lines 0 and 2 are small here, line 1 is large:
 //!
 //! ```text
 //! bytes   | line 0          | suffix of 1 | line 2     |      before gather
@@ -14,7 +14,8 @@
 //! private records of line 1, by the offset where line 1 ends
 //! ```
 //!
-//! All offsets but those of `large` count gathered bytes. They tell how many whole lines a partial write contains. Pure.
+//! All offsets but those of `large` count gathered bytes. With them, a partial write is reported as whole lines.
+//! Pure.
 
 use std::ops::Range;
 
@@ -87,7 +88,7 @@ pub(crate) struct BatchLine {
     printed: HashLength,
     pub(crate) time: Timestamp,
     /// `true` for an entry that a caller appended, `false` for one of the log's own.
-    pub(crate) asked_for: bool,
+    pub(crate) is_from_caller: bool,
 }
 
 const _: () = assert!(size_of::<BatchLine>() <= 64);
@@ -119,14 +120,14 @@ impl Batch {
         &mut self.bytes
     }
 
-    /// Completes the line that [`begin`](Self::begin) began. `prepared` is its prepared text again, which is taken out if it
-    /// is large; `length` is the length of the whole line, newline included.
+    /// Completes the line that [`begin`](Self::begin) began. `prepared` is its prepared text again, which is taken out
+    /// if it is large; `length` is the length of the whole line, newline included.
     pub(crate) fn push(
         &mut self,
         entry: LinkedEntry,
         (prepared, length): (&mut Vec<u8>, usize),
         private: Vec<u8>,
-        asked_for: bool,
+        is_from_caller: bool,
     ) {
         let LinkedEntry { seq, time, hash, leaf } = entry;
         if prepared.len() >= LARGE_PREPARED_BYTES {
@@ -139,11 +140,18 @@ impl Batch {
             self.private_length += private.len();
             self.private.push(PrivateRecords { line_end: self.length, records: private });
         }
-        self.lines.push(BatchLine { end: self.length, seq, leaf, printed: hash.length(), time, asked_for });
+        self.lines.push(BatchLine {
+            end: self.length,
+            seq,
+            leaf,
+            printed: hash.length(),
+            time,
+            is_from_caller,
+        });
     }
 
-    /// Puts the prepared texts of large lines into their places, so that all lines are one text. A caller does this before
-    /// it writes, outside the log's lock.
+    /// Puts the prepared texts of large lines into their places, so that all lines are one text. A caller does this
+    /// before it writes, outside the log's lock.
     pub(crate) fn gather(&mut self) {
         match &mut self.large[..] {
             [] => return,
@@ -168,7 +176,7 @@ impl Batch {
     }
 
     /// Returns an empty batch that uses the memory of this one again, unless that is unusually much.
-    pub(crate) fn emptied(mut self) -> Self {
+    pub(crate) fn recycled(mut self) -> Self {
         if self.bytes.capacity() > MAX_REUSED_BATCH_BYTES {
             return Self::default();
         }
@@ -177,12 +185,12 @@ impl Batch {
     }
 
     /// Puts the next line, and those after it, into the new file `file`.
-    pub(crate) fn turn(&mut self, file: SegmentName) {
+    pub(crate) fn roll(&mut self, file: SegmentName) {
         self.rolls.push(Roll { at: self.length, file });
     }
 
     /// Returns `true` if the first line goes into the file that is live when the batch is written.
-    pub(crate) fn is_unplaced(&self) -> bool {
+    pub(crate) fn begins_in_live_file(&self) -> bool {
         !self.is_empty() && self.rolls.first().is_none_or(|roll| roll.at > 0)
     }
 
@@ -192,12 +200,12 @@ impl Batch {
     }
 
     /// Puts the first line into the new file `file`.
-    pub(crate) fn begin_in(&mut self, file: SegmentName) {
+    pub(crate) fn begin_in_file(&mut self, file: SegmentName) {
         self.rolls.insert(0, Roll { at: 0, file });
     }
 
     /// Returns `true` if all lines go into one new file.
-    pub(crate) fn turns_once(&self) -> bool {
+    pub(crate) fn has_one_new_file(&self) -> bool {
         matches!(self.rolls[..], [Roll { at: 0, .. }])
     }
 
@@ -342,10 +350,10 @@ mod tests {
     fn parts_go_into_one_file_each() {
         let mut batch = Batch::default();
         push(&mut batch, 0, 10);
-        batch.turn(file(2));
+        batch.roll(file(2));
         push(&mut batch, 1, 20);
         push(&mut batch, 2, 5);
-        batch.turn(file(3));
+        batch.roll(file(3));
         push(&mut batch, 3, 7);
 
         let parts: Vec<_> = batch.parts().map(number_and_range).collect();
@@ -418,9 +426,9 @@ mod tests {
     fn remove_first_removes_lines_and_new_files() {
         let mut batch = Batch::default();
         push(&mut batch, 0, 10);
-        batch.turn(file(2));
+        batch.roll(file(2));
         push(&mut batch, 1, 20);
-        batch.turn(file(3));
+        batch.roll(file(3));
         push(&mut batch, 2, 5);
 
         batch.remove_first(30, 2);

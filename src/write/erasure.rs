@@ -23,7 +23,7 @@ use crate::{
         draft::{Draft, Origin},
         entry_commitments::commitments,
         file_name::SegmentName,
-        line::{Line, MAX_LINE},
+        line::{Line, MAX_LINE_BYTES},
         private_record::PrivateLine,
         receipt::{Receipt, TrailId},
     },
@@ -64,12 +64,13 @@ struct RecordSpan {
 }
 
 impl Erasure {
-    /// Finds the value of `field` in entry `seq`, or all values of the entry. The number of the trail's next entry is `next`.
+    /// Finds the value of `field` in entry `seq`, or all values of the entry. The number of the trail's next entry is
+    /// `next`.
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`] if the trail has no such entry, the entry has no such value, or the value is not in the private
-    /// records, because it was erased before.
+    /// [`Error::Conflict`] if the trail has no such entry, the entry has no such value, or the value is not in the
+    /// private records, because it was erased before.
     pub(crate) fn find(
         trail: &Path,
         seq: u64,
@@ -119,7 +120,7 @@ impl Erasure {
             let value = field.map_or("value".to_owned(), |field| format!("value `{field}`"));
             return Err(refuse(format!(
                 "there is no {value} of entry {seq} any more: it was erased before, or is not in {}",
-                private_values::NAME
+                private_values::PRIVATE_DIRECTORY_NAME
             )));
         }
         let (actor, reason) = (actor.to_owned(), reason.to_owned());
@@ -128,7 +129,7 @@ impl Erasure {
 
     /// Reads the erasure that was begun and not finished, if there is one.
     pub(crate) fn pending(trail: &Path) -> Result<Option<Self>, Error> {
-        let path = private_values::directory(trail).join(private_values::ERASING);
+        let path = private_values::directory(trail).join(private_values::ERASURE_FILE_NAME);
         if !exists(&path)? {
             return Ok(None);
         }
@@ -145,7 +146,7 @@ impl Erasure {
 
     /// Writes `erasing.json`. From here on the erasure will be completed, even after a crash.
     pub(crate) fn begin(&self, trail: &Path) -> Result<(), Error> {
-        let path = private_values::directory(trail).join(private_values::ERASING);
+        let path = private_values::directory(trail).join(private_values::ERASURE_FILE_NAME);
         let json =
             serde_json::to_vec(self).map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
         replace_file(&path, Permissions::Owner, &json)
@@ -198,7 +199,7 @@ impl Erasure {
         if SegmentName::parse(&self.file).is_some() {
             self.overwrite(&directory.join(&self.file))?;
         }
-        let note = directory.join(private_values::ERASING);
+        let note = directory.join(private_values::ERASURE_FILE_NAME);
         fs::remove_file(&note).map_err(Error::io(Operation::Remove, &note))?;
         sync_directory(&directory)
     }
@@ -218,11 +219,11 @@ impl Erasure {
         file.sync_all().map_err(Error::io(Operation::Sync, path))
     }
 
-    /// Returns `true` if the span is exactly one line. It is not if the file was truncated since, or if `erasing.json` was
-    /// forged to erase other records.
+    /// Returns `true` if the span is exactly one line. It is not if the file was truncated since, or if `erasing.json`
+    /// was forged to erase other records.
     fn is_a_line(&self, file: &mut fs::File, length: u64, span: &RecordSpan) -> io::Result<bool> {
         let end = span.offset.saturating_add(span.length);
-        if end >= length || span.length >= MAX_LINE as u64 {
+        if end >= length || span.length >= MAX_LINE_BYTES as u64 {
             return Ok(false);
         }
         let from = span.offset.saturating_sub(1);

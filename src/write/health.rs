@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 pub enum Health {
     /// The log records entries.
     Recording,
-    /// Entries could not be written. The next append tries again. If it succeeds, the trail gets an `audit_degraded` that
-    /// describes the failure.
+    /// Entries could not be written. The next append tries again. If it succeeds, the trail gets an `audit_degraded`
+    /// that describes the failure.
     Degraded {
         /// Time of the first failure.
         since: DateTime<Utc>,

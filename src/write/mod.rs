@@ -1,4 +1,5 @@
-//! The single writer of a trail: it opens and recovers the trail, links entries, commits them in groups and signs checkpoints.
+//! The single writer of a trail: it opens and recovers the trail, links entries, commits them in groups and signs
+//! checkpoints.
 //!
 //! | file or folder | what it owns |
 //! |---|---|

@@ -10,8 +10,8 @@
 //! 8. Write and sync these entries, and a new head.
 //! 9. Clean up what is recorded now: the erased values, the pending adoption, the names of torn tails.
 //!
-//! A trail that is refused in steps 1 to 3 is left as it was. Only the ends of files are read, so opening takes the same
-//! time for a trail of any length.
+//! A trail that is refused in steps 1 to 3 is left as it was. Only the ends of files are read, so opening takes the
+//! same time for a trail of any length.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ use crate::{
         draft::{Draft, MAX_VALUE_LEVELS, Origin},
         file_name::SegmentName,
         head::{self, Head, Mark},
-        line::{self, Line, MAX_LINE},
+        line::{self, Line, MAX_LINE_BYTES},
         prepared_entry::EntryDefaults,
         receipt::TrailId,
     },
@@ -294,7 +294,7 @@ struct Identity {
 
 impl Identity {
     fn read(directory: &Path, files: &[TrailFile], first: &TrailFile) -> Result<Self, Error> {
-        let mut lines = first.lines(MAX_LINE)?;
+        let mut lines = first.lines(MAX_LINE_BYTES)?;
         let piece = lines.next().map_err(Error::io(Operation::Read, &first.path))?;
         let Some(Piece::Line { bytes, .. }) = piece else {
             return Err(refused(&first.path, "the first line is not an entry"));
@@ -355,7 +355,7 @@ fn find_end(files: &[TrailFile]) -> Result<End, Error> {
     let mut end = End { last: None, torn: Vec::new() };
     for file in files.iter().rev() {
         let mut opened = file.open()?;
-        let mut tail = FileTail::read(&mut opened, file.length, MAX_LINE)
+        let mut tail = FileTail::read(&mut opened, file.length, MAX_LINE_BYTES)
             .map_err(Error::io(Operation::Read, &file.path))?;
         let last = tail.last_line.as_mut().map(|(_, bytes)| std::mem::take(bytes));
         // An older file can have a torn tail too: the trail continues in a new file if a failed write could not be
@@ -373,16 +373,17 @@ fn find_end(files: &[TrailFile]) -> Result<End, Error> {
 
 /// Compares the trail's last complete line with its head. Returns the entries that a power failure took.
 ///
-/// Entries that the head names and the trail lacks were lost to a power failure if they were never synced and the machine
-/// was started again since. In any other case the end of the trail was truncated or replaced, and the trail is refused.
+/// Entries that the head names and the trail lacks were lost to a power failure if they were never synced and the
+/// machine was started again since. In any other case the end of the trail was truncated or replaced, and the trail is
+/// refused.
 fn check_head(directory: &Path, head: &Head, last: Option<&Line<'_>>) -> Result<Option<Lost>, Error> {
     let refuse = |reason: String| Err(refused(directory, &reason));
     let next = last.map_or(0, |line| line.seq + 1);
     // The last line has the number of `mark` and another hash.
     let contradicts =
         |mark: &Mark| last.is_some_and(|line| line.seq == mark.seq && line.stated.to_string() != mark.hash);
-    // After a power failure, an opening may have been interrupted between its first entries and its new head. The head is
-    // then older than the last line, and numbers of lost entries are in use again.
+    // After a power failure, an opening may have been interrupted between its first entries and its new head. The head
+    // is then older than the last line, and numbers of lost entries are in use again.
     if let (Some(last), Some(written), true) = (last, &head.written, is_from_other_boot(head))
         && head
             .synced
@@ -446,7 +447,7 @@ fn resumed_after(started: &Line<'_>) -> Option<u64> {
 }
 
 fn refuse_tool_logs(directory: &Path) -> Result<(), Error> {
-    if directory.is_dir() && segments::writer(&segments::list(directory)?)? == TrailFormat::PythonTool {
+    if directory.is_dir() && segments::trail_format(&segments::list(directory)?)? == TrailFormat::PythonTool {
         return Err(refused(
             directory,
             "the directory holds logs of the Python tool, which can be verified and reported but not continued",

@@ -1,7 +1,8 @@
 //! The file of private records beside the live file, as it is written.
 //!
 //! Each record is written, and synced, before the line that commits to its value: no line in the trail ever lacks its
-//! value because of a crash. Records of lines that were not written are removed again, at once or when the file is opened.
+//! value because of a crash. Records of lines that were not written are removed again, at once or when the file is
+//! opened.
 
 use std::{
     fs::{File, OpenOptions},
@@ -11,7 +12,7 @@ use std::{
 
 use crate::{
     error::{Error, Operation},
-    format::{file_name::SegmentName, private_record::PrivateLine},
+    format::{file_name::SegmentName, line::MAX_LINE_BYTES, private_record::PrivateLine},
     storage::{
         backend::{Storage, Wrap},
         durable::{exists, sync_directory},
@@ -19,11 +20,9 @@ use crate::{
         open::open_regular,
         permissions::Permissions,
         private_values,
+        reverse_lines::ReverseLines,
     },
 };
-
-/// Bytes at a file's end that are read first to find the last needed record.
-const FIRST_TAIL_BYTES: u64 = 1 << 16;
 
 /// A file of private records, open for appending.
 #[derive(Debug)]
@@ -39,8 +38,8 @@ pub(crate) struct PrivateFile {
 }
 
 impl PrivateFile {
-    /// Opens or creates the file of private records for the trail's file `name`. Records of entry `next` and later ones are
-    /// removed: their lines were not written.
+    /// Opens or creates the file of private records for the trail's file `name`. Records of entry `next` and later
+    /// ones are removed: their lines were not written.
     pub(crate) fn open(trail: &Path, name: &str, next: u64, wrap: &Wrap) -> Result<Self, Error> {
         let directory = private_values::directory(trail);
         create_directory(trail, &directory)?;
@@ -48,8 +47,8 @@ impl PrivateFile {
         let mut options = OpenOptions::new();
         options.append(true).read(true);
         if exists(&path)? {
-            let (mut file, length) = open_regular(&path, &mut options)?;
-            let needed = needed_length(&mut file, length, next).map_err(Error::io(Operation::Read, &path))?;
+            let (file, length) = open_regular(&path, &mut options)?;
+            let needed = needed_length(&file, length, next).map_err(Error::io(Operation::Read, &path))?;
             let mut opened = Self::with(file, path, needed, wrap)?;
             if needed < length {
                 opened.storage.cut(needed).map_err(Error::io(Operation::Truncate, &opened.path))?;
@@ -77,8 +76,8 @@ impl PrivateFile {
         same_file(&self.file, &self.path).map_err(Error::io(Operation::Inspect, &self.path))
     }
 
-    /// Copies the content from the open descriptor into a new file of the same name. It is an error if a file of that name
-    /// exists.
+    /// Copies the content from the open descriptor into a new file of the same name. It is an error if a file of that
+    /// name exists.
     pub(crate) fn restore(&self) -> Result<(), Error> {
         if let Some(directory) = self.path.parent()
             && let Some(trail) = directory.parent()
@@ -144,8 +143,8 @@ pub(crate) fn remove_records_from(trail: &Path, next: u64) -> Result<(), Error> 
         if name.and_then(SegmentName::parse).is_none() {
             continue;
         }
-        let (mut file, length) = open_regular(&path, OpenOptions::new().read(true).write(true))?;
-        let needed = needed_length(&mut file, length, next).map_err(Error::io(Operation::Read, &path))?;
+        let (file, length) = open_regular(&path, OpenOptions::new().read(true).write(true))?;
+        let needed = needed_length(&file, length, next).map_err(Error::io(Operation::Read, &path))?;
         if needed < length {
             file.set_len(needed)
                 .and_then(|()| file.sync_all())
@@ -196,39 +195,22 @@ fn create_directory(trail: &Path, directory: &Path) -> Result<(), Error> {
     }
 }
 
-/// Returns the end of the last record of an entry below `next`. The file is read backwards, in growing windows, because
-/// that record is nearly always near the end.
-fn needed_length(file: &mut File, length: u64, next: u64) -> io::Result<u64> {
-    let mut size = FIRST_TAIL_BYTES;
-    loop {
-        let from = length.saturating_sub(size);
-        file.seek(SeekFrom::Start(from))?;
-        let mut window = Vec::new();
-        (&mut *file).take(length - from).read_to_end(&mut window)?;
-        let mut needed = length;
-        let mut end = window.len();
-        loop {
-            let start = match memchr::memrchr(b'\n', &window[..end]) {
-                Some(at) => at + 1,
-                None if from == 0 => 0,
-                // The line begins before the window: a larger one is needed.
-                None => break,
-            };
-            match PrivateLine::read(&window[start..end]) {
-                // The text after the last newline: an unfinished record, or nothing.
-                _ if end == window.len() => needed = from + start as u64,
-                PrivateLine::Record(record) if record.seq < next => return Ok(needed),
-                PrivateLine::Record(_) => needed = from + start as u64,
-                // Such a line has no number. It goes with a later record before it, and stays otherwise.
-                PrivateLine::Erased | PrivateLine::Unreadable => {}
-            }
-            if start == 0 {
-                return Ok(needed);
-            }
-            end = start - 1;
+/// Returns the end of the last record of an entry below `next`. The file is read backwards, because that record is
+/// nearly always its last one.
+fn needed_length(file: &File, length: u64, next: u64) -> io::Result<u64> {
+    let mut needed = length;
+    let mut lines = ReverseLines::new(file, length, MAX_LINE_BYTES);
+    while let Some(line) = lines.next()? {
+        match PrivateLine::read(line.bytes) {
+            // An unfinished record.
+            _ if !line.is_terminated => needed = line.offset,
+            PrivateLine::Record(record) if record.seq < next => break,
+            PrivateLine::Record(_) => needed = line.offset,
+            // Such a line has no number. It goes with a later record before it, and stays otherwise.
+            PrivateLine::Erased | PrivateLine::Unreadable => {}
         }
-        size = size.saturating_mul(4);
     }
+    Ok(needed)
 }
 
 #[cfg(test)]
@@ -239,7 +221,7 @@ mod tests {
     fn kept(text: &str, next: u64) -> String {
         let mut file = tempfile::tempfile().expect("a file");
         std::io::Write::write_all(&mut file, text.as_bytes()).expect("written");
-        let end = needed_length(&mut file, text.len() as u64, next).expect("read");
+        let end = needed_length(&file, text.len() as u64, next).expect("read");
         text[..end as usize].to_owned()
     }
 
@@ -270,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_found_beyond_the_first_window() {
+    fn the_end_is_found_beyond_the_first_block() {
         let many: String = (10..4_000).map(record).collect();
         let first = record(1);
 

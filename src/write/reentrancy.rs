@@ -1,7 +1,7 @@
 //! A guard against reentrancy: events that a thread emits while a log runs code on it.
 //!
-//! A log calls hooks, clocks, signers and sinks. An event from inside such a call is not recorded: the log may hold its lock,
-//! or would record its own recording without end. The caller that emits the event receives an error.
+//! A log calls hooks, clocks, signers and sinks. An event from inside such a call is not recorded: the log may hold
+//! its lock, or would record its own recording without end. The caller that emits the event receives an error.
 
 use std::cell::Cell;
 
@@ -15,8 +15,8 @@ pub(crate) struct ReentrancyGuard(());
 impl ReentrancyGuard {
     /// Enters a log. Returns `None` if the thread is inside one already.
     pub(crate) fn enter() -> Option<Self> {
-        // Not `then_some`, which evaluates its argument: a second guard would be created and dropped, and its drop would
-        // unmark the thread under the outer guard.
+        // Not `then_some`, which evaluates its argument: a second guard would be created and dropped, and its drop
+        // would unmark the thread under the outer guard.
         (!IN_SINK.replace(true)).then(|| Self(()))
     }
 

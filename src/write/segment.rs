@@ -1,7 +1,7 @@
 //! The live file of a trail, open for appending: bytes, length, sync and modes.
 //!
-//! After a failed append the file ends with a whole line, or the error describes the bytes that could not be truncated. A
-//! segment handles neither JSON nor hashes.
+//! After a failed append the file ends with a whole line, or the error describes the bytes that could not be
+//! truncated. A segment handles neither JSON nor hashes.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -61,8 +61,8 @@ impl Segment {
     }
 
     fn with(file: File, path: PathBuf, length: u64, wrap: &Wrap) -> Result<Self, Error> {
-        // A second lock: if another program deletes the trail's lock file, a second writer still fails here. On Windows a
-        // locked file cannot be read, so only Unix has this lock.
+        // A second lock: if another program deletes the trail's lock file, a second writer still fails here. On
+        // Windows a locked file cannot be read, so only Unix has this lock.
         #[cfg(unix)]
         match file.try_lock() {
             Ok(()) => {}
@@ -127,8 +127,8 @@ impl Segment {
             Ok(length) if length == self.length => 0,
             _ if self.storage.cut(self.length).is_ok() => 0,
             length => {
-                // The file cannot be truncated. Whole lines that are in it count as written: a reader will find them, so
-                // their numbers must not be given to other entries.
+                // The file cannot be truncated. Whole lines that are in it count as written: a reader will find them,
+                // so their numbers must not be given to other entries.
                 kept = whole(self.matching_bytes(start, lines).unwrap_or(written)).max(kept);
                 self.length = start + kept as u64;
                 let length = length.unwrap_or(start + written as u64);

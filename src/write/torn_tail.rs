@@ -61,8 +61,8 @@ pub(crate) struct KeptTail {
 }
 
 impl TornTail {
-    /// Copies the torn tail into a file of its own and truncates it. Returns `false` if the file could not be truncated; the
-    /// torn tail is then in both files.
+    /// Copies the torn tail into a file of its own and truncates it. Returns `false` if the file could not be
+    /// truncated; the torn tail is then in both files.
     pub(crate) fn set_aside(&self, directory: &Path, permissions: Permissions) -> Result<bool, Error> {
         let Self { file, tail } = self;
         let mut source = file.open()?;

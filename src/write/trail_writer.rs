@@ -34,8 +34,9 @@ use crate::{
     },
 };
 
-/// Longest time between two writes of the head, unless commits sync. A file truncated within this time looks like a crash.
-pub(crate) const HEAD_EVERY: Duration = Duration::from_millis(10);
+/// Longest time between two writes of the head, unless commits sync. A file truncated within this time looks like a
+/// crash.
+pub(crate) const HEAD_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The files of a trail, open for writing.
 #[derive(Debug)]
@@ -127,11 +128,11 @@ impl LiveFile {
 
 /// Result of writing a batch.
 #[derive(Debug, Default)]
-pub(crate) struct Written {
+pub(crate) struct WriteResult {
     /// Bytes of the batch that are in files, as whole lines.
     pub(crate) bytes: usize,
     /// Number of new files that were created for the batch.
-    pub(crate) turns: usize,
+    pub(crate) rolls: usize,
     /// Error that ended the write early.
     pub(crate) error: Option<Error>,
     /// Bytes that could not be truncated. The trail continues in a new file.
@@ -213,15 +214,15 @@ impl TrailWriter {
     }
 
     /// Writes a batch, which the caller has gathered: hands its lines to the OS.
-    pub(crate) fn write(&mut self, batch: &Batch) -> Written {
-        let mut written = Written::default();
+    pub(crate) fn write(&mut self, batch: &Batch) -> WriteResult {
+        let mut written = WriteResult::default();
         for BatchPart { new_file, range, bytes } in batch.parts() {
             if let Some(name) = new_file {
                 if let Err(error) = self.roll(name) {
                     written.error = Some(error);
                     break;
                 }
-                written.turns += 1;
+                written.rolls += 1;
             }
             let Some(live) = &mut self.live else {
                 // Lines without a live file always begin with a new one, so this is not reached.
@@ -278,14 +279,14 @@ impl TrailWriter {
         }
     }
 
-    /// Returns `true` if [`HEAD_EVERY`] has passed since the head was written.
+    /// Returns `true` if [`HEAD_INTERVAL`] has passed since the head was written.
     pub(crate) fn head_is_due(&self) -> bool {
-        self.head_written.elapsed() >= HEAD_EVERY
+        self.head_written.elapsed() >= HEAD_INTERVAL
     }
 
     /// Returns the time at which the head is due.
     pub(crate) fn head_due_at(&self) -> Instant {
-        self.head_written + HEAD_EVERY
+        self.head_written + HEAD_INTERVAL
     }
 
     /// Writes the head, which names the last written and the last synced entry.
@@ -306,7 +307,8 @@ impl TrailWriter {
         let path = self.directory.join(head::NAME);
         let written = self.head_storage.overwrite(&self.head.block(), offset);
         if written.is_err() {
-            // The block may be half written. The next attempt overwrites the same block, so the other one stays readable.
+            // The block may be half written. The next attempt overwrites the same block, so the other one stays
+            // readable.
             self.head.turn -= 1;
         }
         written.map_err(Error::io(Operation::Write, path))
@@ -324,14 +326,14 @@ impl TrailWriter {
         self.head_storage.sync().map_err(Error::io(Operation::Sync, self.directory.join(head::NAME)))
     }
 
-    /// Checks the lock, the head, the private records and the live file for changes by other programs, and repairs them as
-    /// far as possible. Returns the first change that it finds.
+    /// Checks the lock, the head, the private records and the live file for changes by other programs, and repairs
+    /// them as far as possible. Returns the first change that it finds.
     ///
     /// # Errors
     ///
-    /// Changes that cannot be repaired: the process is a fork, the directory was replaced, another writer has the lock, or
-    /// another program appended to the live file.
-    pub(crate) fn look_after(&mut self) -> Result<Option<Incident>, Error> {
+    /// Changes that cannot be repaired: the process is a fork, the directory was replaced, another writer has the
+    /// lock, or another program appended to the live file.
+    pub(crate) fn check_files(&mut self) -> Result<Option<Incident>, Error> {
         if !self.process.is_this_by_id() {
             return Err(Error::Forked { path: self.directory.clone() });
         }
@@ -374,8 +376,8 @@ impl TrailWriter {
         Ok(Some(Incident::Replaced { file, restored }))
     }
 
-    /// Fails if the trail's path names another directory than the one that was opened. Files are created by path, so they
-    /// would be in the other directory.
+    /// Fails if the trail's path names another directory than the one that was opened. Files are created by path, so
+    /// they would be in the other directory.
     fn refuse_if_moved(&self) -> Result<(), Error> {
         #[cfg(unix)]
         {
@@ -397,8 +399,8 @@ impl TrailWriter {
         Ok(())
     }
 
-    /// Copies the live file's content from the open descriptor into a new file: under its own name, or under the day's next
-    /// number if that name is taken. Returns the name.
+    /// Copies the live file's content from the open descriptor into a new file: under its own name, or under the day's
+    /// next number if that name is taken. Returns the name.
     fn restore(&self) -> Result<String, Error> {
         let Some(live) = &self.live else { return Err(self.no_live_file()) };
         let mut name = live.name;

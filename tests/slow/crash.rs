@@ -102,17 +102,17 @@ fn start(trail: &Path, mode: Mode) -> Child {
 
 /// What the child said before it ended.
 #[derive(Default)]
-struct Said {
+struct EntryView {
     receipts: Vec<(u64, String)>,
     /// Everything that was acknowledged up to this number was flushed.
     flushed: Option<u64>,
 }
 
-fn listen(child: &mut Child, kill_after: Option<(bool, Duration)>) -> Said {
+fn listen(child: &mut Child, kill_after: Option<(bool, Duration)>) -> EntryView {
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
-    let mut said = Said::default();
+    let mut said = EntryView::default();
     let mut line = String::new();
-    let mut read = |said: &mut Said| {
+    let mut read = |said: &mut EntryView| {
         line.clear();
         let more = lines.read_line(&mut line).expect("readable") > 0;
         let words: Vec<&str> = line.split_ascii_whitespace().collect();

@@ -114,7 +114,7 @@ fn values_are_joined_in_while_they_are_at_hand() {
     let email = ErasableValue::AtHand("\"alice\\u001b[2J\"".to_owned());
     assert_eq!(before.values(), [("email".to_owned(), email), ("name".to_owned(), ErasableValue::Gone)]);
     let text = before.to_string();
-    assert!(text.contains(r#"{"email": "alice\u001b[2J", "n": 1, "name": [not at hand]}"#), "{text}");
+    assert!(text.contains(r#"{"email": "alice\u001b[2J", "n": 1, "name": [erased or missing]}"#), "{text}");
     let line: Value = serde_json::from_str(&before.to_json()).expect("JSON");
     assert_eq!(line["values"], json!({"email": "alice\u{1b}[2J"}));
     assert_eq!(line["values_gone"], json!(["name"]));
@@ -124,7 +124,7 @@ fn values_are_joined_in_while_they_are_at_hand() {
     let changed = fs::read_to_string(&path).expect("a file").replace("alice", "clara");
     fs::write(&path, changed).expect("written");
     assert_eq!(entry().values()[0].1, ErasableValue::Changed);
-    assert!(entry().to_string().contains("NOT WHAT THE ENTRY COMMITS TO"));
+    assert!(entry().to_string().contains("CHANGED: DOES NOT MATCH ITS COMMITMENT"));
     fs::remove_dir_all(trail.path("audit.private")).expect("removed");
     assert_eq!(entry().values()[0].1, ErasableValue::Gone);
 }
@@ -143,10 +143,10 @@ fn what_does_not_hold_is_shown_and_said() {
     let all = shown(Reader::new(trail.directory()));
 
     assert_eq!(all.iter().map(StoredLine::holds).collect::<Vec<_>>(), [true, true, false, false, true]);
-    assert!(all[2].to_string().ends_with("THE HASH DOES NOT HOLD"), "{}", all[2]);
+    assert!(all[2].to_string().ends_with("WRONG HASH"), "{}", all[2]);
     assert!(all[2].to_json().ends_with(", \"holds\": false}"));
     let damaged = all[3].to_string();
-    assert!(damaged.starts_with("NO ENTRY  ") && damaged.contains(LIVE), "{damaged}");
+    assert!(damaged.starts_with("NOT AN ENTRY  ") && damaged.contains(LIVE), "{damaged}");
     let line: Value = serde_json::from_str(&all[3].to_json()).expect("JSON");
     assert_eq!(line["file"], LIVE);
     let text = fs::read(trail.path(LIVE)).expect("a file");

@@ -33,12 +33,10 @@ pub(crate) mod write;
 pub(crate) mod wtf8;
 
 // Short paths for the folders above, which name the function with its format: `json::string`, `json::parse`.
-pub(crate) use crate::codec::json::parse::{parse, parse_tool};
+pub(crate) use crate::codec::json::parse::{parse, parse_python};
 pub(crate) use crate::codec::json::serialize::to_value;
-pub(crate) use crate::codec::json::validate::{decode, unsigned};
-pub(crate) use crate::codec::json::value::Value;
+pub(crate) use crate::codec::json::validate::decode;
 pub(crate) use crate::codec::json::write::{float, hex, integer, string, text};
-pub(crate) use crate::codec::json::wtf8::Text;
 
 #[cfg(test)]
 mod tests {
@@ -46,7 +44,7 @@ mod tests {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
 
-    use super::{string_bitmap::StringBitmap, validate::Validator, *};
+    use super::{string_bitmap::StringBitmap, validate::Validator, value::Value, *};
     use crate::codec::json::random_value::Random;
 
     fn written(value: &Value) -> Vec<u8> {
@@ -112,7 +110,7 @@ mod tests {
 
             assert!(is_canonical(&line), "{}", line.escape_ascii());
             assert_eq!(parse(&line, 128).as_ref(), Ok(&value));
-            assert_eq!(parse_tool(&line, 128).as_ref(), Ok(&value));
+            assert_eq!(parse_python(&line, 128).as_ref(), Ok(&value));
         }
     }
 
@@ -178,8 +176,8 @@ mod tests {
             if let Ok(value) = parse(&bytes, 3) {
                 assert!(is_canonical(&written(&value)), "{}", bytes.escape_ascii());
             }
-            if let Ok(value) = parse_tool(&bytes, 3) {
-                assert_eq!(parse_tool(&written(&value), 3), Ok(value));
+            if let Ok(value) = parse_python(&bytes, 3) {
+                assert_eq!(parse_python(&written(&value), 3), Ok(value));
             }
             assert!(!is_canonical(&bytes) || parse(&bytes, 24).is_ok());
             assert!(decode(&bytes).as_bytes().len() <= 3 * bytes.len());
@@ -275,7 +273,7 @@ for line in sys.stdin:
             };
             let line =
                 format!(r#"{{"a{}": "{}", "b{}": [NaN, Infinity, -Infinity]}}"#, text(), text(), text());
-            parse_tool(line.as_bytes(), 128).expect("what Python writes").write(&mut ours);
+            parse_python(line.as_bytes(), 128).expect("what Python writes").write(&mut ours);
             ours.push(b'\n');
             lines.push_str(&line);
             lines.push('\n');

@@ -57,11 +57,11 @@ impl ObjectBuilder {
 
     /// Puts a value under a name in generalised UTF-8; returns as [`put`](Self::put) does.
     pub(crate) fn put_bytes(&mut self, name: &[u8], write: impl FnOnce(&mut Vec<u8>)) -> bool {
-        self.put_marked(name, false, write)
+        self.put_with_flag(name, false, write)
     }
 
     /// Puts a value that may be erasable; returns as [`put`](Self::put) does.
-    pub(crate) fn put_marked(
+    pub(crate) fn put_with_flag(
         &mut self,
         name: &[u8],
         erasable: bool,
@@ -127,11 +127,11 @@ impl ObjectBuilder {
 
     /// Returns names (generalised UTF-8) and canonical values, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.marked().map(|(name, value, _)| (name, value))
+        self.iter_with_flags().map(|(name, value, _)| (name, value))
     }
 
     /// Returns names, canonical values, and `true` for each value that is erasable, in no order.
-    pub(crate) fn marked(&self) -> impl Iterator<Item = (&[u8], &[u8], bool)> {
+    pub(crate) fn iter_with_flags(&self) -> impl Iterator<Item = (&[u8], &[u8], bool)> {
         self.spans.iter().map(|span| (&self.text[span.name.clone()], self.value(span), span.erasable))
     }
 
@@ -154,7 +154,7 @@ impl ObjectBuilder {
     }
 
     /// Returns `true` if a value is an object or an array.
-    pub(crate) fn nests(&self) -> bool {
+    pub(crate) fn has_nested_value(&self) -> bool {
         self.spans.iter().any(|span| matches!(self.text.get(span.value), Some(b'{' | b'[')))
     }
 
@@ -197,7 +197,7 @@ impl Drop for ObjectBuilder {
     fn drop(&mut self) {
         if buffer_pool::is_poolable(self.text.capacity()) {
             self.clear();
-            buffer_pool::keep(
+            buffer_pool::recycle(
                 &BUILDER_POOL,
                 (std::mem::take(&mut self.text), std::mem::take(&mut self.spans)),
             );
@@ -207,7 +207,7 @@ impl Drop for ObjectBuilder {
 
 impl fmt::Debug for ObjectBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.marked().map(|(name, value, erasable)| {
+        let shown = self.iter_with_flags().map(|(name, value, erasable)| {
             // Debug output ends up in logs, which an erasure does not reach.
             let value = if erasable { "[erasable]".into() } else { String::from_utf8_lossy(value) };
             (String::from_utf8_lossy(name), value)

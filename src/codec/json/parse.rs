@@ -30,7 +30,7 @@ pub(crate) fn parse(bytes: &[u8], max_level: usize) -> Result<Value, ParseError>
 /// # Errors
 ///
 /// Text that is not JSON even then, a duplicate name in one object, nesting beyond `max_level`.
-pub(crate) fn parse_tool(bytes: &[u8], max_level: usize) -> Result<Value, ParseError> {
+pub(crate) fn parse_python(bytes: &[u8], max_level: usize) -> Result<Value, ParseError> {
     Parser::parse(bytes, max_level, Dialect::Python)
 }
 
@@ -373,7 +373,7 @@ mod tests {
     }
 
     fn python(text: &str) -> Result<String, String> {
-        parse_tool(text.as_bytes(), 128).map(written).map_err(|error| error.to_string())
+        parse_python(text.as_bytes(), 128).map(written).map_err(|error| error.to_string())
     }
 
     fn written(value: Value) -> String {
@@ -521,7 +521,7 @@ mod tests {
 
     #[test]
     fn surrogate_pair_is_one_code_point() {
-        let value = parse_tool(br#""\ud800\ud83d\ude00""#, 1);
+        let value = parse_python(br#""\ud800\ud83d\ude00""#, 1);
 
         let Ok(Value::String(text)) = value else { unreachable!("{value:?}") };
         assert!(text.code_points().eq([0xd800, 0x1f600]));
@@ -538,10 +538,10 @@ mod tests {
         );
         assert!(parse(b"1", 0).is_ok());
         assert!(parse(b"{}", 0).is_err());
-        assert!(parse_tool(nested(Value::MAX_LEVELS).as_bytes(), usize::MAX).is_ok());
-        assert!(parse_tool(nested(Value::MAX_LEVELS + 1).as_bytes(), usize::MAX).is_err());
+        assert!(parse_python(nested(Value::MAX_LEVELS).as_bytes(), usize::MAX).is_ok());
+        assert!(parse_python(nested(Value::MAX_LEVELS + 1).as_bytes(), usize::MAX).is_err());
         let objects = r#"{"a":"#.repeat(Value::MAX_LEVELS) + "1" + &"}".repeat(Value::MAX_LEVELS);
-        assert!(parse_tool(objects.as_bytes(), usize::MAX).is_ok());
+        assert!(parse_python(objects.as_bytes(), usize::MAX).is_ok());
     }
 
     #[test]
@@ -558,7 +558,7 @@ mod tests {
         let spent = || started.elapsed();
         let before = spent();
 
-        assert!(parse_tool("[".repeat(100_000).as_bytes(), usize::MAX).is_err());
+        assert!(parse_python("[".repeat(100_000).as_bytes(), usize::MAX).is_err());
         assert!(parse(r#"{"a":"#.repeat(100_000).as_bytes(), usize::MAX).is_err());
         let names: String = (0..100_000).map(|index| format!(r#""{}":0,"#, index * 7919 % 100_000)).collect();
         assert!(parse(format!(r#"{{{names}"x":0}}"#).as_bytes(), 1).is_ok());

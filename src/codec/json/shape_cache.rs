@@ -1,11 +1,11 @@
-//! `Shapes`: objects with the same names in the same order, validated by comparing them to an object seen before.
+//! `ShapeCache`: objects with the same names in the same order, validated by comparing them to an object seen before.
 //!
 //! Promise: it accepts nothing that [`Validator`] refuses. The text between the values must equal that of a validated
 //! object; every value is validated by itself. Where no shape fits, the validator decides and reports the fault.
 
 use crate::codec::{
     json::{string_bitmap::unescaped_run, validate::Validator},
-    simd::{COMPARED_BYTES, differences},
+    simd::{COMPARED_BYTES, mismatch_mask},
 };
 
 /// Most shapes in a cache: about 80 KB of memory a thread.
@@ -27,7 +27,7 @@ const OBJECTS_PER_TRIAL: usize = 16;
 const MAX_SHAPE_PIECES: usize = 40;
 
 /// Number of members whose values are captured.
-pub(crate) const NOTED: usize = 3;
+pub(crate) const CAPTURED_FIELDS: usize = 3;
 
 /// The shapes of objects that were validated before. The default caches none.
 ///
@@ -56,7 +56,7 @@ pub(crate) const NOTED: usize = 3;
 /// Without credit only every 16th object is tried. Of such a trail, the cache inserts the shapes of the first 128
 /// objects and is then out of the way; once shapes repeat, the trials earn credit again.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Shapes {
+pub(crate) struct ShapeCache {
     shapes: Vec<Shape>,
     /// The first bytes of each shape, in the same order: most shapes are ruled out here, without reading their pieces.
     heads: Vec<Head>,
@@ -64,7 +64,7 @@ pub(crate) struct Shapes {
     /// Number of objects so far.
     objects: usize,
     /// Names of the members whose values are captured, as the text between their quotes.
-    names: [&'static str; NOTED],
+    names: [&'static str; CAPTURED_FIELDS],
     /// Most shapes that are cached.
     capacity: usize,
     /// Index of the shape of the last hit or insertion.
@@ -75,7 +75,7 @@ pub(crate) struct Shapes {
 
 /// Ranges of the captured values, in the validated bytes. The range of a member that the object lacks is empty.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Notes(pub(crate) [(usize, usize); NOTED]);
+pub(crate) struct CapturedFields(pub(crate) [(usize, usize); CAPTURED_FIELDS]);
 
 #[derive(Clone, Debug)]
 struct Shape {
@@ -109,17 +109,21 @@ enum Next {
     End,
 }
 
-impl Shapes {
+impl ShapeCache {
     /// Creates a cache for objects of which many are alike. It captures the values of the members with these names,
     /// which contain neither a quote nor a backslash.
-    pub(crate) fn of_many(names: [&'static str; NOTED]) -> Self {
+    pub(crate) fn capturing(names: [&'static str; CAPTURED_FIELDS]) -> Self {
         Self { capacity: MAX_CACHED_SHAPES, credit: MAX_SHAPE_CREDIT, names, ..Self::default() }
     }
 
     /// Validates the object of level 2 at `at`. Returns its end as [`Validator::value_from`] does, and the captured
     /// values if a shape that captures all of them fits.
     #[inline]
-    pub(crate) fn object(&mut self, text: &mut Validator<'_>, at: usize) -> Option<(usize, Option<Notes>)> {
+    pub(crate) fn object(
+        &mut self,
+        text: &mut Validator<'_>,
+        at: usize,
+    ) -> Option<(usize, Option<CapturedFields>)> {
         let rest = text.rest_from(at);
         // An object within 32 bytes of the end of the text is left to the validator. There is none on a whole line,
         // which goes on with the event type and two hashes.
@@ -206,7 +210,7 @@ impl Piece {
 
     #[inline(always)]
     fn begins(&self, window: &[u8; COMPARED_BYTES]) -> bool {
-        differences(window, &self.text) & self.mask == 0
+        mismatch_mask(window, &self.text) & self.mask == 0
     }
 }
 
@@ -276,8 +280,8 @@ impl Shape {
 
     /// Returns the end of the object at `at` and its captured values; `None` if it has another shape.
     #[inline]
-    fn end_of(&self, text: &mut Validator<'_>, mut at: usize) -> Option<(usize, Notes)> {
-        let mut captured = Notes([(0, 0); NOTED]);
+    fn end_of(&self, text: &mut Validator<'_>, mut at: usize) -> Option<(usize, CapturedFields)> {
+        let mut captured = CapturedFields([(0, 0); CAPTURED_FIELDS]);
         for piece in &self.pieces {
             if !piece.begins(text.rest_from(at).first_chunk()?) {
                 return None;
@@ -330,12 +334,12 @@ mod tests {
     /// The text that follows an object on its line.
     const REMAINDER: &[u8] = b", \"event_type\": \"task_submitted\", \"prev_hash\": ";
 
-    const NAMES: [&str; NOTED] = ["a", "action", "b"];
+    const NAMES: [&str; CAPTURED_FIELDS] = ["a", "action", "b"];
 
-    fn by_cache(cache: &mut Shapes, line: &[u8]) -> Option<usize> {
+    fn by_cache(cache: &mut ShapeCache, line: &[u8]) -> Option<usize> {
         let bitmap = StringBitmap::of(line);
         let (end, captured) = cache.object(&mut Validator::new(line, &bitmap), 0)?;
-        if let Some(Notes(captured)) = captured {
+        if let Some(CapturedFields(captured)) = captured {
             let captured = captured.map(|(from, to)| &line[from..to]);
             let members =
                 |name: &&str| MemberTexts::of(&line[..end]).find(|(known, _)| *known == name.as_bytes());
@@ -353,7 +357,7 @@ mod tests {
     #[test]
     fn cached_objects_end_where_the_validator_ends_them() {
         let mut random = Random::new(41);
-        let mut cache = Shapes::of_many(NAMES);
+        let mut cache = ShapeCache::capturing(NAMES);
         let mut fitted = 0;
         for _ in 0..3_000 {
             let value = random.value(3);
@@ -383,7 +387,7 @@ mod tests {
         let mut taken = 0;
         for object in objects {
             let line = [object, REMAINDER].concat();
-            let mut known = Shapes::of_many(NAMES);
+            let mut known = ShapeCache::capturing(NAMES);
             assert_eq!(by_cache(&mut known, &line), Some(object.len()));
             for at in 0..object.len() {
                 for byte in 0..=u8::MAX {
@@ -407,7 +411,7 @@ mod tests {
 
     #[test]
     fn known_shape_fits_values_of_any_length() {
-        let mut cache = Shapes::of_many(NAMES);
+        let mut cache = ShapeCache::capturing(NAMES);
         for (text, number) in [("", "0"), ("x", "12345678901234567890"), ("\\u00e9\\\"", "-1.5"), ("}", "01")]
         {
             let long = text.repeat(40);
@@ -426,14 +430,14 @@ mod tests {
         let captured = |object: &str| {
             let line = [object.as_bytes(), REMAINDER].concat();
             let bitmap = StringBitmap::of(&line);
-            let mut cache = Shapes::of_many(NAMES);
+            let mut cache = ShapeCache::capturing(NAMES);
             let [_, (_, captured)] =
                 [(); 2].map(|()| cache.object(&mut Validator::new(&line, &bitmap), 0).expect("canonical"));
-            captured.map(|Notes(captured)| {
+            captured.map(|CapturedFields(captured)| {
                 captured.map(|(from, to)| String::from_utf8_lossy(&line[from..to]).into_owned())
             })
         };
-        let values = |values: [&str; NOTED]| Some(values.map(str::to_owned));
+        let values = |values: [&str; CAPTURED_FIELDS]| Some(values.map(str::to_owned));
 
         assert_eq!(captured(r#"{"a": 1, "action": "x", "b": null}"#), values(["1", "\"x\"", "null"]));
         assert_eq!(captured(r#"{"aa": {"a": 1, "b": 2}, "c": "a"}"#), values(["", "", ""]));
@@ -444,7 +448,7 @@ mod tests {
 
     #[test]
     fn full_cache_replaces_its_oldest_shape_and_credit_is_bounded() {
-        let mut cache = Shapes::of_many(NAMES);
+        let mut cache = ShapeCache::capturing(NAMES);
         let mut take = |number: usize, value: usize| {
             let object = format!(r#"{{"n{number}": {value}, "name": {{}}}}"#);
             let line = [object.as_bytes(), REMAINDER].concat();

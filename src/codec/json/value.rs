@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn accessors_return_values_of_their_kind_alone() {
         let text = r#"{"a": [1], "b": {"c": "x"}, "n": 18446744073709551615, "s": "\ud800", "z": -1}"#;
-        let value = crate::codec::json::parse::parse_tool(text.as_bytes(), 8).expect("JSON");
+        let value = crate::codec::json::parse::parse_python(text.as_bytes(), 8).expect("JSON");
 
         assert_eq!(value.get("b").and_then(|b| b.get("c")).and_then(Value::as_str), Some("x"));
         assert_eq!(value.get("n").and_then(Value::as_u64), Some(u64::MAX));

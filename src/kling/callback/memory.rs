@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::kling::callback::signature;
 use crate::{
     error::{Error, Operation},
-    format::line::{Line, MAX_LINE},
+    format::line::{Line, MAX_LINE_BYTES},
     kling::envelope::text,
     storage::{line_reader::Piece, segments},
 };
@@ -76,7 +76,7 @@ pub(super) fn recall(trail: &Path, days: u32, today: NaiveDate) -> Result<Recall
         if file.label.is_none_or(|label| label.day < first) {
             continue;
         }
-        let mut lines = file.lines(MAX_LINE)?;
+        let mut lines = file.lines(MAX_LINE_BYTES)?;
         while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
             let Piece::Line { bytes, .. } = piece else { continue };
             if received.find(bytes).is_none() && changed.find(bytes).is_none() {

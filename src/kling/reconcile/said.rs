@@ -14,12 +14,12 @@ use crate::kling::{amount::Cash, envelope::text};
 use crate::{
     error::{Error, Operation},
     findings::verification::Verdict,
-    format::line::MAX_LINE,
+    format::line::MAX_LINE_BYTES,
     storage::{
         line_reader::Piece,
         segments::{self, TrailFile},
     },
-    verify::{Verifier, scan::Said},
+    verify::{Verifier, entry_view::EntryView},
 };
 
 /// What is said of a submission that nobody knows the end of.
@@ -70,7 +70,7 @@ impl TrailTasks {
     }
 }
 
-fn note(said: &Said<'_>, read: &mut TrailTasks) {
+fn note(said: &EntryView<'_>, read: &mut TrailTasks) {
     let state = match said.event_type {
         b"task_submitted" => "submitted",
         b"task_accepted" | b"task_resolved" => "accepted",
@@ -133,7 +133,7 @@ impl Glance {
         let files = if trail.is_dir() { segments::list(trail)? } else { vec![TrailFile::alone(trail)?] };
         let mut glance = Glance::default();
         for file in files.iter().filter(|file| file.label.is_none_or(|label| label.day >= first)) {
-            let mut lines = file.lines(MAX_LINE)?;
+            let mut lines = file.lines(MAX_LINE_BYTES)?;
             while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
                 if let Piece::Line { bytes, .. } = piece
                     && about_tasks.find(bytes).is_some()

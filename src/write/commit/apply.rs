@@ -18,7 +18,7 @@ use crate::{
             state::State,
         },
         settings::Durability,
-        trail_writer::{Incident, Stuck, TrailWriter, Written},
+        trail_writer::{Incident, Stuck, TrailWriter, WriteResult},
     },
 };
 
@@ -43,10 +43,10 @@ impl CommitQueue {
         let Commit { writer, batch, end } = commit;
         let head_was_due = state.schedule.is_head_due();
         let CommitResult { written, synced, head, incident } = result;
-        let Written { bytes, turns, error, stuck } = written;
+        let WriteResult { bytes, rolls, error, stuck } = written;
         state.linker.wrote(batch.last_within(bytes));
         if let Some(signing) = &mut state.signing {
-            signing.add_written(batch, bytes, turns, writer.position().map(|(name, _)| name));
+            signing.add_written(batch, bytes, rolls, writer.position().map(|(name, _)| name));
             if signing.is_due() {
                 self.checkpointer.notify_one();
             }
@@ -56,7 +56,7 @@ impl CommitQueue {
         let mut failed = None;
         if let Some(error) = error {
             let unwritten =
-                Unwritten { batch: std::mem::take(batch), written_bytes: bytes, rolls: turns, error };
+                Unwritten { batch: std::mem::take(batch), written_bytes: bytes, rolls: rolls, error };
             failed = Some(self.fail_unwritten(state, writer, unwritten));
         }
         state.drop_written_own_entries();
@@ -124,7 +124,7 @@ impl CommitQueue {
             .beyond(written_bytes)
             .iter()
             .chain(state.linker.batch.beyond(0))
-            .filter(|line| line.asked_for)
+            .filter(|line| line.is_from_caller)
             .count();
         let first_failed =
             batch.beyond(written_bytes).first().map_or(state.progress.written(), |line| line.seq);

@@ -4,7 +4,7 @@ use crate::{
     error::Error,
     write::{
         batch::Batch,
-        trail_writer::{Incident, TrailWriter, Written},
+        trail_writer::{Incident, TrailWriter, WriteResult},
     },
 };
 
@@ -19,7 +19,7 @@ pub(crate) struct Commit<'a> {
 /// The result of a commit.
 pub(crate) struct CommitResult {
     /// The bytes that were written, and the error that stopped the write.
-    pub(crate) written: Written,
+    pub(crate) written: WriteResult,
     /// The result of the sync; `None` if none was tried.
     pub(crate) synced: Option<Result<(), Error>>,
     /// The result of writing the head; `None` if it was not written.
@@ -41,7 +41,7 @@ impl CommitResult {
         let mut result = Self { written, synced, head: None, incident: Ok(None) };
         let may_write_head = is_complete && !matches!(result.synced, Some(Err(_)));
         if may_write_head && (sync || writer.head_is_due()) {
-            result.incident = writer.look_after();
+            result.incident = writer.check_files();
             result.head = result.incident.is_ok().then(|| writer.write_head());
         }
         result

@@ -117,7 +117,7 @@ impl Linker {
 
     /// Keeps the memory of a batch that was committed for the next one.
     pub(crate) fn keep_memory(&mut self, batch: Batch) {
-        self.pooled = batch.emptied();
+        self.pooled = batch.recycled();
     }
 
     /// The lines up to `last` are written.
@@ -136,7 +136,7 @@ impl Linker {
 
     /// The live file takes no more lines: the lines that are not written go into a new one.
     pub(crate) fn leave_file(&mut self) -> Result<(), Error> {
-        if !self.batch.is_unplaced() {
+        if !self.batch.begins_in_live_file() {
             if self.batch.is_empty() {
                 self.file = None;
             }
@@ -146,8 +146,8 @@ impl Linker {
         let day = self.last_written.time.or(self.chain.time).map(Timestamp::date);
         let Some(day) = self.batch.first_day().or(day) else { return Ok(()) };
         let name = SegmentName { day, number: next_number(&self.directory, day)? };
-        self.batch.begin_in(name);
-        if self.batch.turns_once() {
+        self.batch.begin_in_file(name);
+        if self.batch.has_one_new_file() {
             self.file = Some(PlannedFile { name, length: self.batch.length() as u64 });
         }
         Ok(())
@@ -194,7 +194,7 @@ impl Linker {
         &mut self,
         entry: &mut PreparedEntry,
         time: Timestamp,
-        asked_for: bool,
+        is_from_caller: bool,
     ) -> Result<Receipt, Error> {
         let (day, length) = self.chain.measure(entry, time);
         match &mut self.file {
@@ -209,13 +209,13 @@ impl Linker {
                 };
                 let name = SegmentName { day, number };
                 *file = Some(PlannedFile { name, length });
-                self.batch.turn(name);
+                self.batch.roll(name);
             }
         }
         let private = entry.private(self.chain.next);
         let line = self.batch.begin(entry.bytes());
         let linked = self.chain.link(entry, time, line);
-        self.batch.push(linked, (entry.bytes(), length as usize), private, asked_for);
+        self.batch.push(linked, (entry.bytes(), length as usize), private, is_from_caller);
         Ok(Receipt { trail_id: self.trail_id, seq: linked.seq, hash: linked.hash })
     }
 }

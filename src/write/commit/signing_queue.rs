@@ -100,7 +100,7 @@ impl SigningQueue {
         }
         for line in batch.within(bytes) {
             self.waiting.push(line.leaf);
-            self.entries += u64::from(line.asked_for);
+            self.entries += u64::from(line.is_from_caller);
         }
         self.has_rolled |= rolls > 0;
     }

@@ -17,8 +17,9 @@ use crate::{
 
 /// Signs a checkpoint of all entries of the trail in `directory`, and appends it to the trail's `audit.checkpoints`.
 ///
-/// Use it for a trail that no process writes. A running service calls [`AuditLog::checkpoint`](crate::AuditLog::checkpoint).
-/// The whole trail is verified first, against its earlier checkpoints. No entry is written.
+/// Use it for a trail that no process writes. A running service calls
+/// [`AuditLog::checkpoint`](crate::AuditLog::checkpoint). The whole trail is verified first, against its earlier
+/// checkpoints. No entry is written.
 ///
 /// ```
 /// # let place = tempfile::tempdir()?;
@@ -38,7 +39,8 @@ use crate::{
 ///
 /// - [`Error::NotIntact`] if the trail does not verify.
 /// - [`Error::Locked`] while another process writes the trail.
-/// - [`Error::Conflict`] if the key signs another trail, or the trail does not continue the checkpoints that the key signed.
+/// - [`Error::Conflict`] if the key signs another trail, or the trail does not continue the checkpoints that the key
+///   signed.
 /// - [`Error::Io`] if a file can't be read or written.
 pub fn checkpoint(directory: impl AsRef<Path>, signer: &dyn Signer) -> Result<SignedCheckpoint, Error> {
     let directory = directory.as_ref();

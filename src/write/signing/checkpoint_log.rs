@@ -33,8 +33,8 @@ impl CheckpointLog {
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`] if the file is malformed, has two roots of one size, or has a checkpoint that names the key and
-    /// is not signed by it.
+    /// [`Error::Conflict`] if the file is malformed, has two roots of one size, or has a checkpoint that names the key
+    /// and is not signed by it.
     pub(crate) fn open(directory: &Path, access: Permissions, key: &VerifyingKey) -> Result<Self, Error> {
         let path = file::path(directory);
         let mut signed = BTreeMap::new();
@@ -44,7 +44,7 @@ impl CheckpointLog {
             end = one.end;
             let line = one.line;
             let mut refuse = |reason: String| {
-                wrong.get_or_insert(format!("{} line {line}: {reason}", file::NAME));
+                wrong.get_or_insert(format!("{} line {line}: {reason}", file::CHECKPOINTS_FILE));
             };
             match one.checkpoint {
                 Ok(checkpoint) if checkpoint.is_signed_by(key) => {

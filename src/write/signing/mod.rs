@@ -1,7 +1,7 @@
 //! Checkpoints are signed here, and only over trails that continue their earlier checkpoints.
 //!
-//! A signature must not make a rewritten trail credible. So the entries since the last checkpoint are read back before a
-//! signature is made, and each of them must follow its predecessor.
+//! A signature must not make a rewritten trail credible. So the entries since the last checkpoint are read back before
+//! a signature is made, and each of them must follow its predecessor.
 //!
 //! | file | what it owns |
 //! |---|---|

@@ -1,7 +1,7 @@
 //! Checks of an `audit_pruned` that no checkpoint covers yet: another program may have forged it.
 //!
-//! A log that prunes has its `audit_pruned` signed before it removes files. So an `audit_pruned` may be signed only while
-//! the entries that it covers are still there, and are old enough to be removed.
+//! A log that prunes has its `audit_pruned` signed before it removes files. So an `audit_pruned` may be signed only
+//! while the entries that it covers are still there, and are old enough to be removed.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub(super) fn check(
     let (seq, size) = (record.seq, record.size());
     let refuse =
         |reason: String| Err(refused(directory, format!("seq {seq} is an audit_pruned, and {reason}")));
-    if Pruned::look(files)?.is_some_and(|first| first.seq == seq) {
+    if Pruned::of_trail(files)?.is_some_and(|first| first.seq == seq) {
         return refuse(format!(
             "the entries below {size}, which it covers, were removed before a checkpoint covered it: put their files \
              back"

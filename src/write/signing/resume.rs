@@ -1,12 +1,11 @@
 //! Reading back a trail before it is signed: its Merkle tree, from the last signed frontier over the entries since.
 //!
-//! An `audit_checkpoint` records the frontier of the tree that its checkpoint signed: the hashes from which the tree can
-//! grow. Entries below the last recorded frontier are not read, so the work does not grow with the trail. Each entry above
-//! must have its printed hash, follow its predecessor, and give the root of every checkpoint on the way.
+//! An `audit_checkpoint` records the frontier of the tree that its checkpoint signed: the hashes from which the tree
+//! can grow. Entries below the last recorded frontier are not read, so the work does not grow with the trail. Each
+//! entry above must have its printed hash, follow its predecessor, and give the root of every checkpoint on the way.
 
 use std::{
-    fs::File,
-    io::{self, Read as _, Seek as _, SeekFrom},
+    io::{Seek as _, SeekFrom},
     path::Path,
 };
 
@@ -19,26 +18,24 @@ use crate::{
     },
     error::{Error, Operation},
     format::{
-        line::{Line, MAX_LINE},
+        line::{Line, MAX_LINE_BYTES},
         receipt::TrailId,
     },
     storage::{
         line_reader::{Lines, Piece},
         prune_record::{Pruned, first_seq},
+        reverse_lines::ReverseLines,
         segments::{self, TrailFile},
     },
     write::signing::{checkpoint_log::CheckpointLog, prune_check, sign::refused},
 };
 
-/// Bytes that one read takes when files are read backwards.
-const BACKWARD_BLOCK_BYTES: u64 = 1 << 20;
-
 /// Returns the tree over the entries below `end`, or over all entries, of a trail that the signer may sign.
 ///
 /// # Errors
 ///
-/// - [`Error::Conflict`] if the key signs another trail, the entries do not continue the checkpoints that the key signed,
-///   or a signed checkpoint is missing.
+/// - [`Error::Conflict`] if the key signs another trail, the entries do not continue the checkpoints that the key
+///   signed, or a signed checkpoint is missing.
 /// - [`Error::Io`] if a file can't be read.
 pub(crate) fn resume(
     directory: &Path,
@@ -60,7 +57,7 @@ pub(crate) fn resume(
                 "the key {} has signed checkpoints of this trail, and there is none in {}: the signed checkpoints must \
                  be put back before new ones are signed",
                 key.label(),
-                file::NAME
+                file::CHECKPOINTS_FILE
             ),
         ));
     }
@@ -134,7 +131,7 @@ fn find_start(
                      must be put back before new ones are signed",
                     line.seq,
                     recorded.size(),
-                    file::NAME
+                    file::CHECKPOINTS_FILE
                 ),
             ));
         }
@@ -153,7 +150,7 @@ fn find_start(
 /// Returns the tree and the position at the start of the files, after entries that were pruned. The tree is not trusted
 /// yet: another program may have forged the `audit_pruned`. Only a signed checkpoint above it proves it.
 fn start_of_files(files: &[TrailFile]) -> Result<Start, Error> {
-    let Some(pruned) = Pruned::look(files)? else { return Ok(Start::default()) };
+    let Some(pruned) = Pruned::of_trail(files)? else { return Ok(Start::default()) };
     for (number, file) in files.iter().enumerate() {
         if first_seq(std::slice::from_ref(file))? == Some(pruned.size()) {
             return Ok(Start { tree: pruned.frontier, position: LinePosition { file: number, offset: 0 } });
@@ -184,47 +181,16 @@ fn read_backwards(
     mut visit: impl FnMut(LinePosition, &[u8]) -> Result<bool, Error>,
 ) -> Result<(), Error> {
     for (number, file) in files.iter().enumerate().rev() {
-        let io = |error| Error::io(Operation::Read, &file.path)(error);
-        let mut opened = file.open()?;
-        let mut end = file.length;
-        // Start of a line whose end was in the block read before. An overlong line is not an entry and is dropped.
-        let mut unfinished = Vec::new();
-        let mut is_tail = true;
-        while end > 0 {
-            let from = end.saturating_sub(BACKWARD_BLOCK_BYTES);
-            let mut block = read_range(&mut opened, from, end).map_err(io)?;
-            block.append(&mut unfinished);
-            let first =
-                if from == 0 { 0 } else { memchr::memchr(b'\n', &block).map_or(block.len(), |at| at + 1) };
-            let mut rest = &block[first..];
-            while !rest.is_empty() {
-                let line_end = rest.len();
-                let body = rest.strip_suffix(b"\n").unwrap_or(rest);
-                let start = memchr::memrchr(b'\n', body).map_or(0, |at| at + 1);
-                // Only the file's last line can lack its newline: it is a torn tail.
-                let is_complete = body.len() < line_end || !std::mem::take(&mut is_tail);
-                let offset = from + (first + start) as u64;
-                if is_complete && !visit(LinePosition { file: number, offset }, &body[start..])? {
-                    return Ok(());
-                }
-                is_tail = false;
-                rest = &rest[..start];
+        let mut lines = ReverseLines::new(file.open()?, file.length, MAX_LINE_BYTES);
+        while let Some(line) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
+            let position = LinePosition { file: number, offset: line.offset };
+            // A line without its newline is a torn tail.
+            if line.is_terminated && !visit(position, line.bytes)? {
+                return Ok(());
             }
-            block.truncate(first);
-            if block.len() <= 2 * MAX_LINE {
-                unfinished = block;
-            }
-            end = from;
         }
     }
     Ok(())
-}
-
-fn read_range(file: &mut File, from: u64, end: u64) -> io::Result<Vec<u8>> {
-    file.seek(SeekFrom::Start(from))?;
-    let mut block = vec![0; usize::try_from(end - from).unwrap_or(0)];
-    file.read_exact(&mut block)?;
-    Ok(block)
 }
 
 /// A trail that is read back, and the signatures that it must agree with.
@@ -257,16 +223,16 @@ impl ReadBack<'_> {
             let io = |error| Error::io(Operation::Read, &file.path)(error);
             let mut opened = file.open()?;
             opened.seek(SeekFrom::Start(from)).map_err(io)?;
-            let mut lines = Lines::new(opened, file.length.saturating_sub(from), MAX_LINE);
+            let mut lines = Lines::new(opened, file.length.saturating_sub(from), MAX_LINE_BYTES);
             while let Some(piece) = lines.next().map_err(io)? {
                 if end.is_some_and(|end| tree.size() >= end) {
                     break 'files;
                 }
                 let (offset, bytes) = match piece {
                     Piece::Line { offset, bytes } => (offset, bytes),
-                    Piece::Long { offset, .. } => (offset, &b""[..]),
+                    Piece::TooLong { offset, .. } => (offset, &b""[..]),
                     // A torn tail, of a crash or a failed write. The next entry must follow all the same.
-                    Piece::Rest => continue,
+                    Piece::Unterminated => continue,
                 };
                 let refuse = |reason: &str| {
                     Err(refused(self.directory, format!("{}, byte {}: {reason}", file.name, from + offset)))
@@ -305,7 +271,7 @@ impl ReadBack<'_> {
                 format!(
                     "the entries below {start_size} are missing, and no checkpoint in {} that the key signed proves \
                      that they came before the entries that are left",
-                    file::NAME
+                    file::CHECKPOINTS_FILE
                 ),
             ));
         }

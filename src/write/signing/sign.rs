@@ -1,4 +1,4 @@
-//! One signature over the state of a trail, and the error of everything that prevents it.
+//! The signature over the state of a trail, and the error of a trail that is not signed.
 
 use std::path::Path;
 

@@ -1,18 +1,71 @@
-//! The report as text for a terminal of 80 columns.
+//! The result of a report: data, JSON, and text for a terminal of 80 columns.
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
-use crate::report::{Report, capped_list::Capped, tasks::TaskCounts};
+use chrono::NaiveDate;
+use serde::Serialize;
+
 use crate::{
     codec::terminal::Escaped,
-    findings::verification::{Verdict, count},
+    findings::verification::{Verdict, Verification, count},
+    report::{
+        capped_list::Capped,
+        credentials::CredentialUse,
+        log_events::{LogEvent, Runs},
+        spans::OpenSpan,
+        tasks::{OpenTask, Reason, TaskCounts},
+    },
 };
 
-/// How many rows of a table are shown; the JSON has them all.
-const SHOWN: usize = 1_000;
+/// Maximum number of rows of a table in the text. The JSON has all rows.
+const MAX_TABLE_ROWS: usize = 1_000;
 
-/// The widest bar, in characters.
-const BAR: u64 = 40;
+/// Width of the bar of the day with the most entries, in columns.
+const BAR_COLUMNS: u64 = 40;
+
+/// The entries of a trail in a period, counted. Its JSON has these members under the names of the fields.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Verdict on the files that were read. The counts can be relied on only if it is [`Verdict::Intact`].
+    pub verdict: Verdict,
+    /// Length of the period in days.
+    pub period_days: u32,
+    /// Number of entries in the period, including the log's own.
+    pub total_events: u64,
+    /// Number of entries by type.
+    pub event_types: BTreeMap<String, u64>,
+    /// Number of different actors.
+    pub unique_actors: u64,
+    /// Number of entries by actor.
+    pub actors: BTreeMap<String, u64>,
+    /// Time of the first entry in the period, as RFC 3339.
+    pub first_event: Option<String>,
+    /// Time of the last entry in the period, as RFC 3339.
+    pub last_event: Option<String>,
+    /// Number of entries by day in UTC.
+    pub days: BTreeMap<NaiveDate, u64>,
+    /// Counts of tasks by action and model.
+    pub tasks: Vec<TaskCounts>,
+    /// Reasons of refused and failed tasks.
+    pub reasons: Capped<Reason>,
+    /// Submissions without any outcome: not accepted, not refused, and not recorded as unknown.
+    pub without_outcome: Capped<OpenTask>,
+    /// Tasks that Kling accepted, without a recorded end.
+    pub unfinished: Capped<OpenTask>,
+    /// Submissions of which it is unknown if Kling accepted them.
+    pub ambiguous: Capped<OpenTask>,
+    /// Spans that were opened and not closed.
+    pub open_spans: Capped<OpenSpan>,
+    /// Uses of credentials, by the first characters of the access key.
+    pub credentials: Vec<CredentialUse>,
+    /// Counts of the log's runs.
+    pub runs: Runs,
+    /// Incidents that the log recorded about itself, such as a recovery or a clock that was set back.
+    pub remarks: Capped<LogEvent>,
+    /// Verification of the files that were read. Its notices name the days without entries.
+    pub verification: Verification,
+}
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,22 +86,22 @@ impl fmt::Display for Report {
         counts(f, &format!("Actors ({})", self.unique_actors), &self.actors)?;
         self.days(f)?;
         self.tasks(f)?;
-        list(f, "Why tasks were refused or failed", &self.reasons, |f, reason| {
+        list(f, "Reasons of refused and failed tasks", &self.reasons, |f, reason| {
             let code = reason.code.map_or_else(String::new, |code| code.to_string());
             let reason_text = if reason.reason.is_empty() { "(no reason)" } else { &reason.reason };
             writeln!(f, "  {:>9}  {:<13}{code:>5}  {}", reason.count, reason.event_type, Escaped(reason_text))
         })?;
         for (title, tasks) in [
             ("Submissions without an outcome", &self.without_outcome),
-            ("Tasks accepted and not seen to end", &self.unfinished),
-            ("Tasks of which nobody knows what became", &self.ambiguous),
+            ("Accepted tasks without a recorded end", &self.unfinished),
+            ("Submissions with an unknown outcome", &self.ambiguous),
         ] {
             list(f, title, tasks, |f, task| {
                 let seq = task.seq.map_or_else(String::new, |seq| format!("seq {seq}"));
                 writeln!(f, "  {seq:<12}{}  {}", task.timestamp, Escaped(task.external_task_id.as_str()))
             })?;
         }
-        list(f, "Spans opened and never closed", &self.open_spans, |f, span| {
+        list(f, "Spans opened and not closed", &self.open_spans, |f, span| {
             let (name, actor) = (Escaped(span.name.as_str()), Escaped(span.actor.as_str()));
             writeln!(f, "  seq {:<8}{}  {name} by {actor}", span.seq, span.timestamp)
         })?;
@@ -57,13 +110,13 @@ impl fmt::Display for Report {
         let ended = if runs.not_stopped == 0 {
             String::new()
         } else {
-            format!(", {} ended without notice", runs.not_stopped)
+            format!(", {} ended without being closed", runs.not_stopped)
         };
-        writeln!(f, "\nRuns: {} started, {} stopped in order{ended}", runs.started, runs.stopped)?;
-        list(f, "What the log said about itself", &self.remarks, |f, remark| {
-            let seq = remark.seq.map_or_else(String::new, |seq| format!("seq {seq}"));
-            writeln!(f, "  {seq:<12}{}  {}", remark.timestamp, Escaped(remark.event_type.as_str()))?;
-            writeln!(f, "      {}", Escaped(remark.details.to_string().as_str()))
+        writeln!(f, "\nRuns of the log: {} started, {} closed{ended}", runs.started, runs.stopped)?;
+        list(f, "Incidents recorded by the log", &self.remarks, |f, event| {
+            let seq = event.seq.map_or_else(String::new, |seq| format!("seq {seq}"));
+            writeln!(f, "  {seq:<12}{}  {}", event.timestamp, Escaped(event.event_type.as_str()))?;
+            writeln!(f, "      {}", Escaped(event.details.to_string().as_str()))
         })
     }
 }
@@ -75,8 +128,8 @@ impl Report {
         }
         let most = self.days.values().copied().max().unwrap_or(1).max(1);
         writeln!(f, "\nDays")?;
-        for (day, events) in self.days.iter().take(SHOWN) {
-            let bar = usize::try_from((events * BAR).div_ceil(most)).unwrap_or_default();
+        for (day, events) in self.days.iter().take(MAX_TABLE_ROWS) {
+            let bar = usize::try_from((events * BAR_COLUMNS).div_ceil(most)).unwrap_or_default();
             writeln!(f, "  {events:>9}  {day}  {}", "#".repeat(bar))?;
         }
         more(f, self.days.len())
@@ -87,7 +140,7 @@ impl Report {
             return Ok(());
         }
         writeln!(f, "\nTasks                     sent accepted refused unknown    done  failed  mean")?;
-        for task in self.tasks.iter().take(SHOWN) {
+        for task in self.tasks.iter().take(MAX_TABLE_ROWS) {
             let TaskCounts { submitted, accepted, refused, ambiguous, completed, failed, .. } = task;
             let model = task.model.as_deref().unwrap_or("(no model)");
             let name = format!("{} {}", Escaped(task.action.as_str()), Escaped(model));
@@ -111,7 +164,7 @@ impl Report {
             return Ok(());
         }
         writeln!(f, "\nCredentials")?;
-        for used in self.credentials.iter().take(SHOWN) {
+        for used in self.credentials.iter().take(MAX_TABLE_ROWS) {
             let prefix = Escaped(used.access_key_prefix.as_str());
             writeln!(f, "  {prefix}  from {} to {}", used.first, used.last)?;
             for (event, times) in &used.events {
@@ -123,18 +176,19 @@ impl Report {
     }
 }
 
-/// Names by how often they occurred, most first.
+/// Writes a table of names, the most frequent first.
 fn counts(f: &mut fmt::Formatter<'_>, title: &str, counts: &BTreeMap<String, u64>) -> fmt::Result {
     let mut rows: Vec<_> = counts.iter().collect();
     rows.sort_by_key(|&(name, count)| (Reverse(*count), name));
     writeln!(f, "\n{title}")?;
-    for (name, count) in rows.iter().take(SHOWN) {
+    for (name, count) in rows.iter().take(MAX_TABLE_ROWS) {
         let name = if name.is_empty() { "(empty)" } else { name };
         writeln!(f, "  {count:>9}  {}", Escaped(name))?;
     }
     more(f, rows.len())
 }
 
+/// Writes a list with its total. Writes nothing if the list is empty.
 fn list<T>(
     f: &mut fmt::Formatter<'_>,
     title: &str,
@@ -154,8 +208,9 @@ fn list<T>(
     }
 }
 
+/// Writes the number of rows that a table left out.
 fn more(f: &mut fmt::Formatter<'_>, rows: usize) -> fmt::Result {
-    match rows.saturating_sub(SHOWN) {
+    match rows.saturating_sub(MAX_TABLE_ROWS) {
         0 => Ok(()),
         more => writeln!(f, "  … and {more} more"),
     }

@@ -1,46 +1,46 @@
-//! Checkpoints whose signer is slower than who records.
+//! Checkpoints whose signer is slower than the threads that append.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use parking_lot::Mutex;
 
-use crate::write::commit::signing_queue::MAX_WAITING_HASHES;
 use crate::{
     checkpoint::{policy::Checkpoints, signer::Signer, signing_key::SigningKey, verifying_key::VerifyingKey},
     findings::verification::Verdict,
     format::draft::Draft,
     log::AuditLog,
     verify::Verifier,
+    write::commit::signing_queue::MAX_WAITING_HASHES,
 };
 
-/// Signs when it is let.
-struct Slow {
+/// A signer that waits for the test's permission before each signature.
+struct WaitingSigner {
     key: SigningKey,
-    asked: Sender<()>,
-    let_go: Mutex<Receiver<()>>,
+    requests: Sender<()>,
+    permits: Mutex<Receiver<()>>,
 }
 
-impl Signer for Slow {
+impl Signer for WaitingSigner {
     fn verifying_key(&self) -> &VerifyingKey {
         self.key.verifying_key()
     }
 
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], Box<dyn std::error::Error + Send + Sync>> {
-        self.asked.send(())?;
-        self.let_go.lock().recv()?;
+        self.requests.send(())?;
+        self.permits.lock().recv()?;
         self.key.sign(message)
     }
 }
 
 #[test]
-fn what_gathers_beyond_measure_is_read_back_from_the_trail() {
-    let place = tempfile::tempdir().expect("a directory");
-    let key = SigningKey::generate(place.path().join("key"), "example.com/audit").expect("a key");
+fn hashes_beyond_the_queue_limit_are_read_from_the_trail() {
+    let root = tempfile::tempdir().expect("a directory");
+    let key = SigningKey::generate(root.path().join("key"), "example.com/audit").expect("a key");
     let public = key.verifying_key().clone();
-    let (asked, was_asked) = channel();
-    let (go, let_go) = channel();
-    let signer = Slow { key, asked, let_go: Mutex::new(let_go) };
-    let directory = place.path().join("audit");
+    let (requests, requested) = channel();
+    let (permit, permits) = channel();
+    let signer = WaitingSigner { key, requests, permits: Mutex::new(permits) };
+    let directory = root.path().join("audit");
     let builder = AuditLog::builder(&directory).checkpoints(Checkpoints::new(signer).every_entries(10));
     let log = builder.open().expect("opens");
     let append = |count: usize| {
@@ -49,11 +49,12 @@ fn what_gathers_beyond_measure_is_read_back_from_the_trail() {
         }
     };
     append(10);
-    was_asked.recv().expect("asked to sign");
+    requested.recv().expect("the signer is called");
 
+    // While the checkpointer waits for its signer, the queue overflows and drops hashes.
     append(3 * MAX_WAITING_HASHES);
     for _ in 0..10 {
-        go.send(()).expect("it waits");
+        permit.send(()).expect("the signer waits");
     }
     log.checkpoint().expect("signed");
     append(5);

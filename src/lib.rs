@@ -52,7 +52,7 @@
 // 1. `layer/callsite.rs`: chooses the log, and records before any other layer sees the event.
 // 2. `layer/fields.rs`: formats the fields, once, in the caller's thread and without a lock.
 // 3. `format/prepared_entry.rs`: redacts, renders and hashes everything that does not depend on the entry's place.
-// 4. `log/mod.rs`: chooses the durability to wait for; counts the result afterwards.
+// 4. `log/open_log.rs`: chooses the durability to wait for; counts the result afterwards.
 // 5. `write/commit/linker.rs`: gives the entry its number, time and previous hash, under the queue's lock.
 // 6. `write/commit/wait_group.rs`: the caller leads the next commit, or sleeps until another thread has led it.
 // 7. `write/trail_writer.rs`: writes the lines, syncs them, checks the files, writes the head, without the lock.
@@ -112,8 +112,7 @@ pub use crate::{
         values::{erasable, json},
     },
     log::{
-        AuditLog, Counters,
-        builder::AuditLogBuilder,
+        AuditLog, AuditLogBuilder, Counters,
         not_recorded::NotRecorded,
         outcome::Outcome,
         pending_receipt::PendingReceipt,

@@ -327,7 +327,7 @@ const fn ends_with(text: &[u8], end: &[u8]) -> bool {
     text.len() >= end.len() && same(text.split_at(text.len() - end.len()).1, end)
 }
 
-const fn same(a: &[u8], b: &[u8]) -> bool {
+pub(crate) const fn same(a: &[u8], b: &[u8]) -> bool {
     let mut at = 0;
     while at < a.len() && at < b.len() && a[at] == b[at] {
         at += 1;

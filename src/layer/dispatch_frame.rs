@@ -1,9 +1,11 @@
-//! What this thread is doing with an audit event or span just now.
+//! The dispatch frame: a note on this thread about the event or span that a macro is passing to the subscriber.
 //!
-//! A macro records its event before it hands it to the subscriber, and the layers below must know. The frame says so
-//! by the event's address: it can't outlive the event, and no other event can have that address meanwhile. All is put
-//! back on unwind. A frame is `Copy`, so that it works while thread-locals are destroyed; what is not is parked
-//! beside it and is only a saving.
+//! A macro records its event first and passes it on afterwards. Layers that receive the event must not record it
+//! again. They recognise it by its address: the frame ends before the event, so no other event has that address
+//! meanwhile.
+//!
+//! A frame consists of `Copy` values in cells without destructors. So it works while a thread ends and its other
+//! thread-locals are gone. The rest is in `DEFERRED` and may be missing then; only speed and detail are lost.
 
 use std::cell::{Cell, RefCell};
 
@@ -16,153 +18,167 @@ use crate::{
     log::not_recorded::NotRecorded,
 };
 
-/// How many logs one event can be marked as recorded in.
-const LOGS: usize = 8;
+/// Largest number of logs that a frame marks. Further logs record an event as often as it reaches them.
+const MAX_MARKED_LOGS: usize = 8;
 
 thread_local! {
     static FRAME: Cell<DispatchFrame> = const { Cell::new(DispatchFrame::NONE) };
-    static UNHURRIED: Cell<bool> = const { Cell::new(false) };
-    /// The logs that were tried with the frame's event.
-    static TRIED: [Cell<TrailId>; LOGS] = const { [const { Cell::new(TrailId::new([0; 16])) }; LOGS] };
-    /// Where the first of them recorded it.
+    /// `true` while spans open without waiting for the disk.
+    static NO_WAIT: Cell<bool> = const { Cell::new(false) };
+    /// Logs that were given the frame's event. The first `marked` of them count.
+    static MARKED: [Cell<TrailId>; MAX_MARKED_LOGS] =
+        const { [const { Cell::new(TrailId::new([0; 16])) }; MAX_MARKED_LOGS] };
+    /// Receipt of the first log that recorded the frame's event.
     static RECEIPT: Cell<Option<Receipt>> = const { Cell::new(None) };
-    static PARKED: RefCell<Parked> = const { RefCell::new(Parked { draft: None, failure: None }) };
+    static DEFERRED: RefCell<Deferred> = const { RefCell::new(Deferred { draft: None, failure: None }) };
 }
 
-/// One event or span that a macro of this crate is handing to the subscriber.
+/// An event or span that a macro is passing to the subscriber.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DispatchFrame {
-    subject: usize,
+    address: usize,
     pub(crate) message: Message,
-    /// How many logs were tried.
-    tried: usize,
-    /// Whether the first of them has answered.
-    settled: bool,
-    /// Whether it said where it recorded the event.
-    recorded: bool,
-    /// Whether something is parked.
-    parked: bool,
+    /// Number of logs that were given the event.
+    marked: usize,
+    /// `true` after the first log has returned a result.
+    is_settled: bool,
+    /// `true` if that result is a receipt.
+    is_recorded: bool,
+    /// `true` if `DEFERRED` holds something of this frame.
+    has_deferred: bool,
 }
 
+/// The parts of a frame that need destructors.
 #[derive(Default)]
-struct Parked {
-    /// The event, rendered, for further logs.
+struct Deferred {
+    /// The rendered event, for logs that are reached later.
     draft: Option<Box<Draft>>,
-    /// Why the first log that was tried has no record.
+    /// Failure of the first log.
     failure: Option<NotRecorded>,
 }
 
-/// Restores what was there before.
+/// Restores the outer frame when it is dropped, also during a panic.
 pub(crate) struct FrameGuard {
-    frame: DispatchFrame,
-    /// What belongs to that frame, if there is one.
-    rest: Option<Box<Rest>>,
+    outer: DispatchFrame,
+    /// Parts of the outer frame beside itself, if there was an outer frame.
+    outer_parts: Option<Box<FrameParts>>,
 }
 
-struct Rest {
-    tried: [TrailId; LOGS],
+struct FrameParts {
+    marked: [TrailId; MAX_MARKED_LOGS],
     receipt: Option<Receipt>,
-    parked: Parked,
+    deferred: Deferred,
 }
 
-/// The address of an event, or of a span's values: what a frame goes by.
+/// Returns the address of an event or of a span's values, by which a frame recognises it.
 pub(crate) fn address<T>(subject: &T) -> usize {
     std::ptr::from_ref(subject).addr()
 }
 
-/// Opens audit spans whose entries nobody waits for: they have their places in the trail, and are durable at the latest
-/// when a later entry is. For code that runs on a runtime's workers.
+/// Opens audit spans without waiting for the disk, at the opening and at the close.
+///
+/// Their entries have places in the trail and become durable with the next entry that a caller waits for. For code
+/// that runs on the worker threads of an async runtime.
 #[cfg(feature = "kling")]
 pub(crate) fn no_wait<T>(open: impl FnOnce() -> T) -> T {
-    struct Before(bool);
-    impl Drop for Before {
+    struct Restore(bool);
+    impl Drop for Restore {
         fn drop(&mut self) {
-            UNHURRIED.set(self.0);
+            NO_WAIT.set(self.0);
         }
     }
-    let _before = Before(UNHURRIED.replace(true));
+    let _restore = Restore(NO_WAIT.replace(true));
     open()
 }
 
-/// Whether the spans that this thread opens just now are such.
-pub(super) fn is_unhurried() -> bool {
-    UNHURRIED.get()
+/// Returns `true` if spans that this thread opens now do not wait for the disk.
+pub(super) fn is_no_wait() -> bool {
+    NO_WAIT.get()
 }
 
 impl DispatchFrame {
-    /// No event stands at this address.
-    const NONE: Self =
-        Self { subject: 0, message: Message::Keep, tried: 0, settled: false, recorded: false, parked: false };
+    /// Frame of no event: no event has this address.
+    const NONE: Self = Self {
+        address: 0,
+        message: Message::Keep,
+        marked: 0,
+        is_settled: false,
+        is_recorded: false,
+        has_deferred: false,
+    };
 
-    pub(crate) fn new(subject: usize, message: Message) -> Self {
-        Self { subject, message, ..Self::NONE }
+    pub(crate) fn new(address: usize, message: Message) -> Self {
+        Self { address, message, ..Self::NONE }
     }
 
-    /// The frame of `subject`, if it is the one that is being handed over.
+    /// Returns the frame of the event at `address`, if a macro of this thread is passing that event on now.
     #[inline]
-    pub(crate) fn of(subject: usize) -> Option<Self> {
+    pub(crate) fn of(address: usize) -> Option<Self> {
         let frame = FRAME.get();
-        (frame.subject == subject).then_some(frame)
+        (frame.address == address).then_some(frame)
     }
 
-    /// Marks `trail` as tried with the frame that is in place; `false` if it was already.
+    /// Marks the log of `trail` as one that was given the event. Returns `false` if it was marked before: the log must
+    /// then ignore the event.
     #[inline]
-    pub(crate) fn begin(&mut self, trail: TrailId) -> bool {
-        TRIED.with(|tried| {
-            if tried[..self.tried].iter().any(|tried| tried.get() == trail) {
+    pub(crate) fn mark(&mut self, trail: TrailId) -> bool {
+        MARKED.with(|marked| {
+            if marked[..self.marked].iter().any(|marked| marked.get() == trail) {
                 return false;
             }
-            if let Some(free) = tried.get(self.tried) {
+            if let Some(free) = marked.get(self.marked) {
                 free.set(trail);
-                self.tried += 1;
+                self.marked += 1;
                 FRAME.set(*self);
             }
             true
         })
     }
 
-    /// Puts the frame in place. `known` is the log whose answer the macro knows, and `draft` is for logs that are reached
-    /// later.
+    /// Makes this the frame of the thread until the guard is dropped.
+    ///
+    /// `settled_by` is the log whose result the macro has already. `draft` is for logs that are reached later.
     #[inline]
-    pub(crate) fn enter(mut self, known: Option<TrailId>, draft: Option<Box<Draft>>) -> FrameGuard {
-        let guard = FrameGuard::keep(FRAME.get());
+    pub(crate) fn enter(mut self, settled_by: Option<TrailId>, draft: Option<Box<Draft>>) -> FrameGuard {
+        let guard = FrameGuard::save(FRAME.get());
         if let Some(draft) = draft {
-            park(|parked| parked.draft = Some(draft));
-            self.parked = true;
+            defer(|deferred| deferred.draft = Some(draft));
+            self.has_deferred = true;
         }
-        if let Some(trail) = known {
-            self.settled = true;
-            self.tried = 1;
-            TRIED.with(|[first, ..]| first.set(trail));
+        if let Some(trail) = settled_by {
+            self.is_settled = true;
+            self.marked = 1;
+            MARKED.with(|[first, ..]| first.set(trail));
         }
         FRAME.set(self);
         guard
     }
 
-    /// The event as it was rendered for an earlier log.
-    pub(crate) fn rendered(&self) -> Option<Box<Draft>> {
-        if !self.parked {
+    /// Returns a copy of the draft that the macro rendered.
+    pub(crate) fn deferred_draft(&self) -> Option<Box<Draft>> {
+        if !self.has_deferred {
             return None;
         }
-        PARKED.try_with(|parked| parked.borrow().draft.clone()).ok().flatten()
+        DEFERRED.try_with(|deferred| deferred.borrow().draft.clone()).ok().flatten()
     }
 
     pub(crate) fn is_settled(&self) -> bool {
-        self.settled
+        self.is_settled
     }
 
-    /// Takes down what the first log answered.
-    pub(crate) fn settle(mut self, answer: Result<Receipt, NotRecorded>) {
-        self.settled = true;
-        match answer {
+    /// Keeps the result of the first log for the macro.
+    pub(crate) fn settle(mut self, result: Result<Receipt, NotRecorded>) {
+        self.is_settled = true;
+        match result {
             Ok(receipt) => {
                 RECEIPT.set(Some(receipt));
-                self.recorded = true;
+                self.is_recorded = true;
             }
             Err(failure) => {
-                // Without the thread-local, the macro says that no log was reached: less exact, and no less a loss.
-                park(|parked| parked.failure = Some(failure));
-                self.parked = true;
+                // While the thread ends, the failure cannot be kept. The macro then reports that it found no log: a
+                // less exact reason for the same loss.
+                defer(|deferred| deferred.failure = Some(failure));
+                self.has_deferred = true;
             }
         }
         FRAME.set(self);
@@ -170,49 +186,49 @@ impl DispatchFrame {
 }
 
 impl FrameGuard {
-    /// Keeps what is in place.
+    /// Saves the outer frame. Without an outer frame, this costs no allocation.
     #[inline]
-    fn keep(frame: DispatchFrame) -> Self {
-        let rest = (frame.subject != 0).then(|| {
-            Box::new(Rest {
-                tried: TRIED.with(|tried| tried.each_ref().map(Cell::get)),
+    fn save(outer: DispatchFrame) -> Self {
+        let outer_parts = (outer.address != 0).then(|| {
+            Box::new(FrameParts {
+                marked: MARKED.with(|marked| marked.each_ref().map(Cell::get)),
                 receipt: RECEIPT.get(),
-                parked: PARKED.try_with(RefCell::take).unwrap_or_default(),
+                deferred: DEFERRED.try_with(RefCell::take).unwrap_or_default(),
             })
         });
-        Self { frame, rest }
+        Self { outer, outer_parts }
     }
 
-    /// What the first log that was reached under this frame answered, if the macro didn't know it.
-    pub(crate) fn answer(self) -> Option<Result<Receipt, NotRecorded>> {
+    /// Returns the result of the first log that was reached under this frame, unless the macro has it already.
+    pub(crate) fn result(self) -> Option<Result<Receipt, NotRecorded>> {
         let frame = FRAME.get();
-        if !frame.settled {
+        if !frame.is_settled {
             return None;
         }
-        if frame.recorded
+        if frame.is_recorded
             && let Some(receipt) = RECEIPT.get()
         {
             return Some(Ok(receipt));
         }
-        let failure = PARKED.try_with(|parked| parked.borrow_mut().failure.take()).ok().flatten();
+        let failure = DEFERRED.try_with(|deferred| deferred.borrow_mut().failure.take()).ok().flatten();
         Some(Err(failure.unwrap_or(NotRecorded::NoLog)))
     }
 }
 
 impl Drop for FrameGuard {
     fn drop(&mut self) {
-        if FRAME.replace(self.frame).parked {
-            park(|parked| *parked = Parked::default());
+        if FRAME.replace(self.outer).has_deferred {
+            defer(|deferred| *deferred = Deferred::default());
         }
-        if let Some(rest) = self.rest.take() {
-            TRIED.with(|tried| tried.iter().zip(rest.tried).for_each(|(place, trail)| place.set(trail)));
-            RECEIPT.set(rest.receipt);
-            park(|parked| *parked = rest.parked);
+        if let Some(outer) = self.outer_parts.take() {
+            MARKED.with(|marked| marked.iter().zip(outer.marked).for_each(|(cell, trail)| cell.set(trail)));
+            RECEIPT.set(outer.receipt);
+            defer(|deferred| *deferred = outer.deferred);
         }
     }
 }
 
-/// Does so, unless the thread is ending.
-fn park(change: impl FnOnce(&mut Parked)) {
-    PARKED.try_with(|parked| change(&mut parked.borrow_mut())).unwrap_or_default();
+/// Changes the deferred parts. Does nothing while the thread ends and they are gone.
+fn defer(change: impl FnOnce(&mut Deferred)) {
+    DEFERRED.try_with(|deferred| change(&mut deferred.borrow_mut())).unwrap_or_default();
 }

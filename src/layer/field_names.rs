@@ -1,20 +1,22 @@
-//! Names of fields, while the caller of a macro compiles: without the `r#` of raw identifiers, and none twice.
+//! Checks of field names while the caller of a macro compiles: no `r#` of raw identifiers, no duplicates.
 //!
-//! Each function is `const` and total: a panic in one would be a compile error in somebody else's code.
+//! Each function is `const` and never panics: a panic here would be a compile error in the code of a user.
+
+use crate::format::draft::same;
 
 /// Names of fields.
 pub type Names = &'static [&'static str];
 
-/// The names that a callsite has: `given`, or `with_message` if they hold no message.
+/// Returns the names of a callsite's fields: `given` if it contains a message, otherwise `with_message`.
 pub const fn names(given: Names, with_message: Names) -> Names {
     if holds(given, "message") { given } else { with_message }
 }
 
-/// Whether `name` is one of `names`.
+/// Returns `true` if `names` contains `name`.
 pub const fn holds(names: Names, name: &str) -> bool {
     let mut at = 0;
     while at < names.len() {
-        if same(names[at], name) {
+        if same(names[at].as_bytes(), name.as_bytes()) {
             return true;
         }
         at += 1;
@@ -22,13 +24,13 @@ pub const fn holds(names: Names, name: &str) -> bool {
     false
 }
 
-/// The first name that appears again.
+/// Returns the first name that occurs twice.
 pub const fn twice(names: Names) -> Option<&'static str> {
     let mut first = 0;
     while first < names.len() {
         let mut second = first + 1;
         while second < names.len() {
-            if same(names[first], names[second]) {
+            if same(names[first].as_bytes(), names[second].as_bytes()) {
                 return Some(names[first]);
             }
             second += 1;
@@ -38,31 +40,17 @@ pub const fn twice(names: Names) -> Option<&'static str> {
     None
 }
 
-const fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut at = 0;
-    while at < a.len() {
-        if a[at] != b[at] {
-            return false;
-        }
-        at += 1;
-    }
-    true
-}
-
-/// A field's name of `LENGTH` bytes.
+/// Name of a field, `LENGTH` bytes long.
 #[derive(Debug)]
 pub struct FieldName<const LENGTH: usize>([u8; LENGTH]);
 
 impl FieldName<0> {
-    /// How long `written` is without each `r#`.
+    /// Returns the length of `written` without each `r#`.
     pub const fn length(written: &str) -> usize {
         let written = written.as_bytes();
         let (mut at, mut length) = (0, 0);
         while at < written.len() {
+            // A mark and the byte behind it give one byte of the name.
             at += if is_raw(written, at) { 3 } else { 1 };
             length += 1;
         }
@@ -71,7 +59,7 @@ impl FieldName<0> {
 }
 
 impl<const LENGTH: usize> FieldName<LENGTH> {
-    /// `written` without each `r#`.
+    /// Returns the name `written` without each `r#`.
     pub const fn new(written: &str) -> Self {
         let written = written.as_bytes();
         let mut name = [0; LENGTH];
@@ -87,9 +75,9 @@ impl<const LENGTH: usize> FieldName<LENGTH> {
         Self(name)
     }
 
-    /// The name.
+    /// Returns the name as a string.
     pub const fn as_str(&self) -> &str {
-        // Whole characters were left out of a string, so a string is left.
+        // `new` leaves out ASCII characters only, so the rest is still UTF-8.
         match std::str::from_utf8(&self.0) {
             Ok(name) => name,
             Err(_) => "",
@@ -97,31 +85,31 @@ impl<const LENGTH: usize> FieldName<LENGTH> {
     }
 }
 
-/// Whether an `r#` and what it marks start here: in what identifiers and dots make up, a `#` has no other meaning.
+/// Returns `true` if a raw identifier begins at index `at`. Identifiers and dots contain no other `#`.
 const fn is_raw(written: &[u8], at: usize) -> bool {
     at + 2 < written.len() && written[at] == b'r' && written[at + 1] == b'#'
 }
 
-/// The complaint about a name that is given twice.
+/// Text of the compile error for a duplicate field.
 #[derive(Debug)]
 pub struct Twice {
-    text: [u8; Self::CAPACITY],
+    text: [u8; Self::TEXT_BYTES],
     length: usize,
 }
 
 impl Twice {
-    const CAPACITY: usize = 256;
+    const TEXT_BYTES: usize = 256;
 
-    /// About `name`, which is cut where it is too long.
+    /// Returns the text for the field `name`. A name that does not fit is truncated.
     pub const fn new(name: &str) -> Self {
-        let complaint = Self { text: [0; Self::CAPACITY], length: 0 };
-        complaint.push("the field `").push(name).push("` is given twice")
+        let empty = Self { text: [0; Self::TEXT_BYTES], length: 0 };
+        empty.push("the field `").push(name).push("` is given twice")
     }
 
     const fn push(mut self, text: &str) -> Self {
         let text = text.as_bytes();
         let mut at = 0;
-        while at < text.len() && self.length < Self::CAPACITY {
+        while at < text.len() && self.length < Self::TEXT_BYTES {
             self.text[self.length] = text[at];
             self.length += 1;
             at += 1;
@@ -129,11 +117,12 @@ impl Twice {
         self
     }
 
-    /// The complaint.
+    /// Returns the text.
     pub const fn as_str(&self) -> &str {
         let (text, _) = self.text.split_at(self.length);
         match std::str::from_utf8(text) {
             Ok(text) => text,
+            // A truncated name may end inside a character.
             Err(_) => "a field is given twice",
         }
     }
@@ -144,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn raw_identifiers_lose_their_mark() {
+    fn name_of_a_raw_identifier_has_no_mark() {
         const WRITTEN: &str = "r#type.bar.r#fn";
         const NAME: FieldName<{ FieldName::length(WRITTEN) }> = FieldName::new(WRITTEN);
 
@@ -154,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_given_twice_is_told() {
+    fn duplicate_name_is_found_and_named() {
         assert_eq!(twice(&["a", "b", "ab", "b", "a"]), Some("a"));
         assert_eq!(twice(&["a", "b", "A"]), None);
         assert_eq!(Twice::new("rows").as_str(), "the field `rows` is given twice");
@@ -162,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_stands_in_where_there_is_none() {
+    fn message_is_added_only_if_there_is_none() {
         assert_eq!(names(&["a"], &["message", "a"]), ["message", "a"]);
         assert_eq!(names(&["a", "message"], &["message", "a", "message"]), ["a", "message"]);
     }

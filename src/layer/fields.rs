@@ -1,7 +1,7 @@
-//! The fields of `tracing` events and spans, as the details of a draft.
+//! Renders the fields of `tracing` events and spans as canonical JSON.
 //!
-//! It runs the caller's `Debug` and `Display` code, so it has to be done before any lock is taken. A panic there goes
-//! on to the caller and leaves nothing behind. It knows neither layer nor log.
+//! Each value is rendered once. This runs `Debug` and `Display` code of the caller, so it runs before any lock is
+//! taken: a panic there reaches the caller and leaves nothing behind. This file uses neither layer nor log.
 
 use std::{
     borrow::Cow,
@@ -22,230 +22,232 @@ use crate::{
     },
     format::draft::{Draft, Origin, Source},
     layer::{
-        template::{Filled, Message, Template, own_name, source},
-        values::{ERASABLE, Erasable, Json},
+        template::{FilledTemplate, Message, Template, own_name, source_of},
+        values::{ERASABLE_PLACEHOLDER, Erasable, Json},
     },
 };
 
-/// How many sources of an error are followed, lest a cycle has no end.
-const MAX_SOURCES: usize = 32;
+/// Largest number of sources of an error that are rendered. It ends the loop over sources that form a cycle.
+const MAX_ERROR_SOURCES: usize = 32;
 
-/// An event as it was rendered.
-pub(crate) enum Rendered {
-    /// Most are.
-    Filled(Filled),
+/// A rendered event. It borrows nothing from the event.
+pub(crate) enum RenderedEvent {
+    /// The common case: all fields fit into the template of the callsite.
+    Template(FilledTemplate),
     Draft(Box<Draft>),
 }
 
-impl Rendered {
-    /// It as a draft, which it stays beside.
+impl RenderedEvent {
+    /// Returns a draft with the same content.
     pub(crate) fn to_draft(&self) -> Box<Draft> {
         match self {
-            Self::Filled(filled) => Box::new(filled.to_draft()),
+            Self::Template(filled) => Box::new(filled.to_draft()),
             Self::Draft(draft) => draft.clone(),
         }
     }
 
     pub(crate) fn into_draft(self) -> Box<Draft> {
         match self {
-            Self::Filled(filled) => Box::new(filled.to_draft()),
+            Self::Template(filled) => Box::new(filled.to_draft()),
             Self::Draft(draft) => draft,
         }
     }
 }
 
-impl From<Draft> for Rendered {
-    fn from(draft: Draft) -> Self {
-        Self::Draft(Box::new(draft))
-    }
-}
-
-/// Renders an event: its type is the field `event_type`, else the event's own name, else `event`.
-pub(crate) fn of_event(event: &Event<'_>, origin: Origin, message: Message) -> Rendered {
-    let Some(template) = Template::of(event.metadata(), origin, message) else {
-        return of_event_as_draft(event, origin, message).into();
+/// Renders an event. Its type is the field `event_type`, otherwise the event's own name, otherwise `event`.
+pub(crate) fn render_event(event: &Event<'_>, origin: Origin, message: Message) -> RenderedEvent {
+    let mut visitor = match Template::of(event.metadata(), origin, message) {
+        Some(template) => FieldVisitor::fill(FilledTemplate::new(template)),
+        None => event_as_draft(event, origin, message),
     };
-    let filled = Some(Filled::new(template));
-    let mut filler = Filler { filled, visitor: None, origin, message };
-    event.record(&mut filler);
-    match filler {
-        Filler { visitor: Some(visitor), .. } => visitor.draft.into(),
-        Filler { filled: Some(filled), .. } => Rendered::Filled(filled),
-        // One or the other is always there.
-        _ => Draft::from_origin("event", origin).into(),
-    }
-}
-
-fn of_event_as_draft(event: &Event<'_>, origin: Origin, message: Message) -> Draft {
-    let mut draft = Draft::from_origin(own_name(event.metadata()).unwrap_or("event"), origin);
-    draft.context.source = Some(source(event.metadata()));
-    draft.fields = Some(event.metadata().fields());
-    let mut visitor = Visitor::of_event(draft, message);
     event.record(&mut visitor);
-    visitor.draft
+    visitor.finish()
 }
 
-/// The draft of a record of the `log` crate, if `is_wanted` says so of the target that it has there.
-pub(crate) fn of_log_record(event: &Event<'_>, is_wanted: fn(&str) -> bool) -> Option<Draft> {
-    let mut target = Target { is_wanted, found: false };
+fn event_as_draft(event: &Event<'_>, origin: Origin, message: Message) -> FieldVisitor {
+    let mut draft = Draft::from_origin(own_name(event.metadata()).unwrap_or("event"), origin);
+    draft.context.source = Some(source_of(event.metadata()));
+    draft.fields = Some(event.metadata().fields());
+    FieldVisitor::build(DraftFields::of_event(draft, message))
+}
+
+/// Renders a record of the `log` crate. Returns `None` if `is_wanted` rejects the record's own target.
+pub(crate) fn render_log_record(event: &Event<'_>, is_wanted: fn(&str) -> bool) -> Option<RenderedEvent> {
+    let mut target = LogTarget { is_wanted, is_found: false };
     event.record(&mut target);
-    target.found.then(|| {
-        let mut visitor = Visitor::new(Draft::from_origin("event", Origin::Event));
-        visitor.draft.context.source = Some(Source::default());
-        visitor.names_type = true;
-        visitor.is_log_record = true;
+    target.is_found.then(|| {
+        let mut draft = Draft::from_origin("event", Origin::Event);
+        draft.context.source = Some(Source::default());
+        let fields = DraftFields::of_event(draft, Message::Keep);
+        let mut visitor = FieldVisitor::build(DraftFields { is_log_record: true, ..fields });
         event.record(&mut visitor);
-        visitor.draft
+        visitor.finish()
     })
 }
 
-/// The draft of a span's opening.
-pub(crate) fn of_span(attributes: &Attributes<'_>) -> Draft {
+/// Returns the draft of a span's `NAME.opened` entry.
+pub(crate) fn span_opening(attributes: &Attributes<'_>) -> Box<Draft> {
     let name = format!("{}.opened", attributes.metadata().name());
-    let mut visitor = Visitor::new(Draft::from_origin(name, Origin::Span));
-    visitor.draft.context.source = Some(source(attributes.metadata()));
-    visitor.draft.fields = Some(attributes.metadata().fields());
+    let mut draft = Draft::from_origin(name, Origin::Span);
+    draft.context.source = Some(source_of(attributes.metadata()));
+    draft.fields = Some(attributes.metadata().fields());
+    let mut visitor = FieldVisitor::build(DraftFields::new(draft));
     attributes.record(&mut visitor);
-    visitor.draft
+    visitor.finish().into_draft()
 }
 
-/// What `Span::record` adds to a span, as the actor and the details of a draft.
-pub(crate) fn of_record(values: &Record<'_>) -> Draft {
-    let mut visitor = Visitor::new(Draft::from_origin("", Origin::Span));
+/// Returns the fields that a `Span::record` call sets, as actor and details of a draft without a type.
+pub(crate) fn span_update(values: &Record<'_>) -> Box<Draft> {
+    let mut visitor = FieldVisitor::build(DraftFields::new(Draft::from_origin("", Origin::Span)));
     values.record(&mut visitor);
-    visitor.draft
+    visitor.finish().into_draft()
 }
 
-/// Fills a template with what it visits, or makes a draft from the first thing on that doesn't fit into one.
-struct Filler {
-    /// Until then.
-    filled: Option<Filled>,
-    visitor: Option<Box<Visitor>>,
-    origin: Origin,
+/// Visitor of all field values.
+///
+/// The visitor fills the template of the callsite as long as each value fits. At the first value that does not fit, it
+/// makes a draft from the filled part and continues with that: no value is rendered twice.
+struct FieldVisitor {
+    filled: Option<FilledTemplate>,
+    /// `Some` from the first value on that did not fit.
+    draft: Option<DraftFields>,
+}
+
+/// A draft and the rules by which it takes fields.
+struct DraftFields {
+    draft: Box<Draft>,
     message: Message,
-}
-
-struct Visitor {
-    draft: Draft,
-    /// Whether a field `event_type` names the draft's type, or is a detail like any other.
-    names_type: bool,
-    typed: bool,
-    drops_message: bool,
-    /// Whether fields `log.*` say where a record came from.
+    /// `true` if a field `event_type` sets the draft's type; otherwise it is a detail like any other.
+    sets_type: bool,
+    has_type: bool,
+    /// `true` if the fields `log.*` describe the origin of the event.
     is_log_record: bool,
-    /// Where values are formatted.
-    text: String,
 }
 
-/// Looks at the target of a `log` record, and formats nothing.
-struct Target {
+/// Visitor that reads the target of a `log` record and formats nothing.
+struct LogTarget {
     is_wanted: fn(&str) -> bool,
-    found: bool,
+    is_found: bool,
 }
 
-impl Visit for Target {
+impl Visit for LogTarget {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.found |= field.name() == "log.target" && (self.is_wanted)(value);
+        self.is_found |= field.name() == "log.target" && (self.is_wanted)(value);
     }
 
     fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
-/// A value as it is visited.
-enum Leaf<'a> {
+/// A value as the visitor receives it.
+enum FieldValue<'a> {
     Text(&'a str),
-    /// Canonical as it stands, and its own text: numbers and booleans.
-    Plain(&'a str),
+    /// An integer or a boolean, as its canonical JSON text.
+    Literal(&'a str),
     Float(f64),
     Bytes(&'a [u8]),
-    Value(&'a Value),
+    Json(&'a Value),
 }
 
-impl Filler {
-    /// Goes on with a draft.
+impl FieldVisitor {
+    fn fill(filled: FilledTemplate) -> Self {
+        Self { filled: Some(filled), draft: None }
+    }
+
+    fn build(draft: DraftFields) -> Self {
+        Self { filled: None, draft: Some(draft) }
+    }
+
+    fn finish(self) -> RenderedEvent {
+        match (self.draft, self.filled) {
+            (Some(fields), _) => RenderedEvent::Draft(fields.draft),
+            (None, Some(filled)) => RenderedEvent::Template(filled),
+            // Both constructors set one of the two.
+            (None, None) => RenderedEvent::Draft(Box::new(Draft::from_origin("event", Origin::Event))),
+        }
+    }
+
+    /// Returns the draft; made from the filled part of the template if there is none yet.
     #[cold]
-    fn draft(&mut self) -> &mut Visitor {
-        let Self { filled, visitor, origin, message, .. } = self;
-        visitor.get_or_insert_with(|| {
-            let filled = filled.take();
-            let draft =
-                filled.map_or_else(|| Draft::from_origin("event", *origin), |filled| filled.to_draft());
-            Box::new(Visitor::of_event(draft, *message))
+    fn draft(&mut self) -> &mut DraftFields {
+        let Self { filled, draft } = self;
+        draft.get_or_insert_with(|| match filled.take() {
+            Some(filled) => DraftFields::of_event(filled.to_draft(), filled.message()),
+            None => DraftFields::of_event(Draft::from_origin("event", Origin::Event), Message::Keep),
         })
     }
 
-    /// Puts a value that is no text; `write` appends it as canonical text.
+    /// Puts a value under a field. In each `record_*` method the kind of value is a constant, so the match below is
+    /// decided at compile time.
     #[inline]
-    fn put(&mut self, field: &Field, write: impl FnOnce(&mut Vec<u8>)) -> bool {
-        self.filled.as_mut().is_some_and(|filled| filled.put_value(field, write))
-    }
-
-    /// Puts the canonical text of a number or a boolean.
-    #[inline]
-    fn put_plain(&mut self, field: &Field, text: &str) {
-        if !self.put(field, |out| out.extend_from_slice(text.as_bytes())) {
-            self.draft().put(field, &Leaf::Plain(text));
+    fn put(&mut self, field: &Field, value: FieldValue<'_>) {
+        let fits = self.filled.as_mut().is_some_and(|filled| match &value {
+            FieldValue::Text(text) => filled.put_text(field, text),
+            // Nested members may need redaction, which only a draft gets.
+            FieldValue::Json(_) => false,
+            _ => filled.put_value(field, |out| value.write(out)),
+        });
+        if !fits {
+            self.draft().put(field, &value);
         }
     }
 
-    /// Formats with `write`, and puts what comes of it.
+    /// Formats a value with `write` and puts the text under a field. Ignored fields are not formatted.
     fn put_formatted(&mut self, field: &Field, write: impl FnOnce(&mut String) -> fmt::Result) {
-        let Some(filled) = &mut self.filled else { return self.draft().put_formatted(field, write) };
-        if filled.ignores(field) {
+        let is_ignored = match (&self.filled, &self.draft) {
+            (Some(filled), _) => filled.ignores(field),
+            (None, Some(draft)) => draft.ignores(field),
+            (None, None) => false,
+        };
+        if is_ignored {
             return;
         }
         let mut text = buffer_pool::string("");
-        format(&mut text, write);
-        if !filled.put_text(field, &text) {
-            self.draft().put(field, &Leaf::Text(&text));
+        if write(&mut text).is_err() {
+            text.push_str("[could not be formatted]");
         }
+        self.put(field, FieldValue::Text(&text));
         buffer_pool::recycle_string(text);
     }
 }
 
-impl Visit for Filler {
+impl Visit for FieldVisitor {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        if !self.put(field, |out| json::float(out, value)) {
-            self.draft().record_f64(field, value);
-        }
+        self.put(field, FieldValue::Float(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put_plain(field, itoa::Buffer::new().format(value));
+        self.put(field, FieldValue::Literal(itoa::Buffer::new().format(value)));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put_plain(field, itoa::Buffer::new().format(value));
+        self.put(field, FieldValue::Literal(itoa::Buffer::new().format(value)));
     }
 
     fn record_i128(&mut self, field: &Field, value: i128) {
-        self.put_plain(field, itoa::Buffer::new().format(value));
+        self.put(field, FieldValue::Literal(itoa::Buffer::new().format(value)));
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
-        self.put_plain(field, itoa::Buffer::new().format(value));
+        self.put(field, FieldValue::Literal(itoa::Buffer::new().format(value)));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put_plain(field, if value { "true" } else { "false" });
+        self.put(field, FieldValue::Literal(if value { "true" } else { "false" }));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if !self.filled.as_mut().is_some_and(|filled| filled.put_text(field, value)) {
-            self.draft().record_str(field, value);
-        }
+        self.put(field, FieldValue::Text(value));
     }
 
     fn record_bytes(&mut self, field: &Field, value: &[u8]) {
-        if !self.put(field, |out| json::hex(out, value)) {
-            self.draft().record_bytes(field, value);
-        }
+        self.put(field, FieldValue::Bytes(value));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        // What may be redacted within, or is withheld, is no affair of a template.
-        if value.is::<Json>() || value.is::<Erasable>() {
-            self.draft().record_error(field, value);
+        if let Some(json) = value.downcast_ref::<Json>() {
+            self.put(field, FieldValue::Json(&json.0));
+        } else if let Some(erasable) = value.downcast_ref::<Erasable>() {
+            self.draft().put_erasable(field, &erasable.0);
         } else {
             self.put_formatted(field, |text| write_error(text, value));
         }
@@ -256,164 +258,105 @@ impl Visit for Filler {
     }
 }
 
-impl Visitor {
-    /// One that visits an event.
-    fn of_event(draft: Draft, message: Message) -> Self {
-        Self { names_type: true, drops_message: message == Message::Drop, ..Self::new(draft) }
-    }
-
+impl DraftFields {
     fn new(draft: Draft) -> Self {
         Self {
-            draft,
-            names_type: false,
-            typed: false,
-            drops_message: false,
+            draft: Box::new(draft),
+            message: Message::Keep,
+            sets_type: false,
+            has_type: false,
             is_log_record: false,
-            text: String::new(),
         }
     }
 
-    fn put(&mut self, field: &Field, leaf: &Leaf<'_>) {
-        let name = field.name();
-        let again = match name {
-            "actor" => self.draft.actor.replace(leaf.text()).is_some(),
-            "event_type" if self.names_type => {
-                self.draft.event_type = leaf.text();
-                std::mem::replace(&mut self.typed, true)
-            }
-            "message" if self.drops_message => false,
-            _ if self.is_log_record && name.starts_with("log.") => {
-                self.note_source(name, leaf);
-                false
-            }
-            _ => self.draft.details.put(name, |out| leaf.write(out)),
-        };
-        self.draft.note_duplicate(again, name);
+    fn of_event(draft: Draft, message: Message) -> Self {
+        Self { sets_type: true, message, ..Self::new(draft) }
     }
 
-    /// Takes down what a field `log.*` says of where a record comes from.
-    fn note_source(&mut self, name: &str, leaf: &Leaf<'_>) {
+    fn ignores(&self, field: &Field) -> bool {
+        self.message == Message::Drop && field.name() == "message"
+    }
+
+    fn put(&mut self, field: &Field, value: &FieldValue<'_>) {
+        let name = field.name();
+        let is_duplicate = match name {
+            "actor" => self.draft.actor.replace(value.text()).is_some(),
+            "event_type" if self.sets_type => {
+                self.draft.event_type = value.text();
+                std::mem::replace(&mut self.has_type, true)
+            }
+            "message" if self.message == Message::Drop => false,
+            _ if self.is_log_record && name.starts_with("log.") => {
+                self.set_source(name, value);
+                false
+            }
+            _ => self.draft.details.put(name, |out| value.write(out)),
+        };
+        self.draft.note_duplicate(is_duplicate, name);
+    }
+
+    /// Takes module and line from the fields that `tracing-log` adds to a record.
+    fn set_source(&mut self, name: &str, value: &FieldValue<'_>) {
         let Some(source) = &mut self.draft.context.source else { return };
         match name {
-            "log.module_path" => source.module = Some(leaf.text()),
-            "log.line" => source.line = leaf.text().parse().ok(),
+            "log.module_path" => source.module = Some(value.text()),
+            "log.line" => source.line = value.text().parse().ok(),
             _ => {}
         }
     }
 
-    /// Puts a value that can be erased. Where text must stand that can't, it is kept under that name beside.
+    /// Puts a value that can be erased later. An actor or a type must stay readable in the entry: the entry gets a
+    /// placeholder for it, and the value becomes an erasable detail of that name.
     fn put_erasable(&mut self, field: &Field, value: &Value) {
         let name = field.name();
-        if name == "actor" || name == "event_type" && self.names_type {
-            self.put(field, &Leaf::Text(ERASABLE));
+        if name == "actor" || name == "event_type" && self.sets_type {
+            self.put(field, &FieldValue::Text(ERASABLE_PLACEHOLDER));
         }
         self.draft.put_erasable(name, value);
     }
-
-    /// Formats with `write`, and puts what comes of it.
-    fn put_formatted(&mut self, field: &Field, write: impl FnOnce(&mut String) -> fmt::Result) {
-        if self.drops_message && field.name() == "message" {
-            return;
-        }
-        let mut text = std::mem::take(&mut self.text);
-        text.clear();
-        format(&mut text, write);
-        self.put(field, &Leaf::Text(&text));
-        self.text = text;
-    }
 }
 
-impl Leaf<'_> {
+impl FieldValue<'_> {
+    /// Appends the value as canonical JSON.
+    #[inline]
     fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Text(text) => json::string(out, text),
-            Self::Plain(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Literal(text) => out.extend_from_slice(text.as_bytes()),
             Self::Float(value) => json::float(out, *value),
             Self::Bytes(bytes) => json::hex(out, bytes),
-            Self::Value(value) => value.write(out),
+            Self::Json(value) => value.write(out),
         }
     }
 
-    /// The value where only text can stand: a string as it is, anything else as its canonical text.
+    /// Returns the value for a member that must be text: a string as it is, any other value as its canonical JSON.
     fn text(&self) -> Cow<'static, str> {
         match self {
-            Self::Text(text) | Self::Plain(text) => Cow::Owned(buffer_pool::string(text)),
-            Self::Value(Value::String(text)) => Cow::Owned(text.to_string_lossy()),
-            Self::Float(_) | Self::Bytes(_) | Self::Value(_) => {
+            Self::Text(text) | Self::Literal(text) => Cow::Owned(buffer_pool::string(text)),
+            Self::Json(Value::String(text)) => Cow::Owned(text.to_string_lossy()),
+            Self::Float(_) | Self::Bytes(_) | Self::Json(_) => {
                 let mut out = Vec::new();
                 self.write(&mut out);
                 let text = String::from_utf8_lossy(&out);
-                let bare = if matches!(self, Self::Value(_)) { &text } else { text.trim_matches('"') };
+                // Bytes, and floats that JSON has no number for, are written as strings: without their quotes.
+                let bare = if matches!(self, Self::Json(_)) { &text } else { text.trim_matches('"') };
                 Cow::Owned(bare.to_owned())
             }
         }
     }
 }
 
-impl Visit for Visitor {
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, &Leaf::Float(value));
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, &Leaf::Plain(itoa::Buffer::new().format(value)));
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, &Leaf::Plain(itoa::Buffer::new().format(value)));
-    }
-
-    fn record_i128(&mut self, field: &Field, value: i128) {
-        self.put(field, &Leaf::Plain(itoa::Buffer::new().format(value)));
-    }
-
-    fn record_u128(&mut self, field: &Field, value: u128) {
-        self.put(field, &Leaf::Plain(itoa::Buffer::new().format(value)));
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field, &Leaf::Plain(if value { "true" } else { "false" }));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, &Leaf::Text(value));
-    }
-
-    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
-        self.put(field, &Leaf::Bytes(value));
-    }
-
-    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        if let Some(json) = value.downcast_ref::<Json>() {
-            self.put(field, &Leaf::Value(&json.0));
-        } else if let Some(erasable) = value.downcast_ref::<Erasable>() {
-            self.put_erasable(field, &erasable.0);
-        } else {
-            self.put_formatted(field, |text| write_error(text, value));
-        }
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put_formatted(field, |text| write!(text, "{value:?}"));
-    }
-}
-
-fn format(text: &mut String, write: impl FnOnce(&mut String) -> fmt::Result) {
-    if write(text).is_err() {
-        text.push_str("[could not be formatted]");
-    }
-}
-
-/// Writes an error and its sources, `: ` between them; a source that the text before already ends with is not
-/// repeated.
+/// Writes an error and its sources, separated by `: `.
+///
+/// Many errors repeat their source at the end of their own text. Such a source is written once.
 fn write_error(text: &mut String, error: &(dyn Error + 'static)) -> fmt::Result {
     write!(text, "{error}")?;
     let mut source = error.source();
-    for _ in 0..MAX_SOURCES {
+    for _ in 0..MAX_ERROR_SOURCES {
         let Some(error) = source else { break };
         let end = text.len();
         write!(text, ": {error}")?;
-        if text[..end].ends_with(&text[end + 2..]) {
+        if text[..end].ends_with(&text[end + ": ".len()..]) {
             text.truncate(end);
         }
         source = error.source();
@@ -440,26 +383,32 @@ mod tests {
         layer::values::{erasable, json},
     };
 
-    /// Renders each event both ways; says of each whether a template was filled, and how the entry begins.
-    struct Both(EntryDefaults, Arc<Mutex<Seen>>);
+    /// Layer that renders each event by a template and as a draft, and asserts that both give the same bytes.
+    struct BothWays(EntryDefaults, Arc<Mutex<Vec<Rendering>>>);
 
-    type Seen = Vec<(bool, String)>;
+    /// Start of one entry. `by_template` is `true` if a template was filled for it.
+    #[derive(Debug)]
+    struct Rendering {
+        by_template: bool,
+        text: String,
+    }
 
-    impl<S: Subscriber> Layer<S> for Both {
+    impl<S: Subscriber> Layer<S> for BothWays {
         fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-            let Self(rules, seen) = self;
+            let Self(defaults, seen) = self;
             for message in [Message::Keep, Message::Drop] {
-                let mut rendered = of_event(event, Origin::Macro, message);
+                let mut rendered = render_event(event, Origin::Macro, message);
                 let mut drafts = vec![*rendered.to_draft()];
                 let filled = match &mut rendered {
-                    Rendered::Filled(filled) => filled.prepare(None, None, rules),
-                    Rendered::Draft(_) => None,
+                    RenderedEvent::Template(filled) => filled.prepare(None, None, defaults),
+                    RenderedEvent::Draft(_) => None,
                 };
-                drafts.extend([*rendered.into_draft(), of_event_as_draft(event, Origin::Macro, message)]);
-                let drafted = drafts.into_iter().map(|draft| PreparedEntry::render(draft, rules));
-                let texts = drafted.map(|drafted| drafted.map(|mut prefix| prefix.bytes().clone()));
-                let texts: Vec<_> =
-                    texts.chain(filled.map(|mut prefix| Ok(prefix.bytes().clone()))).collect();
+                let mut visitor = event_as_draft(event, Origin::Macro, message);
+                event.record(&mut visitor);
+                drafts.extend([*rendered.into_draft(), *visitor.finish().into_draft()]);
+                let drafted = drafts.into_iter().map(|draft| PreparedEntry::render(draft, defaults));
+                let texts = drafted.map(|drafted| drafted.map(|mut entry| entry.bytes().clone()));
+                let texts: Vec<_> = texts.chain(filled.map(|mut entry| Ok(entry.bytes().clone()))).collect();
 
                 for text in &texts {
                     assert_eq!(*text, texts[0]);
@@ -467,7 +416,7 @@ mod tests {
                 let text = texts[0].as_ref().map_or_else(ToString::to_string, |text| {
                     String::from_utf8(text.clone()).expect("canonical")
                 });
-                seen.lock().expect("whole").push((texts.len() > 3, text));
+                seen.lock().expect("whole").push(Rendering { by_template: texts.len() > 3, text });
             }
         }
     }
@@ -480,15 +429,15 @@ mod tests {
         }
     }
 
-    fn events(source_location: bool) -> Seen {
-        let rules = EntryDefaults {
+    fn render_samples(source_location: bool) -> Vec<Rendering> {
+        let defaults = EntryDefaults {
             actor: "sys\"tem".to_owned(),
             inherit_fields: Vec::new(),
             redaction: Default::default(),
             source_location,
         };
-        let seen: Arc<Mutex<Seen>> = Arc::default();
-        let both = Both(rules, Arc::clone(&seen));
+        let seen: Arc<Mutex<Vec<Rendering>>> = Arc::default();
+        let both = BothWays(defaults, Arc::clone(&seen));
         let error = std::io::Error::other("of \u{1f600}");
         let long = "long ".repeat(20_000);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(both), || {
@@ -510,13 +459,13 @@ mod tests {
     }
 
     #[test]
-    fn an_event_gives_the_same_entry_by_a_template_and_as_a_draft() {
+    fn template_and_draft_give_the_same_entry() {
         for source_location in [false, true] {
-            let seen = events(source_location);
+            let seen = render_samples(source_location);
 
-            let filled = seen.iter().filter(|(filled, _)| *filled).count();
+            let filled = seen.iter().filter(|rendering| rendering.by_template).count();
             assert_eq!((filled, seen.len()), (12, 26), "{seen:#?}");
-            let (_, all) = &seen[0];
+            let all = &seen[0].text;
             assert!(all.starts_with("{\"actor\": \"a\\u00e9\\n\", "), "{all}");
             assert!(all.contains("\"a\": -1, \"b\": 1, \"c\": 1.5, \"d\": \"NaN\", \"y\": 340282"), "{all}");
             assert_eq!(all.contains("\"source\": {\"line\": "), source_location);
@@ -524,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn each_value_is_rendered_once() {
+    fn value_is_rendered_once_even_if_a_later_one_needs_a_draft() {
         static RENDERED: AtomicU64 = AtomicU64::new(0);
         struct Counted;
         impl fmt::Debug for Counted {
@@ -535,13 +484,13 @@ mod tests {
         struct Once;
         impl<S: Subscriber> Layer<S> for Once {
             fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-                let draft = of_event(event, Origin::Event, Message::Keep).into_draft();
+                let draft = render_event(event, Origin::Event, Message::Keep).into_draft();
                 assert_eq!(draft.details.get(b"counted"), Some(&b"\"0\""[..]));
             }
         }
 
         tracing::subscriber::with_default(tracing_subscriber::registry().with(Once), || {
-            // A template is begun, and given up for the last field.
+            // The first field fits into the template, and the second one does not.
             info!(counted = ?Counted, other = erasable(&1));
         });
 

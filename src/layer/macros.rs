@@ -1,10 +1,10 @@
-//! The macros, and the checks that they make while the caller compiles.
+//! The macros `audit!`, `try_audit!`, `try_audit_async!` and `audit_span!`, and the checks they make at compile time.
 //!
-//! A field becomes one `match` around all that follows it: evaluated once, in order, without a closure, so that `?`,
-//! `return` and `.await` do what they do elsewhere. What borrows values without their type (and is not `Send`) comes
-//! into being in the innermost `match` only, after the last `.await`.
+//! Each field expands to a `match` around everything after it. So it is evaluated once and in order, and without a
+//! closure: `?`, `return` and `.await` work in a field as they do elsewhere. References to `dyn Value` are not `Send`.
+//! They exist only in the innermost `match`, after the last `.await`, so that the caller's future stays `Send`.
 
-/// What the macros need of this crate. No part of its interface.
+/// Items that the macros need from this crate. Not part of the public API.
 #[doc(hidden)]
 pub mod __private {
     pub use core::{
@@ -34,7 +34,8 @@ pub mod __private {
         log::{AuditLog, not_recorded::NotRecorded, outcome::Outcome},
     };
 
-    /// For benches: the time that drafts take from their rendering on, which is what threads do one after the other.
+    /// Records drafts and returns the time that this took after all of them were rendered. For benches: threads do
+    /// this part one after the other.
     pub fn time_of_linking(log: &AuditLog, drafts: Vec<Draft>) -> Result<Duration, Error> {
         log.time_of_linking(drafts)
     }
@@ -45,12 +46,7 @@ pub mod __private {
     }
 }
 
-/// Records an audit event, and hands it to the other layers.
-///
-/// The first literal is the event type. After it come fields, in `tracing`'s own grammar: `name = value`,
-/// `name = %display`, `name = ?debug`, the short forms `name`, `%name` and `?name`, dotted and quoted names, constant
-/// names as `{NAME} = value`, and at the end a message with its arguments. The field `actor` says who did it.
-/// Structure goes in by [`json`](crate::json).
+/// Records an audit event and passes it to the other layers of the subscriber.
 ///
 /// ```
 /// # let (user, rows, error) = ("alice", 12, std::io::Error::other("no space"));
@@ -61,45 +57,77 @@ pub mod __private {
 /// audit!("login", actor = user, "{user} logged in from {}", "10.0.0.1");
 /// ```
 ///
-/// Between type and fields, or before the type, may stand:
+/// # Grammar
 ///
-/// | option | default | |
+/// ```text
+/// audit!("event_type", option: value, .., field = value, .., "message {}", argument, ..)
+/// ```
+///
+/// The event type comes first, as a string literal. Options, fields and the message may be left out. A type that is
+/// known only at run time is a field instead: `audit!(event_type = kind, actor = "alice")`.
+///
+/// Fields have the grammar of `tracing`:
+///
+/// | field | recorded value |
+/// |---|---|
+/// | `rows = 12` | number, boolean or string, as it is |
+/// | `user = %name` | text by `Display` |
+/// | `range = ?range` | text by `Debug` |
+/// | `rows`, `%user`, `?range` | the variable of that name: short for `rows = rows`, `user = %user`, `range = ?range` |
+/// | `http.status = 404`, `"content-type" = kind` | names with dots, and names in quotes |
+/// | `{FIELD_NAME} = 12` | a field whose name is the constant `FIELD_NAME` |
+/// | `tables = json(&tables)` | structure, by [`json`](crate::json()) |
+/// | `email = erasable(&email)` | a value that can be erased later, by [`erasable`](crate::erasable()) |
+///
+/// The field `actor` names the person or program that acts. Without it, the entry has the actor of the enclosing audit
+/// span, otherwise that of [`AuditLogBuilder::actor`](crate::AuditLogBuilder::actor).
+///
+/// Fields are evaluated once, in order. `?`, `return` and `.await` work in a field.
+///
+/// # Options
+///
+/// Options come directly before or after the event type:
+///
+/// | option | default | meaning |
 /// |---|---|---|
-/// | `level:` | `INFO` | for the other layers; `INFO`, `WARN` or `ERROR` |
-/// | `parent:` | the current span | a span, its id, or `None` |
+/// | `level:` | `INFO` | level for the other layers: `INFO`, `WARN` or `ERROR` |
+/// | `parent:` | the current span | parent span: a span, its id, or `None` |
 /// | `log:` | see below | the [`AuditLog`](crate::AuditLog) to record in |
 ///
-/// A type that is known at run time only is given as `event_type = value` in the place of the literal.
+/// Without `log:`, the event goes to the log of the subscriber's [`AuditLayer`](crate::AuditLayer). If there is none,
+/// it goes to the log of [`AuditLog::set_global`](crate::AuditLog::set_global). Further audit layers of the stack
+/// record the event in their logs as well.
 ///
-/// The event is recorded before any layer sees it, so no filter and no panic in another layer can keep it from the
-/// log: the log of the subscriber's [`AuditLayer`](crate::AuditLayer), else the one of
-/// [`AuditLog::set_global`](crate::AuditLog::set_global). Further audit layers in the stack record it in their logs as
-/// well.
+/// # Result
 ///
-/// The result is an [`Outcome`](crate::Outcome), which a statement may ignore. Where what happens next depends on the
-/// record, use [`try_audit!`](crate::try_audit).
+/// The event is recorded before any layer receives it. So no filter, and no panic in another layer, can keep it from
+/// the log.
+///
+/// The result is an [`Outcome`](crate::Outcome), which a statement may ignore. A loss is counted by the log and
+/// printed to standard error, once for each kind. If the next step depends on the record, use
+/// [`try_audit!`](crate::try_audit).
 ///
 /// # Compile errors
 ///
-/// A field that is named twice:
+/// A field that is given twice:
 ///
 /// ```compile_fail
 /// kling_audit::audit!("export_requested", rows = 1, rows = 2);
 /// ```
 ///
-/// no event type, or an empty one:
+/// A missing or empty event type:
 ///
 /// ```compile_fail
 /// kling_audit::audit!(rows = 1);
 /// ```
 ///
-/// a level below INFO, which would leave the event to other layers' filters:
+/// A level below INFO, because filters of other layers would drop the event:
 ///
 /// ```compile_fail
 /// kling_audit::audit!("export_requested", level: DEBUG, rows = 1);
 /// ```
 ///
-/// a type that belongs to the log's own entries (`audit_*`, `*.opened`, `*.closed`):
+/// An event type that is reserved for the log's own entries (`audit_*`, `*.opened`, `*.closed`):
 ///
 /// ```compile_fail
 /// kling_audit::audit!("audit_started", rows = 1);
@@ -112,28 +140,30 @@ macro_rules! audit {
     };
 }
 
-/// Records an audit event, and says whether that was done: `Result<Receipt, NotRecorded>`.
+/// Records an audit event and returns `Result<Receipt, NotRecorded>`.
 ///
-/// The grammar is that of [`audit!`](crate::audit).
+/// Grammar and options are those of [`audit!`](crate::audit).
 ///
 /// ```no_run
 /// # fn rows() -> Result<u64, Box<dyn std::error::Error>> { Ok(1) }
 /// # fn export(log: &kling_audit::AuditLog) -> Result<(), Box<dyn std::error::Error>> {
 /// use kling_audit::try_audit;
 ///
-/// // No record, no export.
+/// // Without a record, there is no export.
 /// let receipt = try_audit!(log: log, "export_requested", actor = "alice", rows = rows()?)?;
 /// println!("recorded as {}", receipt.seq);
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// With `log:` it records in that log, once, even where that log's layer is in the stack. With several layers in the
-/// stack, the receipt is that of the layer added last.
+/// After `Ok`, the entry is as durable as the log's [`Durability`](crate::Durability) promises.
+///
+/// With `log:`, the event is recorded once in that log, even if the log's layer is in the stack. If the stack has
+/// several audit layers, the receipt is that of the layer which was added last.
 ///
 /// # Errors
 ///
-/// [`NotRecorded`](crate::NotRecorded) says why. The other layers were given the event all the same.
+/// [`NotRecorded`](crate::NotRecorded) contains the reason. The other layers receive the event in any case.
 #[macro_export]
 macro_rules! try_audit {
     ($($all:tt)*) => {
@@ -142,56 +172,61 @@ macro_rules! try_audit {
     };
 }
 
-/// Records an audit event without blocking the thread: a future of `Result<Receipt, NotRecorded>`.
+/// Records an audit event without blocking the thread. Returns a future of `Result<Receipt, NotRecorded>`.
 ///
-/// The grammar is that of [`audit!`](crate::audit).
+/// Grammar and options are those of [`audit!`](crate::audit).
 ///
 /// ```no_run
 /// # async fn export(log: kling_audit::AuditLog) -> Result<(), kling_audit::NotRecorded> {
 /// use kling_audit::try_audit_async;
 ///
-/// // No record, no export; and no thread of the runtime waits for the disk.
+/// // Without a record, there is no export. No thread of the runtime waits for the disk.
 /// let receipt = try_audit_async!(log: &log, "export_requested", actor = "alice", rows = 12).await?;
 /// println!("recorded as {}", receipt.seq);
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// The event takes its place in the trail, and is handed to the other layers, where the macro stands and not when the
-/// [`PendingReceipt`](crate::PendingReceipt) is awaited; it keeps its place if that is dropped. The future borrows
-/// nothing and is `Send`, so several can be begun in order and awaited later. Where the log is reached only behind a
-/// layer that hides it, such as `tracing_subscriber::reload`, the thread waits as with
-/// [`try_audit!`](crate::try_audit).
+/// The event gets its place in the trail, and the other layers receive it, when the macro runs and not when the future
+/// is awaited. It keeps its place if the future is dropped. The future borrows nothing and is `Send`: a program can
+/// start several and await them later.
+///
+/// The thread blocks as with [`try_audit!`](crate::try_audit) in a single case: the layer is in a wrapper that hides
+/// it, such as `tracing_subscriber::reload`, and neither `log:` nor a global log is set.
 ///
 /// # Errors
 ///
-/// The future gives what [`try_audit!`](crate::try_audit) would.
+/// The future returns the errors of [`try_audit!`](crate::try_audit).
 #[macro_export]
 macro_rules! try_audit_async {
     ($($all:tt)*) => {{
-        // A statement of its own: what the fields borrow for a moment ends before anything is awaited.
+        // A statement of its own, so that temporary borrows of the fields end before the future is awaited.
         let __recording = $crate::__audit!(@ record_async [$crate::__private::Level::INFO]
             [$crate::__private::SpanParent::Current] [$crate::__private::None] [] {} $($all)*);
         __recording
     }};
 }
 
-/// A span whose opening and closing are recorded: a `tracing::Span` with target `audit` and level INFO.
-///
-/// The first literal is its name. After it come fields as in [`audit!`](crate::audit), `tracing::field::Empty` for
-/// those that `Span::record` gives later, and the options `level:`, `parent:` and `log:`.
+/// Opens a span whose opening and closing are recorded. Returns a `tracing::Span` with target `audit` and level INFO.
 ///
 /// ```
 /// let span = kling_audit::audit_span!("nightly_export", actor = "cron", rows = tracing::field::Empty);
 /// span.in_scope(|| {
-///     // Entries that are recorded in here name the span, and have its actor unless they name their own.
+///     // Entries recorded here name the span, and have its actor unless they name one themselves.
 ///     span.record("rows", 1200);
 /// });
 /// ```
 ///
-/// Unlike an event, a span depends on the subscriber: a filter for the whole stack can drop it. That is said on
-/// standard error and counted by the log as not recorded. With `log:` it is no loss where that log has no layer in
-/// any stack: for libraries that record their events in a log which they were given.
+/// The name comes first, as a string literal. Fields and the options `level:`, `parent:` and `log:` are those of
+/// [`audit!`](crate::audit). A field that `Span::record` sets later is declared as `tracing::field::Empty`.
+///
+/// The entry `nightly_export.opened` has the fields of the opening. The entry `nightly_export.closed` has the latest
+/// value of each field, and `busy_us` and `idle_us`: the microseconds during which at least one thread was inside, and
+/// the rest.
+///
+/// A span depends on the subscriber, unlike an event: a filter of the whole stack can drop it. The log counts that as
+/// not recorded, and it is printed to standard error. With `log:`, it is no loss if that log has no layer in any
+/// stack. A library can therefore open spans for a log that it was given.
 #[macro_export]
 macro_rules! audit_span {
     ($($all:tt)*) => {
@@ -200,9 +235,18 @@ macro_rules! audit_span {
     };
 }
 
-/// Takes one piece off the input at a time: `@ kind [level] [parent] [log] [type] { fields } input`.
+/// Consumes the input piece by piece. Its state is `@ kind [level] [parent] [log] [type] { fields } input`.
 ///
-/// The kind is `span`, or what records an event: `record` or `record_async`.
+/// The kind is `span`, or the function that records an event: `record` or `record_async`. For `audit!("x", n = 1)` the
+/// states are:
+///
+/// ```text
+/// @ record [INFO] [Current] [None] []    {}             "x", n = 1
+/// @ record [INFO] [Current] [None] ["x"] {}             n = 1
+/// match &1 { __value =>
+/// @ record [INFO] [Current] [None] ["x"] { ("n", __value) }
+/// }
+/// ```
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __audit {
@@ -226,7 +270,7 @@ macro_rules! __audit {
         $crate::__audit!(@ $kind [$crate::__private::level($level)] $p $g $t $f $($($rest)*)?)
     };
     (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt target: $($rest:tt)*) => {
-        $crate::__private::compile_error!("what is audited has the target `audit`: leave `target:` out")
+        $crate::__private::compile_error!("an audit event always has the target `audit`: leave `target:` out")
     };
     (@ $kind:ident $l:tt $p:tt $g:tt $t:tt $f:tt parent: $parent:expr $(, $($rest:tt)*)?) => {
         match $crate::__private::parent($parent) {
@@ -239,7 +283,7 @@ macro_rules! __audit {
         }
     };
 
-    // The type.
+    // The event type, or the name of a span.
     (@ $kind:ident $l:tt $p:tt $g:tt [] {} $type:literal $(, $($rest:tt)*)?) => {
         $crate::__audit!(@ $kind $l $p $g [$type] {} $($($rest)*)?)
     };
@@ -254,7 +298,8 @@ macro_rules! __audit {
         $crate::__audit!(@ typed ($kind $l $p $g) { $($rest)* } $($rest)*)
     };
 
-    // The caller's own tokens go on, since those of a rule would not name the caller's variables.
+    // A type that is a field. The look-ahead keeps all tokens in braces and passes them on: tokens that a rule
+    // writes itself have the macro's hygiene and would not find the caller's variables.
     (@ typed ($kind:ident $l:tt $p:tt $g:tt) { $($all:tt)* } event_type $($rest:tt)*) => {
         $crate::__audit!(@ $kind $l $p $g [@] {} $($all)*)
     };
@@ -357,7 +402,8 @@ macro_rules! __audit {
         }
     };
 
-    // Nothing is left.
+    // The input is empty: the callsite, in its three kinds. A span; an event whose type is a field; an event with a
+    // literal type.
     (@ span [$level:expr] [$parent:expr] [$log:expr] [$type:literal] { $(($name:expr, $value:expr))* }) => {{
         static __CALLSITE: $crate::__private::DefaultCallsite = $crate::__private::DefaultCallsite::new(&__META);
         static __META: $crate::__private::Metadata<'static> = $crate::__private::metadata! {
@@ -403,7 +449,7 @@ macro_rules! __audit {
             name: $type,
             target: "audit",
             level: $level,
-            // Layers that show no event names show a message.
+            // `fmt` does not print the name of an event, so the type is its message as well. The log ignores it.
             fields: $crate::__private::names(__NAMES, &["message", $($name),*]),
             callsite: &__CALLSITE,
             kind: $crate::__private::Kind::EVENT,
@@ -425,7 +471,7 @@ macro_rules! __audit {
             "{}",
             $crate::__private::concat!(
                 "the event type `", $type,
-                "` is reserved: `audit_*`, `*.opened` and `*.closed` are the log's own entries"
+                "` is reserved: `audit_*`, `*.opened` and `*.closed` are entries of the log itself"
             )
         );
         $crate::__private::$record(&__SITE, $parent, $log, &[
@@ -434,8 +480,8 @@ macro_rules! __audit {
         ])
     }};
 
-    // What is left is no field, so it is the message. It comes last where it is evaluated, and first for those who
-    // print it.
+    // The rest is no field, so it is the message. It is evaluated last, and it is the first field of the callsite
+    // because other layers print the first field first.
     (@ $kind:ident $l:tt $p:tt $g:tt $t:tt { $($field:tt)* } $($message:tt)+) => {
         match $crate::__private::format_args!($($message)+) {
             __message => $crate::__audit!(@ $kind $l $p $g $t { ("message", &__message) $($field)* }),
@@ -443,7 +489,7 @@ macro_rules! __audit {
     };
 }
 
-/// The name of a field that is written as identifiers, without the `r#` of raw ones.
+/// Returns the name of a field that is written as identifiers and dots, without the `r#` of raw identifiers.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __audit_name {
@@ -455,7 +501,7 @@ macro_rules! __audit_name {
     }};
 }
 
-/// Refuses names that hold one twice.
+/// Fails to compile if a name occurs twice.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __audit_once {
@@ -466,13 +512,13 @@ macro_rules! __audit_once {
     };
 }
 
-/// Refuses a level that is written as a word.
+/// Fails to compile, for a level below INFO that is written as a word.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __audit_low_level {
     () => {
         $crate::__private::compile_error!(
-            "an audit event has level INFO, WARN or ERROR: below, other layers' filters would drop it"
+            "an audit event has level INFO, WARN or ERROR: filters of other layers would drop a lower level"
         )
     };
 }

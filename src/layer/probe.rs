@@ -1,7 +1,7 @@
-//! What a self-test sends through a subscriber, and how far it came.
+//! Probes: the events and the span that a self-test sends through a subscriber, and how far each of them came.
 //!
-//! A layer knows a probe by its callsite, notes on this thread that it arrived, and records nothing. Layers of others
-//! see events and a span like any other.
+//! A layer recognises a probe by its callsite. It notes on the thread that the probe arrived, and records nothing.
+//! Other layers see ordinary events and an ordinary span.
 
 use std::cell::Cell;
 
@@ -10,7 +10,7 @@ use tracing_core::metadata;
 
 use crate::format::receipt::TrailId;
 
-/// One thing that is sent, on the way of its kind.
+/// A probe, named by the way on which it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Probe {
     Macro,
@@ -18,12 +18,12 @@ pub(crate) enum Probe {
     Span,
 }
 
-/// How far the probes of this thread came; while it lives, arrivals are noted.
-pub(crate) struct Watch(());
+/// A self-test on this thread. Arrivals are noted until it is dropped.
+pub(crate) struct ProbeRun(());
 
 #[derive(Clone, Copy)]
 struct Arrivals {
-    /// The log that they are to arrive at.
+    /// Log that the probes should reach.
     trail: TrailId,
     event: bool,
     by_macro: bool,
@@ -35,7 +35,7 @@ thread_local! {
     static ARRIVALS: Cell<Option<Arrivals>> = const { Cell::new(None) };
 }
 
-/// Declares a callsite with target `audit` and one field, `message`.
+/// Defines a callsite with target `audit` and one field, `message`.
 macro_rules! callsite {
     ($callsite:ident, $metadata:ident, $name:literal, $level:ident, $kind:ident) => {
         pub(crate) static $callsite: DefaultCallsite = DefaultCallsite::new(&$metadata);
@@ -53,13 +53,13 @@ macro_rules! callsite {
 callsite!(MACRO_CALLSITE, MACRO, "audit_self_test by macro", INFO, EVENT);
 callsite!(EVENT_CALLSITE, EVENT, "audit_self_test by event", INFO, EVENT);
 callsite!(SPAN_CALLSITE, SPAN, "audit_self_test by span", INFO, SPAN);
-// Never sent: it only shows what a filter thinks of its level.
+// Never sent. Its interest shows if the subscriber's filter lets ERROR pass.
 callsite!(ERROR_CALLSITE, ERROR, "audit_self_test of a level", ERROR, EVENT);
 
 impl Probe {
     pub(crate) const ALL: [Self; 3] = [Self::Macro, Self::Event, Self::Span];
 
-    /// The probe that has this callsite.
+    /// Returns the probe of this callsite.
     pub(crate) fn of(metadata: &Metadata<'_>) -> Option<Self> {
         let address = std::ptr::from_ref(metadata).addr();
         Self::ALL.into_iter().find(|probe| std::ptr::from_ref(probe.metadata()).addr() == address)
@@ -73,8 +73,8 @@ impl Probe {
         }
     }
 
-    /// Notes that it reached the log of `trail`; a span has to be closed there too.
-    pub(crate) fn arrive(self, trail: TrailId) {
+    /// Notes that the probe reached the log of `trail`.
+    pub(crate) fn note_arrival(self, trail: TrailId) {
         let Some(mut arrivals) = ARRIVALS.get().filter(|arrivals| arrivals.trail == trail) else { return };
         match self {
             Self::Macro => arrivals.by_macro = true,
@@ -84,22 +84,22 @@ impl Probe {
         ARRIVALS.set(Some(arrivals));
     }
 
-    /// Notes that its span was closed.
-    pub(crate) fn close(trail: TrailId) {
+    /// Notes that the span of [`Probe::Span`] was closed.
+    pub(crate) fn note_close(trail: TrailId) {
         let Some(arrivals) = ARRIVALS.get().filter(|arrivals| arrivals.trail == trail) else { return };
         ARRIVALS.set(Some(Arrivals { closed: true, ..arrivals }));
     }
 }
 
-impl Watch {
+impl ProbeRun {
     pub(crate) fn start(trail: TrailId) -> Self {
         let none = Arrivals { trail, event: false, by_macro: false, opened: false, closed: false };
         ARRIVALS.set(Some(none));
         Self(())
     }
 
-    /// Whether `probe` arrived.
-    pub(crate) fn saw(&self, probe: Probe) -> bool {
+    /// Returns `true` if `probe` arrived. A span must have been opened and closed.
+    pub(crate) fn has_arrived(&self, probe: Probe) -> bool {
         ARRIVALS.get().is_some_and(|arrivals| match probe {
             Probe::Macro => arrivals.by_macro,
             Probe::Event => arrivals.event,
@@ -108,7 +108,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for ProbeRun {
     fn drop(&mut self) {
         ARRIVALS.set(None);
     }

@@ -1,7 +1,7 @@
-//! The self-test: does what has to be recorded get through the subscriber that is installed?
+//! The self-test: checks that audit events and spans get through the installed subscriber to their log.
 //!
-//! It sends one probe on each way, and says which did not arrive, the likely culprit and the mend. The probes are not
-//! recorded, the outcome is.
+//! [`AuditLog::self_test`] sends one probe on each way, and reports probes that did not arrive, the likely cause and
+//! the remedy. Probes are not recorded. The result is.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -18,180 +18,153 @@ use crate::{
         receipt::Receipt,
     },
     layer::{
-        self, AuditLayer,
+        audit_layer::AuditLayer,
         callsite::{self, CallsiteState},
-        probe::{self, Probe, Watch},
+        probe::{self, Probe, ProbeRun},
+        record::record_draft,
     },
     log::{AuditLog, not_recorded::NotRecorded},
 };
 
-/// Why [`AuditLog::self_test`] failed.
+/// Failure of [`AuditLog::self_test`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SelfTestError {
-    /// Something that was sent through the subscriber did not arrive.
-    #[error("self-test of {}: {} would not be recorded: {culprit}", Escaped(path.as_path()), listed(lost))]
+    /// A probe that was sent through the subscriber did not arrive.
+    #[error("self-test of {}: {} would not be recorded: {cause}", Escaped(path.as_path()), in_words(lost))]
     Lost {
-        /// The trail.
+        /// Directory of the trail.
         path: PathBuf,
-        /// What did not arrive: `macro` (events of [`audit!`](crate::audit)), `event` (all others with target
-        /// `audit`), `span`.
+        /// Ways on which events or spans get lost: `macro` (events of [`audit!`](crate::audit)), `event` (all other
+        /// events with target `audit`), `span`.
         lost: Vec<&'static str>,
-        /// What most likely kept it back.
-        culprit: Cause,
+        /// The most likely cause.
+        cause: Cause,
     },
 
-    /// The outcome could not be recorded, so nothing else can.
+    /// The log could not record the result of the self-test, so it can record nothing else.
     #[error("self-test of {}: {source}", Escaped(path.as_path()))]
     NotRecorded {
-        /// The trail.
+        /// Directory of the trail.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: NotRecorded,
     },
 }
 
-/// What most likely keeps audit events and spans from a log. Its text says what to do about it.
+/// Most likely cause of lost audit events and spans. Its text contains the remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
     /// No subscriber is set for this thread.
-    #[error("no subscriber is installed here: install one that has `AuditLog::layer`, before the self-test")]
+    #[error(
+        "no subscriber is set on this thread: install one with `AuditLog::layer`, and run the self-test afterwards"
+    )]
     NoSubscriber,
 
     /// The current subscriber has no layer of this log.
     #[error(
-        "no layer of this log is in the current subscriber: add `AuditLog::layer` to it, before all others"
+        "the current subscriber has no layer of this log: add `AuditLog::layer` to it, before all other layers"
     )]
     NoLayer,
 
-    /// A filter that holds for the whole subscriber, such as an `EnvFilter` that was added as a layer.
+    /// A filter of the whole subscriber stack drops them. An `EnvFilter` that was added as a layer is such a filter.
     #[error(
-        "a filter of the whole subscriber drops INFO for target `audit`{}: give it to the layer it is meant for \
-         (`layer.with_filter(filter)`), or add `audit=info` to it", if *passes_errors { " and lets ERROR through" } else { "" }
+        "a filter of the whole subscriber drops INFO for target `audit`{}: give it to the layer that it is meant for \
+         (`layer.with_filter(filter)`), or add `audit=info` to it",
+        if *passes_errors { " and lets ERROR through" } else { "" }
     )]
     Filter {
-        /// Whether it lets ERROR through, as `EnvFilter` does where `RUST_LOG` is not set.
+        /// `true` if the filter passes ERROR, as `EnvFilter` does if `RUST_LOG` is not set.
         passes_errors: bool,
     },
 
-    /// The subscriber takes them, and they don't reach the layer.
+    /// The subscriber accepts them, but they do not reach the layer.
     #[error(
-        "another layer's `event_enabled`, or a filter around this log's own layer, keeps back what the subscriber lets \
-         through: add `AuditLog::layer` as it is, before all others"
+        "another layer's `event_enabled`, or a filter around the layer of this log, drops what the subscriber accepts: \
+         add `AuditLog::layer` without a filter, before all other layers"
     )]
     Layer,
 
-    /// A layer panicked, and so will whoever sends an audit event. Standard error has its message.
-    #[error(
-        "another layer panics when it is given an audit event or span: take it out of the subscriber, or mend it"
-    )]
+    /// A layer panics when it receives an audit event. Any thread that emits an audit event will panic. Standard error
+    /// has the message of the panic.
+    #[error("another layer panics when it receives an audit event or span: remove that layer, or fix it")]
     Panic,
 }
 
-/// A probe as the entry tells of it.
+/// Result of one probe in the entry `audit_self_test`.
 #[derive(Serialize)]
-struct Probed {
+struct ProbeDetail {
     what: &'static str,
     passed: bool,
 }
 
-/// What became of a probe.
-struct Sent {
+/// Result of one probe.
+struct ProbeResult {
     probe: Probe,
     passed: bool,
     panicked: bool,
-    /// Whether the subscriber took it.
-    taken: bool,
+    /// `true` if the subscriber accepted the probe.
+    accepted: bool,
 }
 
-impl AuditLog {
-    /// Finds out whether all that is to be recorded gets through the current subscriber; records the outcome as
-    /// `audit_self_test`.
-    ///
-    /// Call it once at start, when the subscriber is installed. It sends an event as [`audit!`](crate::audit) does, one
-    /// as `tracing::info!` does, and opens and closes a span, all with target `audit` and level INFO. Other layers
-    /// are given them like any others; this log recognises them and records nothing of them.
-    ///
-    /// What it can't find out: whether events below INFO arrive, which a log does not ask for.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let directory = tempfile::tempdir()?;
-    /// # let directory = directory.path();
-    /// use kling_audit::AuditLog;
-    /// use tracing_subscriber::{filter::LevelFilter, prelude::*};
-    ///
-    /// let log = AuditLog::open(directory)?;
-    /// tracing_subscriber::registry().with(log.layer()).with(LevelFilter::WARN).init();
-    ///
-    /// let error = log.self_test().unwrap_err();
-    /// assert!(error.to_string().contains("a filter of the whole subscriber drops INFO for target `audit`"));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`SelfTestError::Lost`] with the likely [`Cause`]; [`SelfTestError::NotRecorded`] if the log can't record.
-    pub fn self_test(&self) -> Result<Receipt, SelfTestError> {
-        let watch = Watch::start(self.trail_id());
-        let sent = Probe::ALL.map(|probe| send(probe, &watch));
-        drop(watch);
+/// Runs the self-test of `log` on the calling thread.
+pub(super) fn run(log: &AuditLog) -> Result<Receipt, SelfTestError> {
+    let run = ProbeRun::start(log.trail_id());
+    let results = Probe::ALL.map(|probe| send(probe, &run));
+    drop(run);
 
-        let passed = sent.iter().all(|sent| sent.passed);
-        let probes = sent.each_ref().map(|sent| Probed { what: name(sent.probe), passed: sent.passed });
-        let outcome = Draft::from_origin("audit_self_test", Origin::Log)
-            .detail("passed", passed)
-            .detail("probes", probes);
-        let receipt = layer::record_draft(self, outcome, false)
-            .map_err(|source| SelfTestError::NotRecorded { path: self.directory().to_owned(), source })?;
-        if passed {
-            return Ok(receipt);
+    let passed = results.iter().all(|result| result.passed);
+    let probes =
+        results.each_ref().map(|result| ProbeDetail { what: name(result.probe), passed: result.passed });
+    let entry =
+        Draft::from_origin("audit_self_test", Origin::Log).detail("passed", passed).detail("probes", probes);
+    let receipt = record_draft(log, entry, false)
+        .map_err(|source| SelfTestError::NotRecorded { path: log.directory().to_owned(), source })?;
+    if passed {
+        return Ok(receipt);
+    }
+    Err(SelfTestError::Lost {
+        path: log.directory().to_owned(),
+        lost: results.iter().filter(|result| !result.passed).map(|result| name(result.probe)).collect(),
+        cause: likely_cause(log, &results),
+    })
+}
+
+fn likely_cause(log: &AuditLog, results: &[ProbeResult]) -> Cause {
+    let lost_after_acceptance = results.iter().any(|result| result.accepted && !result.passed);
+    let error = probe::ERROR_CALLSITE.interest();
+    dispatcher::get_default(|dispatch| {
+        let has_visible_layer = dispatch
+            .downcast_ref::<AuditLayer>()
+            .is_some_and(|layer| layer.log().trail_id() == log.trail_id());
+        if results.iter().any(|result| result.panicked) {
+            Cause::Panic
+        } else if dispatch.is::<NoSubscriber>() {
+            Cause::NoSubscriber
+        } else if !log.has_layer() || lost_after_acceptance && !has_visible_layer {
+            Cause::NoLayer
+        } else if lost_after_acceptance {
+            Cause::Layer
+        } else {
+            Cause::Filter { passes_errors: error.is_always() }
         }
-        Err(SelfTestError::Lost {
-            path: self.directory().to_owned(),
-            lost: sent.iter().filter(|sent| !sent.passed).map(|sent| name(sent.probe)).collect(),
-            culprit: self.culprit(&sent),
-        })
-    }
-
-    fn culprit(&self, sent: &[Sent]) -> Cause {
-        let taken = sent.iter().any(|sent| sent.taken && !sent.passed);
-        // Never sent: it shows what a filter thinks of its level.
-        let error = probe::ERROR_CALLSITE.interest();
-        dispatcher::get_default(|dispatch| {
-            let visible = dispatch
-                .downcast_ref::<AuditLayer>()
-                .is_some_and(|layer| layer.log().trail_id() == self.trail_id());
-            if sent.iter().any(|sent| sent.panicked) {
-                Cause::Panic
-            } else if dispatch.is::<NoSubscriber>() {
-                Cause::NoSubscriber
-            } else if !self.has_layer() || taken && !visible {
-                Cause::NoLayer
-            } else if taken {
-                Cause::Layer
-            } else {
-                Cause::Filter { passes_errors: error.is_always() }
-            }
-        })
-    }
+    })
 }
 
-/// Sends one probe. A panic of a layer counts as a failure: callers would have it too.
-fn send(probe: Probe, watch: &Watch) -> Sent {
-    let taken = catch_unwind(AssertUnwindSafe(|| offer(probe)));
-    Sent {
+/// Sends one probe. A layer that panics is a failure of the self-test, because it would panic in callers as well.
+fn send(probe: Probe, run: &ProbeRun) -> ProbeResult {
+    let accepted = catch_unwind(AssertUnwindSafe(|| dispatch(probe)));
+    ProbeResult {
         probe,
-        passed: taken.is_ok() && watch.saw(probe),
-        panicked: taken.is_err(),
-        taken: taken.unwrap_or(true),
+        passed: accepted.is_ok() && run.has_arrived(probe),
+        panicked: accepted.is_err(),
+        accepted: accepted.unwrap_or(true),
     }
 }
 
-/// Hands a probe to the current subscriber; `false` if it is not wanted there.
-fn offer(probe: Probe) -> bool {
+/// Passes a probe to the current subscriber. Returns `false` if the subscriber does not accept it.
+fn dispatch(probe: Probe) -> bool {
     static MACRO: CallsiteState = CallsiteState::new(&probe::MACRO_CALLSITE, &probe::MACRO, false);
     static EVENT: CallsiteState = CallsiteState::new(&probe::EVENT_CALLSITE, &probe::EVENT, false);
     static SPAN: CallsiteState = CallsiteState::new(&probe::SPAN_CALLSITE, &probe::SPAN, false);
@@ -201,22 +174,23 @@ fn offer(probe: Probe) -> bool {
     let values = metadata.fields().value_set_all(&values);
     let site = match probe {
         Probe::Macro => {
-            if let Some(log) = dispatcher::get_default(callsite::reached) {
-                probe.arrive(log.trail_id());
+            // A macro finds its log without the subscriber's filters, so the probe arrives before it is dispatched.
+            if let Some(log) = dispatcher::get_default(callsite::default_log) {
+                probe.note_arrival(log.trail_id());
             }
             &MACRO
         }
         Probe::Event => &EVENT,
         Probe::Span => &SPAN,
     };
-    let wanted = site.is_wanted_here();
-    if wanted {
+    let is_accepted = site.is_enabled_here();
+    if is_accepted {
         match probe {
             Probe::Macro | Probe::Event => Event::dispatch(metadata, &values),
             Probe::Span => drop(Span::new(metadata, &values)),
         }
     }
-    wanted
+    is_accepted
 }
 
 fn name(probe: Probe) -> &'static str {
@@ -227,9 +201,9 @@ fn name(probe: Probe) -> &'static str {
     }
 }
 
-/// What `lost` means, in words.
-fn listed(lost: &[&str]) -> String {
-    let words = lost.iter().map(|what| match *what {
+/// Returns the names in `lost` as words of an error text.
+fn in_words(lost: &[&str]) -> String {
+    let words = lost.iter().map(|name| match *name {
         "macro" => "events of `audit!`",
         "event" => "other events with target `audit`",
         _ => "audit spans",

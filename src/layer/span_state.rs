@@ -1,7 +1,7 @@
-//! What the layer remembers of an open audit span, in the span's own extensions.
+//! State of open audit spans, kept in the extensions of each span.
 //!
-//! Several logs may watch one span: each has a state of its own, by the name of its trail. Nothing here renders a
-//! field or calls a log, so the locks of the extensions are held for moments only.
+//! Several logs may record one span. Each of them has a state of its own, found by the id of its trail. No function
+//! here renders a field or calls a log while it holds the lock of the extensions.
 
 use std::{
     borrow::Cow,
@@ -10,7 +10,6 @@ use std::{
 
 use tracing_subscriber::registry::{ExtensionsMut, LookupSpan, SpanRef};
 
-use crate::layer::dispatch_frame;
 use crate::{
     codec::{
         buffer_pool,
@@ -22,190 +21,199 @@ use crate::{
         prepared_entry::{EntryDefaults, PreparedEntry},
         receipt::TrailId,
     },
-    layer::fields::Rendered,
+    layer::{dispatch_frame, fields::RenderedEvent, template::InnermostSpan},
     log::AuditLog,
 };
 
-/// In `context.fields` a value stands one level below where it stands in `details`.
+/// Deepest nesting of an inherited value. In `context.fields` a value is one level deeper than in `details`.
 const MAX_INHERITED_LEVELS: usize = MAX_VALUE_LEVELS - 1;
 
-/// One open span, as one log knows it.
+/// State of one open span for one log.
 pub(crate) struct SpanState {
     trail: TrailId,
     name: &'static str,
-    /// Whether nobody waits until its entries are durable.
+    /// `true` if no caller waits for the span's entries to be durable.
     pub(crate) no_wait: bool,
-    /// The `seq` of its `.opened`, if that was recorded.
-    opened: Option<u64>,
+    /// Sequence number of the `.opened` entry, if that was recorded.
+    opened_seq: Option<u64>,
     actor: Option<Cow<'static, str>>,
     fields: ObjectBuilder,
     duplicates: Vec<String>,
-    clock: Clock,
+    timer: SpanTimer,
 }
 
-/// Each log's state. The type is private to this crate, so no other layer can take or replace it.
-struct States(Vec<SpanState>);
+/// States of one span, one for each log.
+///
+/// Extensions are found by type. This type is private to the crate, so no other layer can take or replace it.
+struct SpanStates(Vec<SpanState>);
 
-/// What the audit spans around an event say of it; mostly there are none.
+/// Values that an entry takes from the audit spans around it. Empty and without allocation if there are none.
 #[derive(Default)]
-pub(crate) struct Enclosing(Option<Box<Spans>>);
+pub(crate) struct EnclosingSpans(Option<Box<SpanContext>>);
 
 #[derive(Default)]
-struct Spans {
-    span: Option<(&'static str, Option<u64>)>,
+struct SpanContext {
+    innermost: Option<InnermostSpan>,
     actor: Option<Cow<'static, str>>,
-    /// The log's inherited fields.
+    /// Fields that the log inherits.
     fields: ObjectBuilder,
 }
 
 impl SpanState {
-    /// The state of a span that is opened with `draft`.
+    /// Returns the state of a span that opens with `draft`.
     pub(crate) fn new(trail: TrailId, name: &'static str, draft: &Draft) -> Self {
         Self {
             trail,
             name,
-            no_wait: dispatch_frame::is_unhurried(),
-            opened: None,
+            no_wait: dispatch_frame::is_no_wait(),
+            opened_seq: None,
             actor: draft.actor.clone(),
             fields: draft.details.clone(),
             duplicates: draft.context.duplicate_fields.clone(),
-            clock: Clock::new(),
+            timer: SpanTimer::start(),
         }
     }
 
-    /// Says where its `.opened` was recorded.
-    pub(crate) fn opened(mut self, seq: Option<u64>) -> Self {
-        self.opened = seq;
+    /// Sets the sequence number of the `.opened` entry.
+    pub(crate) fn with_opened_seq(mut self, seq: Option<u64>) -> Self {
+        self.opened_seq = seq;
         self
     }
 
     pub(crate) fn put_into(self, extensions: &mut ExtensionsMut<'_>) {
-        match extensions.get_mut::<States>() {
+        match extensions.get_mut::<SpanStates>() {
             Some(states) => states.0.push(self),
-            // Not `insert`, which panics if the type is there.
-            None => drop(extensions.replace(States(vec![self]))),
+            // `insert` would panic if the type is there already.
+            None => drop(extensions.replace(SpanStates(vec![self]))),
         }
     }
 
     pub(crate) fn take_from(extensions: &mut ExtensionsMut<'_>, trail: TrailId) -> Option<Self> {
-        let states = extensions.get_mut::<States>()?;
-        let at = states.0.iter().position(|state| state.trail == trail)?;
-        Some(states.0.swap_remove(at))
+        let states = extensions.get_mut::<SpanStates>()?;
+        let index = states.0.iter().position(|state| state.trail == trail)?;
+        Some(states.0.swap_remove(index))
     }
 
     pub(crate) fn of<'a>(extensions: &'a mut ExtensionsMut<'_>, trail: TrailId) -> Option<&'a mut Self> {
-        extensions.get_mut::<States>()?.0.iter_mut().find(|state| state.trail == trail)
+        extensions.get_mut::<SpanStates>()?.0.iter_mut().find(|state| state.trail == trail)
     }
 
-    /// Adds what `Span::record` gave.
-    pub(crate) fn record(&mut self, given: &Draft) {
-        if given.actor.is_some() {
-            self.actor.clone_from(&given.actor);
+    /// Applies a `Span::record` call. A field that is set again replaces its value and is no duplicate.
+    pub(crate) fn record(&mut self, update: &Draft) {
+        if update.actor.is_some() {
+            self.actor.clone_from(&update.actor);
         }
-        // Built anew, since a value that is replaced in place leaves its bytes behind.
+        // Built anew: a builder keeps the bytes of a replaced value, so updates in a loop would make it grow.
         let mut fields = ObjectBuilder::default();
-        for (name, value, erasable) in self.fields.iter_with_flags().chain(given.details.iter_with_flags()) {
+        for (name, value, erasable) in self.fields.iter_with_flags().chain(update.details.iter_with_flags()) {
             fields.put_with_flag(name, erasable, |out| out.extend_from_slice(value));
         }
         self.fields = fields;
     }
 
     pub(crate) fn enter(&mut self) {
-        self.clock.enter();
+        self.timer.enter();
     }
 
     pub(crate) fn exit(&mut self) {
-        self.clock.exit();
+        self.timer.exit();
     }
 
-    /// The draft of its closing, which stands inside the span itself: so each one names its own opening.
+    /// Returns the draft of the `.closed` entry. Its `context.span` is the span itself, so that the entry names its
+    /// own `.opened` entry.
     pub(crate) fn close(mut self) -> Draft {
-        let (busy, idle) = self.clock.stop();
+        let (busy, idle) = self.timer.stop();
         let mut draft = Draft::from_origin(format!("{}.closed", self.name), Origin::Span);
         draft.actor = self.actor.take();
         draft.details = std::mem::take(&mut self.fields);
         draft.context.duplicate_fields = std::mem::take(&mut self.duplicates);
-        draft.context.span = Some((Cow::Borrowed(self.name), self.opened));
+        draft.context.span = Some((Cow::Borrowed(self.name), self.opened_seq));
         for (name, time) in [("busy_us", busy), ("idle_us", idle)] {
-            let again = draft.details.put(name, |out| json::integer(out, time.as_micros()));
-            draft.note_duplicate(again, name);
+            let is_duplicate = draft.details.put(name, |out| json::integer(out, time.as_micros()));
+            draft.note_duplicate(is_duplicate, name);
         }
         draft
     }
 }
 
-impl Enclosing {
-    /// Looks from the innermost span outwards, for what `log` knows of the spans.
-    pub(crate) fn of<'a, R>(scope: impl IntoIterator<Item = SpanRef<'a, R>>, log: &AuditLog) -> Self
+impl EnclosingSpans {
+    /// Collects values of the spans in `scope`, which `log` has recorded. Of several spans with one field, the
+    /// innermost counts; `scope` begins with it.
+    pub(crate) fn collect<'a, R>(scope: impl IntoIterator<Item = SpanRef<'a, R>>, log: &AuditLog) -> Self
     where
         R: LookupSpan<'a> + 'a,
     {
         let (trail, inherited) = (log.trail_id(), log.inherited());
         let mut enclosing = Self::default();
-        let mut missing = inherited.len();
+        let mut missing_fields = inherited.len();
         for span in scope {
             let extensions = span.extensions();
-            let states = extensions.get::<States>().map_or(&[][..], |states| &states.0);
+            let states = extensions.get::<SpanStates>().map_or(&[][..], |states| &states.0);
             let Some(state) = states.iter().find(|state| state.trail == trail) else { continue };
-            let found = enclosing.0.get_or_insert_default();
-            found.span.get_or_insert((state.name, state.opened));
-            if found.actor.is_none() {
-                found.actor = state.actor.as_deref().map(|actor| Cow::Owned(buffer_pool::string(actor)));
+            let context = enclosing.0.get_or_insert_default();
+            context.innermost.get_or_insert(InnermostSpan { name: state.name, opened_seq: state.opened_seq });
+            if context.actor.is_none() {
+                context.actor = state.actor.as_deref().map(|actor| Cow::Owned(buffer_pool::string(actor)));
             }
             for name in inherited {
-                let given = state.fields.iter_with_flags().find(|(known, ..)| *known == name.as_bytes());
-                if let Some((name, value, erasable)) = given
-                    && found.fields.get(name).is_none()
+                let field = state.fields.iter_with_flags().find(|(known, ..)| *known == name.as_bytes());
+                if let Some((name, value, erasable)) = field
+                    && context.fields.get(name).is_none()
                 {
-                    found.fields.put_with_flag(name, erasable, |out| inherit_fields(value, out));
-                    missing -= 1;
+                    context.fields.put_with_flag(name, erasable, |out| write_inherited(value, out));
+                    missing_fields -= 1;
                 }
             }
-            if found.actor.is_some() && missing == 0 {
+            if context.actor.is_some() && missing_fields == 0 {
                 break;
             }
         }
         enclosing
     }
 
-    /// Renders an event that it stands around.
-    pub(crate) fn render(self, event: Rendered, rules: &EntryDefaults) -> Result<PreparedEntry, DraftError> {
+    /// Prepares the entry of an event inside these spans.
+    pub(crate) fn prepare(
+        self,
+        event: RenderedEvent,
+        defaults: &EntryDefaults,
+    ) -> Result<PreparedEntry, DraftError> {
         let event = match event {
-            Rendered::Filled(mut filled) if self.fills() => {
-                let spans = self.0.as_deref();
-                let actor = spans.and_then(|spans| spans.actor.as_deref());
-                match filled.prepare(actor, spans.and_then(|spans| spans.span), rules) {
-                    Some(prefix) => return Ok(prefix),
-                    None => Rendered::Filled(filled),
+            RenderedEvent::Template(mut filled) if self.fits_template() => {
+                let context = self.0.as_deref();
+                let actor = context.and_then(|context| context.actor.as_deref());
+                match filled.prepare(actor, context.and_then(|context| context.innermost), defaults) {
+                    Some(entry) => return Ok(entry),
+                    None => RenderedEvent::Template(filled),
                 }
             }
             event => event,
         };
         let mut draft = event.into_draft();
         self.complete(&mut draft);
-        PreparedEntry::render(*draft, rules)
+        PreparedEntry::render(*draft, defaults)
     }
 
-    /// Whether a template can say it: nothing is inherited.
-    fn fills(&self) -> bool {
-        self.0.as_ref().is_none_or(|spans| spans.fields.is_empty())
+    /// Returns `true` if a template has a place for these values: it has none for inherited fields.
+    fn fits_template(&self) -> bool {
+        self.0.as_ref().is_none_or(|context| context.fields.is_empty())
     }
 
-    /// Adds to `draft` what it doesn't say itself.
+    /// Adds these values to `draft`. Its own actor and span have priority.
     pub(crate) fn complete(self, draft: &mut Draft) {
-        let Some(spans) = self.0 else { return };
+        let Some(context) = self.0 else { return };
         if draft.actor.is_none() {
-            draft.actor = spans.actor;
+            draft.actor = context.actor;
         }
         if draft.context.span.is_none() {
-            draft.context.span = spans.span.map(|(name, seq)| (Cow::Borrowed(name), seq));
+            draft.context.span = context.innermost.map(|span| (Cow::Borrowed(span.name), span.opened_seq));
         }
-        draft.context.fields = spans.fields;
+        draft.context.fields = context.fields;
     }
 }
 
-/// Writes a span's value where an entry inherits it: one level deeper than its own, so the deepest become their text.
-fn inherit_fields(value: &[u8], out: &mut Vec<u8>) {
+/// Writes a span's value for an entry that inherits it. A value that would nest too deeply there becomes its JSON
+/// text, as a string.
+fn write_inherited(value: &[u8], out: &mut Vec<u8>) {
     let nests = matches!(value.first(), Some(b'[' | b'{'));
     if !nests || json::parse(value, MAX_INHERITED_LEVELS).is_ok() {
         out.extend_from_slice(value);
@@ -214,38 +222,39 @@ fn inherit_fields(value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Splits a span's life into busy (some thread is inside) and idle time.
-struct Clock {
+/// Divides the life of a span into busy time, while at least one thread is inside, and idle time.
+struct SpanTimer {
     busy: Duration,
     idle: Duration,
-    since: Instant,
-    inside: usize,
+    last_change: Instant,
+    threads_inside: usize,
 }
 
-impl Clock {
-    fn new() -> Self {
-        Self { busy: Duration::ZERO, idle: Duration::ZERO, since: Instant::now(), inside: 0 }
+impl SpanTimer {
+    fn start() -> Self {
+        Self { busy: Duration::ZERO, idle: Duration::ZERO, last_change: Instant::now(), threads_inside: 0 }
     }
 
     fn enter(&mut self) {
-        self.turn();
-        self.inside += 1;
+        self.add_elapsed();
+        self.threads_inside += 1;
     }
 
     fn exit(&mut self) {
-        self.turn();
-        self.inside = self.inside.saturating_sub(1);
+        self.add_elapsed();
+        self.threads_inside = self.threads_inside.saturating_sub(1);
     }
 
+    /// Returns busy and idle time.
     fn stop(mut self) -> (Duration, Duration) {
-        self.turn();
+        self.add_elapsed();
         (self.busy, self.idle)
     }
 
-    fn turn(&mut self) {
+    fn add_elapsed(&mut self) {
         let now = Instant::now();
-        let passed = now.saturating_duration_since(self.since);
-        *if self.inside == 0 { &mut self.idle } else { &mut self.busy } += passed;
-        self.since = now;
+        let elapsed = now.saturating_duration_since(self.last_change);
+        *if self.threads_inside == 0 { &mut self.idle } else { &mut self.busy } += elapsed;
+        self.last_change = now;
     }
 }

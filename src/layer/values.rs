@@ -1,7 +1,7 @@
-//! Structured values and erasable values as `tracing` fields.
+//! `json` and `erasable`: structured values and erasable values as `tracing` fields.
 //!
-//! `tracing` has no value for structure, but passes on any error as it is. So a value is wrapped into an error type, and
-//! the visitor of `fields.rs` finds it again by downcasting.
+//! `tracing` has no structured values, but it passes an error on unchanged. So a value is wrapped in an error type,
+//! and the visitor in `fields.rs` downcasts the error.
 
 use std::{error::Error, fmt};
 
@@ -13,14 +13,15 @@ use crate::{
     format::draft::MAX_VALUE_LEVELS,
 };
 
-/// The text that other layers show instead of an erasable value.
-pub(crate) const ERASABLE: &str = "[erasable]";
+/// Text that other layers receive instead of an erasable value.
+pub(crate) const ERASABLE_PLACEHOLDER: &str = "[erasable]";
 
-/// A serialisable value as a `tracing` field: structured in an audit entry, JSON text in other layers.
+/// Returns a serialisable value as a `tracing` field. An audit entry gets its structure; other layers get its JSON
+/// text.
 ///
-/// The value is serialised at once, by the rules of [`Draft::detail`](crate::Draft::detail). One that can't be
-/// serialised, or nests more than 126 deep, becomes a text that says so: an event is not given up for one of its
-/// fields.
+/// The value is serialised during this call, by the rules of [`Draft::detail`](crate::Draft::detail). A value that
+/// cannot be serialised, or nests more than 126 levels, becomes a text with the reason. The event and its other fields
+/// are recorded in any case.
 ///
 /// ```
 /// use kling_audit::{audit, json};
@@ -31,7 +32,7 @@ pub fn json<T: Serialize + ?Sized>(value: &T) -> impl Field + use<T> {
     Box::<dyn Error + Send + Sync>::from(Json(to_value(value)))
 }
 
-/// The error type that carries the value of [`json`] through `tracing`.
+/// Error type that carries a value of [`json`] through `tracing`.
 pub(crate) struct Json(pub(crate) Value);
 
 impl fmt::Display for Json {
@@ -50,12 +51,14 @@ impl fmt::Debug for Json {
 
 impl Error for Json {}
 
-/// A value that can be erased later, as a `tracing` field: in the entry stands a salted commitment to it, and the value
-/// itself is kept beside the trail until [`AuditLog::erase`](crate::AuditLog::erase) removes it. Other layers see
-/// `[erasable]`.
+/// Returns a value that can be erased later, as a `tracing` field.
 ///
-/// As a field `actor` or `event_type`, which the entry has to name, it leaves `[erasable]` there and is kept under that
-/// name among the details. The value is taken as in [`json`](crate::json()).
+/// The entry contains a salted commitment to the value. The value itself is in a file beside the trail until
+/// [`AuditLog::erase`](crate::AuditLog::erase) overwrites it. Other layers receive the text `[erasable]`. The value is
+/// serialised as in [`json`](crate::json()).
+///
+/// An entry cannot be without an actor and a type. If the field is `actor` or `event_type`, that member becomes
+/// `[erasable]`, and the value is an erasable detail of that name.
 ///
 /// ```
 /// use kling_audit::{audit, erasable};
@@ -66,24 +69,24 @@ pub fn erasable<T: Serialize + ?Sized>(value: &T) -> impl Field + use<T> {
     Box::<dyn Error + Send + Sync>::from(Erasable(to_value(value)))
 }
 
-/// The error type that carries the value of [`erasable`] through `tracing`.
+/// Error type that carries a value of [`erasable`] through `tracing`.
 pub(crate) struct Erasable(pub(crate) Value);
 
 impl fmt::Display for Erasable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(ERASABLE)
+        f.write_str(ERASABLE_PLACEHOLDER)
     }
 }
 
 impl fmt::Debug for Erasable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(ERASABLE)
+        f.write_str(ERASABLE_PLACEHOLDER)
     }
 }
 
 impl Error for Erasable {}
 
-/// Converts `value`, or explains in its place why it has no JSON text.
+/// Converts `value` to JSON. If that fails, returns a text with the reason.
 fn to_value<T: Serialize + ?Sized>(value: &T) -> Value {
     json::to_value(value, MAX_VALUE_LEVELS)
         .unwrap_or_else(|error| Value::String(format!("[not serialisable: {error}]").as_str().into()))

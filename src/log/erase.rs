@@ -1,66 +1,52 @@
-//! Erasing values of a trail that is open.
+//! The erasure of private values in an open trail.
+//!
+//! Erasures run one at a time. An erasure that was interrupted is completed before the next one begins.
 
-use crate::{error::Error, format::receipt::Receipt, log::AuditLog, write::erasure::Erasure};
+use crate::{
+    error::Error,
+    format::receipt::Receipt,
+    log::open_log::OpenLog,
+    write::{commit::awaited_entry::WaitFor, erasure::Erasure},
+};
 
-impl AuditLog {
-    /// Erases a value that an entry withholds ([`erasable`](crate::erasable), [`Draft::erasable`](crate::Draft::erasable)),
-    /// and records that as `audit_erased`, whose receipt it gives.
-    ///
-    /// Without a `field`, all values of the entry `seq` are erased. The value and its salt are overwritten in
-    /// `audit.private/`; the entry stays as it is, so the trail verifies before and after, and nobody can find out the
-    /// value by guessing. The record names `actor`, `reason` and the field: put nothing personal into them.
-    ///
-    /// Copies are not reached: backups, snapshots of the file system, what a device keeps of overwritten blocks.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let directory = tempfile::tempdir()?;
-    /// # let directory = directory.path();
-    /// use kling_audit::{AuditLog, Draft};
-    ///
-    /// let log = AuditLog::open(directory)?;
-    /// let opened = log.append(Draft::new("account_opened").erasable("email", "alice@example.com"))?;
-    ///
-    /// log.erase(opened.seq, "email", "privacy office", "request 4711")?;
-    /// # log.close()?;
-    /// # kling_audit::verify(directory)?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Conflict`] if there is no such entry or nothing of it to erase. Else as [`append`](Self::append): once
-    /// begun, an erasure that fails is completed by the next one, or when the trail is opened again.
-    pub fn erase<'a>(
-        &self,
-        seq: u64,
-        field: impl Into<Option<&'a str>>,
-        actor: &str,
-        reason: &str,
-    ) -> Result<Receipt, Error> {
-        let field = field.into();
-        // What is buffered is not in a file yet, and a closed log or a fork is told apart.
-        self.flush()?;
-        let _one_at_a_time = self.erasing().lock();
-        let trail = self.directory();
-        if let Some(earlier) = Erasure::pending(trail)? {
-            let receipt = self.complete(&earlier)?;
-            if earlier.covers(seq, field) {
-                return Ok(receipt);
-            }
+/// The erasure that [`AuditLog::erase`](crate::AuditLog::erase) asks for.
+pub(super) struct EraseRequest<'a> {
+    pub(super) seq: u64,
+    /// The field to erase; `None` for all values of the entry.
+    pub(super) field: Option<&'a str>,
+    pub(super) actor: &'a str,
+    pub(super) reason: &'a str,
+}
+
+/// Erases the values that `request` names and records that as `audit_erased`.
+pub(super) fn erase(log: &OpenLog, request: &EraseRequest<'_>) -> Result<Receipt, Error> {
+    let EraseRequest { seq, field, actor, reason } = *request;
+    // The search below reads the files, and a buffered entry is in no file yet. The flush also refuses a closed log
+    // and a forked child with their own errors.
+    log.flush()?;
+    let _guard = log.lock_for_maintenance();
+    let trail = log.directory();
+    if let Some(pending) = Erasure::pending(trail)? {
+        let receipt = complete(log, &pending)?;
+        if pending.covers(seq, field) {
+            return Ok(receipt);
         }
-        let erasure = Erasure::find(trail, seq, field, (actor, reason), self.next_seq())?;
-        erasure.begin(trail)?;
-        self.complete(&erasure)
     }
+    let erasure = Erasure::find(trail, seq, field, (actor, reason), log.next_seq())?;
+    // From here on the erasure is noted on the device: a crash cannot lose it.
+    erasure.begin(trail)?;
+    complete(log, &erasure)
+}
 
-    fn complete(&self, erasure: &Erasure) -> Result<Receipt, Error> {
-        let receipt = match erasure.find_record(self.directory(), self.trail_id())? {
-            Some(receipt) => receipt,
-            None => self.record(erasure.draft())?,
-        };
-        erasure.finish(self.directory())?;
-        Ok(receipt)
-    }
+/// Records the erasure unless the trail already describes it, then overwrites the values.
+///
+/// The record comes first. If the order were reversed, a crash between the two would leave values that are gone
+/// without an entry that explains it.
+fn complete(log: &OpenLog, erasure: &Erasure) -> Result<Receipt, Error> {
+    let receipt = match erasure.find_record(log.directory(), log.trail_id())? {
+        Some(receipt) => receipt,
+        None => log.append(erasure.draft(), WaitFor::Linked)?,
+    };
+    erasure.finish(log.directory())?;
+    Ok(receipt)
 }

@@ -1,11 +1,19 @@
-//! The handle that a program holds: any number of threads append to one trail through it.
+//! [`AuditLog`], the handle that a program holds: any number of threads append to one trail through it.
 //!
-//! It owns counters and the failure policy, and knows no files. An entry is recorded, or its caller gets an error.
+//! An entry is recorded, or its caller gets an error. The files of a trail are the business of [`crate::write`].
+//!
+//! | file | contents |
+//! |---|---|
+//! | this one | `AuditLog` and `AuditLogBuilder`: the public methods and their documentation |
+//! | [`open_log`] | the state that all clones share: commit queue, threads, orderly end |
+//! | [`counters`] | counts of recorded and lost entries, the failure policy |
+//! | [`erase`], [`prune`] | maintenance of an open trail |
+//! | [`not_recorded`], [`outcome`], [`pending_receipt`] | results of the macros |
 
-pub(crate) mod builder;
+pub(crate) mod counters;
 pub(crate) mod erase;
-pub(crate) mod global;
 pub(crate) mod not_recorded;
+pub(crate) mod open_log;
 pub(crate) mod outcome;
 pub(crate) mod pending_receipt;
 pub(crate) mod prune;
@@ -14,44 +22,54 @@ use std::{
     fmt,
     panic::{RefUnwindSafe, UnwindSafe},
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::Arc,
+    time::Duration,
 };
 
-use parking_lot::Mutex;
+use chrono::{DateTime, Utc};
+use parking_lot::RwLock;
 
+pub use crate::log::counters::Counters;
 use crate::{
     checkpoint::{policy::Checkpoints, statement::SignedCheckpoint},
-    error::{DraftError, Error, Operation, print_to_stderr},
+    codec::digest::HashLength,
+    error::{DraftError, Error},
     findings::verification::Verification,
     format::{
         draft::{Draft, Origin},
         prepared_entry::{EntryDefaults, PreparedEntry},
         receipt::{Receipt, TrailId},
+        redaction::Redaction,
     },
-    log::{builder::AuditLogBuilder, not_recorded::NotRecorded, pending_receipt::PendingReceipt},
-    storage::process::Process,
+    log::{
+        erase::EraseRequest,
+        not_recorded::NotRecorded,
+        open_log::OpenLog,
+        pending_receipt::PendingReceipt,
+        prune::{Pruning, Retention},
+    },
+    storage::permissions::Permissions,
     write::{
         adopt,
-        commit::{
-            abandoned::OutcomeObserver, awaited_entry::WaitFor, checkpointer::Checkpointer, flusher::Flusher,
-            pending::PendingEntry, queue::CommitQueue,
-        },
+        clock::Clock,
+        commit::{awaited_entry::WaitFor, queue::CommitQueue},
         health::Health,
         open,
-        reentrancy::ReentrancyGuard,
-        settings::{Hook, OnFailure, Settings},
+        settings::{Durability, OnFailure, Settings},
     },
 };
 
-/// An open trail. Clones are cheap and share it; the trail has one writer, and this is it.
+/// The log that [`AuditLog::set_global`] has set.
+static GLOBAL_LOG: RwLock<Option<AuditLog>> = RwLock::new(None);
+
+/// An open trail. Clones are cheap and share it.
 ///
-/// Dropping the last clone closes the log in order, as [`close`](Self::close) does, but can only print an error. A
-/// global `tracing` subscriber is never dropped, and the layer in it holds a clone: a program that installs one
-/// calls `close` before it ends.
+/// A trail has one writer, and this type is that writer: a second `open` of the same directory fails with
+/// [`Error::Locked`].
+///
+/// Dropping the last clone closes the trail as [`close`](Self::close) does, but an error can then only be printed.
+/// A global `tracing` subscriber is never dropped, and the layer in it holds a clone. A program that installs one
+/// therefore calls `close` before it ends.
 ///
 /// ```
 /// use kling_audit::{AuditLog, Draft};
@@ -67,135 +85,51 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct AuditLog {
-    handle: Arc<Handle>,
-    /// What entries need at least that are recorded through this clone.
-    least: WaitFor,
-}
-
-/// Counts since the log was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Entries recorded at callers' request; the log's own entries aside.
-    pub recorded: u64,
-    /// Entries that were to be recorded and were not.
-    pub not_recorded: u64,
-    /// Of those, entries that the operating system would not take.
-    pub io_errors: u64,
-    /// Threads and futures that wait for the disk now.
-    pub waiting: u64,
-    /// Bytes handed to the system.
-    pub bytes: u64,
-}
-
-/// What clones share; its drop is the end of the last of them.
-struct Handle {
-    queue: Arc<CommitQueue>,
-    keeper: Mutex<Option<Flusher>>,
-    notary: Mutex<Option<Checkpointer>>,
-    /// One erasure at a time.
-    erasing: Mutex<()>,
-    shared: Arc<Shared>,
-}
-
-/// What outlives the handle in futures.
-struct Shared {
-    /// The process that opened the log: a fork of it must not write.
-    process: Process,
-    hook: Option<Hook>,
-    on_failure: OnFailure,
-    recorded: AtomicU64,
-    not_recorded: AtomicU64,
-    io_errors: AtomicU64,
-    has_layer: AtomicBool,
+    open_log: Arc<OpenLog>,
+    /// Level that entries recorded through this clone wait for at least.
+    min_wait: WaitFor,
 }
 
 impl AuditLog {
-    /// Opens the trail in `directory` with the defaults of [`AuditLogBuilder`], or begins one there.
+    /// Opens the trail in `directory`, or creates one there, with the defaults of [`AuditLogBuilder`].
     ///
     /// # Errors
     ///
-    /// As [`AuditLogBuilder::open`].
+    /// The errors of [`AuditLogBuilder::open`].
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, Error> {
         Self::builder(directory).open()
     }
 
-    /// Prepares to open the trail in `directory` with other than the defaults.
+    /// Returns a builder that opens the trail in `directory` with other settings than the defaults.
     pub fn builder(directory: impl Into<PathBuf>) -> AuditLogBuilder {
-        AuditLogBuilder::new(directory.into())
+        AuditLogBuilder { settings: Settings::new(directory.into()), checkpoints: None }
     }
 
-    #[cfg(test)]
-    pub(crate) fn start(settings: Settings) -> Result<Self, Error> {
-        Self::start_signing(settings, None)
-    }
-
-    pub(crate) fn start_signing(settings: Settings, checkpoints: Option<Checkpoints>) -> Result<Self, Error> {
-        Self::start_with(settings, checkpoints, open::open)
-    }
-
-    /// Seals the trail that is there, and begins a new one that tells of it.
-    pub(crate) fn start_anew(
-        settings: Settings,
-        checkpoints: Option<Checkpoints>,
-        actor: &str,
-        reason: &str,
-    ) -> Result<Self, Error> {
-        let lock = adopt::seal(&settings, actor, reason)?;
-        Self::start_with(settings, checkpoints, |settings| open::open_locked(settings, lock))
-    }
-
-    fn start_with(
-        settings: Settings,
-        checkpoints: Option<Checkpoints>,
-        open: impl FnOnce(Settings) -> Result<CommitQueue, Error>,
-    ) -> Result<Self, Error> {
-        let shared = Shared {
-            process: Process::this(),
-            hook: settings.hook.clone(),
-            on_failure: settings.on_failure,
-            recorded: AtomicU64::new(0),
-            not_recorded: AtomicU64::new(0),
-            io_errors: AtomicU64::new(0),
-            has_layer: AtomicBool::new(false),
-        };
-        let access = settings.access;
-        let queue = Arc::new(open(settings)?);
-        let keeper = Mutex::new(Some(Flusher::start(&queue)?));
-        let handle = Handle {
-            queue,
-            keeper,
-            erasing: Mutex::new(()),
-            notary: Mutex::new(None),
-            shared: Arc::new(shared),
-        };
-        if let Some(checkpoints) = checkpoints {
-            let notary = Checkpointer::start(&handle.queue, checkpoints, access)?;
-            *handle.notary.lock() = Some(notary);
-        }
-        Ok(Self { handle: Arc::new(handle), least: WaitFor::Linked })
-    }
-
-    /// Records `draft`, and says where it landed.
+    /// Records `draft` and returns the receipt of its entry.
     ///
-    /// On `Ok` the entry is as durable as the log's [`Durability`](crate::Durability) promises, or as the draft asked
-    /// for. On `Err` it is nowhere in the trail, but for a [critical](Draft::critical) draft in a buffered log, which
-    /// stays in line, and for one whose sync failed ([`Error::Poisoned`]), which may be there. This may wait for the
-    /// disk; many threads that wait share one write and one sync.
+    /// After `Ok`, the entry is as durable as the log's [`Durability`] promises, or as the draft asked for. The call
+    /// may wait for the disk. Many threads that wait share one write and one sync.
+    ///
+    /// After `Err`, the entry is nowhere in the trail, with two exceptions. A [critical](Draft::critical) draft in a
+    /// buffered log stays queued and may be written later. An entry whose sync failed ([`Error::Poisoned`]) may be in
+    /// the file.
     ///
     /// # Errors
     ///
-    /// [`Error::Draft`] if the draft can't be an entry: its type is empty or reserved, a detail can't be serialised.
-    /// [`Error::Closed`] after [`close`](Self::close). [`Error::Poisoned`] after a failed sync: reopen the trail.
-    /// [`Error::Forked`] in a child process. [`Error::Io`] may pass: try again.
+    /// - [`Error::Draft`]: the draft cannot become an entry. Its type is empty or reserved, or a detail has no JSON
+    ///   text.
+    /// - [`Error::Closed`]: [`close`](Self::close) was called before.
+    /// - [`Error::Poisoned`]: a sync failed before. Reopen the trail.
+    /// - [`Error::Forked`]: the process is a forked child of the one that opened the trail.
+    /// - [`Error::Io`]: the OS refused. The next call tries again.
     pub fn append(&self, draft: Draft) -> Result<Receipt, Error> {
-        self.record(draft)
+        self.open_log.append(draft, self.min_wait)
     }
 
-    /// As [`append`](Self::append), without blocking the thread: the log's own thread writes, and the future wakes
-    /// when the entry is through. It needs no particular runtime.
+    /// Records `draft` without blocking the thread. The future is ready when [`append`](Self::append) would return.
     ///
-    /// The entry takes its place in the trail when this is called, and keeps it if the future is dropped.
+    /// The entry gets its place in the trail during this call and keeps it if the future is dropped. The log's own
+    /// thread writes it. The future needs no particular runtime.
     ///
     /// ```
     /// # async fn example(log: kling_audit::AuditLog) -> Result<(), kling_audit::Error> {
@@ -206,249 +140,265 @@ impl AuditLog {
     /// # }
     /// ```
     pub fn append_async(&self, draft: Draft) -> PendingReceipt {
-        let (critical, own) = (draft.critical, draft.origin == Origin::Log);
-        PendingReceipt::new(self.place_async(critical, own, |rules| PreparedEntry::render(draft, rules)))
+        PendingReceipt::new(self.open_log.append_async(draft, self.min_wait))
     }
 
-    /// Records an entry that no caller waits for. Returns its place in the trail, where it need not be durable yet.
-    pub(crate) fn append_in_background(&self, draft: Draft) -> Result<Receipt, Error> {
-        let (critical, own) = (draft.critical, draft.origin == Origin::Log);
-        self.place_async(critical, own, |rules| PreparedEntry::render(draft, rules)).detach()
-    }
-
-    /// As [`append_async`](Self::append_async), for an event that `render` renders.
-    pub(crate) fn append_event_async(
-        &self,
-        render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
-    ) -> PendingReceipt<NotRecorded> {
-        PendingReceipt::new(self.place_async(false, false, render))
-    }
-
-    fn place_async(
-        &self,
-        critical: bool,
-        own: bool,
-        render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
-    ) -> PendingEntry {
-        let queue = &self.handle.queue;
-        let shared = Arc::clone(&self.handle.shared);
-        let prefix = self.render(render);
-        let level = queue.need(critical).max(self.least);
-        PendingEntry::new(queue, prefix, level, shared, own)
-    }
-
-    /// As [`append`](Self::append), for drafts of any origin.
-    pub(crate) fn record(&self, draft: Draft) -> Result<Receipt, Error> {
-        let (critical, own) = (draft.critical, draft.origin == Origin::Log);
-        self.place(critical, own, |rules| PreparedEntry::render(draft, rules))
-    }
-
-    /// As [`append`](Self::append), for an event that `render` renders.
-    pub(crate) fn record_event(
-        &self,
-        render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
-    ) -> Result<Receipt, Error> {
-        self.place(false, false, render)
-    }
-
-    fn place(
-        &self,
-        critical: bool,
-        own: bool,
-        render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
-    ) -> Result<Receipt, Error> {
-        let queue = &*self.handle.queue;
-        let need = queue.need(critical).max(self.least);
-        let recorded = self.render(render).and_then(|prefix| queue.append(prefix, need));
-        self.handle.shared.settle(&recorded, own);
-        recorded
-    }
-
-    /// Records drafts, and says how long that took once all were rendered.
-    pub(crate) fn time_of_linking(&self, drafts: Vec<Draft>) -> Result<Duration, Error> {
-        let queue = &*self.handle.queue;
-        let prefixes: Vec<_> = drafts
-            .into_iter()
-            .map(|draft| self.render(|rules| PreparedEntry::render(draft, rules)))
-            .collect::<Result<_, _>>()?;
-        let started = Instant::now();
-        for prefix in prefixes {
-            queue.append(prefix, WaitFor::Linked)?;
-        }
-        Ok(started.elapsed())
-    }
-
-    fn render(
-        &self,
-        render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
-    ) -> Result<PreparedEntry, Error> {
-        self.refuse_in_fork()?;
-        render(self.handle.queue.rules())
-            .map_err(|source| Error::Draft { path: self.directory().to_owned(), source })
-    }
-
-    /// Asked before any lock is taken: in a fork, a lock may be held by a thread that is not there.
-    fn refuse_in_fork(&self) -> Result<(), Error> {
-        if self.handle.shared.is_fork() {
-            return Err(Error::Forked { path: self.directory().to_owned() });
-        }
-        Ok(())
-    }
-
-    /// Records that this trail was verified, by whom and with what outcome, as `audit_verified`.
+    /// Records the result of a verification of this trail as `audit_verified`. `by` names the verifying party.
     ///
-    /// The entry names the last entry that the verification saw, so it may be recorded while the trail goes on.
+    /// The entry names the last entry that the verification read, so the trail may have grown since.
     ///
     /// # Errors
     ///
-    /// As [`append`](Self::append).
+    /// The errors of [`append`](Self::append).
     pub fn record_verification(&self, verification: &Verification, by: &str) -> Result<Receipt, Error> {
         let (first, last) = (verification.first(), verification.last());
         let verified = Draft::from_origin("audit_verified", Origin::Log)
             .detail("verdict", verification.verdict().name())
             .detail("entries", verification.entries())
-            .detail("first_seq", first.and_then(|place| place.seq))
-            .detail("last_seq", last.and_then(|place| place.seq))
-            .detail("last_hash", last.map(|place| place.hash.to_string()))
+            .detail("first_seq", first.and_then(|entry| entry.seq))
+            .detail("last_seq", last.and_then(|entry| entry.seq))
+            .detail("last_hash", last.map(|entry| entry.hash.to_string()))
             .detail("findings", verification.findings_total())
             .detail("by", by);
-        self.record(verified)
+        self.append(verified)
     }
 
-    /// Puts everything recorded so far on the device, whatever the log's durability.
+    /// Syncs all entries recorded so far to the device, whatever the log's [`Durability`].
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], [`Error::Poisoned`], [`Error::Forked`]. A failed sync poisons the log.
+    /// [`Error::Io`], [`Error::Poisoned`], [`Error::Closed`] or [`Error::Forked`]. A failed sync poisons the log.
     pub fn flush(&self) -> Result<(), Error> {
-        self.refuse_in_fork()?;
-        self.handle.queue.flush()
+        self.open_log.flush()
     }
 
-    /// Has a checkpoint signed of everything recorded so far, and puts it on the device; with the keys of
-    /// [`AuditLogBuilder::checkpoints`].
+    /// Signs a checkpoint over all entries recorded so far and syncs it to the device.
     ///
-    /// It is handed to the sinks too, and an `audit_checkpoint` tells of it.
+    /// The keys are those of [`AuditLogBuilder::checkpoints`]. The checkpoint goes to the sinks as well, and an
+    /// `audit_checkpoint` entry describes it.
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`] if the log was opened without checkpoints, if the trail does not follow from its last checkpoint,
-    /// or the key signs another trail; what [`flush`](Self::flush) gives.
+    /// [`Error::Conflict`] if the log was opened without checkpoints, if the trail does not continue from its last
+    /// checkpoint, or if the key signs another trail. Otherwise the errors of [`flush`](Self::flush).
     pub fn checkpoint(&self) -> Result<SignedCheckpoint, Error> {
-        self.refuse_in_fork()?;
-        self.handle.queue.checkpoint().unwrap_or_else(|| {
-            Err(Error::Conflict {
-                action: Operation::SignCheckpoint,
-                path: self.directory().to_owned(),
-                reason: "the log is closed, or was opened without `AuditLogBuilder::checkpoints`".to_owned(),
-            })
-        })
+        self.open_log.checkpoint()
     }
 
-    /// Ends the trail in order: records `audit_stopped`, puts everything on the device, has a last checkpoint signed where
-    /// the log signs any, lets the lock go.
+    /// Erases the value of an [erasable](crate::erasable()) field and records that as `audit_erased`. Returns the
+    /// receipt of that record.
     ///
-    /// Every clone is closed by it, and a layer in a subscriber too; what they are given afterwards is not recorded.
-    /// Closing twice is closing once.
+    /// `seq` is the entry that has the field. With `None` as `field`, all erasable values of the entry are erased.
+    ///
+    /// The value and its salt are overwritten in `audit.private/`. The entry itself, which holds a salted commitment
+    /// to the value, does not change: the trail verifies before and after. Without the salt, the commitment does not
+    /// let anyone test a guess of the value. The record contains `actor`, `reason` and the field's name: put no
+    /// personal data into them.
+    ///
+    /// Copies are out of reach: backups, snapshots of the file system, and blocks that a device has replaced
+    /// internally.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let directory = directory.path();
+    /// use kling_audit::{AuditLog, Draft};
+    ///
+    /// let log = AuditLog::open(directory)?;
+    /// let opened = log.append(Draft::new("account_opened").erasable("email", "alice@example.com"))?;
+    ///
+    /// log.erase(opened.seq, "email", "privacy office", "request 4711")?;
+    /// # log.close()?;
+    /// # kling_audit::verify(directory)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`append`](Self::append) and [`flush`](Self::flush). The log is closed all the same.
-    pub fn close(&self) -> Result<(), Error> {
-        self.refuse_in_fork()?;
-        self.handle.close()
+    /// [`Error::Conflict`] if there is no such entry or it has no such value. Otherwise the errors of
+    /// [`append`](Self::append). An erasure that fails after it began is completed by the next call, or by the next
+    /// opening of the trail.
+    pub fn erase<'a>(
+        &self,
+        seq: u64,
+        field: impl Into<Option<&'a str>>,
+        actor: &str,
+        reason: &str,
+    ) -> Result<Receipt, Error> {
+        erase::erase(&self.open_log, &EraseRequest { seq, field: field.into(), actor, reason })
     }
 
-    /// Counts since the log was opened.
+    /// Removes or archives the files whose entries are all older than `retention` allows. Records that first, as
+    /// `audit_pruned`. If no file is old enough, nothing is recorded.
+    ///
+    /// Age is measured from the log's clock or from the last entry, whichever is earlier: a clock that is wrong
+    /// prunes nothing early. The live file stays. Private values of pruned entries are pruned with them.
+    ///
+    /// Only a log with [`checkpoints`](AuditLogBuilder::checkpoints) prunes. It signs one before the record and one
+    /// after it, and only then removes files. Afterwards the trail is intact for a verifier that has the key of a
+    /// checkpoint over the `audit_pruned` entry; without the key its verdict is `unverifiable`. See
+    /// [the manual](crate::manual::retention).
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::NotIntact`]: the trail does not verify.
+    /// - [`Error::Conflict`]: the trail has promised to keep entries for longer
+    ///   ([`min_retention_days`](AuditLogBuilder::min_retention_days)), or the log signs no checkpoints.
+    /// - [`Error::Io`] and the errors of [`append`](Self::append): a second call continues where this one stopped.
+    pub fn prune(&self, retention: &Retention) -> Result<Pruning, Error> {
+        prune::prune(&self.open_log, retention)
+    }
+
+    /// Ends the trail in order, for all clones of this log and for the layers that record in it.
+    ///
+    /// The log records `audit_stopped`, syncs everything to the device, signs a last checkpoint if it signs any, and
+    /// releases its lock. Later events are not recorded. A second call does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`append`](Self::append) and [`flush`](Self::flush). The log is closed in any case.
+    pub fn close(&self) -> Result<(), Error> {
+        self.open_log.close()
+    }
+
+    /// Makes this log the target of [`audit!`](crate::audit) and [`try_audit!`](crate::try_audit) wherever the
+    /// current subscriber shows no [`AuditLayer`](crate::AuditLayer).
+    ///
+    /// Two kinds of programs need it: those without a subscriber, and those whose layer is hidden inside a wrapper
+    /// such as `tracing_subscriber::reload`. It replaces the log that was set before. The log stays set until the
+    /// process ends and is never dropped: [`close`](Self::close) it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let directory = directory.path();
+    /// use kling_audit::{AuditLog, try_audit};
+    ///
+    /// let log = AuditLog::open(directory)?;
+    /// log.set_global();
+    ///
+    /// let receipt = try_audit!("job_started", actor = "cron", job = 17)?;
+    /// assert_eq!(receipt.seq, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_global(&self) {
+        // The replaced log may be the last handle on its trail, and its drop closes the trail. That takes as long as
+        // a sync and may call a hook which uses the macros, so it happens after the lock is released.
+        let replaced = GLOBAL_LOG.write().replace(self.clone());
+        drop(replaced);
+    }
+
+    /// Returns counts since the log was opened.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let (queue, shared) = (&*self.handle.queue, &*self.handle.shared);
-        let (waiting, bytes) = if shared.is_fork() { (0, 0) } else { (queue.waiting(), queue.bytes()) };
-        Counters {
-            recorded: shared.recorded.load(Ordering::Relaxed),
-            not_recorded: shared.not_recorded.load(Ordering::Relaxed),
-            io_errors: shared.io_errors.load(Ordering::Relaxed),
-            waiting,
-            bytes,
-        }
+        self.open_log.counters()
     }
 
-    /// How the log is doing, for a health check.
+    /// Returns the state of the log, for a health check.
     #[must_use]
     pub fn health(&self) -> Health {
-        if self.handle.shared.is_fork() { Health::Closed } else { self.handle.queue.health() }
+        self.open_log.health()
     }
 
-    /// The trail's name, as receipts state it.
+    /// Returns the trail's id, which each receipt contains.
     #[must_use]
     pub fn trail_id(&self) -> TrailId {
-        self.handle.queue.trail_id()
+        self.open_log.trail_id()
     }
 
-    /// The trail's directory.
+    /// Returns the trail's directory.
     #[must_use]
     pub fn directory(&self) -> &Path {
-        self.handle.queue.directory()
+        self.open_log.directory()
     }
 
-    pub(crate) fn erasing(&self) -> &Mutex<()> {
-        &self.handle.erasing
+    fn start_with(
+        settings: Settings,
+        checkpoints: Option<Checkpoints>,
+        open: impl FnOnce(Settings) -> Result<CommitQueue, Error>,
+    ) -> Result<Self, Error> {
+        let open_log = OpenLog::start(settings, checkpoints, open)?;
+        Ok(Self { open_log: Arc::new(open_log), min_wait: WaitFor::Linked })
     }
 
-    /// Whether it signs checkpoints.
-    pub(crate) fn signs(&self) -> bool {
-        self.handle.notary.lock().is_some()
+    #[cfg(test)]
+    pub(crate) fn start(settings: Settings) -> Result<Self, Error> {
+        Self::start_with(settings, None, open::open)
     }
 
-    /// The time by the log's clock.
-    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        self.handle.queue.now()
+    /// Returns the log that [`set_global`](Self::set_global) has set.
+    pub(crate) fn global() -> Option<Self> {
+        GLOBAL_LOG.read().clone()
     }
 
-    /// The number that the next entry will have.
-    pub(crate) fn next_seq(&self) -> u64 {
-        self.handle.queue.next_seq()
+    /// Records the event that `render` prepares.
+    pub(crate) fn record_event(
+        &self,
+        render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
+    ) -> Result<Receipt, Error> {
+        self.open_log.append_event(self.min_wait, render)
     }
 
-    /// The names of fields that entries take over from the spans around them.
+    /// Records the event that `render` prepares without blocking the thread.
+    pub(crate) fn append_event_async(
+        &self,
+        render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
+    ) -> PendingReceipt<NotRecorded> {
+        PendingReceipt::new(self.open_log.append_event_async(self.min_wait, render))
+    }
+
+    /// Records an entry that no caller waits for. Returns its place in the trail, where it may not be durable yet.
+    pub(crate) fn append_in_background(&self, draft: Draft) -> Result<Receipt, Error> {
+        self.open_log.append_async(draft, self.min_wait).detach()
+    }
+
+    /// Records drafts and returns the time that this took after all of them were rendered. For benches.
+    pub(crate) fn time_of_linking(&self, drafts: Vec<Draft>) -> Result<Duration, Error> {
+        self.open_log.time_of_linking(drafts)
+    }
+
+    /// Returns the names of the fields that entries inherit from the spans around them.
     pub(crate) fn inherited(&self) -> &[String] {
-        &self.handle.queue.rules().inherit_fields
+        &self.open_log.defaults().inherit_fields
     }
 
-    /// A clone whose entries are at least handed to the system before their receipts, whatever the log's durability.
+    /// Returns a clone whose entries are handed to the OS before their receipts exist, even in a buffered log.
     #[cfg(feature = "kling")]
     pub(crate) fn at_least_written(&self) -> Self {
-        Self { handle: Arc::clone(&self.handle), least: WaitFor::Written }
+        Self { open_log: Arc::clone(&self.open_log), min_wait: WaitFor::Written }
     }
 
-    /// Whether an entry that was refused may stay in line, and be written later.
+    /// Returns `true` if an entry whose caller got an error may stay queued and be written later.
     #[cfg(feature = "kling")]
     pub(crate) fn keeps_lines(&self) -> bool {
-        self.handle.queue.keeps_lines()
+        self.open_log.keeps_lines()
     }
 
-    /// Whether both are handles of one trail.
+    /// Returns `true` if both are handles of one open trail.
     pub(crate) fn same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.handle, &other.handle)
+        Arc::ptr_eq(&self.open_log, &other.open_log)
     }
 
-    /// Remembers that a layer records in this log.
-    pub(crate) fn note_layer(&self) {
-        self.handle.shared.has_layer.store(true, Ordering::Relaxed);
+    /// Marks the log as one that a layer records in.
+    pub(crate) fn set_has_layer(&self) {
+        self.open_log.set_has_layer();
     }
 
-    /// Whether a layer was ever made for this log.
+    /// Returns `true` if a layer was ever made for this log.
     pub(crate) fn has_layer(&self) -> bool {
-        self.handle.shared.has_layer.load(Ordering::Relaxed)
+        self.open_log.has_layer()
     }
 
     /// Counts an entry that was lost before it reached the log.
     pub(crate) fn count_not_recorded(&self) {
-        self.handle.shared.not_recorded.fetch_add(1, Ordering::Relaxed);
+        self.open_log.count_not_recorded();
     }
 }
 
-// Locks are not poisoned by a panic here, and the chain moves under them in one step.
+// The chain changes in one step under a lock that a panic does not poison. A caller that catches a panic therefore
+// finds the log as it was before or after an entry, never in between.
 impl UnwindSafe for AuditLog {}
 impl RefUnwindSafe for AuditLog {}
 
@@ -461,62 +411,227 @@ impl fmt::Debug for AuditLog {
     }
 }
 
-impl Shared {
-    fn is_fork(&self) -> bool {
-        !self.process.is_this()
-    }
+/// Settings of an [`AuditLog`]; made by [`AuditLog::builder`].
+///
+/// | setting | default | effect |
+/// |---|---|---|
+/// | [`actor`](Self::actor) | `system` | actor of entries that name none |
+/// | [`adopt`](Self::adopt) | | opens a new trail and seals the present one |
+/// | [`checkpoints`](Self::checkpoints) | none | signed statements about the trail |
+/// | [`clock`](Self::clock) | the OS clock | timestamps, for tests |
+/// | [`durability`](Self::durability) | [`Durability::Written`] | promise of a receipt |
+/// | [`group_readable`](Self::group_readable) | off: modes 0700, 0600 | lets the group read |
+/// | [`hash_length`](Self::hash_length) | that of the trail; 64 digits if it is new | hash digits in each entry |
+/// | [`inherit_fields`](Self::inherit_fields) | none | span fields that entries repeat |
+/// | [`max_file_size`](Self::max_file_size) | no limit: one file a day | size at which the trail rolls |
+/// | [`min_retention_days`](Self::min_retention_days) | 0 | period that entries must be kept |
+/// | [`on_error`](Self::on_error) | print to standard error | hook for lost entries |
+/// | [`on_failure`](Self::on_failure) | [`OnFailure::Report`] | policy for lost entries |
+/// | [`redact`](Self::redact) | `password`, `secret`, `token`, `authorization`, `api_key`, `private_key`, `cookie`, `prompt` | names of fields whose values are left out |
+/// | [`service`](Self::service), [`version`](Self::version) | none | name and version in `audit_started` |
+/// | [`source_location`](Self::source_location) | off | module and line in each entry |
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let directory = directory.path();
+/// use kling_audit::{AuditLog, Durability};
+///
+/// let log = AuditLog::builder(directory)
+///     .service("studio")
+///     .durability(Durability::Synced)
+///     .inherit_fields(["request_id"])
+///     .open()?;
+/// # log.close()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder opens nothing before `open`"]
+pub struct AuditLogBuilder {
+    settings: Settings,
+    checkpoints: Option<Checkpoints>,
 }
 
-impl OutcomeObserver for Shared {
-    #[inline]
-    fn count(&self, recorded: &Result<Receipt, Error>, own: bool) {
-        let Err(error) = recorded else {
-            self.recorded.fetch_add(u64::from(!own), Ordering::Relaxed);
-            return;
-        };
-        self.not_recorded.fetch_add(1, Ordering::Relaxed);
-        if matches!(error, Error::Io { .. }) {
-            self.io_errors.fetch_add(1, Ordering::Relaxed);
-        }
+impl AuditLogBuilder {
+    /// Sets the actor of entries for which neither the event nor a span around it names one.
+    pub fn actor(mut self, actor: impl Into<String>) -> Self {
+        self.settings.actor = actor.into();
+        self
     }
 
-    /// Does what the failure policy says.
-    #[cold]
-    fn report(&self, error: &Error) {
-        if let Some(hook) = &self.hook {
-            let _guard = ReentrancyGuard::enter();
-            hook(error);
-        }
-        // A draft that can't be an entry is the caller's affair, and no failure of the log.
-        if self.on_failure == OnFailure::Abort && !matches!(error, Error::Draft { .. } | Error::Closed { .. })
-        {
-            print_to_stderr(error);
-            std::process::abort();
-        }
+    /// Sets the durability that a receipt promises.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.settings.durability = durability;
+        self
     }
-}
 
-impl Handle {
-    fn close(&self) -> Result<(), Error> {
-        let closed = self.queue.close(|| self.shared.not_recorded.load(Ordering::Relaxed));
-        if let Some(keeper) = self.keeper.lock().take() {
-            keeper.join();
-        }
-        if let Some(notary) = self.notary.lock().take() {
-            notary.join();
-        }
-        closed
+    /// Sets a function that the log calls with the error of each entry that was not recorded, and with failures
+    /// that no caller receives, such as a failed write of buffered entries.
+    ///
+    /// Without a hook, failures of the second kind are printed to standard error. The hook runs on the thread that
+    /// found the failure. It must not append to this log. Events that it emits are not recorded, because the log is
+    /// busy at that moment.
+    pub fn on_error(mut self, hook: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        self.settings.hook = Some(Arc::new(hook));
+        self
     }
-}
 
-impl Drop for Handle {
-    fn drop(&mut self) {
-        if self.shared.is_fork() {
-            // Neither the trail nor the keeper is this process's to end.
-            std::mem::forget(self.keeper.get_mut().take());
-            std::mem::forget(self.notary.get_mut().take());
-        } else if let Err(error) = self.close() {
-            print_to_stderr(&error);
-        }
+    /// Sets the policy for entries that could not be recorded.
+    pub fn on_failure(mut self, policy: OnFailure) -> Self {
+        self.settings.on_failure = policy;
+        self
+    }
+
+    /// Sets the number of hash digits that each entry contains.
+    ///
+    /// A trail never mixes lengths. Another length than an existing trail has makes [`open`](Self::open) fail.
+    pub fn hash_length(mut self, length: HashLength) -> Self {
+        self.settings.hash_length = Some(length);
+        self
+    }
+
+    /// Names span fields that every entry inside the span repeats in its `context.fields`, such as `request_id` or
+    /// `tenant`.
+    ///
+    /// Only audit spans count, that is spans with the target `audit`. If several spans around an event have the
+    /// field, the innermost gives its latest value. The actor is inherited in any case. Replaces the names that were
+    /// set before.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let directory = directory.path();
+    /// use kling_audit::{AuditLog, audit, audit_span};
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// let log = AuditLog::builder(directory).inherit_fields(["request_id"]).open()?;
+    /// tracing_subscriber::registry().with(log.layer()).init();
+    ///
+    /// let _request = audit_span!("request", request_id = "7f3a").entered();
+    /// audit!("quota_changed", value = 5); // context.fields is {"request_id": "7f3a"}
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn inherit_fields<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.settings.inherit_fields = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the largest size of a file in bytes. The trail rolls to a new file of the same day before a file would
+    /// exceed it.
+    ///
+    /// An entry that is larger gets a file of its own.
+    pub fn max_file_size(mut self, bytes: u64) -> Self {
+        self.settings.max_file_size = Some(bytes);
+        self
+    }
+
+    /// Lets the group read files that are created from now on: directory 0750, live file 0640, closed files 0440,
+    /// instead of 0700, 0600 and 0400. Modes of existing files do not change.
+    pub fn group_readable(mut self) -> Self {
+        self.settings.access = Permissions::GroupReadable;
+        self
+    }
+
+    /// Replaces the names of the fields whose values are recorded as `[redacted]`.
+    ///
+    /// A field is covered at any depth if its name contains one of `names` as whole words, in upper or lower case.
+    /// Words end at `_`, `-`, `.` and space: `token` covers `Access-Token` and not `tokens_used`. A name with the
+    /// word `hash`, `length`, `kind` or `prefix` is exempt.
+    pub fn redact<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.settings.redaction = Redaction::of(names);
+        self
+    }
+
+    /// Promises, in `audit_started`, to keep entries for at least this number of days.
+    ///
+    /// The promise can only grow: the highest number that a trail ever contained holds.
+    pub fn min_retention_days(mut self, days: u32) -> Self {
+        self.settings.min_retention_days = days;
+        self
+    }
+
+    /// Sets the name of the service in `audit_started`.
+    pub fn service(mut self, name: impl Into<String>) -> Self {
+        self.settings.service = Some(name.into());
+        self
+    }
+
+    /// Sets the version of the service in `audit_started`.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.settings.version = Some(version.into());
+        self
+    }
+
+    /// Adds the origin of each entry as `context.source`: the way it came (`macro`, `event`, `span` or `append`),
+    /// and module and line of its callsite.
+    pub fn source_location(mut self) -> Self {
+        self.settings.source_location = true;
+        self
+    }
+
+    /// Replaces the OS clock, for tests such as a change of day.
+    ///
+    /// The log calls `clock` under its lock: it must not use the log.
+    pub fn clock(mut self, clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        self.settings.clock = Clock::Given(Arc::new(clock));
+        self
+    }
+
+    /// Signs checkpoints while the trail is written. The holder of a checkpoint can prove that the trail was
+    /// rewritten or truncated later.
+    ///
+    /// ```
+    /// # let place = tempfile::tempdir()?;
+    /// # let (directory, key, elsewhere) =
+    /// #     (place.path().join("audit"), place.path().join("audit.key"), place.path().join("elsewhere"));
+    /// # SigningKey::generate(&key, "example.com/audit")?;
+    /// use kling_audit::{AuditLog, checkpoint::{CheckpointSink, Checkpoints, SigningKey}};
+    ///
+    /// let checkpoints = Checkpoints::new(SigningKey::open(&key)?).sink(CheckpointSink::file(&elsewhere));
+    /// let log = AuditLog::builder(&directory).checkpoints(checkpoints).open()?;
+    /// log.close()?;
+    ///
+    /// let key = SigningKey::open(&key)?;
+    /// let verifier = kling_audit::verify::Verifier::new(&directory).key(key.verifying_key().clone());
+    /// let verification = verifier.checkpoint(&elsewhere).run()?;
+    /// assert_eq!(verification.signed_through(), Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
+        self.checkpoints = Some(checkpoints);
+        self
+    }
+
+    /// Opens the trail, or creates one. A missing directory is created.
+    ///
+    /// The time this takes does not grow with the trail: only the head and the ends of the files are read. A crash may
+    /// have left an unfinished last line. It is moved to a `*.torn` file beside, and `audit_recovered` describes it. A
+    /// refused opening ([`Error::Locked`], [`Error::CannotResume`], [`Error::HashLength`]) changes nothing on disk.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Locked`]: another writer has the trail open.
+    /// - [`Error::CannotResume`]: the files do not allow the trail to continue, for instance because they were
+    ///   edited.
+    /// - [`Error::HashLength`]: the trail has the other hash length.
+    /// - [`Error::Io`]: the OS refused.
+    pub fn open(self) -> Result<AuditLog, Error> {
+        AuditLog::start_with(self.settings, self.checkpoints, open::open)
+    }
+
+    /// Seals the present trail, which [`open`](Self::open) cannot resume, and begins a new one.
+    ///
+    /// The old files are moved unchanged to `sealed/TRAIL_ID/` in the directory. The new trail's `audit_started`
+    /// contains `actor`, `reason`, the verdict of a verification of the old trail, and the SHA-256 of each file.
+    /// Verification checks those hashes and always reports the adoption as a notice.
+    ///
+    /// After an interruption, a second call continues where the first one stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`] if there is no trail to seal; [`Error::Locked`] and [`Error::Io`].
+    pub fn adopt(self, actor: &str, reason: &str) -> Result<AuditLog, Error> {
+        let lock = adopt::seal(&self.settings, actor, reason)?;
+        AuditLog::start_with(self.settings, self.checkpoints, |settings| open::open_locked(settings, lock))
     }
 }

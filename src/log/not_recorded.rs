@@ -1,4 +1,5 @@
-//! Why an audit event was not recorded: what `try_audit!` returns, and what is told where nobody could be asked.
+//! [`NotRecorded`]: the reason why an event of a macro is in no trail, and the message for losses that no caller
+//! receives.
 
 use std::{
     error::Error as StdError,
@@ -6,57 +7,57 @@ use std::{
     sync::atomic::{AtomicU8, Ordering},
 };
 
-use crate::error::print_to_stderr;
-use crate::error::{DraftError, Error};
+use crate::error::{DraftError, Error, print_to_stderr};
 
-/// Why an audit event is in no trail.
+/// The reason why an audit event is in no trail.
 ///
-/// [`try_audit!`](crate::try_audit) returns it, so that a service can refuse to do what it can't record.
+/// [`try_audit!`](crate::try_audit) returns it, so that a service can refuse work that it cannot record.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum NotRecorded {
-    /// No log was reached: the current subscriber has no [`AuditLayer`](crate::AuditLayer), and
+    /// No log was found: the current subscriber has no [`AuditLayer`](crate::AuditLayer), and
     /// [`AuditLog::set_global`](crate::AuditLog::set_global) was not called.
     ///
-    /// Nor does `tracing` show a scoped subscriber to an event that comes up while it handles another one, as from a
-    /// `Debug` implementation.
+    /// `tracing` hides a scoped subscriber from an event that is emitted while that subscriber handles another event,
+    /// for instance by a `Debug` implementation. Such an event also ends here.
     NoLog,
 
-    /// A filter for the whole subscriber stack dropped an audit span. Events of this crate's macros are recorded even
-    /// then; spans and other events are not.
+    /// A filter of the whole subscriber stack dropped an audit span. Events of this crate's macros are recorded
+    /// despite such a filter; spans and other events are not.
     Filtered,
 
-    /// The event comes from inside a log that is recording on this thread, as from a hook that it calls.
+    /// A log that is recording on this thread emitted the event, for instance through a hook that it calls.
     Reentered,
 
     /// The event type belongs to the log's own entries: `audit_*`, `*.opened`, `*.closed`.
     Reserved(Error),
 
-    /// The event can't be an entry for another reason, such as an empty event type.
+    /// The event cannot become an entry for another reason, such as an empty event type.
     Invalid(Error),
 
-    /// An earlier failure left it unknown what the disk holds. The trail must be reopened.
+    /// A sync failed earlier, so the contents of the disk are unknown. The trail must be reopened.
     Poisoned(Error),
 
     /// The log was closed.
     Closed(Error),
 
-    /// The entry could not be written. The trail is as it was, and the next attempt may succeed.
+    /// The entry could not be written. The trail did not change, and the next attempt may succeed.
     WriteFailed(Error),
 }
 
-/// The kinds of loss that were told already, a bit each.
-static TOLD: AtomicU8 = AtomicU8::new(0);
+/// Bit set of the kinds of loss that were printed already; bit `n` is the kind with [`NotRecorded::kind`] `n`.
+static PRINTED_KINDS: AtomicU8 = AtomicU8::new(0);
 
 impl NotRecorded {
-    /// Says on standard error that something was lost where no caller could be told; once for each kind of loss.
+    /// Prints a loss that no caller receives to standard error, once for each kind of loss in a process.
     ///
-    /// Not by `tracing`: the loss of an event would be told with an event. The log counts each loss.
+    /// The message does not go through `tracing`: the next event could be lost for the same reason. The log counts
+    /// each loss.
     #[cold]
-    pub(crate) fn tell(&self) {
+    pub(crate) fn print_once(&self) {
         let kind = 1 << self.kind();
-        if TOLD.fetch_or(kind, Ordering::Relaxed) & kind == 0 {
-            print_to_stderr(&Loss(self));
+        if PRINTED_KINDS.fetch_or(kind, Ordering::Relaxed) & kind == 0 {
+            print_to_stderr(&FirstLoss(self));
         }
     }
 
@@ -79,12 +80,13 @@ impl fmt::Display for NotRecorded {
         f.write_str("an audit event was not recorded: ")?;
         match self {
             Self::NoLog => f.write_str(
-                "no audit log was reached: add `AuditLog::layer` to the subscriber, or call `AuditLog::set_global`",
+                "no audit log was found: add `AuditLog::layer` to the subscriber, or call `AuditLog::set_global`",
             ),
             Self::Filtered => f.write_str(
-                "a filter of the whole subscriber dropped an audit span: filter per layer, or let `audit=info` through",
+                "a filter of the whole subscriber dropped an audit span: filter single layers, or add `audit=info` to \
+                 the filter",
             ),
-            Self::Reentered => f.write_str("it comes from inside a log that is recording on this thread"),
+            Self::Reentered => f.write_str("a log that is recording on this thread emitted it"),
             Self::Reserved(error)
             | Self::Invalid(error)
             | Self::Poisoned(error)
@@ -119,14 +121,14 @@ impl From<Error> for NotRecorded {
     }
 }
 
-/// A loss as it is told.
+/// First loss of its kind in this process, as it is printed.
 #[derive(Debug)]
-struct Loss<'a>(&'a NotRecorded);
+struct FirstLoss<'a>(&'a NotRecorded);
 
-impl fmt::Display for Loss<'_> {
+impl fmt::Display for FirstLoss<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; further losses of this kind are counted only", self.0)
+        write!(f, "{}; further losses of this kind are counted and not printed", self.0)
     }
 }
 
-impl StdError for Loss<'_> {}
+impl StdError for FirstLoss<'_> {}

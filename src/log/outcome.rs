@@ -1,11 +1,11 @@
-//! What `audit!` gives: a result that a statement may ignore.
+//! [`Outcome`], the result of `audit!`, which a statement may ignore.
 
 use crate::{format::receipt::Receipt, log::not_recorded::NotRecorded};
 
-/// What became of an event of [`audit!`](crate::audit).
+/// Result of [`audit!`](crate::audit).
 ///
-/// It may be ignored. A loss was then said on standard error, once for each kind of loss, and counted by the log; use
-/// [`try_audit!`](crate::try_audit) where what happens next depends on the record.
+/// A statement may ignore it. A loss was then printed to standard error, once for each kind of loss, and counted by
+/// the log. If the next step depends on the record, use [`try_audit!`](crate::try_audit).
 #[derive(Debug)]
 pub struct Outcome(Result<Receipt, NotRecorded>);
 
@@ -13,22 +13,22 @@ impl Outcome {
     #[inline]
     pub(crate) fn new(result: Result<Receipt, NotRecorded>) -> Self {
         if let Err(failure) = &result {
-            failure.tell();
+            failure.print_once();
         }
         Self(result)
     }
 
-    /// Where the event was recorded, if it was.
+    /// Returns the receipt, if the event was recorded.
     #[must_use]
     pub fn receipt(&self) -> Option<Receipt> {
         self.0.as_ref().ok().copied()
     }
 
-    /// The result that [`try_audit!`](crate::try_audit) would have given.
+    /// Returns the result that [`try_audit!`](crate::try_audit) would have returned.
     ///
     /// # Errors
     ///
-    /// Why the event was not recorded.
+    /// The reason why the event was not recorded.
     pub fn into_result(self) -> Result<Receipt, NotRecorded> {
         self.0
     }

@@ -14,8 +14,8 @@ use crate::{error::Error, format::receipt::Receipt, write::commit::pending::Pend
 /// [`try_audit_async!`](crate::try_audit_async) returns one whose error is [`NotRecorded`](crate::NotRecorded).
 ///
 /// The entry has its place in the trail from the start. The future is ready once the entry is as durable as the log's
-/// [`Durability`](crate::Durability) promises. No runtime is needed, and no thread blocks: a thread of the log writes the
-/// entry. Dropping the future takes nothing back: the log counts the entry, and reports a failure to its hook.
+/// [`Durability`](crate::Durability) promises. No runtime is needed, and no thread blocks: a thread of the log writes
+/// the entry. Dropping the future takes nothing back: the log counts the entry, and reports a failure to its hook.
 #[must_use = "the entry's result is known only when the future was awaited"]
 pub struct PendingReceipt<E = Error>(Step<E>);
 

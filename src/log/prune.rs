@@ -1,7 +1,7 @@
-//! Retention: whole files that are older than a period leave the trail, and the trail tells of it first.
+//! Retention: files whose entries are all older than a period leave the trail, after the trail has recorded that.
 //!
-//! Nothing leaves that does not verify, or that no checkpoint covers: a removal must not hide what was done to it. Files
-//! go from the oldest on, so an interruption leaves a trail whose beginning alone is gone.
+//! Only verified entries under a checkpoint leave: a removal must not hide an earlier edit. Files leave from the
+//! oldest on, so an interruption leaves a trail in which only a part of the beginning is missing.
 
 use std::{
     fmt, fs, io,
@@ -16,8 +16,9 @@ use crate::{
     format::{
         draft::{Draft, Origin},
         line::{Line, MAX_LINE_BYTES},
+        receipt::TrailId,
     },
-    log::AuditLog,
+    log::open_log::OpenLog,
     storage::{
         durable::{exists, replace_file, sync_directory},
         line_reader::Piece,
@@ -27,18 +28,19 @@ use crate::{
         segments::{self, TrailFile},
         tail::{FileTail, hash_from, is_before},
     },
-    write::signing,
+    write::{commit::awaited_entry::WaitFor, signing::prune_check},
 };
 
-/// So many files are named in the trail.
-const LISTED: usize = 250;
+/// Largest number of files that an `audit_pruned` entry names. Its `files_total` counts all of them.
+const MAX_FILES_IN_PRUNE_RECORD: usize = 250;
 
-/// How long entries are kept, and what becomes of older ones. For [`AuditLog::prune`].
+/// Settings of [`AuditLog::prune`](crate::AuditLog::prune).
 ///
-/// | setting | default |
-/// |---|---|
-/// | [`archive`](Self::archive) | older files are removed |
-/// | [`actor`](Self::actor) | the log's |
+/// | setting | default | effect |
+/// |---|---|---|
+/// | [`days`](Self::days) | | period that entries are kept |
+/// | [`archive`](Self::archive) | older files are deleted | directory that older files are moved to |
+/// | [`actor`](Self::actor) | the log's actor | actor of the `audit_pruned` entry |
 #[derive(Clone, Debug)]
 #[must_use = "nothing is pruned before `AuditLog::prune`"]
 pub struct Retention {
@@ -47,199 +49,229 @@ pub struct Retention {
     actor: Option<String>,
 }
 
-/// What was pruned.
+/// Result of [`AuditLog::prune`](crate::AuditLog::prune). Empty if no file was old enough.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Pruning {
-    /// The names of the files that are not in the trail any more, oldest first.
+    /// Names of the files that left the trail, oldest first.
     pub files: Vec<String>,
-    /// The last entry that is not there any more.
+    /// Sequence number of the last entry that left the trail.
     pub through: Option<u64>,
-    /// The `audit_pruned` that tells of it: its number.
-    pub told_at: Option<u64>,
+    /// Sequence number of the `audit_pruned` entry that records the removal.
+    pub recorded_at: Option<u64>,
 }
 
 impl Retention {
-    /// Keeps what is not older than `days` times 24 hours.
+    /// Keeps entries that are not older than `days` times 24 hours.
     pub fn days(days: u32) -> Self {
         Self { days, archive: None, actor: None }
     }
 
-    /// Moves older files to `directory`, which is created where it is missing, instead of removing them. Put back, they
-    /// verify as before.
+    /// Moves older files to `directory` instead of deleting them. A missing directory is created.
+    ///
+    /// Files that are moved back into the trail verify as before.
     pub fn archive(mut self, directory: impl Into<PathBuf>) -> Self {
         self.archive = Some(directory.into());
         self
     }
 
-    /// Who prunes, for the record.
+    /// Sets the actor of the `audit_pruned` entry.
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
         self.actor = Some(actor.into());
         self
     }
 }
 
-impl AuditLog {
-    /// Takes whole files whose entries are all older than `retention` says out of the trail, and records that first, as
-    /// `audit_pruned`. With nothing to prune, nothing is recorded.
-    ///
-    /// Age counts from this log's clock or from the last entry, whichever is earlier, so that a clock that is wrong
-    /// prunes nothing before its time. The live file stays. The values that pruned entries withhold go with them.
-    ///
-    /// Only a log with [`checkpoints`](crate::AuditLogBuilder::checkpoints) prunes: it has one signed before the record and
-    /// one after it, and only then takes files out.
-    ///
-    /// The trail without its beginning is intact for who verifies it with the key of a checkpoint that covers the
-    /// `audit_pruned`; for others it is unverifiable. See [the manual](crate::manual::retention).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotIntact`] if the trail does not verify. [`Error::Conflict`] if it ever stated that entries are kept for
-    /// longer ([`min_retention_days`](crate::AuditLogBuilder::min_retention_days)), or if the log signs no
-    /// checkpoints. Else as [`append`](Self::append), and [`Error::Io`]: run again, it goes on where it was.
-    pub fn prune(&self, retention: &Retention) -> Result<Pruning, Error> {
-        self.flush()?;
-        let _nothing_is_erased_meanwhile = self.erasing().lock();
-        let trail = self.directory();
-        let files = segments::list(trail)?;
-        let count = older(&files, retention.days, self.now())?;
-        let Some((pruned, kept)) = files.split_at_checked(count).filter(|(pruned, _)| !pruned.is_empty())
-        else {
-            return Ok(Pruning::default());
-        };
-        let refuse =
-            |reason: String| Error::Conflict { action: Operation::Prune, path: trail.to_owned(), reason };
-        if !self.signs() {
-            return Err(refuse(
-                "no checkpoint would cover the record of it: prune with a log that signs \
-                 (`AuditLogBuilder::checkpoints`, or `kling-audit prune --key FILE`)"
-                    .to_owned(),
-            ));
-        }
-        if let Some(archive) = &retention.archive {
-            Permissions::Owner.create_directory(archive).map_err(Error::io(Operation::Create, archive))?;
-            let place = |path: &Path| path.canonicalize().map_err(Error::io(Operation::Inspect, path));
-            if place(archive)? == place(trail)? {
-                return Err(refuse("the archive is the trail's own directory".to_owned()));
-            }
-        }
-        let stated = signing::prune_check::stated_days(trail)?;
-        if retention.days < stated {
-            return Err(refuse(format!(
-                "the trail states that entries are kept for {stated} days, and {} were asked for",
+/// Prunes the trail of `log` by `retention`.
+///
+/// Each step makes the next one safe:
+///
+/// 1. A checkpoint signs the present trail. An earlier edit of the old files would be refused here.
+/// 2. `audit_pruned` records the Merkle frontier over the entries that leave. The frontier lets a verifier check the
+///    rest of the trail against checkpoints that were signed while the old entries were there.
+/// 3. A second checkpoint signs that record.
+/// 4. The old files leave, oldest first.
+pub(super) fn prune(log: &OpenLog, retention: &Retention) -> Result<Pruning, Error> {
+    log.flush()?;
+    let _guard = log.lock_for_maintenance();
+    let trail = log.directory();
+    let files = segments::list(trail)?;
+    let old = count_older(&files, retention.days, log.now())?;
+    let Some((pruned, kept)) = files.split_at_checked(old).filter(|(pruned, _)| !pruned.is_empty()) else {
+        return Ok(Pruning::default());
+    };
+    if !log.signs_checkpoints() {
+        return Err(refuse(
+            trail,
+            "no checkpoint would cover the record of the pruning: use a log that signs checkpoints \
+             (`AuditLogBuilder::checkpoints`, or `kling-audit prune --key FILE`)"
+                .to_owned(),
+        ));
+    }
+    if let Some(archive) = &retention.archive {
+        prepare_archive(trail, archive)?;
+    }
+    let promised = prune_check::stated_days(trail)?;
+    if retention.days < promised {
+        return Err(refuse(
+            trail,
+            format!(
+                "the trail promises to keep entries for {promised} days, and the retention is {} days",
                 retention.days
-            )));
+            ),
+        ));
+    }
+    let Some(end) = first_seq(kept)? else {
+        return Err(refuse(trail, "the first file that would stay begins with no entry".to_owned()));
+    };
+    let recorded_at = record(log, retention, &files, pruned, end, promised)?;
+    // This checkpoint covers the record. From here on the trail verifies without the old files.
+    log.checkpoint()?;
+    write_note(trail, recorded_at)?;
+    for file in pruned {
+        remove_segment(trail, &file.name, retention.archive.as_deref())?;
+    }
+    sync_directory(trail)?;
+    Ok(Pruning {
+        files: pruned.iter().map(|file| file.name.clone()).collect(),
+        through: end.checked_sub(1),
+        recorded_at: Some(recorded_at),
+    })
+}
+
+fn refuse(trail: &Path, reason: String) -> Error {
+    Error::Conflict { action: Operation::Prune, path: trail.to_owned(), reason }
+}
+
+/// Creates the archive. Refuses the trail's own directory, where files would be moved onto themselves.
+fn prepare_archive(trail: &Path, archive: &Path) -> Result<(), Error> {
+    Permissions::Owner.create_directory(archive).map_err(Error::io(Operation::Create, archive))?;
+    if is_same_path(archive, trail)? {
+        return Err(refuse(trail, "the archive is the trail's own directory".to_owned()));
+    }
+    Ok(())
+}
+
+/// Records that the entries below `end` leave. Returns the sequence number of the `audit_pruned` entry.
+fn record(
+    log: &OpenLog,
+    retention: &Retention,
+    files: &[TrailFile],
+    pruned: &[TrailFile],
+    end: u64,
+    promised_days: u32,
+) -> Result<u64, Error> {
+    let tree = PrunedTree::below(files, end)?;
+    let earlier = Pruned::find(files, end)?;
+    match (tree, earlier) {
+        // An earlier pruning was interrupted after its record, or its files were moved back.
+        (None, Some(earlier)) => Ok(earlier.seq),
+        (Some(tree), Some(earlier)) if earlier.size() > end || tree.is_recorded_by(&earlier) => {
+            Ok(earlier.seq)
         }
-        let Some(end) = first_seq(kept)? else {
-            return Err(refuse("what would be left begins with no entry".to_owned()));
-        };
-        let tree = Tree::until(&files, end)?;
-        let told = Pruned::find(&files, end)?;
-        let told_at = match (tree, told) {
-            // Told and interrupted, or put back and pruned again.
-            (None, Some(told)) => told.seq,
-            (Some(tree), Some(told)) if told.size() > end || tree.is_told_by(&told) => told.seq,
-            (Some(tree), _) => {
-                // Refused where they do not go on from what was signed.
-                self.checkpoint()?;
-                self.record(tree.draft(self, retention, pruned, stated))?.seq
-            }
-            (None, None) => {
-                return Err(refuse(format!("the entries below {end} changed while they were read")));
-            }
-        };
-        // From here on the trail verifies without them.
-        self.checkpoint()?;
-        note(trail, told_at)?;
-        for file in pruned {
-            take_out(trail, &file.name, retention.archive.as_deref())?;
+        (Some(tree), _) => {
+            // Signing reads the entries since the last checkpoint again, and refuses if they do not continue it. So
+            // the frontier below is that of the signed entries.
+            log.checkpoint()?;
+            let draft = tree.draft(log.trail_id(), retention, pruned, promised_days);
+            Ok(log.append(draft, WaitFor::Linked)?.seq)
         }
-        sync_directory(trail)?;
-        Ok(Pruning {
-            files: pruned.iter().map(|file| file.name.clone()).collect(),
-            through: end.checked_sub(1),
-            told_at: Some(told_at),
-        })
+        (None, None) => {
+            Err(refuse(log.directory(), format!("the entries below seq {end} changed while they were read")))
+        }
     }
 }
 
-/// How many of `files`, from the oldest on, end before the period.
-fn older(files: &[TrailFile], days: u32, now: DateTime<Utc>) -> Result<usize, Error> {
-    // From the file with the last entry on, all stay.
-    let mut last = None;
-    for (at, file) in files.iter().enumerate().rev() {
-        let ending = FileTail::read(&mut file.open()?, file.length, MAX_LINE_BYTES)
+/// Returns the number of files, counted from the oldest, that may leave.
+///
+/// The file with the last entry stays, and so do all files after it: the chain must continue from an entry that is
+/// there.
+fn count_older(files: &[TrailFile], days: u32, now: DateTime<Utc>) -> Result<usize, Error> {
+    let mut last_entry = None;
+    for (index, file) in files.iter().enumerate().rev() {
+        let tail = FileTail::read(&mut file.open()?, file.length, MAX_LINE_BYTES)
             .map_err(Error::io(Operation::Read, &file.path))?;
-        if let Some((_, bytes)) = ending.last_line {
-            last = Line::recognise(&bytes).ok().map(|line| (at, line.time));
+        if let Some((_, bytes)) = tail.last_line {
+            last_entry = Line::recognise(&bytes).ok().map(|line| (index, line.time));
             break;
         }
     }
-    let Some((stay, last)) = last else { return Ok(0) };
-    let earlier = last.to_utc().min(now);
-    let Some(from) = earlier.checked_sub_signed(TimeDelta::days(i64::from(days))) else { return Ok(0) };
+    let Some((last_file, last_time)) = last_entry else { return Ok(0) };
+    // The earlier of two clocks: a clock that runs ahead must not prune entries before their time.
+    let now = last_time.to_utc().min(now);
+    let Some(limit) = now.checked_sub_signed(TimeDelta::days(i64::from(days))) else { return Ok(0) };
     let mut count = 0;
-    for file in files.iter().take(stay) {
-        let before = match (file.length, file.label) {
-            (0, Some(label)) => label.day < from.date_naive(),
-            _ => is_before(file, Timestamp::from(from))?,
+    for file in files.iter().take(last_file) {
+        let is_older = match (file.length, file.label) {
+            (0, Some(name)) => name.day < limit.date_naive(),
+            _ => is_before(file, Timestamp::from(limit))?,
         };
-        if !before {
+        if !is_older {
             break;
         }
         count += 1;
     }
-    // Without an entry after them, empty files would part the trail in the middle of nothing.
+    // The first file that stays must begin with an entry, because the record names that entry. If it is empty, the
+    // files before it stay as well.
     while count > 0 && files.get(count).is_some_and(|file| file.length == 0) {
         count -= 1;
     }
     Ok(count)
 }
 
-/// The tree over what is to be pruned.
-struct Tree {
+/// Merkle tree over the entries that leave the trail.
+struct PrunedTree {
     frontier: Frontier,
-    through: Digest,
+    last_hash: Digest,
 }
 
-impl Tree {
-    /// Over the entries below number `end`; `None` where the trail was pruned beyond that, and the rest put back or not
-    /// yet removed. The trail was verified.
-    fn until(files: &[TrailFile], end: u64) -> Result<Option<Self>, Error> {
+impl PrunedTree {
+    /// Builds the tree over the entries below `end`. The caller has verified the trail.
+    ///
+    /// Returns `None` if an earlier pruning already went beyond `end`. Then files of it were moved back, or it was
+    /// interrupted before all of them left.
+    fn below(files: &[TrailFile], end: u64) -> Result<Option<Self>, Error> {
         let mut frontier = match first_seq(files)? {
             Some(first @ 1..) => {
-                Pruned::find(files, first)?.map(|pruned| pruned.frontier).unwrap_or_default()
+                Pruned::find(files, first)?.map(|earlier| earlier.frontier).unwrap_or_default()
             }
             _ => Frontier::default(),
         };
-        let mut through = None;
+        let mut last_hash = None;
         if frontier.size() < end {
             grow(files, &mut frontier, |frontier, line| {
                 if frontier.size() == end {
-                    through = Some(line.stated);
+                    last_hash = Some(line.stated);
                 }
                 frontier.size() < end
             })?;
         }
-        Ok(through.map(|through| Self { frontier, through }))
+        Ok(last_hash.map(|last_hash| Self { frontier, last_hash }))
     }
 
-    fn is_told_by(&self, told: &Pruned) -> bool {
-        told.frontier == self.frontier && told.through == self.through
+    fn is_recorded_by(&self, earlier: &Pruned) -> bool {
+        earlier.frontier == self.frontier && earlier.through == self.last_hash
     }
 
-    fn draft(&self, log: &AuditLog, retention: &Retention, files: &[TrailFile], stated: u32) -> Draft {
-        let names: Vec<_> = files.iter().take(LISTED).map(|file| file.name.as_str()).collect();
+    fn draft(
+        &self,
+        trail_id: TrailId,
+        retention: &Retention,
+        pruned: &[TrailFile],
+        promised_days: u32,
+    ) -> Draft {
+        let names: Vec<_> =
+            pruned.iter().take(MAX_FILES_IN_PRUNE_RECORD).map(|file| file.name.as_str()).collect();
         let draft = Draft::from_origin("audit_pruned", Origin::Log)
             .detail("archived", retention.archive.is_some())
             .detail("files", names)
-            .detail("files_total", files.len())
+            .detail("files_total", pruned.len())
             .detail("frontier", self.frontier.nodes())
             .detail("keep_days", retention.days)
-            .detail("min_retention_days", stated)
-            .detail("through_hash", self.through.to_string())
+            .detail("min_retention_days", promised_days)
+            .detail("through_hash", self.last_hash.to_string())
             .detail("through_seq", self.frontier.size().saturating_sub(1))
-            .detail("trail_id", log.trail_id().to_string())
+            .detail("trail_id", trail_id.to_string())
             .critical();
         match &retention.actor {
             Some(actor) => draft.actor(actor.clone()),
@@ -248,11 +280,14 @@ impl Tree {
     }
 }
 
-/// Adds entries of `files` to the tree, as long as `more` says so.
+/// Adds entries of `files` to the frontier until `wants_more` returns `false`.
+///
+/// Lines that do not have the next sequence number are skipped: after files were moved back, the first of them may
+/// hold entries that the frontier already contains.
 fn grow(
     files: &[TrailFile],
     frontier: &mut Frontier,
-    mut more: impl FnMut(&Frontier, &Line<'_>) -> bool,
+    mut wants_more: impl FnMut(&Frontier, &Line<'_>) -> bool,
 ) -> Result<(), Error> {
     for file in files {
         let mut lines = file.lines(MAX_LINE_BYTES)?;
@@ -262,7 +297,7 @@ fn grow(
                 continue;
             };
             frontier.push(&line.sha256);
-            if !more(frontier, &line) {
+            if !wants_more(frontier, &line) {
                 return Ok(());
             }
         }
@@ -270,18 +305,21 @@ fn grow(
     Ok(())
 }
 
-/// Notes which entry tells, for the next opening.
-fn note(trail: &Path, told_at: u64) -> Result<(), Error> {
-    replace_file(&trail.join(PRUNE_HINT_NAME), Permissions::Owner, format!("{told_at}\n").as_bytes())
+/// Writes the note that names the `audit_pruned` entry, so that the next opening need not search the trail for it.
+fn write_note(trail: &Path, recorded_at: u64) -> Result<(), Error> {
+    replace_file(&trail.join(PRUNE_HINT_NAME), Permissions::Owner, format!("{recorded_at}\n").as_bytes())
 }
 
-/// Takes a file out of the trail, with what stands beside it: first what nobody would find without it.
-fn take_out(trail: &Path, name: &str, archive: Option<&Path>) -> Result<(), Error> {
+/// Removes or archives a file of the trail together with its private values and its torn tails.
+///
+/// The trail's file goes last. If this is interrupted, the next pruning still finds the file in the list and repeats
+/// the step; nothing would lead it to values without a file.
+fn remove_segment(trail: &Path, name: &str, archive: Option<&Path>) -> Result<(), Error> {
     let values = private_values::directory(trail);
     move_out(&values, name, archive.map(private_values::directory).as_deref())?;
     for entry in fs::read_dir(trail).map_err(Error::io(Operation::List, trail))? {
         let entry = entry.map_err(Error::io(Operation::List, trail))?.file_name();
-        // Bytes that recovery took out of it.
+        // `NAME.OFFSET.torn` holds bytes that a recovery took out of the file `NAME`.
         let Some(torn) = entry.to_str().filter(|torn| torn.ends_with(".torn")) else { continue };
         if torn.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')) {
             move_out(trail, torn, archive)?;
@@ -290,7 +328,7 @@ fn take_out(trail: &Path, name: &str, archive: Option<&Path>) -> Result<(), Erro
     move_out(trail, name, archive)
 }
 
-/// Moves a file to another directory, or removes it; one that is not there is left at that.
+/// Moves a file to the archive, or deletes it if there is none. A missing file is no error.
 fn move_out(directory: &Path, name: &str, archive: Option<&Path>) -> Result<(), Error> {
     let from = directory.join(name);
     if !exists(&from)? {
@@ -302,65 +340,67 @@ fn move_out(directory: &Path, name: &str, archive: Option<&Path>) -> Result<(), 
     Permissions::Owner.create_directory(archive).map_err(Error::io(Operation::Create, archive))?;
     let to = archive.join(name);
     if exists(&to)? {
-        let place = |path: &Path| path.canonicalize().map_err(Error::io(Operation::Inspect, path));
-        if place(&from)? == place(&to)? {
-            return Err(Error::Conflict {
-                action: Operation::Archive,
-                path: from,
-                reason: format!("{} is the same file", to.display()),
-            });
-        }
-        // A copy that was interrupted before the file was removed here.
-        if hash_from(&from, 0)? != hash_from(&to, 0)? {
-            return Err(Error::Conflict {
-                action: Operation::Archive,
-                path: from,
-                reason: format!("{} is there and is another file", to.display()),
-            });
-        }
-        return fs::remove_file(&from).map_err(Error::io(Operation::Remove, &from));
+        return finish_interrupted_move(&from, &to);
     }
     match fs::rename(&from, &to) {
         Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy_out(&from, &to)?,
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => move_to_other_device(&from, &to)?,
         Err(error) => return Err(Error::io(Operation::Move, &from)(error)),
     }
     sync_directory(archive)
 }
 
-/// Copies a file to another file system, and removes it once the copy is on that device and the same.
-fn copy_out(from: &Path, to: &Path) -> Result<(), Error> {
-    let unready = to.with_extension("copying");
-    fs::copy(from, &unready).map_err(Error::io(Operation::Copy, from))?;
-    fs::File::open(&unready)
-        .and_then(|copy| copy.sync_all())
-        .map_err(Error::io(Operation::Sync, &unready))?;
-    if hash_from(from, 0)? != hash_from(&unready, 0)? {
+/// Deletes `from` if `to` is a copy of it. That is the state after a copy that was interrupted before its last step.
+fn finish_interrupted_move(from: &Path, to: &Path) -> Result<(), Error> {
+    let refuse =
+        |reason: String| Err(Error::Conflict { action: Operation::Archive, path: from.to_owned(), reason });
+    // Deleting `from` would delete the only copy.
+    if is_same_path(from, to)? {
+        return refuse(format!("{} is the same file", to.display()));
+    }
+    if hash_from(from, 0)? != hash_from(to, 0)? {
+        return refuse(format!("{} exists and is another file", to.display()));
+    }
+    fs::remove_file(from).map_err(Error::io(Operation::Remove, from))
+}
+
+/// Copies a file to another file system and deletes it. The copy is synced and compared before the deletion.
+fn move_to_other_device(from: &Path, to: &Path) -> Result<(), Error> {
+    let copy = to.with_extension("copying");
+    fs::copy(from, &copy).map_err(Error::io(Operation::Copy, from))?;
+    fs::File::open(&copy).and_then(|copy| copy.sync_all()).map_err(Error::io(Operation::Sync, &copy))?;
+    if hash_from(from, 0)? != hash_from(&copy, 0)? {
         return Err(Error::Conflict {
             action: Operation::Archive,
             path: from.to_owned(),
-            reason: format!("the copy {} is not the same", unready.display()),
+            reason: format!("its copy {} differs from it", copy.display()),
         });
     }
-    fs::rename(&unready, to).map_err(Error::io(Operation::Rename, &unready))?;
+    fs::rename(&copy, to).map_err(Error::io(Operation::Rename, &copy))?;
     if let Some(directory) = to.parent() {
         sync_directory(directory)?;
     }
     fs::remove_file(from).map_err(Error::io(Operation::Remove, from))
 }
 
+/// Returns `true` if both paths lead to one file or directory.
+fn is_same_path(a: &Path, b: &Path) -> Result<bool, Error> {
+    let canonical = |path: &Path| path.canonicalize().map_err(Error::io(Operation::Inspect, path));
+    Ok(canonical(a)? == canonical(b)?)
+}
+
 impl fmt::Display for Pruning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Some(through), Some(told_at)) = (self.through, self.told_at) else {
-            return f.write_str("nothing is older");
+        let (Some(through), Some(recorded_at)) = (self.through, self.recorded_at) else {
+            return f.write_str("nothing to prune: no file is old enough");
         };
         for file in &self.files {
             writeln!(f, "{}", Escaped(file.as_str()))?;
         }
         write!(
             f,
-            "entries through seq {through} are not in the trail any more, as seq {told_at} tells; it verifies with a \
-             checkpoint that covers that"
+            "entries through seq {through} left the trail, as seq {recorded_at} records; the trail verifies with the key \
+             of a checkpoint that covers that entry"
         )
     }
 }

@@ -25,7 +25,7 @@ use crate::support::{
 /// What did not arrive, and why.
 fn loss(log: &AuditLog) -> (Vec<&'static str>, Cause) {
     match log.self_test().unwrap_err() {
-        SelfTestError::Lost { lost, culprit, .. } => (lost, culprit),
+        SelfTestError::Lost { lost, cause, .. } => (lost, cause),
         other => panic!("{other:?}"),
     }
 }
@@ -91,11 +91,11 @@ fn a_global_filter_without_rust_log() {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(EnvFilter::from_default_env()).with(trail.log.layer()).init();
 
-        let (lost, culprit) = loss(&trail.log);
+        let (lost, cause) = loss(&trail.log);
 
         assert_eq!(lost, ["event", "span"]);
-        assert_eq!(culprit, Cause::Filter { passes_errors: true });
-        assert!(culprit.to_string().contains("and lets ERROR through"));
+        assert_eq!(cause, Cause::Filter { passes_errors: true });
+        assert!(cause.to_string().contains("and lets ERROR through"));
     });
 }
 
@@ -128,10 +128,10 @@ fn a_filter_that_drops_spans_alone() {
             .with(filter_fn(|metadata| metadata.is_event()))
             .init();
 
-        let (lost, culprit) = loss(&trail.log);
+        let (lost, cause) = loss(&trail.log);
 
         assert_eq!(lost, ["span"]);
-        assert!(matches!(culprit, Cause::Filter { .. }), "{culprit:?}");
+        assert!(matches!(cause, Cause::Filter { .. }), "{cause:?}");
     });
 }
 

@@ -93,7 +93,7 @@ fn prune_archive_restore_and_erase_leave_the_trail_intact() {
     let first = first_seq(&trail);
     assert_eq!(pruning.through, Some(first - 1));
     let verification = verify(&trail);
-    let notice = Notice::Pruned { last: first - 1, recorded_at: pruning.told_at.expect("told") };
+    let notice = Notice::Pruned { last: first - 1, recorded_at: pruning.recorded_at.expect("told") };
     assert!(verification.notices().contains(&notice), "{verification}");
     let told_of = told(&trail);
     assert_eq!(told_of.len(), 1);
@@ -135,7 +135,7 @@ fn prune_archive_restore_and_erase_leave_the_trail_intact() {
     let log = signing(&trail);
     let third = log.prune(&Retention::days(4)).expect("pruned");
     assert_eq!(third.files, files[..3]);
-    assert_eq!(third.told_at, again.told_at);
+    assert_eq!(third.recorded_at, again.recorded_at);
     log.close().expect("closes");
     assert_intact(&trail);
     assert_eq!(told(&trail).len(), 2);
@@ -150,7 +150,7 @@ fn with_nothing_to_prune_nothing_is_recorded() {
 
     let pruning = log.prune(&Retention::days(30)).expect("nothing to do");
 
-    assert!(pruning.files.is_empty() && pruning.told_at.is_none());
+    assert!(pruning.files.is_empty() && pruning.recorded_at.is_none());
     assert_eq!(log.counters().bytes, before);
     assert!(told(&trail).is_empty());
 }
@@ -181,7 +181,7 @@ fn what_the_trail_ever_stated_to_be_kept_is_kept() {
 
     let refused = log.prune(&Retention::days(3)).expect_err("four days are stated").to_string();
 
-    assert!(refused.contains("kept for 4 days, and 3 were asked for"), "{refused}");
+    assert!(refused.contains("keep entries for 4 days, and the retention is 3 days"), "{refused}");
     assert_eq!(trail.jsonl_names().len(), 7);
     assert_eq!(log.prune(&Retention::days(4)).expect("pruned").files.len(), 2);
     log.close().expect("closes");
@@ -206,7 +206,7 @@ fn a_log_that_does_not_sign_prunes_nothing() {
 
         let refused = log.prune(&Retention::days(4)).expect_err("nobody signs").to_string();
 
-        assert!(refused.contains("prune with a log that signs"), "{refused}");
+        assert!(refused.contains("use a log that signs checkpoints"), "{refused}");
         log.close().expect("closes");
         assert!(files.iter().all(|name| trail.path(name).exists()));
         assert!(told(&trail).is_empty());
@@ -293,7 +293,7 @@ fn an_interrupted_prune_is_harmless_and_completed_by_the_next() {
     log.close().expect("closes");
 
     assert_eq!(again.files, pruning.files[1..]);
-    assert_eq!(again.told_at, pruning.told_at, "told once");
+    assert_eq!(again.recorded_at, pruning.recorded_at, "told once");
     assert_intact(&trail);
     assert_eq!(told(&trail).len(), 1);
 }
@@ -326,7 +326,7 @@ fn an_interrupted_copy_to_the_archive_is_gone_on_with() {
 
     let refused = log.prune(&Retention::days(4).archive(&archive)).expect_err("in the way").to_string();
 
-    assert!(refused.contains("is there and is another file"), "{refused}");
+    assert!(refused.contains("exists and is another file"), "{refused}");
     assert_intact(&trail);
     fs::remove_file(archive.join(&files[1])).expect("removed");
     log.prune(&Retention::days(4).archive(&archive)).expect("pruned");
@@ -518,8 +518,8 @@ fn a_pruned_trail_is_opened_with_the_note_or_without_it() {
     let pruning = log.prune(&Retention::days(4)).expect("pruned");
     log.close().expect("closes");
     let note = trail.path("audit.pruned");
-    let told_at = pruning.told_at.expect("told");
-    assert_eq!(fs::read_to_string(&note).expect("a note"), format!("{told_at}\n"));
+    let recorded_at = pruning.recorded_at.expect("told");
+    assert_eq!(fs::read_to_string(&note).expect("a note"), format!("{recorded_at}\n"));
 
     for odd in [None, Some("0"), Some("x"), Some("99999"), Some(""), Some("12")] {
         match odd {

@@ -1,4 +1,4 @@
-"""Prints the shell commands of a Markdown file, in order: python3 readme_commands.py FILE"""
+"""Prints the shell commands of a Markdown file (its ```sh blocks), in order: python3 readme_commands.py FILE"""
 
 import re
 import sys

@@ -1,5 +1,5 @@
-"""What a report takes in Python, done as a script does it: each line parsed, those of the period kept, then counted.
-The peer of a bench: python3 tally.py FILE"""
+"""A report as a simple Python script makes it: parse each line, keep the entries of the period, count them.
+Peer of the bench rows "report": python3 tally.py FILE"""
 
 import collections
 import datetime

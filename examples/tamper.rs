@@ -4,7 +4,10 @@
 
 use std::{error::Error, fs, path::PathBuf};
 
-use kling_audit::{AuditLog, Draft, Verdict, Verifier};
+use kling_audit::{
+    AuditLog, Draft,
+    verify::{Verdict, Verifier},
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let scratch = tempfile::tempdir()?;

@@ -4,7 +4,7 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use kling_audit::Verifier;
+use kling_audit::verify::Verifier;
 
 /// Which of two exit codes counts: the one that stands first here.
 const WORST_FIRST: [u8; 4] = [1, 2, 3, 0];

@@ -1,8 +1,10 @@
 //! A tamper-evident audit trail for `tracing`, and an audited client for Kling AI.
 //!
-//! An [`AuditLog`] writes entries into the files of one directory: a *trail*. Each entry states the hash of the one
-//! before it, so nobody can change, remove or reorder entries unseen, and anybody can check that without this crate.
-//! Entries come from [`audit!`], from any event or span with the target `audit` by way of [`AuditLog::layer`], or from
+//! An [`AuditLog`] writes entries into the files of one directory: a *trail*. Each entry states the hash of the entry
+//! before it. An entry that is changed, removed or moved is therefore found, and the check needs neither a key nor this
+//! crate. To detect a trail that was rewritten as a whole, sign [checkpoints](mod@checkpoint) and keep them elsewhere.
+//!
+//! Entries come from [`audit!`], from every event or span with the target `audit` by way of [`AuditLog::layer`], or from
 //! [`AuditLog::append`].
 //!
 //! ```
@@ -26,115 +28,103 @@
 //! # }
 //! ```
 //!
-//! The [`manual`] has the format on disk, what a receipt promises, what a trail proves, and what a report says.
+//! | module | for |
+//! |---|---|
+//! | the root | recording: the log, the layer, the macros, receipts |
+//! | [`verify`](mod@verify) | verifying a trail with keys, checkpoints, receipts |
+//! | [`report`](mod@report) | counting what a trail says about a period |
+//! | [`read`] | reading entries one by one |
+//! | [`checkpoint`](mod@checkpoint) | signing a trail, proving entries to a third party |
+//! | [`self_test`] | the result of checking the subscriber at the start |
+//! | `kling` | the audited client for Kling AI |
+//! | [`manual`] | the format on disk, the promises, subscriber stacks, the evidence in a trail |
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `kling` | an audited client for Kling AI |
+//! | `kling` | the audited client for Kling AI |
+//! | `axum` | callbacks of Kling AI as a route of axum; includes `kling` |
 //! | `cli` | the command `kling-audit` |
 
-mod access;
-mod adopt;
-mod batch;
-mod blocks;
-mod boot;
-mod builder;
-mod canonical;
-mod chain;
-mod checkpoint;
-mod clock;
-mod commit;
-mod commitment;
-mod cut;
-mod digest;
-mod directory;
-mod draft;
-mod ending;
-mod entry;
-mod erasable;
-mod erase;
-mod erasure;
+// # The life of an entry
+//
+// From a macro in a caller's thread to the signed entry, in nine steps with one file each:
+//
+// 1. `layer/callsite.rs`: chooses the log, and records before any other layer sees the event.
+// 2. `layer/fields.rs`: formats the fields, once, in the caller's thread and without a lock.
+// 3. `format/prepared_entry.rs`: redacts, renders and hashes everything that does not depend on the entry's place.
+// 4. `log/mod.rs`: chooses the durability to wait for; counts the result afterwards.
+// 5. `write/commit/linker.rs`: gives the entry its number, time and previous hash, under the queue's lock.
+// 6. `write/commit/wait_group.rs`: the caller leads the next commit, or sleeps until another thread has led it.
+// 7. `write/trail_writer.rs`: writes the lines, syncs them, checks the files, writes the head, without the lock.
+// 8. `write/commit/apply.rs`: moves the watermarks, or fails the entries; the callers wake.
+// 9. `write/commit/checkpointer.rs`: signs the entries, in a thread of its own.
+//
+// # The folders
+//
+// Each uses the folders below it in this table, and none above. `tests/architecture.rs` checks it.
+//
+// | folder | owns |
+// |---|---|
+// | `kling/` | the audited Kling AI client |
+// | `layer/` | the integration with `tracing`: layer, macros, fields, self-test |
+// | `log/` | `AuditLog`: the handle that users hold, its builder, results |
+// | `write/` | the single writer: open, recover, link, commit, sign |
+// | `report/` | what a trail says about a period |
+// | `read/` | entries one by one |
+// | `verify/` | is every entry present and unchanged |
+// | `checkpoint/` | signed notes and proofs (C2SP, RFC 6962), keys, sinks |
+// | `storage/` | files: open, list, lock, replace durably, read |
+// | `format/` | format 1 as types, without I/O: draft, entry, line, chain, head |
+// | `error.rs` | a job that could not be done |
+// | `findings/` | what verification can report, as plain data |
+// | `codec/` | bytes to values and back: JSON, hexadecimal digits, time, SHA-256, Merkle tree, SIMD |
+//
+// `bin/` is the command over the public API, `manual/` the manual. `manual/architecture.md` has the picture, the threads
+// and locks, and the file to open for a change.
+
+pub mod checkpoint;
+mod codec;
 mod error;
-mod escape;
-mod event_recording;
-mod fields;
-mod global;
-mod head;
-mod health;
-mod json;
+mod findings;
+mod format;
 #[cfg(feature = "kling")]
 pub mod kling;
 mod layer;
-mod line;
-mod lines;
-mod lock;
 mod log;
-mod lookup;
-mod macros;
 pub mod manual;
-mod members;
-mod not_recorded;
-mod outcome;
-mod private;
-mod private_file;
-mod process;
-mod prune;
-mod pruned;
-mod receipt;
-mod redaction;
-mod regular;
-mod report;
-mod segment;
-mod self_test;
-mod settings;
-mod sha256;
-mod show;
-mod signing;
-mod sink;
-mod site;
-mod spare;
-mod template;
-mod timestamp;
-mod torn;
-mod trail;
-mod vector;
-mod verify;
-mod withhold;
-mod writer;
+pub mod read;
+pub mod report;
+mod storage;
+pub mod verify;
+mod write;
 
 #[doc(hidden)]
-pub use self::macros::__private;
-pub use self::{
-    builder::AuditLogBuilder,
-    checkpoint::{
-        ConsistencyProof, EntryProof, ParseCheckpointError, ParseKeyError, ProvenEntry, SignedCheckpoint,
-        TreeHash, Unproven, VerifyingKey, prove, prove_consistency,
+pub use crate::layer::macros::__private;
+pub use crate::{
+    codec::digest::{Digest, HashLength, ParseDigestError},
+    error::{DraftError, Error, Operation},
+    format::{
+        draft::Draft,
+        receipt::{ParseReceiptError, ParseTrailIdError, Receipt, TrailId},
     },
-    commit::Recording,
-    digest::{Digest, HashLength, ParseDigestError},
-    draft::Draft,
-    erasable::erasable,
-    error::{DraftError, Error},
-    event_recording::EventRecording,
-    health::Health,
-    json::json,
-    layer::{AuditFilter, AuditLayer},
-    log::{AuditLog, Counters},
-    not_recorded::NotRecorded,
-    outcome::Outcome,
-    prune::{Pruning, Retention},
-    receipt::{ParseTrailIdError, Receipt, TrailId},
-    report::{
-        CredentialUse, Durations, Listed, OpenSpan, OpenTask, Reason, Remark, Report, Reporter, Runs,
-        TaskCounts, report,
+    layer::{
+        AuditFilter, AuditLayer, self_test,
+        values::{erasable, json},
     },
-    self_test::{Culprit, SelfTestError},
-    settings::{Durability, OnFailure},
-    show::{DamagedLine, Entries, Reader, Shown, ShownEntry, WithheldValue},
-    signing::{CheckpointSink, Checkpoints, Signer, SigningKey, checkpoint},
-    verify::{
-        Finding, FindingKind, Notice, Place, Progress, Verdict, Verification, Verified, Verifier, Withheld,
-        verify,
+    log::{
+        AuditLog, Counters,
+        builder::AuditLogBuilder,
+        not_recorded::NotRecorded,
+        outcome::Outcome,
+        pending_receipt::PendingReceipt,
+        prune::{Pruning, Retention},
+    },
+    report::report,
+    verify::verify,
+    write::{
+        health::Health,
+        settings::{Durability, OnFailure},
+        signing::checkpoint::checkpoint,
     },
 };
 

@@ -1,9 +1,13 @@
-//! What checkpoints cost: the path of an event in a log that signs, beside one that doesn't; verification under a key,
-//! beside the same without.
+//! The cost of checkpoints: an event in a log that signs against one in a log that does not, and verification with a
+//! key against verification without.
 
 use std::{hint::black_box, path::Path};
 
-use kling_audit::{AuditLog, Checkpoints, Durability, SigningKey, Verifier, VerifyingKey};
+use kling_audit::{
+    AuditLog, Durability,
+    checkpoint::{Checkpoints, SigningKey, VerifyingKey},
+    verify::Verifier,
+};
 
 use crate::{
     measure::{Row, Scale, Table},
@@ -15,7 +19,7 @@ pub(crate) fn measure(table: &mut Table, scale: Scale) {
     verification_under_a_key(table, scale);
 }
 
-/// A log that signs with the defaults: after 100,000 entries each.
+/// Opens a log that signs with the default settings: after 100,000 entries.
 fn signing(place: &Path, name: &str, durability: Durability) -> (AuditLog, VerifyingKey) {
     let key = SigningKey::generate(place.join(format!("{name}.key")), "example.com/audit").expect("a key");
     let public = key.verifying_key().clone();

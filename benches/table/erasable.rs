@@ -1,8 +1,8 @@
-//! What values that can be erased cost, beside values that can't.
+//! The cost of erasable values, beside ordinary values.
 
 use std::{fs, hint::black_box, path::Path};
 
-use kling_audit::{AuditLog, Draft, Durability, Reader, Verifier};
+use kling_audit::{AuditLog, Draft, Durability, read::Reader, verify::Verifier};
 
 use crate::{
     measure::{Row, Scale, Table},
@@ -23,7 +23,7 @@ fn clear(log: &AuditLog, number: u64) {
     log.append(draft(number).detail("email", "alice@example.com")).expect("recorded");
 }
 
-fn withheld(log: &AuditLog, number: u64) {
+fn erasable(log: &AuditLog, number: u64) {
     log.append(draft(number).erasable("email", "alice@example.com")).expect("recorded");
 }
 
@@ -35,16 +35,16 @@ fn appending(table: &mut Table, scale: Scale) {
         Row::new("append, one value of three erasable", "append, none"),
         scale.events(20_000),
         scale,
-        |count| (0..count).for_each(|number| withheld(&with, number)),
+        |count| (0..count).for_each(|number| erasable(&with, number)),
         |count| (0..count).for_each(|number| clear(&without, number)),
     );
 }
 
-/// A trail in which every tenth entry withholds a value.
+/// Writes a trail with an erasable value in every tenth entry.
 fn trail(directory: &Path, entries: u64) {
     let log = log(directory, Durability::Buffered);
     for number in 0..entries {
-        if number % 10 == 0 { withheld(&log, number) } else { clear(&log, number) }
+        if number % 10 == 0 { erasable(&log, number) } else { clear(&log, number) }
     }
     log.close().expect("closes");
 }

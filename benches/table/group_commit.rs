@@ -1,6 +1,6 @@
-//! What sharing a sync is worth: 64 threads in a synced log against one thread that syncs each entry, on the same disk.
+//! The gain of group commit: 64 threads in a synced log against one thread that syncs each entry, on the same disk.
 //!
-//! The disk is the one that the system's directory for temporary files is on, unless TMPDIR says another.
+//! The disk is that of the OS directory for temporary files; `TMPDIR` sets another one.
 
 use std::{fs::File, io::Write as _, thread};
 
@@ -32,7 +32,7 @@ pub(crate) fn measure(table: &mut Table, scale: Scale) {
         },
         |count| (0..count).for_each(|number| append(&alone, number)),
     );
-    // A log apart, the disk's own speed.
+    // The speed of the disk without a log.
     let plain = File::create(directory.path().join("plain")).expect("a file");
     table.throughput(
         Row::new("one thread, synced", "write and fdatasync of 300 bytes"),

@@ -1,12 +1,11 @@
-//! Everything that is measured, each figure beside its peer in the same run, in one table: `cargo bench`.
+//! All benches in one table, each figure beside a peer from the same run: `cargo bench`.
 //!
-//! `cargo bench -- reading` measures one section. With `-- --test` everything runs once, to prove that it does; with
-//! `-- --large` reading goes on to trails of 10 GB.
+//! `cargo bench -- reading` measures one section. `-- --test` runs everything once, without useful figures.
+//! `-- --large` adds trails of up to 10 GB to the section `reading`.
 //!
-//! The two of a row take turns, round by round, so that a noisy machine disturbs both; the ratio is the median of the rounds'
-//! ratios. Absolute figures are this machine's, ratios travel better. A row of two threads says how many times as much two
-//! threads hashed in its rounds as one did, in memory and with nothing in common: where that is below 1.8, the row says
-//! nothing of this crate.
+//! The two sides of a row take turns, so that a noisy machine disturbs both. The ratio is the median over the rounds.
+//! Ratios are comparable between machines, absolute figures are not. A row with two threads has a control: hashing by
+//! two threads against hashing by one, without shared data. If the control is below 1.8, the row does not count.
 
 mod checkpoints;
 mod erasable;

@@ -1,4 +1,4 @@
-//! Two things measured in turns, and a table of their ratios.
+//! Measurement of two sides in turns, and the table of their ratios.
 
 use std::{
     fmt,
@@ -9,17 +9,17 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-/// How much is measured.
+/// The amount of work that a run does.
 #[derive(Clone, Copy)]
 pub(crate) struct Scale {
     rounds: usize,
     divisor: u64,
-    /// Trails of gigabytes too.
+    /// `true` if trails of several gigabytes are measured too.
     pub(crate) large: bool,
 }
 
 impl Scale {
-    /// `test` asks for one short round.
+    /// Returns the scale of a run: 25 rounds, or one short round for `test`.
     pub(crate) fn new(test: bool, large: bool) -> Self {
         if test { Self { rounds: 1, divisor: 1_000, large } } else { Self { rounds: 25, divisor: 1, large } }
     }
@@ -28,7 +28,7 @@ impl Scale {
         self.divisor > 1
     }
 
-    /// The same with no more than so many rounds, for what takes long.
+    /// Returns this scale with at most `most` rounds, for measurements that take long.
     pub(crate) fn rounds(self, most: usize) -> Self {
         Self { rounds: self.rounds.min(most), ..self }
     }
@@ -38,13 +38,13 @@ impl Scale {
     }
 }
 
-/// How many times the work of one thread two must do in a control, for a row of two threads to count.
+/// Least ratio of a control with which a row of two threads counts.
 const SCALES: f64 = 1.8;
 
-/// Bytes that a control hashes a round.
+/// Bytes that a control hashes in one round.
 const HASHED: usize = 16 * 1024 * 1024;
 
-/// What a row is called, and what is asked of it.
+/// Name of a row, its peer, and the ratio that the row must reach.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'a> {
     name: &'a str,
@@ -72,7 +72,7 @@ impl<'a> Row<'a> {
         Self { bar: Some(Bar::AtLeast(bar)), ..self }
     }
 
-    /// Each round, two threads and one also hash.
+    /// Adds a control to the row: in each round, two threads and one thread also hash.
     pub(crate) fn of_two_threads(self) -> Self {
         Self { is_of_two_threads: true, ..self }
     }
@@ -87,17 +87,17 @@ impl fmt::Display for Bar {
     }
 }
 
-/// Rows, which are printed as they are measured.
+/// The table, printed row by row during the run.
 #[derive(Default)]
 pub(crate) struct Table(());
 
-/// What the rounds gave.
+/// Medians over the rounds of one row.
 struct Measured {
     ours: Duration,
     theirs: Duration,
-    /// Ours to theirs.
+    /// Time of this crate divided by the time of the peer.
     ratio: f64,
-    /// How much more two threads hashed than one.
+    /// Speed of hashing on two threads divided by that on one.
     control: Option<f64>,
 }
 
@@ -106,7 +106,7 @@ impl Table {
         println!("\n{name:<38} {:>14}   {:<36} {:>14} {:>9}   bar", "", "beside", "", "ratio");
     }
 
-    /// Measures `ours` against `theirs`, each doing `count` events a round.
+    /// Measures `ours` against `theirs`. Each side processes `count` events in a round.
     pub(crate) fn pair(
         &mut self,
         row: Row<'_>,
@@ -120,7 +120,8 @@ impl Table {
         print(row, &each(measured.ours), &each(measured.theirs), measured.ratio, measured.control);
     }
 
-    /// Measures `ours` against `theirs`, each going through `bytes` a round. A ratio above 1 is faster than the peer.
+    /// Measures `ours` against `theirs`. Each side reads `bytes` in a round. With a ratio above 1, this crate is
+    /// faster.
     pub(crate) fn pair_of_bytes(
         &mut self,
         row: Row<'_>,
@@ -134,7 +135,7 @@ impl Table {
         print(row, &speed(measured.ours), &speed(measured.theirs), 1.0 / measured.ratio, measured.control);
     }
 
-    /// Measures how many events a second `ours` and `theirs` get through, each with a count of its own a round.
+    /// Measures events a second of `ours` and `theirs`. Each side has its own number of events in a round.
     pub(crate) fn throughput(
         &mut self,
         row: Row<'_>,
@@ -150,14 +151,14 @@ impl Table {
         print(row, &ours, &theirs, ratio, measured.control);
     }
 
-    /// Measures how long `ours` and `theirs` take, each as a whole.
+    /// Measures the whole duration of `ours` and of `theirs`.
     pub(crate) fn pair_of_times(&mut self, row: Row<'_>, scale: Scale, ours: impl Fn(), theirs: impl Fn()) {
         let measured = rounds(row, scale, ours, theirs);
         let time = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
         print(row, &time(measured.ours), &time(measured.theirs), measured.ratio, measured.control);
     }
 
-    /// Measures what `ours` and `theirs` say of themselves, each round.
+    /// Compares durations that `ours` and `theirs` measure themselves in each round.
     pub(crate) fn pair_of_readings(
         &mut self,
         row: Row<'_>,
@@ -171,18 +172,18 @@ impl Table {
         print(row, &each(measured.ours), &each(measured.theirs), measured.ratio, None);
     }
 
-    /// A figure that was measured apart, and what stands beside it.
+    /// Prints a figure that the caller measured, beside its peer.
     pub(crate) fn value(&mut self, row: Row<'_>, ratio: f64, unit: &str, ours: f64, theirs: f64) {
         let each = |value: f64| format!("{value:.2} {unit}");
         print(row, &each(ours), &each(theirs), ratio, None);
     }
 
-    /// A row that says something else.
+    /// Prints a remark as a row.
     pub(crate) fn note(&mut self, text: &str) {
         println!("{text}");
     }
 
-    /// The median time of `count` events, in nanoseconds.
+    /// Returns the median time of one of `count` events, in nanoseconds.
     pub(crate) fn time(&self, count: u64, scale: Scale, run: impl Fn(u64)) -> f64 {
         run(count);
         let mut times: Vec<_> = (0..scale.rounds).map(|_| timed(|| run(count))).collect();
@@ -224,7 +225,7 @@ fn rounds(row: Row<'_>, scale: Scale, ours: impl Fn(), theirs: impl Fn()) -> Mea
     Measured::of(&pairs, scaling.get(scaling.len() / 2).copied())
 }
 
-/// Hashes `bytes`, a part on each thread.
+/// Hashes `bytes`. Each thread hashes one part.
 fn hash(bytes: &[u8], threads: usize) {
     thread::scope(|scope| {
         for part in bytes.chunks(bytes.len().div_ceil(threads)) {

@@ -1,5 +1,4 @@
-//! Verification and report beside their peers. Large trails, where they are asked for: whether the cost of an entry grows
-//! with the trail, what memory is needed, how long it takes to open.
+//! Verification and report beside their peers. With `--large` also growth, memory and the time to open large trails.
 
 use std::{
     fs,
@@ -10,7 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kling_audit::{AuditLog, Reporter, Verdict, Verifier};
+use kling_audit::{
+    AuditLog,
+    report::Reporter,
+    verify::{Verdict, Verifier},
+};
 
 use crate::{
     measure::{Row, Scale, Table},
@@ -43,7 +46,7 @@ fn report(trail: &Path, count: usize) {
     black_box(Reporter::new(trail).threads(threads(count)).run().expect("readable"));
 }
 
-/// Whether a program is there.
+/// Returns `true` if the program runs with `argument`.
 fn is_there(program: &str, argument: &str) -> bool {
     let run = Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
     run.is_ok_and(|status| status.success())
@@ -53,7 +56,7 @@ fn run(command: &mut Command) {
     assert!(command.stdout(Stdio::null()).status().expect("runs").success());
 }
 
-/// Verification, everything checked, against the plain SHA-256 of the same files by `openssl`.
+/// Measures a whole verification against the plain SHA-256 of the same files by `openssl`.
 fn verify_against_openssl(table: &mut Table, scale: Scale, trail: &Path) {
     let length = bytes(trail);
     let openssl = || run(Command::new("openssl").args(["dgst", "-sha256"]).args(files(trail)));
@@ -70,7 +73,7 @@ fn verify_against_openssl(table: &mut Table, scale: Scale, trail: &Path) {
     table.pair_of_bytes(row, length, scale, || verify(trail, 2), || verify(trail, 1));
 }
 
-/// A report against a script that parses each line and counts.
+/// Measures a report against a Python script that parses each line and counts.
 fn report_against_python(table: &mut Table, scale: Scale, (trail, count): (&Path, u64)) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/tally.py");
     if !is_there("python3", "--version") {
@@ -85,7 +88,7 @@ fn report_against_python(table: &mut Table, scale: Scale, (trail, count): (&Path
     table.throughput(two, (count, count), scale.rounds(5), |_| report(trail, 2), python);
 }
 
-/// Verification of the last hundredth, against that of everything.
+/// Measures the verification of the last hundredth of a trail against that of the whole trail.
 fn since_against_all(table: &mut Table, scale: Scale, trail: &Path, count: u64) {
     let whole = Verifier::new(trail).run().expect("readable");
     let last = whole.last().expect("entries").clone();
@@ -102,7 +105,7 @@ fn since_against_all(table: &mut Table, scale: Scale, trail: &Path, count: u64) 
     );
 }
 
-/// Trails of 1, 4, 5 and 16 million entries and of 10 GB, each divided by `divisor`.
+/// Measures trails of 1, 4, 5 and 16 million entries and of 10 GB, each divided by `divisor`.
 fn sizes(table: &mut Table, scale: Scale, trail: &Path, divisor: u64) {
     let mut written = 0;
     let mut grow = |to: u64| {
@@ -125,7 +128,7 @@ fn sizes(table: &mut Table, scale: Scale, trail: &Path, divisor: u64) {
         let name = format!("verify {wanted} entries, of one");
         table.value(Row::new(&name, "of the smallest trail").at_most(1.1), ratio, "ns", each, first);
     }
-    // As much more for each doubling from 16 million on as there was from 1 to 16.
+    // The growth from 1 to 16 million is extended: the same increase for each further doubling.
     let extrapolated = ratio + (ratio - 1.0) / 16_f64.log2() * (100.0_f64 / 16.0).log2();
     let name = format!("verify {} entries", 100_000_000 / divisor);
     let row = Row::new(&name, "extrapolated, not measured").at_most(1.1);
@@ -173,7 +176,7 @@ fn sizes(table: &mut Table, scale: Scale, trail: &Path, divisor: u64) {
     }
 }
 
-/// The least time of three.
+/// Returns the least time of three runs.
 fn least(run: impl Fn()) -> Duration {
     let timed = |_| {
         let started = Instant::now();
@@ -183,7 +186,8 @@ fn least(run: impl Fn()) -> Duration {
     (0..3).map(timed).min().unwrap_or_default()
 }
 
-/// What this process needs for a trail, by itself: entries a second on all threads, and the most memory at once, in kB.
+/// Prints entries a second on all threads, and the peak memory of this process in kB. The bench runs it in a process of
+/// its own.
 pub(crate) fn measured(what: &str, trail: &Path) {
     let started = Instant::now();
     let entries = match what {

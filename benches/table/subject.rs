@@ -1,4 +1,4 @@
-//! What is measured: an event of eight fields, the size that an API call gives, and trails of such.
+//! The measured event, with eight fields like the entry of an API call, and trails of such events.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ pub(crate) fn log(directory: &Path, durability: Durability) -> AuditLog {
     AuditLog::builder(directory).durability(durability).open().expect("a log")
 }
 
-/// A stack of the log's layer alone.
+/// Returns a stack with the audit layer only.
 pub(crate) fn stack(log: &AuditLog) -> Dispatch {
     Dispatch::new(tracing_subscriber::registry().with(log.layer()))
 }
@@ -33,7 +33,7 @@ pub(crate) fn event(number: u64) {
     );
 }
 
-/// The same, by the macro.
+/// Emits the same event as [`event`], by the macro.
 pub(crate) fn event_by_macro(number: u64) {
     audit!(
         "task_submitted",
@@ -48,7 +48,7 @@ pub(crate) fn event_by_macro(number: u64) {
     );
 }
 
-/// The same, without `tracing`.
+/// Returns the same event as a draft, without `tracing`.
 pub(crate) fn draft(number: u64) -> Draft {
     Draft::new("task_submitted")
         .actor("alice")
@@ -75,7 +75,7 @@ pub(crate) fn write(trail: &Path, count: u64) {
     log.close().expect("closes");
 }
 
-/// The files with the entries, the oldest first.
+/// Returns the files with entries, oldest first.
 pub(crate) fn files(trail: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(trail)
         .expect("a directory")
@@ -86,7 +86,7 @@ pub(crate) fn files(trail: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The bytes of all entries.
+/// Returns the size of all entries in bytes.
 pub(crate) fn bytes(trail: &Path) -> u64 {
     files(trail).iter().map(|path| fs::metadata(path).expect("there").len()).sum()
 }

@@ -1,4 +1,4 @@
-//! Events on their way into a trail, beside ordinary JSON logs.
+//! Events written to a trail, beside ordinary JSON logs.
 
 use std::{
     fs::{self, File},
@@ -28,20 +28,21 @@ pub(crate) fn measure(table: &mut Table, scale: Scale) {
     allocations(table, scale);
 }
 
-/// `fmt().json()` into a file, by way of a buffer.
+/// Returns a stack with `fmt().json()` into a buffered file.
 fn json_in_a_buffer(directory: &Path) -> Dispatch {
     let file = File::create(directory.join("peer")).expect("a file");
     let writer = Mutex::new(BufWriter::with_capacity(256 * 1024, file));
     Dispatch::new(tracing_subscriber::registry().with(tracing_fmt::layer().json().with_writer(writer)))
 }
 
-/// `fmt().json()` into a rolling file, a system call an event.
+/// Returns a stack with `fmt().json()` into a rolling file, one system call for each event.
 fn json_in_a_rolling_file(directory: &Path) -> Dispatch {
     let writer = tracing_appender::rolling::daily(directory, "peer");
     Dispatch::new(tracing_subscriber::registry().with(tracing_fmt::layer().json().with_writer(writer)))
 }
 
-/// An event through the layer into a chained trail, against one through `fmt().json()` into the same kind of writer.
+/// Measures an event through the layer into a trail, against an event through `fmt().json()` into the same kind of
+/// file.
 fn layer_against_fmt(table: &mut Table, scale: Scale) {
     let buffered =
         Row::new("event through the layer, buffered", "fmt().json() into a BufWriter").at_most(0.30);
@@ -67,7 +68,8 @@ fn layer_against_fmt(table: &mut Table, scale: Scale) {
     }
 }
 
-/// What no log can do without that hands each event to the system by itself: the least that the row before can come to.
+/// Measures a bare `write(2)` of the line: the lower bound of the written row, for any log that hands each event to
+/// the OS separately.
 fn system_calls_alone(table: &mut Table, scale: Scale) {
     let directory = tempfile::tempdir().expect("a directory");
     let trail = directory.path().join("audit");
@@ -88,8 +90,8 @@ fn system_calls_alone(table: &mut Table, scale: Scale) {
     );
 }
 
-/// What is left of the price of handing each entry over, where the same event in a buffered log and the system call alone
-/// are taken together: a call makes what comes after it slower, whatever that is.
+/// Measures an event in a `Written` log against the sum of its parts: the same event in a `Buffered` log, then a bare
+/// `write(2)`. A system call slows the code after it, so the parts measured separately would be too fast.
 fn written_against_its_parts(table: &mut Table, scale: Scale) {
     let directory = tempfile::tempdir().expect("a directory");
     let open = |name: &str, durability| log(&directory.path().join(name), durability);
@@ -156,7 +158,7 @@ fn two_threads_against_one(table: &mut Table, scale: Scale) {
     log.close().expect("closes");
 }
 
-/// What is done for an entry one after the other, whatever its details.
+/// Measures linking, which runs under the queue lock, for large and for small details.
 fn linking_much_against_little(table: &mut Table, scale: Scale) {
     const COUNT: usize = 20;
     let directory = tempfile::tempdir().expect("a directory");
@@ -164,7 +166,7 @@ fn linking_much_against_little(table: &mut Table, scale: Scale) {
     let linking = |length: usize| {
         let draft = || Draft::new("task_submitted").actor("alice").detail("text", "x".repeat(length));
         let times = (0..50).map(|_| {
-            // The first line that nobody waits for wakes the log's thread, whatever follows.
+            // The first buffered line wakes the flusher thread. This append keeps the wake-up out of the measured time.
             log.append(draft()).expect("appended");
             let drafts = (0..COUNT).map(|_| draft()).collect();
             let time = __private::time_of_linking(&log, drafts).expect("linked");
@@ -183,7 +185,7 @@ fn linking_much_against_little(table: &mut Table, scale: Scale) {
     log.close().expect("closes");
 }
 
-/// What everybody else pays: a `trace!` that nobody wants, with the layer in the stack and without.
+/// Measures a disabled `trace!` of other code, with the layer in the stack and without it.
 fn disabled_callsites(table: &mut Table, scale: Scale) {
     let directory = tempfile::tempdir().expect("a directory");
     let log = log(&directory.path().join("audit"), Durability::Buffered);
@@ -192,10 +194,10 @@ fn disabled_callsites(table: &mut Table, scale: Scale) {
     let with = Dispatch::new(tracing_subscriber::registry().with(log.layer()).with(fmt));
     let trace = |count: u64| {
         for number in 0..count {
-            tracing::trace!(number, "nobody wants this");
+            tracing::trace!(number, "disabled");
         }
     };
-    // One after the other, since the two dispatchers would share the callsite's cached interest.
+    // The two stacks exist one after the other: together they would share the cached interest of the callsite.
     let ours = dispatcher::with_default(&with, || table.time(scale.events(2_000_000), scale, trace));
     drop(with);
     let fmt = tracing_fmt::layer().with_writer(std::io::sink).with_filter(info);
@@ -211,7 +213,7 @@ fn disabled_callsites(table: &mut Table, scale: Scale) {
     log.close().expect("closes");
 }
 
-/// Allocations of the thread that emits, once it is warm.
+/// Counts allocations of the emitting thread after a warm-up.
 fn allocations(table: &mut Table, scale: Scale) {
     let directory = tempfile::tempdir().expect("a directory");
     let log = log(&directory.path().join("audit"), Durability::Buffered);

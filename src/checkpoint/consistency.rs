@@ -4,15 +4,19 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    SignedCheckpoint, TreeHash, Unproven, VerifyingKey, inclusion::check_signature, proof::is_consistent,
+use crate::{
+    checkpoint::{
+        proof::is_consistent, proof_error::ProofError, statement::SignedCheckpoint,
+        verifying_key::VerifyingKey,
+    },
+    codec::merkle::TreeHash,
 };
 
-/// Proof that a checkpoint goes on from an earlier one: nothing that the earlier one covers was changed. It shows no
-/// entry. Made by [`prove_consistency`](crate::prove_consistency).
+/// Proof that a checkpoint extends an earlier one: no entry that the earlier one covers was changed. It shows no
+/// entry. Made by [`prove_consistency`](crate::checkpoint::prove_consistency).
 ///
 /// Its text is one JSON object: `{"checkpoint": "..", "consistency": ["..", ..], "earlier": ".."}` with both
-/// checkpoints as signed notes and the RFC 6962 consistency proof in base64.
+/// checkpoints as signed notes and the RFC 6962 consistency proof (2.1.2) in base64.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConsistencyProof {
@@ -34,22 +38,22 @@ impl ConsistencyProof {
         &self.earlier
     }
 
-    /// Checks it.
+    /// Checks the proof and both signatures. Neither the trail nor a network is needed.
     ///
     /// # Errors
     ///
-    /// [`Unproven::OtherKey`] if another key signed one of the checkpoints, [`Unproven::Wrong`] for all else.
-    pub fn check(&self, key: &VerifyingKey) -> Result<(), Unproven> {
-        check_signature(&self.earlier, key)?;
-        check_signature(&self.checkpoint, key)?;
-        let (old, new) = (&self.earlier, &self.checkpoint);
-        if is_consistent((old.size(), &old.root()), (new.size(), &new.root()), &self.consistency) {
+    /// [`ProofError::OtherKey`] if another key signed one of the checkpoints, [`ProofError::Wrong`] for any other
+    /// fault.
+    pub fn check(&self, key: &VerifyingKey) -> Result<(), ProofError> {
+        ProofError::unless_signed(&self.earlier, key)?;
+        ProofError::unless_signed(&self.checkpoint, key)?;
+        if is_consistent(self.earlier.tree_head(), self.checkpoint.tree_head(), &self.consistency) {
             return Ok(());
         }
-        Err(Unproven::wrong(format!(
-            "the checkpoint over {} entries does not go on from the one over {}",
-            new.size(),
-            old.size()
+        Err(ProofError::wrong(format!(
+            "the checkpoint over {} entries does not extend the one over {}",
+            self.checkpoint.size(),
+            self.earlier.size()
         )))
     }
 }

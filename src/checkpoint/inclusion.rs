@@ -1,17 +1,24 @@
-//! The proof of one entry: its line, its place in the tree, the checkpoint. It shows no other entry.
+//! The proof that one entry is in a trail: its line, its place in the tree, and the checkpoint. It shows no other
+//! entry.
 
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{SignedCheckpoint, TreeHash, VerifyingKey, proof::is_included};
-use crate::{canonical::decode, escape::Escaped, line::Line};
+use crate::{
+    checkpoint::{
+        proof::is_included, proof_error::ProofError, statement::SignedCheckpoint, verifying_key::VerifyingKey,
+    },
+    codec::{json::validate::decode, merkle::TreeHash},
+    format::line::Line,
+};
 
-/// Proof that one entry stands in a trail, for somebody who sees nothing else of it; made by [`prove`](crate::prove).
+/// Proof that one entry is in a trail, for a reader without access to the rest of it. Made by
+/// [`prove`](crate::checkpoint::prove).
 ///
 /// Its text is one JSON object: `{"checkpoint": "..", "inclusion": ["..", ..], "line": ".."}` with the checkpoint as a
-/// signed note, the RFC 6962 inclusion proof in base64, and the entry as it stands in its file. It has at most 4 KB
+/// signed note, the RFC 6962 audit path (2.1.1) in base64, and the entry as it is in its file. It has at most 4 KB
 /// beside the line, in a trail of 100 million entries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,92 +28,54 @@ pub struct EntryProof {
     pub(super) line: String,
 }
 
-/// An entry that was proven to stand in a trail; made by [`EntryProof::check`] alone.
+/// An entry that is proven to be in a trail. Made only by [`EntryProof::check`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProvenEntry {
-    /// Whose trail it is: the origin of the checkpoint.
+    /// The trail, by the origin of the checkpoint.
     pub origin: String,
     /// The entry's number.
     pub seq: u64,
-    /// When it was recorded, by the clock of who recorded it.
+    /// The time of recording, by the clock of the recording machine.
     pub timestamp: DateTime<Utc>,
-    /// Who.
+    /// The entry's actor.
     pub actor: String,
-    /// What.
+    /// The entry's event type.
     pub event_type: String,
     /// The line, without its newline.
     pub line: String,
 }
 
-/// Why a proof proves nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Unproven {
-    /// The proof is wrong.
-    #[error("not proven: {}", Escaped(reason.as_str()))]
-    Wrong {
-        /// What does not fit.
-        reason: String,
-    },
-    /// The checkpoint is under another key, so that it can't be told.
-    #[error("can't be told: the checkpoint is signed by {}, and the key is {}", Escaped(found.as_str()), Escaped(key.as_str()))]
-    OtherKey {
-        /// Who signed it, by its own words.
-        found: String,
-        /// The key that was given.
-        key: String,
-    },
-}
-
-impl Unproven {
-    pub(super) fn wrong(reason: impl Into<String>) -> Self {
-        Self::Wrong { reason: reason.into() }
-    }
-}
-
-/// Whether `key` signed a checkpoint.
-pub(super) fn check_signature(checkpoint: &SignedCheckpoint, key: &VerifyingKey) -> Result<(), Unproven> {
-    if checkpoint.is_signed_by(key) {
-        Ok(())
-    } else if checkpoint.origin() == key.name() {
-        Err(Unproven::wrong(format!("the checkpoint has the name of {}, and not its signature", key.label())))
-    } else {
-        Err(Unproven::OtherKey { found: checkpoint.claims(), key: key.label() })
-    }
-}
-
 impl EntryProof {
-    /// The checkpoint that it rests on.
+    /// The checkpoint that the proof rests on.
     #[must_use]
     pub fn checkpoint(&self) -> &SignedCheckpoint {
         &self.checkpoint
     }
 
-    /// The entry, as it stands in its file, without its newline.
+    /// The entry as it is in its file, without its newline.
     #[must_use]
     pub fn line(&self) -> &str {
         &self.line
     }
 
-    /// Checks it. Nothing else is needed: neither the trail nor a network.
+    /// Checks the proof, the signature and the entry's hash. Neither the trail nor a network is needed.
     ///
     /// # Errors
     ///
-    /// [`Unproven::OtherKey`] if another key signed the checkpoint, [`Unproven::Wrong`] for all else.
-    pub fn check(&self, key: &VerifyingKey) -> Result<ProvenEntry, Unproven> {
-        check_signature(&self.checkpoint, key)?;
+    /// [`ProofError::OtherKey`] if another key signed the checkpoint, [`ProofError::Wrong`] for any other fault.
+    pub fn check(&self, key: &VerifyingKey) -> Result<ProvenEntry, ProofError> {
+        ProofError::unless_signed(&self.checkpoint, key)?;
         let line = Line::recognise(self.line.as_bytes())
-            .map_err(|malformed| Unproven::wrong(format!("the line is no entry: {malformed}")))?;
+            .map_err(|malformed| ProofError::wrong(format!("the line is not an entry: {malformed}")))?;
         if !line.holds() {
-            return Err(Unproven::wrong("the line has not the hash that it states"));
+            return Err(ProofError::wrong("the line's printed hash is not its own"));
         }
-        let (size, root) = (self.checkpoint.size(), self.checkpoint.root());
         let leaf = TreeHash::of_leaf(&line.sha256);
-        if !is_included(&leaf, line.seq, size, &root, &self.inclusion) {
-            let seq = line.seq;
-            return Err(Unproven::wrong(format!(
-                "the checkpoint over {size} entries has not this line as seq {seq}"
+        if !is_included(&leaf, line.seq, self.checkpoint.tree_head(), &self.inclusion) {
+            let (seq, size) = (line.seq, self.checkpoint.size());
+            return Err(ProofError::wrong(format!(
+                "the checkpoint over {size} entries does not cover this line as seq {seq}"
             )));
         }
         Ok(ProvenEntry {

@@ -1,82 +1,109 @@
-//! Proofs in the tree, by RFC 6962: that an entry is in it, and that a larger tree goes on from a smaller one.
+//! Merkle proofs, as RFC 6962 specifies them: inclusion (2.1.1, "audit path") and consistency (2.1.2).
 //!
-//! Pure. A proof is made in one pass over the leaves, in memory for the proof alone.
+//! They are checked by the algorithms of RFC 9162, 2.1.3.2 and 2.1.4.2, which describe the same proofs. A proof is
+//! made in one pass over the leaves, in memory for the proof alone. No input or output.
 
 use std::ops::Range;
 
-use super::tree::{Frontier, TreeHash};
+use crate::codec::merkle::{Frontier, TreeHash};
 
-/// A proof being made: it takes every leaf of the tree, from the first.
+/// Size and root of a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TreeHead {
+    pub(crate) size: u64,
+    pub(crate) root: TreeHash,
+}
+
+/// A proof that is being made. It takes each leaf of the tree, from the first.
+///
+/// The hashes of a proof are roots of subtrees, so the prover keeps one frontier for each. For leaf 2 of 5:
+///
+/// ```text
+///            root
+///          /      \
+///       0..4       4        proof: 3, 0..2, 4 (from the leaf to the root)
+///      /    \
+///   0..2    2..4
+///          /    \
+///         2      3
+/// ```
 #[derive(Debug)]
 pub(crate) struct Prover {
-    /// The subtrees whose roots are the proof, in its order, and what is known of them.
-    subtrees: Vec<(Range<u64>, Frontier)>,
+    subtrees: Vec<Subtree>,
     next: u64,
 }
 
+/// A subtree whose root is one hash of the proof.
+#[derive(Debug)]
+struct Subtree {
+    leaves: Range<u64>,
+    frontier: Frontier,
+}
+
 impl Prover {
-    /// A proof that leaf `index` is in the tree of `size` leaves; `None` if it is not.
+    /// Begins a proof that leaf `index` is in the tree of `size` leaves. Returns `None` if the tree has no such leaf.
     pub(crate) fn of_inclusion(index: u64, size: u64) -> Option<Self> {
         if index >= size {
             return None;
         }
-        let mut ranges = Vec::new();
-        let mut whole = 0..size;
-        while let Some(middle) = split(&whole) {
-            let (inside, beside) = match index < middle {
-                true => (whole.start..middle, middle..whole.end),
-                false => (middle..whole.end, whole.start..middle),
+        let mut siblings = Vec::new();
+        let mut range = 0..size;
+        while let Some(middle) = split(&range) {
+            let (inside, sibling) = match index < middle {
+                true => (range.start..middle, middle..range.end),
+                false => (middle..range.end, range.start..middle),
             };
-            ranges.push(beside);
-            whole = inside;
+            siblings.push(sibling);
+            range = inside;
         }
-        Some(Self::of(ranges))
+        Some(Self::of(siblings))
     }
 
-    /// A proof that the tree of `new` leaves goes on from its first `old`; `None` if it has not so many.
+    /// Begins a proof that the tree of `new` leaves extends the tree of its first `old` leaves. Returns `None` if
+    /// `old` is larger than `new`.
     pub(crate) fn of_consistency(old: u64, new: u64) -> Option<Self> {
         if old > new {
             return None;
         }
-        let mut ranges = Vec::new();
-        let mut whole = 0..new;
-        // The old tree's root is known to who checks, as long as it stands as one subtree in the new tree.
-        let mut known = true;
-        while 0 < old && old < whole.end {
-            let Some(middle) = split(&whole) else { break };
-            let (inside, beside) = match old <= middle {
-                true => (whole.start..middle, middle..whole.end),
+        let mut siblings = Vec::new();
+        let mut range = 0..new;
+        // The checker knows the root of the old tree. The proof leaves it out while that tree is one subtree of the
+        // new tree.
+        let mut is_known = true;
+        while 0 < old && old < range.end {
+            let Some(middle) = split(&range) else { break };
+            let (inside, sibling) = match old <= middle {
+                true => (range.start..middle, middle..range.end),
                 false => {
-                    known = false;
-                    (middle..whole.end, whole.start..middle)
+                    is_known = false;
+                    (middle..range.end, range.start..middle)
                 }
             };
-            ranges.push(beside);
-            whole = inside;
+            siblings.push(sibling);
+            range = inside;
         }
-        if !known {
-            ranges.push(whole);
+        if !is_known {
+            siblings.push(range);
         }
-        Some(Self::of(ranges))
+        Some(Self::of(siblings))
     }
 
-    /// `ranges` from the root down.
+    /// Prepares the subtrees over `ranges`, which are ordered from the root down. A proof has them from the leaf up.
     fn of(ranges: Vec<Range<u64>>) -> Self {
-        Self {
-            subtrees: ranges.into_iter().rev().map(|range| (range, Frontier::default())).collect(),
-            next: 0,
-        }
+        let subtree = |leaves| Subtree { leaves, frontier: Frontier::default() };
+        Self { subtrees: ranges.into_iter().rev().map(subtree).collect(), next: 0 }
     }
 
-    /// Takes the first leaves as a tree of them, before any other. What lies within one of its subtrees can't be proven.
+    /// Takes the first leaves as a tree over them. Call this before any [`push`](Self::push). A proof that needs a
+    /// hash from inside one of its subtrees can't be made then.
     pub(crate) fn begin_after(&mut self, tree: &Frontier) {
         for (start, leaves, node) in tree.subtrees() {
-            if let Some((_, beside)) = self
+            if let Some(subtree) = self
                 .subtrees
                 .iter_mut()
-                .find(|(range, _)| range.start <= start && start + leaves <= range.end)
+                .find(|subtree| subtree.leaves.start <= start && start + leaves <= subtree.leaves.end)
             {
-                beside.push_subtree(leaves, node);
+                subtree.frontier.push_subtree(leaves, node);
             }
         }
         self.next = tree.size();
@@ -85,107 +112,126 @@ impl Prover {
     /// Takes the next leaf.
     pub(crate) fn push(&mut self, content: &[u8]) {
         let next = self.next;
-        if let Some((_, tree)) = self.subtrees.iter_mut().find(|(range, _)| range.contains(&next)) {
-            tree.push(content);
+        if let Some(subtree) = self.subtrees.iter_mut().find(|subtree| subtree.leaves.contains(&next)) {
+            subtree.frontier.push(content);
         }
         self.next += 1;
     }
 
-    /// The proof; `None` if leaves are missing.
+    /// Returns the proof, or `None` if leaves are missing.
     pub(crate) fn finish(self) -> Option<Vec<TreeHash>> {
-        let whole = |(range, tree): (Range<u64>, Frontier)| {
-            (tree.size() == range.end - range.start).then(|| tree.root())
+        let root = |Subtree { leaves, frontier }: Subtree| {
+            (frontier.size() == leaves.end - leaves.start).then(|| frontier.root())
         };
-        self.subtrees.into_iter().map(whole).collect()
+        self.subtrees.into_iter().map(root).collect()
     }
 }
 
-/// Where a tree is parted in two: its left side is the largest that is full.
+/// Returns the leaf at which a tree splits in two: the left side is the largest full tree that is smaller than the
+/// whole.
 fn split(range: &Range<u64>) -> Option<u64> {
     let length = range.end - range.start;
     (length > 1).then(|| range.start + (length.next_power_of_two() >> 1))
 }
 
-/// Whether `proof` shows that `leaf` is number `index` in the tree of `size` leaves with that root.
-pub(crate) fn is_included(
-    leaf: &TreeHash,
-    index: u64,
-    size: u64,
-    root: &TreeHash,
-    proof: &[TreeHash],
-) -> bool {
-    if index >= size {
-        return false;
-    }
-    let (mut at, mut last, mut hash) = (index, size - 1, *leaf);
-    for beside in proof {
-        if last == 0 {
-            return false;
-        }
-        if at & 1 == 1 || at == last {
-            hash = TreeHash::of_node(beside, &hash);
-            while at & 1 == 0 && at != 0 {
-                at >>= 1;
-                last >>= 1;
-            }
-        } else {
-            hash = TreeHash::of_node(&hash, beside);
-        }
-        at >>= 1;
-        last >>= 1;
-    }
-    last == 0 && hash == *root
+/// The path from a leaf to the root, as both checks follow it (RFC 9162, 2.1.3.2): the node's index in its level, and
+/// the index of the last node of that level.
+struct LeafPath {
+    at: u64,
+    last: u64,
 }
 
-/// Whether `proof` shows that the tree of `new.0` leaves with the root `new.1` goes on from the smaller one.
-pub(crate) fn is_consistent(old: (u64, &TreeHash), new: (u64, &TreeHash), proof: &[TreeHash]) -> bool {
-    let ((old_size, old_root), (new_size, new_root)) = (old, new);
-    if old_size == 0 {
-        return proof.is_empty() && *old_root == TreeHash::empty();
+/// The side of a sibling.
+#[derive(PartialEq, Eq)]
+enum Side {
+    Left,
+    Right,
+}
+
+impl LeafPath {
+    /// Ascends to the parent of the node. Returns the side of its sibling, or `None` at the root.
+    ///
+    /// The last node of a level may lack a sibling. It then is its own parent, for one or more levels: the right
+    /// shifts in the loop skip these.
+    fn ascend(&mut self) -> Option<Side> {
+        if self.last == 0 {
+            return None;
+        }
+        let side = if self.at & 1 == 1 || self.at == self.last {
+            while self.at & 1 == 0 && self.at != 0 {
+                self.shift();
+            }
+            Side::Left
+        } else {
+            Side::Right
+        };
+        self.shift();
+        Some(side)
     }
-    if old_size == new_size {
-        return proof.is_empty() && old_root == new_root;
+
+    fn shift(&mut self) {
+        self.at >>= 1;
+        self.last >>= 1;
     }
-    if old_size > new_size {
+}
+
+/// Returns `true` if `proof` shows that `leaf` has the number `index` in `tree`.
+pub(crate) fn is_included(leaf: &TreeHash, index: u64, tree: TreeHead, proof: &[TreeHash]) -> bool {
+    if index >= tree.size {
+        return false;
+    }
+    let (mut path, mut hash) = (LeafPath { at: index, last: tree.size - 1 }, *leaf);
+    for sibling in proof {
+        hash = match path.ascend() {
+            Some(Side::Left) => TreeHash::of_node(sibling, &hash),
+            Some(Side::Right) => TreeHash::of_node(&hash, sibling),
+            None => return false,
+        };
+    }
+    path.last == 0 && hash == tree.root
+}
+
+/// Returns `true` if `proof` shows that `new` extends `old`.
+pub(crate) fn is_consistent(old: TreeHead, new: TreeHead, proof: &[TreeHash]) -> bool {
+    if old.size == 0 {
+        return proof.is_empty() && old.root == TreeHash::empty();
+    }
+    if old.size == new.size {
+        return proof.is_empty() && old.root == new.root;
+    }
+    if old.size > new.size {
         return false;
     }
     let mut proof = proof.iter();
-    let (mut at, mut last) = (old_size - 1, new_size - 1);
-    while at & 1 == 1 {
-        at >>= 1;
-        last >>= 1;
+    let mut path = LeafPath { at: old.size - 1, last: new.size - 1 };
+    // Ascends to the largest full subtree that ends with the old tree's last leaf.
+    while path.at & 1 == 1 {
+        path.shift();
     }
-    let first = if old_size.is_power_of_two() { Some(old_root) } else { proof.next() };
+    // If the whole old tree is full, that subtree is the old tree, whose root is known and not in the proof.
+    let first = if old.size.is_power_of_two() { Some(&old.root) } else { proof.next() };
     let Some(&first) = first else { return false };
     let (mut old_hash, mut new_hash) = (first, first);
-    for beside in proof {
-        if last == 0 {
-            return false;
-        }
-        if at & 1 == 1 || at == last {
-            old_hash = TreeHash::of_node(beside, &old_hash);
-            new_hash = TreeHash::of_node(beside, &new_hash);
-            while at & 1 == 0 && at != 0 {
-                at >>= 1;
-                last >>= 1;
+    for sibling in proof {
+        match path.ascend() {
+            Some(Side::Left) => {
+                old_hash = TreeHash::of_node(sibling, &old_hash);
+                new_hash = TreeHash::of_node(sibling, &new_hash);
             }
-        } else {
-            new_hash = TreeHash::of_node(&new_hash, beside);
+            // A sibling on the right has leaves of the new tree alone.
+            Some(Side::Right) => new_hash = TreeHash::of_node(&new_hash, sibling),
+            None => return false,
         }
-        at >>= 1;
-        last >>= 1;
     }
-    last == 0 && old_hash == *old_root && new_hash == *new_root
+    path.last == 0 && old_hash == old.root && new_hash == new.root
 }
 
 #[cfg(test)]
 mod tests {
     use tlog_tiles::tlog;
 
-    use super::{
-        super::tree::vectors::{LEAVES, ROOTS, hash},
-        *,
-    };
+    use super::*;
+    use crate::codec::merkle::vectors::{LEAVES, ROOTS, hash};
 
     fn proof(prover: Option<Prover>, leaves: &[&[u8]]) -> Vec<TreeHash> {
         let mut prover = prover.expect("within the tree");
@@ -290,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn another_implementation_makes_the_same_proofs_and_accepts_ours() {
+    fn another_implementation_makes_and_accepts_the_same_proofs() {
         const SIZE: u64 = 70;
         let leaves: Vec<[u8; 32]> = (0..SIZE).map(|at| [at as u8; 32]).collect();
         let mut stored = Stored(Vec::new());
@@ -304,6 +350,7 @@ mod tests {
         }
         let theirs = |hash: &TreeHash| tlog::Hash(*hash.as_bytes());
         let ours = |hash: &tlog::Hash| TreeHash::new(hash.0);
+        let head = |size: u64| TreeHead { size, root: roots[size as usize] };
         let made = |prover: Option<Prover>, size: u64| {
             let mut prover = prover.expect("within the tree");
             leaves[..size as usize].iter().for_each(|leaf| prover.push(leaf));
@@ -320,7 +367,7 @@ mod tests {
                 let foreign: Vec<_> = their_proof.iter().map(ours).collect();
 
                 assert_eq!(proof, foreign);
-                assert!(is_included(&leaf, index, size, &root, &foreign));
+                assert!(is_included(&leaf, index, TreeHead { size, root }, &foreign));
                 let proof: Vec<_> = proof.iter().map(theirs).collect();
                 tlog::check_record(&proof, size, theirs(&root), index, theirs(&leaf)).expect("accepted");
 
@@ -330,7 +377,7 @@ mod tests {
                 let foreign: Vec<_> = their_proof.iter().map(ours).collect();
 
                 assert_eq!(proof, foreign, "{old} to {size}");
-                assert!(is_consistent((old, &roots[old as usize]), (size, &root), &foreign));
+                assert!(is_consistent(head(old), TreeHead { size, root }, &foreign));
                 let proof: Vec<_> = proof.iter().map(theirs).collect();
                 tlog::check_tree(&proof, size, theirs(&root), old, theirs(&roots[old as usize]))
                     .expect("accepted");
@@ -339,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_the_true_proof_is_accepted() {
+    fn a_changed_proof_is_refused() {
         let leaves: Vec<[u8; 32]> = (0..13).map(|at| [at; 32]).collect();
         let mut tree = Frontier::default();
         let mut roots = vec![tree.root()];
@@ -352,40 +399,41 @@ mod tests {
             leaves.iter().for_each(|leaf| prover.push(leaf));
             prover.finish().expect("all leaves")
         };
-        let root = roots[13];
+        let head = |size: u64, root: usize| TreeHead { size, root: roots[root] };
+        let (root, tree) = (roots[13], head(13, 13));
 
         for index in 0..13 {
             let leaf = TreeHash::of_leaf(&leaves[index as usize]);
             let proof = make(Prover::of_inclusion(index, 13));
-            assert!(is_included(&leaf, index, 13, &root, &proof));
+            assert!(is_included(&leaf, index, tree, &proof));
 
-            assert!(!is_included(&TreeHash::of_leaf(b"other"), index, 13, &root, &proof));
-            assert!(!is_included(&leaf, index, 13, &roots[12], &proof));
-            assert!(!is_included(&leaf, index + 13, 13, &root, &proof));
-            assert!(!is_included(&leaf, index, 13, &root, &proof[1..]));
-            assert!(!is_included(&leaf, index, 13, &root, &[proof.as_slice(), &[root]].concat()));
+            assert!(!is_included(&TreeHash::of_leaf(b"other"), index, tree, &proof));
+            assert!(!is_included(&leaf, index, head(13, 12), &proof));
+            assert!(!is_included(&leaf, index + 13, tree, &proof));
+            assert!(!is_included(&leaf, index, tree, &proof[1..]));
+            assert!(!is_included(&leaf, index, tree, &[proof.as_slice(), &[root]].concat()));
             for other in (0..13).filter(|other| *other != index) {
-                assert!(!is_included(&leaf, other, 13, &root, &proof), "{index} as {other}");
+                assert!(!is_included(&leaf, other, tree, &proof), "{index} as {other}");
             }
         }
         for old in 1..13 {
-            let (was, now) = ((old, &roots[old as usize]), (13, &root));
+            let (was, now) = (head(old, old as usize), tree);
             let proof = make(Prover::of_consistency(old, 13));
             assert!(is_consistent(was, now, &proof));
 
-            assert!(!is_consistent((old, &roots[old as usize - 1]), now, &proof));
-            assert!(!is_consistent(was, (13, &roots[12]), &proof));
+            assert!(!is_consistent(head(old, old as usize - 1), now, &proof));
+            assert!(!is_consistent(was, head(13, 12), &proof));
             assert!(!is_consistent(was, now, &proof[1..]));
             assert!(!is_consistent(was, now, &[proof.as_slice(), &[root]].concat()));
             assert!(!is_consistent(now, was, &proof));
         }
-        assert!(is_consistent((0, &roots[0]), (13, &root), &[]));
-        assert!(!is_consistent((0, &roots[1]), (13, &root), &[]));
-        assert!(!is_consistent((13, &roots[12]), (13, &root), &[]));
+        assert!(is_consistent(head(0, 0), tree, &[]));
+        assert!(!is_consistent(head(0, 1), tree, &[]));
+        assert!(!is_consistent(head(13, 12), tree, &[]));
     }
 
     #[test]
-    fn there_is_no_proof_of_what_is_not_there_or_of_a_part() {
+    fn a_missing_leaf_has_no_proof() {
         assert!(Prover::of_inclusion(3, 3).is_none());
         assert!(Prover::of_consistency(4, 3).is_none());
         let mut part = Prover::of_inclusion(0, 3).expect("within the tree");

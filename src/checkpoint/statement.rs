@@ -1,18 +1,22 @@
-//! What a checkpoint states, by <https://c2sp.org/tlog-checkpoint>: of which trail, how many entries, which root.
+//! Checkpoints, as <https://c2sp.org/tlog-checkpoint> specifies them under "Note text": origin, number of entries,
+//! root.
 //!
-//! Pure. A statement is worth as much as its signature, which only a key can judge.
+//! No input or output. A statement is believed only if a known key signed it.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{
-    VerifyingKey,
-    note::{Note, Signature, is_key_name},
-    tree::TreeHash,
+use crate::{
+    checkpoint::{
+        proof::TreeHead,
+        signed_note::{Note, Signature, is_key_name},
+        verifying_key::VerifyingKey,
+    },
+    codec::merkle::TreeHash,
 };
 
-/// A trail's entries as far as number `size` - 1, in one hash.
+/// The content of a checkpoint: the root of the tree over a trail's first `size` entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Statement {
     pub(crate) origin: String,
@@ -23,8 +27,8 @@ pub(crate) struct Statement {
 /// A checkpoint: a statement about a trail's first entries, with signatures.
 ///
 /// Its text is a signed note of three lines (origin, number of entries, root of their RFC 6962 tree in base64), an
-/// empty line and a line for each signature. Parsing checks the form; only [`is_signed_by`](Self::is_signed_by) tells
-/// whether it can be believed.
+/// empty line and a line for each signature. Parsing checks the form. Call [`is_signed_by`](Self::is_signed_by)
+/// before you believe a checkpoint.
 ///
 /// The leaves of the tree are the full SHA-256 of each entry's bytes, also in trails with short hashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +37,7 @@ pub struct SignedCheckpoint {
     note: Note,
 }
 
-/// The text is no checkpoint.
+/// The error of a text that is not a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a checkpoint: expected {what}")]
 pub struct ParseCheckpointError {
@@ -41,6 +45,10 @@ pub struct ParseCheckpointError {
 }
 
 impl Statement {
+    /// Parses the text of a note.
+    ///
+    /// Stricter than the standard: the origin must be a valid key name, since a checkpoint counts only under a key of
+    /// the name of its origin.
     fn parse(text: &str) -> Result<Self, ParseCheckpointError> {
         let expected = |what| ParseCheckpointError { what };
         let mut lines = text.split_terminator('\n');
@@ -51,18 +59,19 @@ impl Statement {
             return Err(expected("an origin without spaces and `+`"));
         }
         let size: u64 = digits.parse().map_err(|_| expected("a number of entries"))?;
+        // `parse` accepts a sign and leading zeros. The standard does not, and each size must have one text only.
         if size.to_string() != digits {
             return Err(expected("a number of entries in plain digits"));
         }
         let root = TreeHash::parse(root).ok_or(expected("a root of 32 bytes in base64"))?;
-        // Extension lines are signed, and say nothing that is known here.
+        // Extension lines are signed and have no meaning here.
         if lines.any(str::is_empty) {
             return Err(expected("extension lines that are not empty"));
         }
         Ok(Self { origin: origin.to_owned(), size, root })
     }
 
-    /// With what `sign` gives for the text that is signed.
+    /// Signs the statement with `sign`, which returns the signature of its text under `key`.
     pub(crate) fn signed<E>(
         self,
         key: &VerifyingKey,
@@ -82,33 +91,42 @@ impl fmt::Display for Statement {
 }
 
 impl SignedCheckpoint {
-    /// Of which trail it speaks: the name of the key that signs it.
+    /// The trail's origin, which is the name of the key that signs it.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.statement.origin
     }
 
-    /// How many entries it covers: those with `seq` 0 to this - 1.
+    /// The number of entries that it covers: those with `seq` 0 to `size - 1`.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.statement.size
     }
 
-    /// The root of the tree over these entries.
+    /// The root of the tree over the covered entries.
     #[must_use]
     pub fn root(&self) -> TreeHash {
         self.statement.root
     }
 
-    /// Whether `key` signed it, as a checkpoint of its own origin.
+    /// Returns `true` if `key` signed the checkpoint and has the name of its origin.
     #[must_use]
     pub fn is_signed_by(&self, key: &VerifyingKey) -> bool {
-        self.statement.origin == key.name() && key.signed(&self.note)
+        self.statement.origin == key.name() && key.has_signed(&self.note)
     }
 
-    /// The keys that it says it is signed by, as `NAME+ID`.
+    /// Returns size and root.
+    pub(crate) fn tree_head(&self) -> TreeHead {
+        TreeHead { size: self.statement.size, root: self.statement.root }
+    }
+
+    /// Returns the keys that the checkpoint claims to be signed by, as `NAME+ID`. The signatures are not checked.
     pub(crate) fn claims(&self) -> String {
-        let claims = self.note.signatures.iter().map(|one| format!("{}+{:08x}", one.name, one.key_id));
+        let claims = self
+            .note
+            .signatures
+            .iter()
+            .map(|signature| format!("{}+{:08x}", signature.name, signature.key_id));
         claims.collect::<Vec<_>>().join(", ")
     }
 }
@@ -163,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn others_read_our_checkpoints_and_accept_their_signatures() {
+    fn other_implementations_accept_our_checkpoints() {
         let (_, public) = key();
         let ours = signed();
 
@@ -182,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn we_accept_checkpoints_that_others_made() {
+    fn checkpoints_of_other_implementations_are_accepted() {
         let (key, public) = key();
         let root = tlog_tiles::Hash([9; 32]);
         let theirs =
@@ -216,7 +234,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_is_read_without_a_panic(text in "(\\PC|\n|\u{2014} |[A-Za-z0-9+/=]{4}){0,80}") {
+        fn any_text_is_parsed_without_a_panic(text in "(\\PC|\n|\u{2014} |[A-Za-z0-9+/=]{4}){0,80}") {
             if let Ok(read) = text.parse::<SignedCheckpoint>() {
                 proptest::prop_assert_eq!(read.to_string(), text.as_str());
                 proptest::prop_assert!(!read.is_signed_by(&key().1));
@@ -239,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_checkpoint_is_refused() {
+    fn a_malformed_checkpoint_is_refused() {
         let good = signed().to_string();
 
         for wrong in [

@@ -59,7 +59,7 @@ output! {
     Audios of Audio at "audios" counted as audios
 }
 
-/// What [`VideoToAudio`](super::VideoToAudio) makes: the video with its sound, and the sound alone.
+/// What [`VideoToAudio`](crate::kling::VideoToAudio) makes: the video with its sound, and the sound alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Soundtrack {

@@ -15,7 +15,7 @@ use super::{
     rules,
     slots::Slots,
 };
-use crate::AuditLog;
+use crate::log::AuditLog;
 
 /// Settings of a [`Client`], from [`Client::builder`].
 ///
@@ -106,7 +106,7 @@ impl Builder {
     /// How many tasks of one model may run at a time, as the account's pack says. Without it a task is sent at once, and
     /// again where the vendor says 1303.
     ///
-    /// A task holds its slots until this client has seen its end or all clones of the [`Task`](super::Task) are gone. A
+    /// A task holds its slots until this client has seen its end or all clones of the [`Task`](crate::kling::Task) are gone. A
     /// submission of which nobody knows whether it made a task keeps them until [`Client::look_up`] finds it, for a
     /// [`deadline`](Builder::deadline) at most. A submission waits for a slot up to the [`deadline`](Builder::deadline), so a program that keeps more tasks than
     /// that without waiting for them gets [`Error::Queue`].

@@ -3,7 +3,7 @@
 
 use serde::ser::SerializeStruct;
 
-use super::request::RequestError;
+use crate::kling::request::RequestError;
 
 /// How the camera moves, in the request's `camera_control`.
 #[derive(Debug, Clone, PartialEq)]

@@ -21,7 +21,7 @@ use super::{
     screen::Screen,
     submission::Submission,
 };
-use crate::EventRecording;
+use crate::log::{not_recorded::NotRecorded, pending_receipt::PendingReceipt};
 
 /// How often a lost answer is looked up at least. The vendor may still be at it when it is asked first.
 const LOOKUPS: u32 = 4;
@@ -374,7 +374,7 @@ impl Open<'_> {
     }
 
     /// Gives the outcome its place: from here on there is one.
-    fn link(&mut self, record: impl FnOnce() -> EventRecording) -> EventRecording {
+    fn link(&mut self, record: impl FnOnce() -> PendingReceipt<NotRecorded>) -> PendingReceipt<NotRecorded> {
         self.stage = Stage::Closed;
         record()
     }
@@ -385,7 +385,7 @@ impl Open<'_> {
         mut self,
         task_id: Option<&str>,
         event: &'static str,
-        record: impl FnOnce(&Recorder, Subject<'_>) -> EventRecording,
+        record: impl FnOnce(&Recorder, Subject<'_>) -> PendingReceipt<NotRecorded>,
     ) -> Result<(), Error> {
         let subject = Subject { task_id, ..self.subject };
         let recorder = self.recorder;

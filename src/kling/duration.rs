@@ -3,7 +3,7 @@
 
 use std::{fmt, ops::RangeInclusive};
 
-use super::request::RequestError;
+use crate::kling::request::RequestError;
 
 /// A video's length in whole seconds, in the request's `duration`. The vendor's default is 5.
 ///

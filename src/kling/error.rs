@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{credentials::CredentialsError, request::RequestError};
-use crate::{NotRecorded, escape::Escaped};
+use crate::{codec::terminal::Escaped, log::not_recorded::NotRecorded};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 

@@ -58,7 +58,7 @@ output! {
     Images of Image at "images" counted as images
 }
 
-/// The pictures of an [`OmniImage`](super::OmniImage): single ones, or those of a series.
+/// The pictures of an [`OmniImage`](crate::kling::OmniImage): single ones, or those of a series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImageSet {

@@ -14,7 +14,7 @@ use super::{
     video::Video,
 };
 
-/// What a task that succeeded gives. Implemented by [`Videos`](super::Videos) and its like, and not elsewhere.
+/// What a task that succeeded gives. Implemented by [`Videos`](crate::kling::Videos) and its like, and not elsewhere.
 pub trait Output: fmt::Debug + Clone + Send + Sync + 'static {
     /// Reads `task_result`; `None` where nothing in it is usable.
     #[doc(hidden)]

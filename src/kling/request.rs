@@ -14,7 +14,7 @@ use super::{
 
 /// A task that the vendor can be asked to do: the action's name, its path and what comes out.
 ///
-/// Implemented by this crate's requests, such as [`TextToVideo`](super::TextToVideo); it can't be implemented
+/// Implemented by this crate's requests, such as [`TextToVideo`](crate::kling::TextToVideo); it can't be implemented
 /// elsewhere.
 pub trait Request: sealed::Sealed + Serialize + Clone + Send + Sync + 'static {
     /// The action's name in entries and errors: `text_to_video`.
@@ -73,7 +73,7 @@ pub trait Request: sealed::Sealed + Serialize + Clone + Send + Sync + 'static {
 
 /// Something that the vendor does while it is waited for, without a task that could be asked for later.
 ///
-/// Implemented by this crate's requests, such as [`IdentifyFace`](super::IdentifyFace); it can't be implemented
+/// Implemented by this crate's requests, such as [`IdentifyFace`](crate::kling::IdentifyFace); it can't be implemented
 /// elsewhere.
 pub trait Immediate: sealed::Sealed + Serialize + Clone + Send + Sync + 'static {
     /// The action's name in entries and errors: `identify_face`.

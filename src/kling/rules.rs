@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::request::RequestError;
+use crate::kling::request::RequestError;
 
 type Checked = Result<(), RequestError>;
 

@@ -238,5 +238,5 @@ fn errors_have_no_data_and_sometimes_no_id() {
     }
     let late = task(json!({"task_id": "866889456698785799", "task_status": "failed",
         "task_status_msg": "Failure to pass the risk control system", "task_info": {}}));
-    assert!(super::watch::is_moderation(late.status_message.as_deref().unwrap_or_default()));
+    assert!(crate::kling::watch::is_moderation(late.status_message.as_deref().unwrap_or_default()));
 }

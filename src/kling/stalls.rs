@@ -13,9 +13,13 @@ use parking_lot::{Condvar, Mutex};
 use serde_json::Value;
 use tracing_subscriber::prelude::*;
 
-use self::stand_in::{ACCESS_KEY, Pace, SECRET_KEY, StandIn};
 use super::{Client, Credentials, DeleteVoice, Error, TextToVideo, callback::Receiver};
-use crate::{AuditLog, Durability, segment::Storage, settings::Settings};
+use crate::kling::stalls::stand_in::{ACCESS_KEY, Pace, SECRET_KEY, StandIn};
+use crate::{
+    log::AuditLog,
+    storage::backend::Storage,
+    write::settings::{Durability, Settings},
+};
 
 #[path = "../../examples/stand_in/mod.rs"]
 mod stand_in;

@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 use sha2::Sha256;
 use tokio::sync::Mutex;
 
-use super::credentials::Credentials;
+use crate::kling::credentials::Credentials;
 
 /// Seconds that a token is good for.
 const LIFETIME: i64 = 1800;

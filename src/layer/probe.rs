@@ -8,7 +8,7 @@ use std::cell::Cell;
 use tracing::{Metadata, callsite::DefaultCallsite, metadata::Kind};
 use tracing_core::metadata;
 
-use crate::receipt::TrailId;
+use crate::format::receipt::TrailId;
 
 /// One thing that is sent, on the way of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

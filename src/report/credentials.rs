@@ -1,38 +1,38 @@
-//! Which credentials were used, by the first characters of the access key.
+//! Uses of credentials, by the first characters of the access key.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use super::member;
-use crate::{timestamp::Timestamp, verify::Said};
+use crate::{codec::timestamp::Timestamp, report::fields, verify::entry_view::EntryView};
 
-/// How one credential was used.
+/// The uses of one credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CredentialUse {
-    /// The beginning of the access key, as recorded.
+    /// First characters of the access key, as recorded.
     pub access_key_prefix: String,
-    /// Events by name: `token_minted`, `token_rejected`, ….
+    /// Number of events by name, such as `token_minted` or `token_rejected`.
     pub events: BTreeMap<String, u64>,
-    /// How many of them succeeded.
+    /// Number of events that succeeded.
     pub successes: u64,
-    /// How many did not.
+    /// Number of events that failed.
     pub failures: u64,
-    /// The time of the first.
+    /// Time of the first event.
     pub first: String,
-    /// The time of the last.
+    /// Time of the last event.
     pub last: String,
 }
 
-/// Counts uses.
+/// Uses of all credentials in the period.
 #[derive(Debug, Default)]
-pub(super) struct Credentials {
-    uses: HashMap<Vec<u8>, Use>,
+pub(super) struct CredentialUses {
+    uses: HashMap<Vec<u8>, KeyUses>,
 }
 
+/// Uses of one access key.
 #[derive(Debug)]
-struct Use {
+struct KeyUses {
     events: HashMap<Vec<u8>, u64>,
     successes: u64,
     failures: u64,
@@ -40,34 +40,35 @@ struct Use {
     last: Timestamp,
 }
 
-impl Credentials {
-    /// Takes an `auth_event` of the period.
-    pub(super) fn take(&mut self, said: &Said<'_>) {
-        let prefix = member::string(said.details, "access_key_prefix").unwrap_or_default().to_vec();
-        let used = self.uses.entry(prefix).or_insert_with(|| Use {
+impl CredentialUses {
+    /// Counts an `auth_event` of the period.
+    pub(super) fn add(&mut self, entry: &EntryView<'_>) {
+        let prefix = fields::string(entry.details, "access_key_prefix").unwrap_or_default().to_vec();
+        let used = self.uses.entry(prefix).or_insert_with(|| KeyUses {
             events: HashMap::new(),
             successes: 0,
             failures: 0,
-            first: said.time,
-            last: said.time,
+            first: entry.time,
+            last: entry.time,
         });
-        used.last = said.time;
-        let event = member::string(said.details, "event").unwrap_or_default();
+        used.last = entry.time;
+        let event = fields::string(entry.details, "event").unwrap_or_default();
         *used.events.entry(event.to_vec()).or_default() += 1;
-        match member::text(said.details, "success") {
+        match fields::text(entry.details, "success") {
             Some(b"true") => used.successes += 1,
             Some(b"false") => used.failures += 1,
             _ => {}
         }
     }
 
+    /// Returns the uses, sorted by access key.
     pub(super) fn uses(&self) -> Vec<CredentialUse> {
         let mut uses: Vec<_> = self
             .uses
             .iter()
             .map(|(prefix, used)| CredentialUse {
-                access_key_prefix: member::decoded(prefix),
-                events: used.events.iter().map(|(name, count)| (member::decoded(name), *count)).collect(),
+                access_key_prefix: fields::decoded(prefix),
+                events: used.events.iter().map(|(name, count)| (fields::decoded(name), *count)).collect(),
                 successes: used.successes,
                 failures: used.failures,
                 first: used.first.to_string(),

@@ -1,59 +1,67 @@
-//! Spans that were opened and never closed: what a crash leaves, or a task that was given up.
+//! Spans that were opened and not closed, as after a crash or for a task that was dropped.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::{Listed, member};
-use crate::{timestamp::Timestamp, verify::Said};
+use crate::{
+    codec::timestamp::Timestamp,
+    report::{capped_list::Capped, fields},
+    verify::entry_view::EntryView,
+};
 
 /// A span without a closing entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct OpenSpan {
-    /// The `seq` of its `.opened`.
+    /// Number of the entry that opened the span.
     pub seq: u64,
-    /// When that was recorded.
+    /// Time of that entry.
     pub timestamp: String,
-    /// The span's name.
+    /// Name of the span.
     pub name: String,
-    /// Who acted in it.
+    /// Actor of the entry that opened the span.
     pub actor: String,
 }
 
-/// Follows spans.
+/// Spans that are open at the entry read last.
 #[derive(Debug, Default)]
-pub(super) struct Spans {
-    open: HashMap<u64, Open>,
+pub(super) struct SpanTracker {
+    /// By the number of the entry that opened the span.
+    open: HashMap<u64, OpenedSpan>,
 }
 
+/// The entry that opened a span.
 #[derive(Debug)]
-struct Open {
+struct OpenedSpan {
     name: Box<[u8]>,
     actor: Box<[u8]>,
     time: Timestamp,
-    counted: bool,
+    /// `true` if the entry is of the period.
+    is_counted: bool,
 }
 
-impl Spans {
-    /// Takes an entry whose type ends with `.opened` or `.closed`; `counted` if it is of the period.
-    pub(super) fn take(&mut self, said: &Said<'_>, counted: bool) {
-        if let (Some(name), Some(seq)) = (said.event_type.strip_suffix(b".opened"), said.seq) {
-            let open = Open { name: name.into(), actor: said.actor.into(), time: said.time, counted };
+impl SpanTracker {
+    /// Takes an entry whose type ends with `.opened` or `.closed`. `is_counted` is `true` in the period.
+    pub(super) fn add(&mut self, entry: &EntryView<'_>, is_counted: bool) {
+        if let (Some(name), Some(seq)) = (entry.event_type.strip_suffix(b".opened"), entry.seq) {
+            let open =
+                OpenedSpan { name: name.into(), actor: entry.actor.into(), time: entry.time, is_counted };
             self.open.insert(seq, open);
-        } else if let Some(seq) = member::number(said.context, "span_seq") {
+        } else if let Some(seq) = fields::number(entry.context, "span_seq") {
             self.open.remove(&seq);
         }
     }
 
-    pub(super) fn never_closed(&self) -> Listed<OpenSpan> {
-        let mut open: Vec<_> = self.open.iter().filter(|(_, open)| open.counted).collect();
+    /// Returns the open spans of the period, in the order of the trail.
+    pub(super) fn never_closed(&self) -> Capped<OpenSpan> {
+        let mut open: Vec<_> = self.open.iter().filter(|(_, open)| open.is_counted).collect();
         open.sort_by_key(|(seq, _)| **seq);
-        Listed::of(open, |(seq, open)| OpenSpan {
+        Capped::of(open, |(seq, open)| OpenSpan {
             seq: *seq,
             timestamp: open.time.to_string(),
-            name: member::decoded(&open.name),
-            actor: member::decoded(&open.actor),
+            name: fields::decoded(&open.name),
+            actor: fields::decoded(&open.actor),
         })
     }
 }

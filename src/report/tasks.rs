@@ -1,107 +1,114 @@
-//! What became of tasks: each submission followed to its end.
+//! The outcomes of tasks: each submission is followed to its end.
 //!
-//! A task is held from its submission to its end, and no longer; what is left is what nobody knows the end of.
+//! A task is in memory from its submission to its end. Those that are left after the last entry have no recorded end.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use super::{Listed, member};
-use crate::{canonical::string_text, timestamp::Timestamp, verify::Said};
+use crate::{
+    codec::{json::object_reader::string_text, timestamp::Timestamp},
+    report::{capped_list::Capped, fields},
+    verify::entry_view::EntryView,
+};
 
-/// How many different reasons are told apart; further ones are counted together.
-const REASONS: usize = 1_000;
+/// Maximum number of different reasons. Further ones are counted together, which bounds the memory.
+const MAX_REASONS: usize = 1_000;
 
-/// Tasks of one action and model.
+/// Counts of the tasks of one action and model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct TaskCounts {
-    /// What was asked for, such as `text_to_video`; empty where the entry doesn't say.
+    /// Action, such as `text_to_video`. Empty if the entries have none.
     pub action: String,
-    /// The model; `None` where the entry doesn't say.
+    /// Model. `None` if the entries have none.
     pub model: Option<String>,
-    /// Intents recorded.
+    /// Number of submissions recorded before they were sent.
     pub submitted: u64,
-    /// Tasks that the vendor made.
+    /// Number of tasks that Kling accepted.
     pub accepted: u64,
-    /// Submissions that the vendor refused.
+    /// Number of submissions that Kling refused.
     pub refused: u64,
-    /// Times that nobody knew what became of one.
+    /// Number of submissions recorded with an unknown outcome.
     pub ambiguous: u64,
-    /// Tasks that succeeded.
+    /// Number of tasks that succeeded.
     pub completed: u64,
-    /// Tasks that failed.
+    /// Number of tasks that failed.
     pub failed: u64,
-    /// Seconds from the submission to success, of tasks whose submission was read.
+    /// Time from submission to success, of tasks whose submission was read.
     pub seconds: Option<Durations>,
 }
 
-/// Durations, in seconds.
+/// Statistics of durations in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Durations {
-    /// How many were measured.
+    /// Number of durations.
     pub count: u64,
-    /// The shortest.
+    /// Shortest duration.
     pub min: f64,
-    /// Their mean.
+    /// Mean duration.
     pub mean: f64,
-    /// The longest.
+    /// Longest duration.
     pub max: f64,
 }
 
-/// Why tasks were refused or failed, and how often.
+/// A reason of refused or failed tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Reason {
     /// `task_refused` or `task_failed`.
     pub event_type: String,
-    /// The vendor's code, where there is one.
+    /// Code in the answer of Kling, if it has one.
     pub code: Option<i64>,
-    /// The reason as recorded; `…` for those beyond the first 1,000 different ones.
+    /// Reason as recorded. `…` stands for all reasons after the first 1,000 different ones.
     pub reason: String,
-    /// How often.
+    /// Number of tasks.
     pub count: u64,
 }
 
-/// A task whose end is not in the trail.
+/// A task without a recorded end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct OpenTask {
-    /// The `seq` of its `task_submitted`.
+    /// Number of the `task_submitted` entry. `None` in logs of the Python tool.
     pub seq: Option<u64>,
-    /// When that was recorded.
+    /// Time of that entry.
     pub timestamp: String,
-    /// What was asked for.
+    /// Action of the task.
     pub action: String,
-    /// The id that it was submitted under.
+    /// External id under which the task was submitted.
     pub external_task_id: String,
 }
 
-/// Follows tasks.
+/// Tasks that are open at the entry read last, and the counts of all.
 #[derive(Debug, Default)]
-pub(super) struct Tasks {
-    groups: Vec<Group>,
+pub(super) struct TaskTracker {
+    groups: Vec<TaskGroup>,
+    /// Index in `groups` by action and model.
     known: HashMap<(Vec<u8>, Vec<u8>), usize>,
-    /// The group of the latest task: it is often that of the next one too.
+    /// Index of the last task's group. Neighbouring tasks often have the same one, and a comparison saves the hash.
     latest: usize,
-    open: HashMap<Vec<u8>, Open>,
+    /// Open tasks by external id.
+    open: HashMap<Vec<u8>, TrackedTask>,
+    /// Number of tasks by event type, code and reason.
     reasons: BTreeMap<(&'static str, Option<i64>, String), u64>,
 }
 
-/// What an entry says about its task, as canonical text.
-struct Task<'a> {
-    /// Between its quotes.
+/// The members of an entry that identify its task, as canonical text.
+struct TaskMembers<'a> {
+    /// External id, from between its quotes.
     id: Option<&'a [u8]>,
-    /// Between its quotes; empty where there is none.
+    /// Action, from between its quotes. Empty if there is none.
     action: &'a [u8],
-    /// A value; empty where there is none.
+    /// Model, as a JSON value. Empty if there is none.
     model: &'a [u8],
 }
 
-impl<'a> Task<'a> {
-    fn read(said: &Said<'a>) -> Self {
-        let [action, id, model] = said.noted.unwrap_or_else(|| member::texts(said.details, Said::NOTED));
+impl<'a> TaskMembers<'a> {
+    fn read(entry: &EntryView<'a>) -> Self {
+        let [action, id, model] =
+            entry.captured.unwrap_or_else(|| fields::texts(entry.details, EntryView::CAPTURED_FIELDS));
         Self {
             id: id.and_then(string_text),
             action: action.and_then(string_text).unwrap_or_default(),
@@ -110,88 +117,98 @@ impl<'a> Task<'a> {
     }
 }
 
+/// Tasks of one action and model.
 #[derive(Debug, Default)]
-struct Group {
+struct TaskGroup {
     counts: TaskCounts,
-    /// As they stand in entries.
+    /// Canonical text of the action.
     action: Vec<u8>,
+    /// Canonical text of the model.
     model: Vec<u8>,
-    /// In microseconds.
+    /// Sum of the measured durations in microseconds, as the other durations here.
     total: i128,
     min: i64,
     max: i64,
     measured: u64,
 }
 
+/// A task between its submission and its end.
 #[derive(Debug)]
-struct Open {
+struct TrackedTask {
     group: usize,
     seq: Option<u64>,
     time: Timestamp,
-    state: State,
-    counted: bool,
+    state: TaskState,
+    /// `true` if its submission is of the period.
+    is_counted: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum TaskState {
     Submitted,
     Accepted,
     Ambiguous,
 }
 
-impl Tasks {
-    /// Takes an entry whose type begins with `task_`; `counted` if it is of the period.
-    pub(super) fn take(&mut self, said: &Said<'_>, counted: bool) {
-        let task = Task::read(said);
-        let one = u64::from(counted);
-        match said.event_type {
+impl TaskTracker {
+    /// Takes an entry whose type begins with `task_`. `is_counted` is `true` in the period.
+    pub(super) fn add(&mut self, entry: &EntryView<'_>, is_counted: bool) {
+        let task = TaskMembers::read(entry);
+        let one = u64::from(is_counted);
+        match entry.event_type {
             b"task_submitted" => {
                 let group = self.group(&task);
                 self.groups[group].counts.submitted += one;
                 if let Some(id) = task.id {
-                    let open =
-                        Open { group, seq: said.seq, time: said.time, state: State::Submitted, counted };
-                    self.open.insert(id.to_vec(), open);
+                    let task = TrackedTask {
+                        group,
+                        seq: entry.seq,
+                        time: entry.time,
+                        state: TaskState::Submitted,
+                        is_counted,
+                    };
+                    self.open.insert(id.to_vec(), task);
                 }
             }
             b"task_accepted" => {
-                let group = self.advance(&task, State::Accepted);
+                let group = self.advance(&task, TaskState::Accepted);
                 self.groups[group].counts.accepted += one;
             }
             b"task_ambiguous" => {
-                let group = self.advance(&task, State::Ambiguous);
+                let group = self.advance(&task, TaskState::Ambiguous);
                 self.groups[group].counts.ambiguous += one;
             }
             b"task_refused" => {
-                let group = self.end(said, &task, false);
+                let group = self.end(entry, &task, false);
                 self.groups[group].counts.refused += one;
-                self.reason("task_refused", said, counted);
+                self.reason("task_refused", entry, is_counted);
             }
             b"task_completed" => {
-                let group = self.end(said, &task, counted);
+                let group = self.end(entry, &task, is_counted);
                 self.groups[group].counts.completed += one;
             }
             b"task_failed" => {
-                let group = self.end(said, &task, false);
+                let group = self.end(entry, &task, false);
                 self.groups[group].counts.failed += one;
-                self.reason("task_failed", said, counted);
+                self.reason("task_failed", entry, is_counted);
             }
             _ => {}
         }
     }
 
-    /// Counts by action and model, those with the most submissions first.
+    /// Returns the counts by action and model, sorted by the number of submissions.
     pub(super) fn counts(&self) -> Vec<TaskCounts> {
         let mut counts: Vec<TaskCounts> =
-            self.groups.iter().map(Group::counts).filter(TaskCounts::any).collect();
+            self.groups.iter().map(TaskGroup::counts).filter(TaskCounts::any).collect();
         counts.sort_by(|a, b| (b.submitted, &a.action, &a.model).cmp(&(a.submitted, &b.action, &b.model)));
         counts
     }
 
-    pub(super) fn reasons(&self) -> Listed<Reason> {
+    /// Returns the reasons, the most frequent first.
+    pub(super) fn reasons(&self) -> Capped<Reason> {
         let mut reasons: Vec<_> = self.reasons.iter().collect();
         reasons.sort_by_key(|&(key, count)| (std::cmp::Reverse(*count), key));
-        Listed::of(reasons, |((event_type, code, reason), count)| Reason {
+        Capped::of(reasons, |((event_type, code, reason), count)| Reason {
             event_type: (*event_type).to_owned(),
             code: *code,
             reason: reason.clone(),
@@ -199,34 +216,35 @@ impl Tasks {
         })
     }
 
-    /// Submissions of the period without any outcome: what a crash in the middle leaves.
-    pub(super) fn without_outcome(&self) -> Listed<OpenTask> {
-        self.open_in(State::Submitted)
+    /// Submissions of the period without any outcome, as a crash between request and answer leaves them.
+    pub(super) fn without_outcome(&self) -> Capped<OpenTask> {
+        self.open_in(TaskState::Submitted)
     }
 
-    /// Tasks of the period that the vendor made and whose end was not seen.
-    pub(super) fn unfinished(&self) -> Listed<OpenTask> {
-        self.open_in(State::Accepted)
+    /// Tasks of the period that Kling accepted, without a recorded end.
+    pub(super) fn unfinished(&self) -> Capped<OpenTask> {
+        self.open_in(TaskState::Accepted)
     }
 
-    /// Tasks of the period of which nobody knows what became.
-    pub(super) fn ambiguous(&self) -> Listed<OpenTask> {
-        self.open_in(State::Ambiguous)
+    /// Submissions of the period with an unknown outcome.
+    pub(super) fn ambiguous(&self) -> Capped<OpenTask> {
+        self.open_in(TaskState::Ambiguous)
     }
 
-    fn open_in(&self, state: State) -> Listed<OpenTask> {
+    fn open_in(&self, state: TaskState) -> Capped<OpenTask> {
         let mut open: Vec<_> =
-            self.open.iter().filter(|(_, open)| open.state == state && open.counted).collect();
+            self.open.iter().filter(|(_, open)| open.state == state && open.is_counted).collect();
         open.sort_by(|(a_id, a), (b_id, b)| (a.seq, a.time, a_id).cmp(&(b.seq, b.time, b_id)));
-        Listed::of(open, |(id, open)| OpenTask {
+        Capped::of(open, |(id, open)| OpenTask {
             seq: open.seq,
             timestamp: open.time.to_string(),
             action: self.groups[open.group].counts.action.clone(),
-            external_task_id: member::decoded(id),
+            external_task_id: fields::decoded(id),
         })
     }
 
-    fn advance(&mut self, task: &Task<'_>, state: State) -> usize {
+    /// Sets the state of an open task. Returns its group.
+    fn advance(&mut self, task: &TaskMembers<'_>, state: TaskState) -> usize {
         match task.id.and_then(|id| self.open.get_mut(id)) {
             Some(open) => {
                 open.state = state;
@@ -236,11 +254,12 @@ impl Tasks {
         }
     }
 
-    fn end(&mut self, said: &Said<'_>, task: &Task<'_>, measured: bool) -> usize {
+    /// Forgets a task, and measures its duration if `is_measured`. Returns its group.
+    fn end(&mut self, entry: &EntryView<'_>, task: &TaskMembers<'_>, is_measured: bool) -> usize {
         match task.id.and_then(|id| self.open.remove(id)) {
             Some(open) => {
-                if measured {
-                    self.groups[open.group].measure(said.time.micros() - open.time.micros());
+                if is_measured {
+                    self.groups[open.group].measure(entry.time.micros() - open.time.micros());
                 }
                 open.group
             }
@@ -248,22 +267,24 @@ impl Tasks {
         }
     }
 
-    fn reason(&mut self, event_type: &'static str, said: &Said<'_>, counted: bool) {
-        if !counted {
+    /// Counts the reason of a refused or failed task of the period.
+    fn reason(&mut self, event_type: &'static str, entry: &EntryView<'_>, is_counted: bool) {
+        if !is_counted {
             return;
         }
         let code =
-            member::text(said.details, "code").and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-        let reason = member::string(said.details, "reason").map(member::decoded).unwrap_or_default();
+            fields::text(entry.details, "code").and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+        let reason = fields::string(entry.details, "reason").map(fields::decoded).unwrap_or_default();
         let key = (event_type, code, reason);
-        if self.reasons.len() < REASONS || self.reasons.contains_key(&key) {
+        if self.reasons.len() < MAX_REASONS || self.reasons.contains_key(&key) {
             *self.reasons.entry(key).or_default() += 1;
         } else {
             *self.reasons.entry((event_type, None, "…".to_owned())).or_default() += 1;
         }
     }
 
-    fn group(&mut self, task: &Task<'_>) -> usize {
+    /// Returns the index of the group of a task.
+    fn group(&mut self, task: &TaskMembers<'_>) -> usize {
         let latest = self.groups.get(self.latest);
         if latest.is_some_and(|group| group.action == task.action && group.model == task.model) {
             return self.latest;
@@ -274,19 +295,19 @@ impl Tasks {
             return group;
         }
         let counts = TaskCounts {
-            action: member::decoded(task.action),
-            model: string_text(task.model).map(member::decoded),
+            action: fields::decoded(task.action),
+            model: string_text(task.model).map(fields::decoded),
             ..TaskCounts::default()
         };
         let (action, model) = key.clone();
-        self.groups.push(Group { counts, action, model, ..Group::default() });
+        self.groups.push(TaskGroup { counts, action, model, ..TaskGroup::default() });
         self.latest = self.groups.len() - 1;
         self.known.insert(key, self.latest);
         self.latest
     }
 }
 
-impl Group {
+impl TaskGroup {
     fn measure(&mut self, micros: i64) {
         self.min = if self.measured == 0 { micros } else { self.min.min(micros) };
         self.max = if self.measured == 0 { micros } else { self.max.max(micros) };

@@ -2,7 +2,10 @@
 
 use std::{fs, path::PathBuf, process::Output};
 
-use kling_audit::{AuditLog, Draft, EntryProof, HashLength, SignedCheckpoint, VerifyingKey};
+use kling_audit::{
+    AuditLog, Draft, HashLength,
+    checkpoint::{EntryProof, SignedCheckpoint, VerifyingKey},
+};
 
 use crate::support::{
     command::{command, exit_status, status_and_text, stderr, stdout},

@@ -14,7 +14,7 @@ use crate::support::{
 #[test]
 fn fields_that_are_inherited() {
     isolated(test_path!(), || {
-        let trail = TestLog::with(|builder| builder.inherit(["request_id", "tenant", "absent"]));
+        let trail = TestLog::with(|builder| builder.inherit_fields(["request_id", "tenant", "absent"]));
         tracing_subscriber::registry().with(trail.log.layer()).init();
 
         audit!("outside", request_id = 1);
@@ -48,7 +48,7 @@ fn fields_that_are_inherited() {
 #[test]
 fn inherited_fields_are_redacted_and_cut() {
     isolated(test_path!(), || {
-        let trail = TestLog::with(|builder| builder.inherit(["token", "scope", "text"]));
+        let trail = TestLog::with(|builder| builder.inherit_fields(["token", "scope", "text"]));
         tracing_subscriber::registry().with(trail.log.layer()).init();
         let long = "é".repeat(40_000);
         let scope = value!({"cookie": "hidden", "role": "x"});
@@ -74,7 +74,7 @@ fn inherited_fields_are_redacted_and_cut() {
 #[test]
 fn inherited_fields_that_nest_too_deep() {
     isolated(test_path!(), || {
-        let trail = TestLog::with(|builder| builder.inherit(["deep", "deepest"]));
+        let trail = TestLog::with(|builder| builder.inherit_fields(["deep", "deepest"]));
         tracing_subscriber::registry().with(trail.log.layer()).init();
         let deep = (0..125).fold(value!(1), |inner, _| value!([inner]));
         let deepest = value!([deep]);
@@ -93,7 +93,7 @@ fn inherited_fields_that_nest_too_deep() {
 #[test]
 fn inherited_fields_that_no_cut_makes_fit() {
     isolated(test_path!(), || {
-        let trail = TestLog::with(|builder| builder.inherit(["numbers"]));
+        let trail = TestLog::with(|builder| builder.inherit_fields(["numbers"]));
         tracing_subscriber::registry().with(trail.log.layer()).init();
         let numbers: Vec<_> = (0..20_000).collect();
 

@@ -5,7 +5,10 @@ use std::{
     thread,
 };
 
-use kling_audit::{AuditFilter, AuditLayer, AuditLog, Culprit, NotRecorded, SelfTestError, audit};
+use kling_audit::{
+    AuditFilter, AuditLayer, AuditLog, NotRecorded, audit,
+    self_test::{Cause, SelfTestError},
+};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tracing::{Event, Metadata, Subscriber, level_filters::LevelFilter};
@@ -20,7 +23,7 @@ use crate::support::{
 };
 
 /// What did not arrive, and why.
-fn loss(log: &AuditLog) -> (Vec<&'static str>, Culprit) {
+fn loss(log: &AuditLog) -> (Vec<&'static str>, Cause) {
     match log.self_test().unwrap_err() {
         SelfTestError::Lost { lost, culprit, .. } => (lost, culprit),
         other => panic!("{other:?}"),
@@ -91,7 +94,7 @@ fn a_global_filter_without_rust_log() {
         let (lost, culprit) = loss(&trail.log);
 
         assert_eq!(lost, ["event", "span"]);
-        assert_eq!(culprit, Culprit::Filter { passes_errors: true });
+        assert_eq!(culprit, Cause::Filter { passes_errors: true });
         assert!(culprit.to_string().contains("and lets ERROR through"));
     });
 }
@@ -112,7 +115,7 @@ fn a_level_for_the_whole_stack() {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(LevelFilter::OFF).init();
 
-        assert_eq!(loss(&trail.log), (vec!["event", "span"], Culprit::Filter { passes_errors: false }));
+        assert_eq!(loss(&trail.log), (vec!["event", "span"], Cause::Filter { passes_errors: false }));
     });
 }
 
@@ -128,7 +131,7 @@ fn a_filter_that_drops_spans_alone() {
         let (lost, culprit) = loss(&trail.log);
 
         assert_eq!(lost, ["span"]);
-        assert!(matches!(culprit, Culprit::Filter { .. }), "{culprit:?}");
+        assert!(matches!(culprit, Cause::Filter { .. }), "{culprit:?}");
     });
 }
 
@@ -147,7 +150,7 @@ fn a_layer_that_refuses_each_event() {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(Refuses).init();
 
-        assert_eq!(loss(&trail.log), (vec!["event"], Culprit::Layer));
+        assert_eq!(loss(&trail.log), (vec!["event"], Cause::Layer));
     });
 }
 
@@ -160,7 +163,7 @@ fn a_filter_around_the_layer() {
             .with(trail.log.layer().with_filter(LevelFilter::WARN))
             .init();
 
-        assert_eq!(loss(&trail.log), (vec!["event", "span"], Culprit::Layer));
+        assert_eq!(loss(&trail.log), (vec!["event", "span"], Cause::Layer));
     });
 }
 
@@ -172,8 +175,8 @@ fn a_subscriber_without_the_layer() {
         tracing_subscriber::registry().with(installed.log.layer()).init();
         let _not_added: Box<dyn Layer<tracing_subscriber::Registry>> = trail.log.layer().boxed();
 
-        assert_eq!(nowhere, (vec!["macro", "event", "span"], Culprit::NoSubscriber));
-        assert_eq!(loss(&trail.log), (vec!["macro", "event", "span"], Culprit::NoLayer));
+        assert_eq!(nowhere, (vec!["macro", "event", "span"], Cause::NoSubscriber));
+        assert_eq!(loss(&trail.log), (vec!["macro", "event", "span"], Cause::NoLayer));
         installed.log.self_test().unwrap();
         assert_eq!(installed.log.counters().recorded, 0);
     });
@@ -185,7 +188,7 @@ fn a_log_that_is_global_only() {
         let trail = TestLog::new();
         trail.log.set_global();
 
-        assert_eq!(loss(&trail.log), (vec!["event", "span"], Culprit::NoSubscriber));
+        assert_eq!(loss(&trail.log), (vec!["event", "span"], Cause::NoSubscriber));
     });
 }
 
@@ -195,7 +198,7 @@ fn a_layer_that_panics() {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(Panics).init();
 
-        assert_eq!(loss(&trail.log), (vec!["macro", "event"], Culprit::Panic));
+        assert_eq!(loss(&trail.log), (vec!["macro", "event"], Cause::Panic));
     });
 }
 
@@ -227,7 +230,7 @@ fn a_scoped_subscriber() {
 
         tracing::subscriber::with_default(subscriber, || trail.log.self_test().unwrap());
 
-        assert_eq!(loss(&trail.log).1, Culprit::NoSubscriber);
+        assert_eq!(loss(&trail.log).1, Cause::NoSubscriber);
     });
 }
 

@@ -13,7 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kling_audit::{AuditLog, Draft, Durability, Error, FindingKind, Verdict, Verifier};
+use kling_audit::{
+    AuditLog, Draft, Durability, Error,
+    verify::{FindingKind, Verdict, Verifier},
+};
 
 use crate::support::{
     files::jsonl_files,
@@ -99,17 +102,17 @@ fn start(trail: &Path, mode: Mode) -> Child {
 
 /// What the child said before it ended.
 #[derive(Default)]
-struct Said {
+struct EntryView {
     receipts: Vec<(u64, String)>,
     /// Everything that was acknowledged up to this number was flushed.
     flushed: Option<u64>,
 }
 
-fn listen(child: &mut Child, kill_after: Option<(bool, Duration)>) -> Said {
+fn listen(child: &mut Child, kill_after: Option<(bool, Duration)>) -> EntryView {
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
-    let mut said = Said::default();
+    let mut said = EntryView::default();
     let mut line = String::new();
-    let mut read = |said: &mut Said| {
+    let mut read = |said: &mut EntryView| {
         line.clear();
         let more = lines.read_line(&mut line).expect("readable") > 0;
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -294,7 +297,7 @@ fn acknowledged_entries_that_are_cut_off_after_a_crash_are_missed() {
     let verification = Verifier::new(&trail).run().expect("can be read");
     assert_eq!(verification.verdict(), Verdict::Tampered, "after {last}: {verification}");
     assert!(verification.findings().iter().any(|finding| finding.kind == FindingKind::Truncated));
-    assert!(matches!(AuditLog::open(&trail), Err(Error::Refused { .. })));
+    assert!(matches!(AuditLog::open(&trail), Err(Error::CannotResume { .. })));
 }
 
 /// A log that nobody uses costs nothing.

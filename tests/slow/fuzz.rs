@@ -11,7 +11,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kling_audit::{AuditLog, Draft, HashLength, Reporter, Verdict, Verification, Verifier};
+use kling_audit::{
+    AuditLog, Draft, HashLength,
+    report::Reporter,
+    verify::{Verdict, Verification, Verifier},
+};
 
 use crate::support::{
     files,

@@ -10,7 +10,11 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use kling_audit::{AuditLog, Draft, Durability, Notice, Reporter, Verdict, Verification, Verifier};
+use kling_audit::{
+    AuditLog, Draft, Durability,
+    report::Reporter,
+    verify::{Notice, Verdict, Verification, Verifier},
+};
 
 use crate::support::limits::is_long;
 

@@ -2,7 +2,7 @@
 
 use std::{fs, num::NonZero, path::Path};
 
-use kling_audit::{AuditLog, Draft, Durability, Reporter, Verifier};
+use kling_audit::{AuditLog, Draft, Durability, report::Reporter, verify::Verifier};
 
 use crate::support::{files::jsonl_files, random::Random};
 

@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use kling_audit::{AuditLog, Draft, Durability, Error, Receipt, Verdict, Verifier};
+use kling_audit::{
+    AuditLog, Draft, Durability, Error, Receipt,
+    verify::{Verdict, Verifier},
+};
 
 use crate::support::{files, limits::is_long};
 

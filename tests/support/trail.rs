@@ -14,7 +14,10 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use kling_audit::{AuditLog, AuditLogBuilder, Draft, Receipt, Verdict, Verification, Verifier};
+use kling_audit::{
+    AuditLog, AuditLogBuilder, Draft, Receipt,
+    verify::{Verdict, Verification, Verifier},
+};
 use serde_json::Value;
 
 use super::files;

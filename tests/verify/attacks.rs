@@ -8,8 +8,9 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kling_audit::{
-    AuditLog, CheckpointSink, Checkpoints, Draft, Error, Receipt, Retention, SigningKey, Verdict,
-    Verification, Verifier,
+    AuditLog, Draft, Error, Receipt, Retention,
+    checkpoint::{CheckpointSink, Checkpoints, SigningKey},
+    verify::{Verdict, Verification, Verifier},
 };
 use serde_json::Value;
 
@@ -18,15 +19,8 @@ use crate::support::{
     forge::{before_hash, details_of, head_block, own_entry, with_hash},
 };
 
-/// What a verifier may have: columns of the table.
-const COLUMNS: [&str; 6] = [
-    "nothing (`--no-head`)",
-    "the head",
-    "`--key`",
-    "`--key --max-age`",
-    "`--key --checkpoint`",
-    "`--receipt`",
-];
+/// Evidence that a verifier may have: the columns of the table. The manual explains each name.
+const COLUMNS: [&str; 6] = ["files", "head", "key", "age", "kept", "receipt"];
 
 const MAX_AGE: TimeDelta = TimeDelta::days(10);
 
@@ -274,9 +268,24 @@ const FORGED_AND_MORE: &str = "`checkpoint_forged`, `checkpoint_mismatch`, `trun
 const STALE: &str = "`checkpoint_stale`";
 const RECEIPT: &str = "`receipt_missing`";
 
+/// The words of the table's cells.
+const CELLS: [(&str, &str); 11] = [
+    (NOT, "-"),
+    (UNVERIFIABLE, "?"),
+    (HASH, "hash"),
+    (GAP, "gap"),
+    (MISSING, "file"),
+    (TRUNCATED, "end"),
+    (HEADLESS, "head"),
+    (MISMATCH, "differs"),
+    (FORGED, "forged"),
+    (STALE, "stale"),
+    (RECEIPT, "receipt"),
+];
+
 /// Who can read the directory.
 const READS: [Attack; 1] = [Attack {
-    what: "copy the trail, and read what is recorded in clear",
+    what: "copy the trail and read its values",
     carry_out: |world| {
         copy_directory(&world.trail(), &world.path("copy"));
         put_in_place(world, "copy");
@@ -287,7 +296,7 @@ const READS: [Attack; 1] = [Attack {
 /// Who can write the directory, and has no key.
 const WRITES: [Attack; 22] = [
     Attack {
-        what: "edit an entry, hashes left as they are",
+        what: "edit an entry and leave its hash",
         carry_out: |world| {
             let mut all = lines(&world.trail());
             raise_an_amount(&mut all);
@@ -310,12 +319,12 @@ const WRITES: [Attack; 22] = [
         found: [MISSING, MISSING, MISSING, MISSING, MISSING, "`missing_file`, `receipt_missing`"],
     },
     Attack {
-        what: "rewrite the trail with fresh hashes and a fresh head",
+        what: "rewrite the trail with new hashes and a new head",
         carry_out: |world| forge(&world.trail(), |lines| raise_an_amount(lines)),
         found: [NOT, NOT, MISMATCH, MISMATCH, MISMATCH, RECEIPT],
     },
     Attack {
-        what: "cut the end off",
+        what: "remove the last entries",
         carry_out: |world| {
             let all = lines(&world.trail());
             store(&world.trail(), &all[..all.len() - 3]);
@@ -323,7 +332,7 @@ const WRITES: [Attack; 22] = [
         found: [NOT, TRUNCATED, TRUNCATED, TRUNCATED, TRUNCATED, "`receipt_missing`, `truncated`"],
     },
     Attack {
-        what: "cut the end off at a checkpoint, and wind head and checkpoints back to it",
+        what: "remove the end after a checkpoint, put back head and checkpoints",
         carry_out: |world| {
             let old = lines(&world.path("old")).len();
             forge(&world.trail(), |lines| lines.truncate(old));
@@ -332,12 +341,12 @@ const WRITES: [Attack; 22] = [
         found: [NOT, NOT, NOT, STALE, TRUNCATED, RECEIPT],
     },
     Attack {
-        what: "put an older copy of the whole directory in its place",
+        what: "replace the directory by an older copy",
         carry_out: |world| put_in_place(world, "old"),
         found: [NOT, NOT, NOT, STALE, TRUNCATED, RECEIPT],
     },
     Attack {
-        what: "go on from an older copy with other entries, and swap",
+        what: "continue an older copy with other entries, then swap it in",
         carry_out: |world| {
             let log = AuditLog::open(world.path("old")).expect("opens");
             for _ in 0..30 {
@@ -349,7 +358,7 @@ const WRITES: [Attack; 22] = [
         found: [NOT, NOT, NOT, STALE, MISMATCH, RECEIPT],
     },
     Attack {
-        what: "go on from an older copy with other entries, swap, and have it signed afterwards: signing refuses",
+        what: "as the row before, then ask for a signature (refused)",
         carry_out: |world| {
             let log = AuditLog::open(world.path("old")).expect("opens");
             for _ in 0..30 {
@@ -362,7 +371,7 @@ const WRITES: [Attack; 22] = [
         found: [NOT, NOT, NOT, STALE, MISMATCH, RECEIPT],
     },
     Attack {
-        what: "put an older copy in its place, and have it signed again: signing refuses",
+        what: "replace the directory by an older copy, ask for a signature (refused)",
         carry_out: |world| {
             put_in_place(world, "old");
             assert_nobody_signs(world, "it was put back to an older state");
@@ -370,7 +379,7 @@ const WRITES: [Attack; 22] = [
         found: [NOT, NOT, NOT, STALE, TRUNCATED, RECEIPT],
     },
     Attack {
-        what: "put another trail in its place, with the checkpoints of its own key",
+        what: "replace the trail by another one with a key of its own",
         carry_out: |world| {
             SigningKey::generate(world.path("key-2"), "example.com/other").expect("a key");
             let key = SigningKey::open(world.path("key-2")).expect("a key");
@@ -385,7 +394,7 @@ const WRITES: [Attack; 22] = [
         found: [NOT, NOT, UNVERIFIABLE, UNVERIFIABLE, MISMATCH, RECEIPT],
     },
     Attack {
-        what: "rewrite, and sign with a key of the same name",
+        what: "rewrite, sign with a key of the same name",
         carry_out: |world| {
             forge(&world.trail(), |lines| {
                 raise_an_amount(lines);
@@ -396,12 +405,12 @@ const WRITES: [Attack; 22] = [
         found: [NOT, NOT, FORGED, FORGED, FORGED_AND_MORE, RECEIPT],
     },
     Attack {
-        what: "strip the checkpoints from the directory",
+        what: "remove the checkpoints",
         carry_out: |world| fs::remove_file(checkpoints(&world.trail())).expect("removed"),
         found: [NOT, NOT, UNVERIFIABLE, UNVERIFIABLE, NOT, NOT],
     },
     Attack {
-        what: "rewrite, strip the checkpoints, and have it signed afterwards: signing refuses",
+        what: "rewrite, remove checkpoints, ask for a signature (refused)",
         carry_out: |world| {
             forge(&world.trail(), |lines| {
                 raise_an_amount(lines);
@@ -415,7 +424,7 @@ const WRITES: [Attack; 22] = [
         found: [NOT, NOT, UNVERIFIABLE, UNVERIFIABLE, "`checkpoint_mismatch`, `truncated`", RECEIPT],
     },
     Attack {
-        what: "rewrite, leave the checkpoints, and have it signed afterwards: signing refuses",
+        what: "rewrite, keep checkpoints, ask for a signature (refused)",
         carry_out: |world| {
             forge(&world.trail(), |lines| raise_an_amount(lines));
             let error = kling_audit::checkpoint(world.trail(), &world.key()).expect_err("refused");
@@ -424,8 +433,7 @@ const WRITES: [Attack; 22] = [
         found: [NOT, NOT, MISMATCH, MISMATCH, MISMATCH, RECEIPT],
     },
     Attack {
-        what: "invent a trail whose beginning a forged `audit_pruned` says was pruned, and have it signed afterwards: \
-               signing refuses",
+        what: "invent a trail behind a forged `audit_pruned`, ask for a signature (refused)",
         carry_out: |world| {
             invent_after_pruned(&world.trail());
             assert_nobody_signs(world, "the entries below 40 are not there");
@@ -433,8 +441,7 @@ const WRITES: [Attack; 22] = [
         found: [UNVERIFIABLE; 6],
     },
     Attack {
-        what: "delete the oldest file, forge the `audit_pruned` that tells of it, and have it signed afterwards: signing \
-               refuses",
+        what: "delete the oldest file, forge its `audit_pruned`, ask for a signature (refused)",
         carry_out: |world| {
             forge_pruned(world);
             fs::remove_file(&jsonl_files(&world.trail())[0]).expect("removed");
@@ -443,7 +450,7 @@ const WRITES: [Attack; 22] = [
         found: [UNVERIFIABLE; 6],
     },
     Attack {
-        what: "forge an `audit_pruned` that a log could have made, have it signed, and delete the oldest file then",
+        what: "have a plausible forged `audit_pruned` signed, then delete the oldest file",
         carry_out: |world| {
             forge_pruned(world);
             kling_audit::checkpoint(world.trail(), &world.key()).expect("signed");
@@ -452,7 +459,7 @@ const WRITES: [Attack; 22] = [
         found: [UNVERIFIABLE, UNVERIFIABLE, NOT, NOT, NOT, UNVERIFIABLE],
     },
     Attack {
-        what: "append an entry of a time to come, and have it signed, so that no checkpoint is ever old",
+        what: "have an entry with a future time signed, to hide old age",
         carry_out: |world| {
             forge(&world.trail(), |lines| {
                 let last: Value = serde_json::from_str(lines.last().expect("lines")).expect("JSON");
@@ -470,7 +477,7 @@ const WRITES: [Attack; 22] = [
         found: [NOT, HEADLESS, HEADLESS, HEADLESS, NOT, HEADLESS],
     },
     Attack {
-        what: "append forged entries at the end",
+        what: "append forged entries",
         carry_out: |world| {
             forge(&world.trail(), |lines| {
                 let forged = lines[3].replace("alice", "mallory");
@@ -485,7 +492,7 @@ const WRITES: [Attack; 22] = [
         found: [NOT; 6],
     },
     Attack {
-        what: "rewrite what no checkpoint covers yet, and have it signed afterwards",
+        what: "rewrite entries that no checkpoint covers yet, have them signed",
         carry_out: |world| {
             let log = AuditLog::open(world.trail()).expect("opens");
             let receipt = log.append(Draft::new("transfer").detail("amount", 77)).expect("recorded");
@@ -506,7 +513,7 @@ const WRITES: [Attack; 22] = [
 /// Root on the host, who has no key, but all files of the host.
 const ROOT: [Attack; 2] = [
     Attack {
-        what: "delete everything in the directory",
+        what: "delete all files of the directory",
         carry_out: |world| {
             fs::remove_dir_all(world.trail()).expect("removed");
             fs::create_dir(world.trail()).expect("created");
@@ -514,7 +521,7 @@ const ROOT: [Attack; 2] = [
         found: [UNVERIFIABLE, UNVERIFIABLE, UNVERIFIABLE, UNVERIFIABLE, TRUNCATED, RECEIPT],
     },
     Attack {
-        what: "put an older copy in its place, and wind back the checkpoints that were kept on the same host",
+        what: "replace directory and kept checkpoints of this host by older copies",
         carry_out: |world| {
             fs::copy(checkpoints(&world.path("old")), world.path("kept")).expect("copied");
             put_in_place(world, "old");
@@ -526,7 +533,7 @@ const ROOT: [Attack; 2] = [
 /// Who holds the signing key, and can write the directory.
 const KEY: [Attack; 3] = [
     Attack {
-        what: "rewrite the trail, and sign it anew",
+        what: "rewrite the trail and sign it again",
         carry_out: |world| {
             forge(&world.trail(), |lines| {
                 raise_an_amount(lines);
@@ -537,7 +544,7 @@ const KEY: [Attack; 3] = [
         found: [NOT, NOT, NOT, NOT, "`checkpoint_mismatch`, `truncated`", RECEIPT],
     },
     Attack {
-        what: "go on from an older copy, sign it, and swap",
+        what: "continue an older copy, sign it, swap it in",
         carry_out: |world| {
             let mut none = Vec::new();
             forget(world);
@@ -549,7 +556,7 @@ const KEY: [Attack; 3] = [
         found: [NOT, NOT, NOT, NOT, MISMATCH, RECEIPT],
     },
     Attack {
-        what: "rewrite, sign it anew, and replace the checkpoints that were kept",
+        what: "rewrite, sign again, replace the kept checkpoints",
         carry_out: |world| {
             forge(&world.trail(), |lines| {
                 raise_an_amount(lines);
@@ -564,10 +571,10 @@ const KEY: [Attack; 3] = [
 
 fn groups() -> [(&'static str, &'static [Attack]); 4] {
     [
-        ("Who reads the directory", &READS),
-        ("Who writes the directory", &WRITES),
-        ("Root on the host", &ROOT),
-        ("Who holds the signing key", &KEY),
+        ("Read access to the directory", &READS),
+        ("Write access to the directory", &WRITES),
+        ("Root access to the host", &ROOT),
+        ("Write access and the signing key", &KEY),
     ]
 }
 
@@ -611,8 +618,7 @@ fn each_attack_is_found_as_the_table_says() {
 
 #[test]
 fn what_is_not_found_is_shown_to_be_by_the_chain_alone() {
-    for what in ["append forged entries at the end", "go on from an older copy with other entries, and swap"]
-    {
+    for what in ["append forged entries", "continue an older copy with other entries, then swap it in"] {
         let world = World::new();
         let attack = WRITES.iter().find(|attack| attack.what == what).expect("in the table");
 
@@ -624,22 +630,31 @@ fn what_is_not_found_is_shown_to_be_by_the_chain_alone() {
     }
 }
 
+/// An outcome as a cell of the table, which has one short word for each kind of finding.
+fn cell(outcome: &str) -> String {
+    let word = |kind| CELLS.iter().find(|(known, _)| *known == kind).expect("a word for each kind").1;
+    outcome.split(", ").map(word).collect::<Vec<_>>().join(", ")
+}
+
 #[test]
 fn the_manual_has_this_table() {
     let manual = include_str!("../../src/manual/trust.md");
-    let mut table = String::new();
+    let mut parts: Vec<String> =
+        CELLS.iter().map(|(outcome, word)| format!("- `{word}`: {outcome}")).collect();
     for (who, attacks) in groups() {
-        table.push_str(&format!(
-            "\n### {who}\n\n| attack | {} |\n|{}\n",
+        let mut table = format!(
+            "### {who}\n\n| attack | {} |\n|{}\n",
             COLUMNS.join(" | "),
-            "---|".repeat(7)
-        ));
+            "---|".repeat(COLUMNS.len() + 1)
+        );
         for attack in attacks {
-            table.push_str(&format!("| {} | {} |\n", attack.what, attack.found.join(" | ")));
+            let cells = attack.found.map(cell).join(" | ");
+            table.push_str(&format!("| {} | {cells} |\n", attack.what));
         }
+        parts.push(table);
     }
 
-    let missing: Vec<_> = table.split("\n### ").filter(|part| !manual.contains(part)).collect();
+    let missing: Vec<_> = parts.iter().filter(|part| !manual.contains(part.as_str())).cloned().collect();
 
-    assert!(missing.is_empty(), "not in the manual:\n### {}", missing.join("\n### "));
+    assert!(missing.is_empty(), "not in the manual:\n{}", missing.join("\n"));
 }

@@ -18,7 +18,10 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use kling_audit::{
-    AuditLog, Draft, Error, FindingKind, Notice, Reporter, Verdict, Verification, Verifier, report, verify,
+    AuditLog, Draft, Error, report,
+    report::Reporter,
+    verify,
+    verify::{FindingKind, Notice, Verdict, Verification, Verifier},
 };
 
 use crate::support::{

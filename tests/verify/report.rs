@@ -10,7 +10,11 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use kling_audit::{AuditLog, Draft, Durability, OpenTask, Report, Reporter, Verdict, audit_span};
+use kling_audit::{
+    AuditLog, Draft, Durability, audit_span,
+    report::{OpenTask, Report, Reporter},
+    verify::Verdict,
+};
 use serde_json::{Value, json};
 use tracing_subscriber::prelude::*;
 

@@ -1,18 +1,21 @@
 //! Showing entries: which ones, in what form, and what becomes of odd lines.
 use std::fs;
 
-use kling_audit::{Draft, Reader, Shown, ShownEntry, WithheldValue};
+use kling_audit::{
+    Draft,
+    read::{ErasableValue, Reader, StoredEntry, StoredLine},
+};
 use serde_json::{Value, json};
 
 use crate::support::trail::{DAY, LIVE, TestTrail};
 
-fn shown(reader: Reader) -> Vec<Shown> {
+fn shown(reader: Reader) -> Vec<StoredLine> {
     reader.entries().expect("can be read").map(|shown| shown.expect("can be read")).collect()
 }
 
-fn entries(reader: Reader) -> Vec<ShownEntry> {
+fn entries(reader: Reader) -> Vec<StoredEntry> {
     let entry = |shown| match shown {
-        Shown::Entry(entry) => Some(entry),
+        StoredLine::Entry(entry) => Some(entry),
         _ => None,
     };
     shown(reader).into_iter().map(|shown| entry(shown).expect("an entry")).collect()
@@ -108,10 +111,10 @@ fn values_are_joined_in_while_they_are_at_hand() {
 
     let before = entry();
 
-    let email = WithheldValue::AtHand("\"alice\\u001b[2J\"".to_owned());
-    assert_eq!(before.values(), [("email".to_owned(), email), ("name".to_owned(), WithheldValue::Gone)]);
+    let email = ErasableValue::AtHand("\"alice\\u001b[2J\"".to_owned());
+    assert_eq!(before.values(), [("email".to_owned(), email), ("name".to_owned(), ErasableValue::Gone)]);
     let text = before.to_string();
-    assert!(text.contains(r#"{"email": "alice\u001b[2J", "n": 1, "name": [not at hand]}"#), "{text}");
+    assert!(text.contains(r#"{"email": "alice\u001b[2J", "n": 1, "name": [erased or missing]}"#), "{text}");
     let line: Value = serde_json::from_str(&before.to_json()).expect("JSON");
     assert_eq!(line["values"], json!({"email": "alice\u{1b}[2J"}));
     assert_eq!(line["values_gone"], json!(["name"]));
@@ -120,10 +123,10 @@ fn values_are_joined_in_while_they_are_at_hand() {
     let path = trail.path("audit.private").join(LIVE);
     let changed = fs::read_to_string(&path).expect("a file").replace("alice", "clara");
     fs::write(&path, changed).expect("written");
-    assert_eq!(entry().values()[0].1, WithheldValue::Changed);
-    assert!(entry().to_string().contains("NOT WHAT THE ENTRY COMMITS TO"));
+    assert_eq!(entry().values()[0].1, ErasableValue::Changed);
+    assert!(entry().to_string().contains("CHANGED: DOES NOT MATCH ITS COMMITMENT"));
     fs::remove_dir_all(trail.path("audit.private")).expect("removed");
-    assert_eq!(entry().values()[0].1, WithheldValue::Gone);
+    assert_eq!(entry().values()[0].1, ErasableValue::Gone);
 }
 
 #[test]
@@ -139,11 +142,11 @@ fn what_does_not_hold_is_shown_and_said() {
 
     let all = shown(Reader::new(trail.directory()));
 
-    assert_eq!(all.iter().map(Shown::holds).collect::<Vec<_>>(), [true, true, false, false, true]);
-    assert!(all[2].to_string().ends_with("THE HASH DOES NOT HOLD"), "{}", all[2]);
+    assert_eq!(all.iter().map(StoredLine::holds).collect::<Vec<_>>(), [true, true, false, false, true]);
+    assert!(all[2].to_string().ends_with("WRONG HASH"), "{}", all[2]);
     assert!(all[2].to_json().ends_with(", \"holds\": false}"));
     let damaged = all[3].to_string();
-    assert!(damaged.starts_with("NO ENTRY  ") && damaged.contains(LIVE), "{damaged}");
+    assert!(damaged.starts_with("NOT AN ENTRY  ") && damaged.contains(LIVE), "{damaged}");
     let line: Value = serde_json::from_str(&all[3].to_json()).expect("JSON");
     assert_eq!(line["file"], LIVE);
     let text = fs::read(trail.path(LIVE)).expect("a file");

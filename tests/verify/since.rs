@@ -3,7 +3,8 @@
 use std::{fs, path::PathBuf};
 
 use kling_audit::{
-    AuditLog, Digest, Draft, Durability, FindingKind, Receipt, Verdict, Verification, Verifier,
+    AuditLog, Digest, Draft, Durability, Receipt,
+    verify::{FindingKind, Verdict, Verification, Verifier},
 };
 
 use crate::support::{files::jsonl_files, trail::make_writable};

@@ -6,7 +6,11 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use kling_audit::{AuditLog, Error, Finding, FindingKind, Reporter, Verdict, Verification, Verifier};
+use kling_audit::{
+    AuditLog, Error,
+    report::Reporter,
+    verify::{Finding, FindingKind, Verdict, Verification, Verifier},
+};
 use serde_json::Value;
 
 use crate::support::{files::copy_directory, python::python};
@@ -229,5 +233,5 @@ fn a_log_of_the_tool_is_not_continued() {
 
     let refused = AuditLog::open(directory.path());
 
-    assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::CannotResume { .. })), "{refused:?}");
 }

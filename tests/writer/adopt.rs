@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use kling_audit::{AuditLog, Draft, Error, HashLength, Notice, Verdict, Verifier};
+use kling_audit::{
+    AuditLog, Draft, Error, HashLength,
+    verify::{Notice, Verdict, Verifier},
+};
 use serde_json::Value;
 
 #[cfg(feature = "cli")]
@@ -76,7 +79,7 @@ fn damaged(damage: Damage) -> TestTrail {
     trail.record_run(3);
     damage(&trail);
     let error = trail.builder().open().expect_err("damaged");
-    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    assert!(matches!(error, Error::CannotResume { .. }), "{error}");
     assert!(error.to_string().contains("kling-audit adopt"), "{error}");
     trail
 }
@@ -157,7 +160,7 @@ fn the_command_gives_a_trail_up() {
         assert!(text.starts_with("the new trail is "), "{text}");
         let (code, text) = run(&["verify"], &trail);
         assert_eq!(code, Some(0), "{what}: {text}");
-        assert!(text.contains("when alice gave it up: it broke"), "{text}");
+        assert!(text.contains("when alice sealed it: it broke"), "{text}");
         assert_eq!(run(&["append", "--event-type", "more"], &trail).0, Some(0), "{what}");
         assert_adopted(&trail, what);
     }
@@ -198,7 +201,7 @@ fn nothing_to_give_up_and_a_held_lock_are_errors_and_change_nothing() {
     fs::create_dir(trail.directory()).expect("created");
     fs::write(trail.path("notes.txt"), "no trail").expect("written");
     let error = trail.builder().adopt("alice", "it broke").expect_err("nothing");
-    assert!(matches!(error, Error::State { .. }), "{error}");
+    assert!(matches!(error, Error::Conflict { .. }), "{error}");
     assert!(error.to_string().contains("there is no trail to give up"), "{error}");
     assert!(!trail.path("sealed").exists());
     trail.record_run(1);

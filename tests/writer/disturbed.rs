@@ -7,7 +7,10 @@ use std::{
     path::Path,
 };
 
-use kling_audit::{AuditLog, Draft, Durability, Error, Health, Receipt, Verdict, Verifier};
+use kling_audit::{
+    AuditLog, Draft, Durability, Error, Health, Receipt,
+    verify::{Verdict, Verifier},
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::support::{
@@ -294,7 +297,7 @@ fn heads_that_are_not_this_trails_are_findings_and_refuse_the_opening() {
             }
             Err(error) => {
                 assert!(!opens, "{what}: {error}");
-                assert!(matches!(error, Error::Refused { .. }), "{what}: {error}");
+                assert!(matches!(error, Error::CannotResume { .. }), "{what}: {error}");
                 assert!(error.to_string().contains("audit.head"), "{what}: {error}");
                 assert!(error.to_string().contains("kling-audit adopt"), "{what}: {error}");
                 assert_eq!(files::contents(&trail.directory()), before, "{what}");
@@ -303,7 +306,7 @@ fn heads_that_are_not_this_trails_are_findings_and_refuse_the_opening() {
     }
     fs::remove_file(trail.path("audit.head")).expect("removed");
     assert_eq!(trail.finding_kinds(), ["head_missing"]);
-    assert!(matches!(trail.builder().open(), Err(Error::Refused { .. })));
+    assert!(matches!(trail.builder().open(), Err(Error::CannotResume { .. })));
     assert!(!trail.path("audit.head").exists());
 }
 
@@ -319,12 +322,12 @@ fn a_trail_that_is_cut_behind_its_head_is_truncated() {
 
         assert_eq!(trail.finding_kinds(), ["truncated"], "{entries} entries");
         let error = trail.builder().open().expect_err("its end is gone");
-        assert!(matches!(error, Error::Refused { .. }), "{error}");
+        assert!(matches!(error, Error::CannotResume { .. }), "{error}");
         assert!(error.to_string().contains("cut off"), "{error}");
     }
     fs::remove_file(trail.path(LIVE)).expect("removed");
     assert_eq!(trail.finding_kinds(), ["truncated"]);
-    assert!(matches!(trail.builder().open(), Err(Error::Refused { .. })));
+    assert!(matches!(trail.builder().open(), Err(Error::CannotResume { .. })));
 }
 
 #[test]

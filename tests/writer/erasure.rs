@@ -1,7 +1,10 @@
 //! Values that can be erased: what stands where, what is left of what failed, and what verification says.
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
-use kling_audit::{AuditLog, Draft, Durability, Notice, Verdict, Withheld, audit, erasable, json, try_audit};
+use kling_audit::{
+    AuditLog, Draft, Durability, audit, erasable, json, try_audit,
+    verify::{ErasableCounts, Notice, Verdict},
+};
 use serde_json::{Value, json};
 use tracing_subscriber::prelude::*;
 
@@ -29,11 +32,11 @@ fn commitment(record: &Value) -> String {
     sha256_hex(format!("{salt}{}", record["value"]))
 }
 
-fn withheld(trail: &TestTrail) -> Withheld {
-    *trail.verify().withheld().expect("values are kept")
+fn withheld(trail: &TestTrail) -> ErasableCounts {
+    *trail.verify().erasable().expect("values are kept")
 }
 
-fn counts(withheld: &Withheld) -> [u64; 4] {
+fn counts(withheld: &ErasableCounts) -> [u64; 4] {
     [withheld.values, withheld.at_hand, withheld.erased, withheld.missing]
 }
 
@@ -112,7 +115,7 @@ fn other_layers_see_nothing_of_the_value() {
 #[test]
 fn a_span_s_value_is_withheld_wherever_it_goes() {
     let trail = TestTrail::new();
-    let log = trail.builder().inherit(["customer"]).open().expect("opens");
+    let log = trail.builder().inherit_fields(["customer"]).open().expect("opens");
 
     tracing::subscriber::with_default(tracing_subscriber::registry().with(log.layer()), || {
         let span = kling_audit::audit_span!("order", customer = erasable("Bob"), n = tracing::field::Empty);
@@ -312,7 +315,7 @@ fn a_changed_value_is_a_finding_of_its_own() {
     assert_eq!(counts(&withheld(&trail)), [2, 1, 0, 1]);
     fs::remove_dir_all(trail.path("audit.private")).expect("removed");
     assert_eq!(trail.verify().verdict(), Verdict::Intact);
-    assert_eq!(trail.verify().withheld(), None);
+    assert_eq!(trail.verify().erasable(), None);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kling_audit::{AuditLogBuilder, Draft, DraftError, Durability, Error, HashLength, Notice};
+use kling_audit::{AuditLogBuilder, Draft, DraftError, Durability, Error, HashLength, verify::Notice};
 use serde_json::Value;
 
 use crate::support::trail::{DAY, SECOND, TestTrail};
@@ -220,7 +220,7 @@ fn what_does_not_verify_at_its_end_is_not_continued() {
 
         let error = trail.builder().open().expect_err(what);
 
-        assert!(matches!(error, Error::Refused { .. }), "{what}: {error}");
+        assert!(matches!(error, Error::CannotResume { .. }), "{what}: {error}");
         assert!(error.to_string().contains(reason), "{what}: {error}");
         assert_eq!(trail.names(), before, "{what}");
     }

@@ -2,8 +2,10 @@
 use std::{fs, path::Path};
 
 use kling_audit::{
-    AuditLog, Checkpoints, Draft, Error, Notice, Receipt, Reporter, Retention, SigningKey, Verdict,
-    Verification, Verifier,
+    AuditLog, Draft, Error, Receipt, Retention,
+    checkpoint::{Checkpoints, SigningKey},
+    report::Reporter,
+    verify::{Notice, Verdict, Verification, Verifier},
 };
 use serde_json::Value;
 
@@ -91,7 +93,7 @@ fn prune_archive_restore_and_erase_leave_the_trail_intact() {
     let first = first_seq(&trail);
     assert_eq!(pruning.through, Some(first - 1));
     let verification = verify(&trail);
-    let notice = Notice::Pruned { last: first - 1, told_at: pruning.told_at.expect("told") };
+    let notice = Notice::Pruned { last: first - 1, recorded_at: pruning.told_at.expect("told") };
     assert!(verification.notices().contains(&notice), "{verification}");
     let told_of = told(&trail);
     assert_eq!(told_of.len(), 1);
@@ -124,7 +126,7 @@ fn prune_archive_restore_and_erase_leave_the_trail_intact() {
     }
     assert_eq!(first_seq(&trail), 0);
     let verification = verify(&trail);
-    let withheld = verification.withheld().expect("values");
+    let withheld = verification.erasable().expect("values");
     assert_eq!((withheld.values, withheld.at_hand, withheld.erased, withheld.missing), (30, 28, 2, 0));
     assert!(!verification.notices().iter().any(|notice| matches!(notice, Notice::Pruned { .. })));
     assert_eq!(told(&trail).len(), 2);
@@ -547,13 +549,14 @@ fn what_is_left_can_be_proven() {
     assert!(first.count_ones() > 1, "{first} entries make more than one subtree");
 
     for seq in first..=last {
-        let proof = kling_audit::prove(trail.directory(), seq).expect("proven");
+        let proof = kling_audit::checkpoint::prove(trail.directory(), seq).expect("proven");
         let entry = proof.check(key.verifying_key()).expect("holds");
         assert_eq!(entry.seq, seq);
     }
-    let grown = kling_audit::prove_consistency(trail.directory(), &earlier).expect("proven");
+    let grown = kling_audit::checkpoint::prove_consistency(trail.directory(), &earlier).expect("proven");
     grown.check(key.verifying_key()).expect("holds");
-    let gone = kling_audit::prove(trail.directory(), receipts[0].seq).expect_err("pruned").to_string();
+    let gone =
+        kling_audit::checkpoint::prove(trail.directory(), receipts[0].seq).expect_err("pruned").to_string();
     assert!(gone.contains(&format!("entries before seq {first} were pruned")), "{gone}");
 }
 

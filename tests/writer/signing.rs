@@ -12,8 +12,9 @@ use std::{
 };
 
 use kling_audit::{
-    AuditLog, AuditLogBuilder, CheckpointSink, Checkpoints, Draft, Durability, Error, FindingKind,
-    HashLength, SignedCheckpoint, Signer, SigningKey, TrailId, Verdict, Verification, Verifier, VerifyingKey,
+    AuditLog, AuditLogBuilder, Draft, Durability, Error, HashLength, TrailId,
+    checkpoint::{CheckpointSink, Checkpoints, SignedCheckpoint, Signer, SigningKey, VerifyingKey},
+    verify::{FindingKind, Verdict, Verification, Verifier},
 };
 use serde_json::Value;
 
@@ -536,7 +537,7 @@ fn what_does_not_follow_from_the_last_checkpoint_is_not_signed() {
         let error = log.checkpoint().expect_err(what).to_string();
 
         assert!(error.contains(expected), "{what}: {error}");
-        assert!(matches!(log.close(), Err(Error::State { .. })), "{what}");
+        assert!(matches!(log.close(), Err(Error::Conflict { .. })), "{what}");
         let after = fs::read_to_string(signed.path("audit/audit.checkpoints")).unwrap_or_default();
         assert!(after.matches("example.com/audit\n").count() <= before.len() + 1, "{what}: {after}");
         let told = signed.told();

@@ -325,7 +325,7 @@ fn a_log_that_is_to_abort_ends_the_process_when_an_entry_is_not_recorded() {
     let hooked = fs::read_to_string(trail.directory().with_extension("hooked")).expect("the hook was called");
     assert!(hooked.contains("append to") && hooked.contains("File too large"), "{hooked}");
     let verification = trail.verify();
-    assert_eq!(verification.verdict(), kling_audit::Verdict::Intact, "{verification}");
+    assert_eq!(verification.verdict(), kling_audit::verify::Verdict::Intact, "{verification}");
     let entries = trail.readable_entries(&verification);
     assert_eq!(entries[1]["event_type"], "recorded");
     trail.record_run(1);

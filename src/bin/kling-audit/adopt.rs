@@ -1,4 +1,4 @@
-//! Giving up a trail that can't be gone on with.
+//! `kling-audit adopt`: seals a trail that can't be continued, and begins a new one.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -8,12 +8,12 @@ use crate::{failure::Outcome, stream::print};
 
 #[derive(clap::Args)]
 pub(crate) struct Adopt {
-    /// The trail's directory.
+    /// Directory of the trail.
     dir: PathBuf,
-    /// Who gives it up.
+    /// Actor of the adoption, for the record: a name.
     #[arg(long)]
     actor: String,
-    /// Why.
+    /// Reason of the adoption, for the record: a text.
     #[arg(long)]
     reason: String,
 }

@@ -1,4 +1,4 @@
-//! Appending: one entry of the arguments, or one a line of standard input.
+//! `kling-audit append`: records one entry from the arguments, or one for each line of standard input.
 
 use std::{
     io::{self, BufRead, BufReader},
@@ -17,32 +17,33 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct Append {
-    /// The trail's directory.
+    /// Directory of the trail. It is created if it does not exist.
     dir: PathBuf,
-    /// Who did it, where a line does not say.
+    /// Actor of entries that do not name one: a name. Default: system.
     #[arg(long)]
     actor: Option<String>,
-    /// Append one entry of this type instead of reading standard input.
+    /// Append one entry of this type, and do not read standard input.
     #[arg(long)]
     event_type: Option<String>,
-    /// The entry's details, a JSON object.
+    /// Details of that entry: a JSON object. Default: no details.
     #[arg(long, requires = "event_type")]
     details: Option<String>,
-    /// Begin the trail with 16-digit hashes instead of 64-digit ones.
+    /// Begin a new trail with hashes of 16 digits. Default: 64 digits. An existing trail keeps its length.
     #[arg(long)]
     short_hashes: bool,
-    /// What the printed line promises.
+    /// Failure that a recorded entry survives.
     #[arg(long, value_enum, default_value_t = Level::Written)]
     durability: Level,
 }
 
+/// [`Durability`] as an argument.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Level {
-    /// Linked in memory.
+    /// None: the entry is in memory when the receipt is printed.
     Buffered,
-    /// Handed to the system: survives the death of this process.
+    /// A crash of the process: the entry was written to the OS.
     Written,
-    /// On the device: survives a power cut.
+    /// A power failure: the entry was synced to the device.
     Synced,
 }
 
@@ -53,7 +54,7 @@ pub(crate) fn append(arguments: Append) -> Outcome {
         if let Some(details) = arguments.details {
             draft = draft
                 .details_json(&details)
-                .map_err(|error| Failure::Usage(format!("--details: {error}")))?;
+                .map_err(|error| Failure::Message(format!("--details: {error}")))?;
         }
         drafts.push(draft);
     }
@@ -69,12 +70,13 @@ pub(crate) fn append(arguments: Append) -> Outcome {
         Some(draft) => log.append(draft).map_err(Failure::from).and_then(|receipt| print_receipt(&receipt)),
         None => append_lines(&log),
     };
-    // What came before a failure stays, and the trail ends in order.
+    // Entries before a failed one stay recorded. The log is closed in both cases, so that the trail ends with
+    // `audit_stopped` and not as after a crash.
     let closed = log.close().map_err(Failure::from);
     appended.and(closed).map(|()| ExitCode::SUCCESS)
 }
 
-/// One entry a line of standard input.
+/// Appends one entry for each line of standard input, and prints the receipts.
 pub(crate) fn append_lines(log: &AuditLog) -> Result<(), Failure> {
     let mut input = BufReader::new(io::stdin().lock());
     let mut line = Vec::new();
@@ -94,13 +96,16 @@ pub(crate) fn append_lines(log: &AuditLog) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads a line without its newline; `false` at the end. Lines beyond all reason are refused before they fill the
-/// memory.
+/// Reads a line without its newline. Returns `false` at the end.
+///
+/// # Errors
+///
+/// Also for a line of more than 4 MiB, so that endless input can't fill the memory.
 pub(crate) fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
-    const LIMIT: u64 = 4 << 20;
-    let read = io::Read::take(&mut *input, LIMIT).read_until(b'\n', line)?;
-    if read as u64 == LIMIT && line.last() != Some(&b'\n') {
-        return Err(io::Error::other(format!("a line has more than {LIMIT} bytes")));
+    const MAX_INPUT_LINE_BYTES: u64 = 4 << 20;
+    let read = io::Read::take(&mut *input, MAX_INPUT_LINE_BYTES).read_until(b'\n', line)?;
+    if read as u64 == MAX_INPUT_LINE_BYTES && line.last() != Some(&b'\n') {
+        return Err(io::Error::other(format!("a line is longer than {MAX_INPUT_LINE_BYTES} bytes")));
     }
     if line.last() == Some(&b'\n') {
         line.pop();

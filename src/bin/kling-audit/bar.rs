@@ -1,4 +1,4 @@
-//! A bar on the terminal for what takes longer than a second, and nothing where there is no terminal.
+//! A progress bar on the terminal for work of more than a second.
 
 use std::{
     io::{self, IsTerminal as _},
@@ -6,34 +6,35 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use kling_audit::Progress;
+use kling_audit::verify::Progress;
 
-/// What is done sooner shows none.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Time after which a bar appears. Shorter work shows none.
+const BAR_DELAY: Duration = Duration::from_secs(1);
 
-/// A bar that appears when it has to, and goes when it is dropped.
+/// A bar that appears after [`BAR_DELAY`] and disappears when it is dropped.
 pub(crate) struct Bar {
-    what: &'static str,
-    /// `None` where nobody would see it.
+    message: &'static str,
+    /// Time at which the bar appears. `None` if standard error is no terminal.
     due: Option<Instant>,
     bar: Option<ProgressBar>,
 }
 
 impl Bar {
-    /// A bar for reading trails.
-    pub(crate) fn new(what: &'static str) -> Self {
-        let due = io::stderr().is_terminal().then(|| Instant::now() + PATIENCE);
-        Self { what, due, bar: None }
+    /// A bar for work that prints after it is done.
+    pub(crate) fn new(message: &'static str) -> Self {
+        let due = io::stderr().is_terminal().then(|| Instant::now() + BAR_DELAY);
+        Self { message, due, bar: None }
     }
 
-    /// A bar for what prints on the way: not where that goes to the terminal too.
-    pub(crate) fn beside_output(what: &'static str) -> Self {
-        let mut bar = Self::new(what);
+    /// A bar for work that prints while it is done. It never appears if the output goes to a terminal, which both would
+    /// write to.
+    pub(crate) fn beside_output(message: &'static str) -> Self {
+        let mut bar = Self::new(message);
         bar.due = bar.due.filter(|_| !io::stdout().is_terminal());
         bar
     }
 
-    /// Shows how far reading a trail is.
+    /// Shows the bytes of a trail that were read.
     pub(crate) fn show(&mut self, progress: Progress) {
         let form = "{msg} {wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}";
         if let Some(bar) = self.shown(Some(progress.of), form) {
@@ -41,16 +42,17 @@ impl Bar {
         }
     }
 
-    /// Shows how many entries there are, of nobody knows how many.
+    /// Shows the number of entries, of an unknown total.
     pub(crate) fn count(&mut self, entries: u64) {
         if let Some(bar) = self.shown(None, "{spinner} {msg} {human_pos} entries {per_sec}") {
             bar.set_position(entries);
         }
     }
 
+    /// Returns the bar if it is time to show it.
     fn shown(&mut self, of: Option<u64>, form: &str) -> Option<&ProgressBar> {
         if self.bar.is_none() && self.due.is_some_and(|due| due <= Instant::now()) {
-            let bar = of.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_message(self.what);
+            let bar = of.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_message(self.message);
             self.bar = Some(match ProgressStyle::with_template(form) {
                 Ok(style) => bar.with_style(style),
                 Err(_) => bar,

@@ -1,4 +1,4 @@
-//! Keys, and checkpoints of trails that nobody writes.
+//! `kling-audit keygen` and `kling-audit checkpoint`: a signing key, and a checkpoint of a trail that no log has open.
 
 use std::{
     io::{self, Write as _},
@@ -6,25 +6,25 @@ use std::{
     process::ExitCode,
 };
 
-use kling_audit::SigningKey;
+use kling_audit::checkpoint::SigningKey;
 
 use crate::{failure::Outcome, stream::print};
 
 #[derive(clap::Args)]
 pub(crate) struct Keygen {
-    /// Where the private key goes.
+    /// New file for the private key. It must not exist.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// The trail's name in its checkpoints: a host and path that is nobody else's, such as example.com/audit.
+    /// Name of the trail in its checkpoints: a host and a path, unique to the trail, such as example.com/audit.
     #[arg(long, value_name = "NAME")]
     origin: String,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct Checkpoint {
-    /// The trail's directory.
+    /// Directory of the trail.
     dir: PathBuf,
-    /// The private key.
+    /// File with the private key, as keygen wrote it.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
 }
@@ -39,7 +39,8 @@ pub(crate) fn checkpoint(arguments: &Checkpoint) -> Outcome {
     let key = SigningKey::open(&arguments.key)?;
     match kling_audit::checkpoint(&arguments.dir, &key) {
         Ok(checkpoint) => print(&checkpoint.to_string()).map(|()| ExitCode::SUCCESS),
-        // What is wrong with the trail is said as verify says it, and standard output is the checkpoint's alone.
+        // The verification goes to standard error: a script that keeps standard output must get a checkpoint or
+        // nothing.
         Err(kling_audit::Error::NotIntact(verification)) => {
             drop(write!(io::stderr(), "{verification}"));
             Ok(ExitCode::from(verification.verdict().exit_code()))

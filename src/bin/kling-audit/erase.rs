@@ -1,4 +1,4 @@
-//! Erasing values that entries withhold.
+//! `kling-audit erase`: erases the erasable values of an entry.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -9,18 +9,18 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct Erase {
-    /// The trail's directory.
+    /// Directory of the trail.
     dir: PathBuf,
-    /// The entry's number.
+    /// Number of the entry.
     #[arg(long)]
     seq: u64,
-    /// The value's name; without it, all values of the entry are erased.
+    /// Name of the value to erase. Default: all erasable values of the entry.
     #[arg(long)]
     field: Option<String>,
-    /// Who erases it.
+    /// Actor of the erasure, for the record: a name.
     #[arg(long)]
     actor: String,
-    /// Why. It stays in the trail: nothing personal.
+    /// Reason of the erasure, for the record: a text. It can never be erased, so write no personal data in it.
     #[arg(long)]
     reason: String,
 }

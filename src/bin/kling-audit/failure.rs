@@ -1,30 +1,36 @@
-//! Why a command could not be carried out, and what its exit code is then.
+//! Failures of the command, and their exit statuses.
 
 use std::{fmt, io, process::ExitCode};
 
-use kling_audit::Verdict;
+use kling_audit::verify::Verdict;
 
-/// Why a command could not be carried out.
+/// A failure of the command.
 #[derive(Debug)]
 pub(crate) enum Failure {
+    /// An operation on a trail failed.
     Audit(kling_audit::Error),
-    /// What was done with a standard stream, and the cause.
+    /// An operation on a standard stream or on the runtime failed: the operation, and the cause.
     Stream(&'static str, io::Error),
-    /// The number of an input line, and what is wrong with it.
+    /// A line of standard input is no entry: the number of the line, and the cause.
     Input(u64, String),
-    Usage(String),
+    /// Another failure: its message.
+    Message(String),
 }
 
+/// The exit status of a command that ran, or its failure.
 pub(crate) type Outcome = Result<ExitCode, Failure>;
 
-/// Something could not be done, or not be looked at.
-pub(crate) const COULD_NOT: u8 = 2;
+/// Exit status of a command that could not do its work.
+pub(crate) const EXIT_FAILED: u8 = 2;
 
-/// Of two exit codes the one that counts: 1, then 2, then 3, then 0.
+/// Returns the worse of two exit statuses, in the order 1, 2, 3, 0.
 pub(crate) fn worse(one: u8, other: u8) -> u8 {
     let tampered = Verdict::Tampered.exit_code();
     let unverifiable = Verdict::Unverifiable.exit_code();
-    [tampered, COULD_NOT, unverifiable].into_iter().find(|code| [one, other].contains(code)).unwrap_or(0)
+    [tampered, EXIT_FAILED, unverifiable]
+        .into_iter()
+        .find(|status| [one, other].contains(status))
+        .unwrap_or(0)
 }
 
 impl From<kling_audit::Error> for Failure {
@@ -39,7 +45,7 @@ impl fmt::Display for Failure {
             Self::Audit(error) => error.fmt(f),
             Self::Stream(action, error) => write!(f, "{action}: {error}"),
             Self::Input(line, cause) => write!(f, "standard input, line {line}: {cause}"),
-            Self::Usage(cause) => f.write_str(cause),
+            Self::Message(message) => f.write_str(message),
         }
     }
 }

@@ -1,6 +1,11 @@
-//! The command: a thin shell over the public API, with a file for each of its subcommands.
+//! The command `kling-audit`: a thin layer over the public API, with one file for each subcommand.
 //!
-//! Exit codes: 0 intact or done, 1 tampered, 2 could not do it, 3 unverifiable.
+//! | exit status | meaning |
+//! |---|---|
+//! | 0 | done, and the trail is intact where that was checked |
+//! | 1 | the trail is tampered with, or a check failed |
+//! | 2 | the command could not do its work |
+//! | 3 | it can't be determined if the trail is intact |
 
 mod adopt;
 mod append;
@@ -23,11 +28,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use failure::COULD_NOT;
+use failure::EXIT_FAILED;
 
-/// A hash-chained audit trail: append to it, verify it, report on it.
+/// Append to, verify and report on tamper-evident audit trails.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -35,66 +40,73 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Append entries to the trail in a directory, which is created where it is missing.
+    /// Append entries to a trail.
     ///
-    /// Without --event-type, each line of standard input is one entry:
-    /// {"event_type": .., "actor": .., "details": {..}, "erasable": {..}}, the last for details that can be erased later.
-    /// For each, a line "SEQ HASH" is printed.
+    /// The directory is created if it does not exist. Without --event-type, each line of standard input is one entry as
+    /// JSON: {"event_type": .., "actor": .., "details": {..}, "erasable": {..}}. The values in "erasable" can be erased
+    /// later. For each entry that was recorded, prints its receipt: a line "SEQ HASH".
     Append(append::Append),
-    /// Verify trails: directories, or single files.
+    /// Verify that no entry of a trail is missing or was changed.
     ///
-    /// Exit code 0: intact, 1: tampered, 2: could not look, 3: unverifiable. Of several paths the worst counts.
+    /// Exits with status 0 (intact), 1 (tampered), 2 (path unreadable) or 3 (cannot be determined). Of several paths,
+    /// the worst status counts, in the order 1, 2, 3, 0.
     Verify(verify::Verify),
-    /// Make a key that signs the checkpoints of one trail, and print its public half.
+    /// Generate a key that signs the checkpoints of one trail.
     ///
-    /// The private key goes to --out (mode 0600), which must not exist. Nothing is asked.
+    /// Writes the private key to a new file with mode 0600, and prints the public key. Verifiers of the trail need
+    /// the public key. Keep the private key away from the trail's directory.
     Keygen(checkpoint::Keygen),
-    /// Sign a checkpoint of a trail that nobody writes, as it stands, and print it.
+    /// Sign a checkpoint of a trail, and print it.
     ///
-    /// It is appended to audit.checkpoints in the trail, and to standard output. Keep it where the trail's owner can't
-    /// reach. The trail is verified first: what is not intact is not signed.
+    /// No other process may have the trail open. The trail is verified first, and no checkpoint of a trail that is not
+    /// intact is signed. The checkpoint is appended to audit.checkpoints in the trail and printed. Keep a copy out of
+    /// reach of the trail's owner. Exits with the status of verify.
     Checkpoint(checkpoint::Checkpoint),
-    /// Prove, to somebody without the trail, that an entry stands in it, or that the trail goes on from a checkpoint.
+    /// Prove that an entry is in a trail, or that a trail continues an earlier checkpoint.
     ///
-    /// The proof, one JSON object, goes to standard output. It rests on the newest checkpoint of the trail.
+    /// Prints the proof as one JSON object. The proof rests on the newest checkpoint in the trail, and can be checked
+    /// without the trail.
     Prove(prove::Prove),
-    /// Check a proof: nothing else is needed.
+    /// Check a proof without the trail.
     ///
-    /// Exit code 0: proven, 1: not proven, 2: could not look, 3: unverifiable, since another key signed.
+    /// Exits with status 0 (proven), 1 (not proven), 2 (file unreadable) or 3 (signed by another key).
     CheckProof(prove::CheckProof),
-    /// Give up a trail that can't be gone on with: seal it, and begin a new one that tells of it.
+    /// Seal a trail that can't be continued, and begin a new one.
     ///
-    /// What is there is moved to DIR/sealed/TRAIL_ID/, unchanged.
+    /// Moves the files of the old trail unchanged to DIR/sealed/TRAIL_ID/. The first entry of the new trail describes
+    /// the old one. Prints the new trail's id. After an interruption, run the command again: it continues.
     Adopt(adopt::Adopt),
-    /// Erase values that an entry withholds, and record that as `audit_erased`; prints "SEQ HASH" of that entry.
+    /// Erase the erasable values of an entry.
     ///
-    /// The trail verifies before and after. Needs the trail's lock: a service that holds it erases by itself.
+    /// Records the erasure as audit_erased, and prints the receipt of that entry: a line "SEQ HASH". The trail stays
+    /// intact. No other process may have the trail open: a service that does can erase through its own log.
     Erase(erase::Erase),
-    /// Report what trails say about the last days, and whether to believe it.
+    /// Count the entries of a period by type, actor, day and task.
     ///
-    /// Exit codes as those of verify: a report is worth what its trail is.
+    /// Verifies the files of the period. Exits with the status that verify would have.
     Report(report::Report),
-    /// Take whole files whose entries are all older than a period out of a trail, and record that as `audit_pruned`.
+    /// Remove or archive files whose entries are all older than N days.
     ///
-    /// Nothing is taken out that the trail states to be kept for longer. Needs the trail's lock, and the signing key: a
-    /// checkpoint is signed before the record and one over it, without which nobody can tell a pruned trail from one
-    /// whose beginning was cut off.
+    /// Records the pruning as audit_pruned, and signs a checkpoint before that entry and one after it. Only these
+    /// distinguish a pruned trail from one whose first files were deleted. Files that the trail promises to keep longer
+    /// are not removed. No other process may have the trail open.
     Prune(prune::Prune),
-    /// Show entries of a trail, one a line, with the values that they withhold as far as they are at hand.
+    /// Print entries of a trail, one a line, with their erasable values.
     ///
-    /// It shows what stands there; whether the trail is whole is for verify to say. Exit code 0: every line that was
-    /// shown holds by itself, 1: one does not, 2: could not look.
+    /// Checks each printed entry by itself. Only verify checks that no entry is missing. Exits with status 0 (every
+    /// printed line is intact), 1 (at least one is not) or 2 (path unreadable).
     Show(show::Show),
-    /// Compare a trail with what Kling AI has on the account: tasks that only one of both knows, other credits.
+    /// Compare a trail with the tasks and credits of the account at Kling AI.
     ///
-    /// The credentials are those of KLING_API_KEY, or KLING_ACCESS_KEY and KLING_SECRET_KEY. KLING_BASE_URL names
-    /// another server. Exit code 0: nothing is unexplained, 1: something is, 2: could not look.
+    /// Reports tasks that only one of the two has, and credits that differ. Reads the credentials from KLING_API_KEY,
+    /// or from KLING_ACCESS_KEY and KLING_SECRET_KEY, and the server from KLING_BASE_URL if that is set. Exits with
+    /// status 0 (no unexplained difference), 1 (at least one) or 2 (the comparison failed).
     #[cfg(feature = "kling")]
     Reconcile(reconcile::Reconcile),
-    /// Print what a trail names a prompt by: reads the prompt from standard input.
+    /// Print the hash that stands for a prompt in a trail.
     ///
-    /// Prints "HASH KIND LENGTH". With KLING_AUDIT_PROMPT_KEY the hash is made with that key. One newline at the end is
-    /// taken off, unless --exact.
+    /// Reads the prompt from standard input, and prints "HASH KIND LENGTH". Uses the key in KLING_AUDIT_PROMPT_KEY if
+    /// that is set. Removes one newline at the end, unless --exact is given.
     #[cfg(feature = "kling")]
     PromptHash(prompt_hash::PromptHash),
 }
@@ -118,7 +130,7 @@ fn main() -> ExitCode {
         Command::PromptHash(arguments) => prompt_hash::prompt_hash(&arguments),
     };
     done.unwrap_or_else(|failure| {
-        stream::complain(&failure);
-        ExitCode::from(COULD_NOT)
+        stream::print_failure(&failure);
+        ExitCode::from(EXIT_FAILED)
     })
 }

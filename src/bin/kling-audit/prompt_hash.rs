@@ -1,4 +1,4 @@
-//! What a trail names a prompt by.
+//! `kling-audit prompt-hash`: prints the hash that stands for a prompt in a trail.
 
 use std::{io, process::ExitCode};
 
@@ -9,12 +9,11 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct PromptHash {
-    /// Take standard input as it is, with its last newline.
+    /// Hash standard input as it is. Default: without one newline at its end.
     #[arg(long)]
     exact: bool,
 }
 
-/// How a trail names a prompt.
 pub(crate) fn prompt_hash(arguments: &PromptHash) -> Outcome {
     use kling_audit::kling::{PromptKey, unkeyed_prompt_hash};
 
@@ -26,7 +25,7 @@ pub(crate) fn prompt_hash(arguments: &PromptHash) -> Outcome {
             prompt.strip_suffix('\n').map_or(prompt.as_str(), |line| line.strip_suffix('\r').unwrap_or(line))
         }
     };
-    let key = PromptKey::from_env().map_err(|error| Failure::Usage(error.to_string()))?;
+    let key = PromptKey::from_env().map_err(|error| Failure::Message(error.to_string()))?;
     let (hash, kind) = match key {
         Some(key) => (key.hash(prompt), key.kind()),
         None => (unkeyed_prompt_hash(prompt), "sha256-16".to_owned()),

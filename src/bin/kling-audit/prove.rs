@@ -1,31 +1,34 @@
-//! Proofs for somebody without the trail, and checking them.
+//! `kling-audit prove` and `kling-audit check-proof`: proofs that are checked without the trail.
 
 use std::{path::PathBuf, process::ExitCode};
 
-use kling_audit::{ConsistencyProof, EntryProof, SignedCheckpoint, Unproven, Verdict, VerifyingKey};
+use kling_audit::{
+    checkpoint::{ConsistencyProof, EntryProof, ProofError, SignedCheckpoint, VerifyingKey},
+    verify::Verdict,
+};
 
 use crate::{
     failure::{Failure, Outcome},
-    stream::{ascii, complain, print, read, unreadable},
+    stream::{ascii, print, print_failure, read, unreadable},
 };
 
 #[derive(clap::Args)]
 pub(crate) struct Prove {
-    /// The trail's directory.
+    /// Directory of the trail.
     dir: PathBuf,
-    /// The entry's number.
+    /// Number of the entry to prove.
     #[arg(long, value_name = "N", required_unless_present = "since", conflicts_with = "since")]
     seq: Option<u64>,
-    /// Prove that the trail goes on from the checkpoint in this file.
+    /// File with an earlier checkpoint: prove that the trail continues it.
     #[arg(long, value_name = "FILE")]
     since: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct CheckProof {
-    /// The proof.
+    /// File with the proof, as prove printed it.
     file: PathBuf,
-    /// The public key of who signs, as keygen printed it.
+    /// Public key of the signer, as keygen printed it.
     #[arg(long, value_name = "VKEY")]
     key: VerifyingKey,
 }
@@ -35,10 +38,10 @@ pub(crate) fn prove(arguments: &Prove) -> Outcome {
         (Some(path), _) => {
             let text = read(path)?;
             let earlier: SignedCheckpoint = text.parse().map_err(|error| unreadable(path, &error))?;
-            kling_audit::prove_consistency(&arguments.dir, &earlier)?.to_string()
+            kling_audit::checkpoint::prove_consistency(&arguments.dir, &earlier)?.to_string()
         }
-        (None, Some(seq)) => kling_audit::prove(&arguments.dir, seq)?.to_string(),
-        (None, None) => return Err(Failure::Usage("--seq or --since is needed".to_owned())),
+        (None, Some(seq)) => kling_audit::checkpoint::prove(&arguments.dir, seq)?.to_string(),
+        (None, None) => return Err(Failure::Message("one of --seq and --since is required".to_owned())),
     };
     print(&format!("{}\n", ascii(&proof)))?;
     Ok(ExitCode::SUCCESS)
@@ -50,7 +53,7 @@ pub(crate) fn check_proof(arguments: &CheckProof) -> Outcome {
         Ok(proof) => proof.check(&arguments.key).map(|()| {
             let (old, new) = (proof.earlier().size(), proof.checkpoint().size());
             format!(
-                "PROVEN  the trail of {} grew from {old} to {new} entries, and nothing before was changed\n",
+                "PROVEN  the trail of {} grew from {old} to {new} entries, and the first {old} are unchanged\n",
                 arguments.key.name()
             )
         }),
@@ -64,9 +67,12 @@ pub(crate) fn check_proof(arguments: &CheckProof) -> Outcome {
     match checked {
         Ok(proven) => print(&proven).map(|()| ExitCode::SUCCESS),
         Err(unproven) => {
-            complain(&Failure::Usage(format!("check {:?}: {unproven}", arguments.file.to_string_lossy())));
+            print_failure(&Failure::Message(format!(
+                "check {:?}: {unproven}",
+                arguments.file.to_string_lossy()
+            )));
             let verdict = match unproven {
-                Unproven::OtherKey { .. } => Verdict::Unverifiable,
+                ProofError::OtherKey { .. } => Verdict::Unverifiable,
                 _ => Verdict::Tampered,
             };
             Ok(ExitCode::from(verdict.exit_code()))

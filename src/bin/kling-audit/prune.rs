@@ -1,8 +1,11 @@
-//! Taking out what is older than a period.
+//! `kling-audit prune`: removes or archives files whose entries are all older than a period.
 
 use std::{path::PathBuf, process::ExitCode};
 
-use kling_audit::{Checkpoints, Retention, SigningKey};
+use kling_audit::{
+    Retention,
+    checkpoint::{Checkpoints, SigningKey},
+};
 
 use crate::{
     failure::Outcome,
@@ -12,16 +15,15 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct Prune {
-    /// The trail's directory.
+    /// Directory of the trail.
     dir: PathBuf,
-    /// Keep what is not older than so many days.
+    /// Number of days of entries to keep. A day is 24 hours.
     #[arg(long, value_name = "N")]
     keep_days: u32,
-    /// Move files there instead of removing them.
+    /// Directory to move the files to. Default: the files are removed.
     #[arg(long, value_name = "DIR2")]
     archive: Option<PathBuf>,
-    /// Sign with the private key in this file: before the record, after it, and at the end. Without it nothing is taken
-    /// out.
+    /// File with the private key of the trail, as keygen wrote it. Required if a file is to be removed.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 }

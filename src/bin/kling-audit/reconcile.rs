@@ -1,4 +1,4 @@
-//! Comparing a trail with what Kling AI has on the account.
+//! `kling-audit reconcile`: compares a trail with the account at Kling AI.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -12,30 +12,33 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct Reconcile {
-    /// The trail's directory.
+    /// Directory of the trail.
     dir: PathBuf,
-    /// How many days back.
+    /// Length of the period in days, counted back from now.
     #[arg(long, default_value_t = 30)]
     days: u32,
-    /// Record this in the trail of another directory, such as where a service holds the trail itself.
+    /// Directory of another trail that records the comparison, such as while a service has the first one open.
+    /// Default: the trail itself.
     #[arg(long)]
     log: Option<PathBuf>,
-    /// Print JSON.
+    /// Print a JSON object. Default: text.
     #[arg(long)]
     json: bool,
 }
 
-/// What is unexplained between a trail and the vendor.
 pub(crate) fn reconcile(arguments: &Reconcile) -> Outcome {
     use kling_audit::kling::{self, Client, Credentials, Period};
 
-    let credentials = Credentials::from_env().map_err(|error| Failure::Usage(error.to_string()))?;
+    let credentials = Credentials::from_env().map_err(|error| Failure::Message(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::Stream("start a runtime", error))?;
-    if !arguments.dir.is_dir() {
-        return Err(Failure::Usage(format!("reconcile {}: not a directory", arguments.dir.display())));
+        .map_err(|error| Failure::Stream("start the async runtime", error))?;
+    let refused = |cause: &dyn std::fmt::Display| {
+        Failure::Message(format!("reconcile {:?}: {cause}", arguments.dir.to_string_lossy()))
+    };
+    if !std::fs::metadata(&arguments.dir).map_err(|error| refused(&error))?.is_dir() {
+        return Err(refused(&"not a directory"));
     }
     let log = AuditLog::open(arguments.log.as_ref().unwrap_or(&arguments.dir))?;
     let compare = || {
@@ -50,7 +53,7 @@ pub(crate) fn reconcile(arguments: &Reconcile) -> Outcome {
     };
     let compared: Result<_, kling::Error> = compare();
     let closed = log.close();
-    let reconciliation = compared.map_err(|error| Failure::Usage(with_causes(&error)))?;
+    let reconciliation = compared.map_err(|error| Failure::Message(with_causes(&error)))?;
     closed?;
     match arguments.json {
         true => print_json(std::slice::from_ref(&reconciliation), 1)?,
@@ -59,7 +62,7 @@ pub(crate) fn reconcile(arguments: &Reconcile) -> Outcome {
     Ok(ExitCode::from(u8::from(!reconciliation.is_clean())))
 }
 
-/// An error and what caused it.
+/// Returns the text of an error with the texts of its causes, each once.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,33 +1,34 @@
-//! Reports on trails.
+//! `kling-audit report`: counts the entries of a period.
 
 use std::{num::NonZero, path::PathBuf, process::ExitCode};
 
-use kling_audit::{Reporter, VerifyingKey};
+use kling_audit::{checkpoint::VerifyingKey, report::Reporter};
 
 use crate::{
     bar::Bar,
-    failure::{COULD_NOT, Outcome, worse},
-    stream::{complain, print, print_json},
+    failure::{EXIT_FAILED, Outcome, worse},
+    stream::{print, print_failure, print_json},
 };
 
 #[derive(clap::Args)]
 pub(crate) struct Report {
-    /// Directories, or single files.
+    /// Directories of trails, or single files of a trail.
     #[arg(required = true)]
     dirs: Vec<PathBuf>,
-    /// How many days back.
+    /// Length of the period in days, counted back from now.
     #[arg(long, default_value_t = 30)]
     days: u32,
-    /// Print JSON: an object, or an array for several directories.
+    /// Print JSON: an object, or an array for several directories. Default: text.
     #[arg(long)]
     json: bool,
-    /// This is a copy: don't ask for the head, nor whether the end is there.
+    /// Accept a copy without its head file. Entries missing at the end are then not noticed.
     #[arg(long)]
     no_head: bool,
-    /// Check checkpoints with this key, as keygen printed it; may be given more than once. All files are verified then.
+    /// Public key, as keygen printed it, to check the checkpoints with. Can be given several times. All files of the
+    /// trail are then verified. Default: checkpoints are not checked.
     #[arg(long, value_name = "VKEY")]
     key: Vec<VerifyingKey>,
-    /// How many threads look at lines; as many as the machine runs at once, 16 at most, unless given.
+    /// Number of threads that check lines. Default: the number that the machine runs in parallel, at most 16.
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
 }
@@ -58,8 +59,8 @@ pub(crate) fn report(arguments: &Report) -> Outcome {
                 reports.push(report);
             }
             Err(error) => {
-                complain(&error.into());
-                worst = worse(worst, COULD_NOT);
+                print_failure(&error.into());
+                worst = worse(worst, EXIT_FAILED);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Showing entries.
+//! `kling-audit show`: prints entries of a trail.
 
 use std::{
     io::{self, Write},
@@ -6,24 +6,24 @@ use std::{
     process::ExitCode,
 };
 
-use kling_audit::Reader;
+use kling_audit::read::Reader;
 
 use crate::failure::{Failure, Outcome};
 
 #[derive(clap::Args)]
 pub(crate) struct Show {
-    /// A directory, or a single file.
+    /// Directory of the trail, or a single file of a trail.
     path: PathBuf,
-    /// Only entries of these numbers: N, N..M (both included), N.. or ..M.
+    /// Numbers of the entries to print: N, N..M (both included), N.. or ..M. Default: all.
     #[arg(long, value_name = "N..M", value_parser = parse_range)]
     seq: Option<(u64, u64)>,
-    /// Only entries of this actor.
+    /// Actor of the entries to print. Default: all.
     #[arg(long)]
     actor: Option<String>,
-    /// Only entries of this type.
+    /// Type of the entries to print. Default: all.
     #[arg(long)]
     event_type: Option<String>,
-    /// Print JSON, an object a line.
+    /// Print one JSON object a line. Default: text.
     #[arg(long)]
     json: bool,
 }
@@ -42,12 +42,12 @@ pub(crate) fn show(arguments: Show) -> Outcome {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let write = |error| Failure::Stream("write to standard output", error);
     let mut all_hold = true;
-    for shown in reader.entries()? {
-        let shown = shown?;
-        all_hold &= shown.holds();
+    for line in reader.entries()? {
+        let line = line?;
+        all_hold &= line.holds();
         let written = match arguments.json {
-            true => writeln!(out, "{}", shown.to_json()),
-            false => writeln!(out, "{shown}"),
+            true => writeln!(out, "{}", line.to_json()),
+            false => writeln!(out, "{line}"),
         };
         written.map_err(write)?;
     }
@@ -55,19 +55,19 @@ pub(crate) fn show(arguments: Show) -> Outcome {
     Ok(ExitCode::from(u8::from(!all_hold)))
 }
 
-/// Reads N, N..M, N.. or ..M.
+/// Parses `N`, `N..M`, `N..` or `..M`.
 pub(crate) fn parse_range(text: &str) -> Result<(u64, u64), String> {
     let number = |text: &str, missing: u64| match text {
         "" => Ok(missing),
         digits => digits.parse::<u64>().map_err(|error| format!("{digits:?}: {error}")),
     };
     let (from, to) = match text.split_once("..") {
-        Some(("", "")) => return Err("neither end is given".to_owned()),
+        Some(("", "")) => return Err("at least one of N and M is required".to_owned()),
         Some((from, to)) => (number(from, 0)?, number(to, u64::MAX)?),
         None => {
             let only = text.parse().map_err(|error| format!("{text:?}: {error}"))?;
             (only, only)
         }
     };
-    if from > to { Err(format!("{from} is more than {to}")) } else { Ok((from, to)) }
+    if from > to { Err(format!("{from} is greater than {to}")) } else { Ok((from, to)) }
 }

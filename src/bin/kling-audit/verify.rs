@@ -1,4 +1,4 @@
-//! Verifying trails, and recording that in them.
+//! `kling-audit verify`: verifies trails, and records that in them.
 
 use std::{
     num::NonZero,
@@ -7,53 +7,60 @@ use std::{
     time::Duration,
 };
 
-use kling_audit::{AuditLog, Digest, Verification, Verifier, VerifyingKey};
+use kling_audit::{
+    AuditLog, Digest,
+    checkpoint::VerifyingKey,
+    verify::{Verification, Verifier},
+};
 
 use crate::{
     bar::Bar,
-    failure::{COULD_NOT, Failure, Outcome, worse},
-    stream::{complain, print, print_json},
+    failure::{EXIT_FAILED, Failure, Outcome, worse},
+    stream::{print, print_failure, print_json},
 };
 
 #[derive(clap::Args)]
 pub(crate) struct Verify {
-    /// Directories, or single files.
+    /// Directories of trails, or single files of a trail.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
-    /// Print JSON: an object, or an array for several paths.
+    /// Print JSON: an object, or an array for several paths. Default: text.
     #[arg(long)]
     json: bool,
-    /// Record the verification itself in each trail, as `audit_verified`.
+    /// Record the verification in each trail, as audit_verified. No other process may have the trail open.
     #[arg(long)]
     record: bool,
-    /// This is a copy: don't ask for the head, nor whether the end is there.
+    /// Accept a copy without its head file. Entries missing at the end are then not noticed.
     #[arg(long, conflicts_with = "record")]
     no_head: bool,
-    /// Check checkpoints with this key, as keygen printed it; may be given more than once.
+    /// Public key, as keygen printed it, to check the checkpoints with. Can be given several times. Default:
+    /// checkpoints are not checked.
     #[arg(long, value_name = "VKEY")]
     key: Vec<VerifyingKey>,
-    /// Hold the trail against the checkpoints in this file, which was kept elsewhere.
+    /// File with checkpoints that were kept outside the trail: the trail must continue them. Can be given several
+    /// times.
     #[arg(long, value_name = "FILE", requires = "key")]
     checkpoint: Vec<PathBuf>,
-    /// Ask for a checkpoint whose last entry is not older, such as 90m, 26h or 7days.
+    /// Maximum age of the last entry that a checkpoint covers, such as 90m, 26h or 7days. Default: any age.
     #[arg(long, value_name = "T", requires = "key", value_parser = humantime::parse_duration)]
     max_age: Option<Duration>,
-    /// Ask for the entries that the receipts in this file are for: a line each, as append prints them.
+    /// File with receipts, one a line as append prints them: the trail must have their entries. Can be given several
+    /// times.
     #[arg(long, value_name = "FILE")]
     receipt: Vec<PathBuf>,
-    /// Verify only what came after an entry that is known from an earlier verification, or from a receipt. Of one path.
-    #[arg(long, value_name = "SEQ:HASH", value_parser = known_entry, conflicts_with_all = ["key", "checkpoint", "max_age", "receipt"])]
+    /// Number and hash of an entry that is known to be right, from an earlier verification or a receipt: verify only
+    /// the entries after it. For one path only. Default: verify all entries.
+    #[arg(long, value_name = "SEQ:HASH", value_parser = known_entry)]
+    #[arg(conflicts_with_all = ["key", "checkpoint", "max_age", "receipt"])]
     since: Option<(u64, Digest)>,
-    /// How many threads look at lines; as many as the machine runs at once, 16 at most, unless given.
+    /// Number of threads that check lines. Default: the number that the machine runs in parallel, at most 16.
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
 }
 
 pub(crate) fn verify(arguments: &Verify) -> Outcome {
     if arguments.since.is_some() && arguments.paths.len() > 1 {
-        return Err(Failure::Usage(
-            "--since names an entry of one trail, and several paths are given".to_owned(),
-        ));
+        return Err(Failure::Message("--since is an entry of one trail: give one path".to_owned()));
     }
     let mut verifications = Vec::new();
     let mut worst = 0;
@@ -65,8 +72,8 @@ pub(crate) fn verify(arguments: &Verify) -> Outcome {
         let verification = match verified {
             Ok(verification) => verification,
             Err(error) => {
-                complain(&error.into());
-                worst = worse(worst, COULD_NOT);
+                print_failure(&error.into());
+                worst = worse(worst, EXIT_FAILED);
                 continue;
             }
         };
@@ -77,8 +84,8 @@ pub(crate) fn verify(arguments: &Verify) -> Outcome {
         if arguments.record
             && let Err(failure) = record(path, &verification)
         {
-            complain(&failure);
-            worst = worse(worst, COULD_NOT);
+            print_failure(&failure);
+            worst = worse(worst, EXIT_FAILED);
         }
         verifications.push(verification);
     }
@@ -88,6 +95,7 @@ pub(crate) fn verify(arguments: &Verify) -> Outcome {
     Ok(ExitCode::from(worst))
 }
 
+/// Returns the verifier that the arguments describe.
 pub(crate) fn prepare(path: &Path, arguments: &Verify) -> Verifier {
     let mut verifier = Verifier::new(path);
     if arguments.no_head {
@@ -107,9 +115,9 @@ pub(crate) fn prepare(path: &Path, arguments: &Verify) -> Verifier {
     arguments.receipt.iter().fold(verifier, Verifier::receipts)
 }
 
-/// Reads `SEQ:HASH`.
+/// Parses `SEQ:HASH`.
 pub(crate) fn known_entry(text: &str) -> Result<(u64, Digest), String> {
-    let (seq, hash) = text.split_once(':').ok_or("the form is SEQ:HASH")?;
+    let (seq, hash) = text.split_once(':').ok_or("expected SEQ:HASH")?;
     let seq = seq.parse().map_err(|error| format!("SEQ: {error}"))?;
     let hash = hash.parse().map_err(|error| format!("HASH: {error}"))?;
     Ok((seq, hash))
@@ -117,13 +125,14 @@ pub(crate) fn known_entry(text: &str) -> Result<(u64, Digest), String> {
 
 /// Records a verification in the trail that was verified.
 pub(crate) fn record(path: &Path, verification: &Verification) -> Result<(), Failure> {
-    let refuse =
-        |reason| Failure::Usage(format!("record the verification in {:?}: {reason}", path.to_string_lossy()));
+    let refuse = |reason| {
+        Failure::Message(format!("record the verification in {:?}: {reason}", path.to_string_lossy()))
+    };
     if !path.is_dir() {
-        return Err(refuse("not a directory, and a verification is recorded in its trail"));
+        return Err(refuse("not a directory; a verification is recorded in the trail of a directory"));
     }
     if verification.entries() == 0 {
-        return Err(refuse("there is no trail in it"));
+        return Err(refuse("there is no trail in this directory"));
     }
     let log = AuditLog::open(path)?;
     let recorded = log.record_verification(verification, &user());
@@ -133,7 +142,7 @@ pub(crate) fn record(path: &Path, verification: &Verification) -> Result<(), Fai
     Ok(())
 }
 
-/// Who runs this, for the record.
+/// Returns the name of the user that runs the command, for the record.
 pub(crate) fn user() -> String {
     ["USER", "LOGNAME", "USERNAME"]
         .into_iter()

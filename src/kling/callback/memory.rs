@@ -10,12 +10,12 @@ use chrono::{Days, NaiveDate};
 use memchr::memmem;
 use serde_json::Value;
 
-use super::signature;
+use crate::kling::callback::signature;
 use crate::{
-    Error, directory,
+    error::{Error, Operation},
+    format::line::{Line, MAX_LINE_BYTES},
     kling::envelope::text,
-    line::{Line, MAX_LINE},
-    lines::Piece,
+    storage::{line_reader::Piece, segments},
 };
 
 /// How many changes are remembered.
@@ -72,12 +72,12 @@ pub(super) fn recall(trail: &Path, days: u32, today: NaiveDate) -> Result<Recall
     let received = memmem::Finder::new(b"\"event_type\": \"callback_received\"");
     let changed = memmem::Finder::new(signature::KIND);
     let mut recalled = Recalled::default();
-    for file in directory::list(trail)? {
+    for file in segments::list(trail)? {
         if file.label.is_none_or(|label| label.day < first) {
             continue;
         }
-        let mut lines = file.lines(MAX_LINE)?;
-        while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
+        let mut lines = file.lines(MAX_LINE_BYTES)?;
+        while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
             let Piece::Line { bytes, .. } = piece else { continue };
             if received.find(bytes).is_none() && changed.find(bytes).is_none() {
                 continue;

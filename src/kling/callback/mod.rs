@@ -32,11 +32,11 @@ mod receiver;
 mod route;
 mod signature;
 
-pub(crate) use self::receiver::Notice;
-#[cfg(feature = "axum")]
-pub use self::route::route;
 pub use self::{
     received::Callback,
     receiver::{Receiver, ReceiverBuilder, Rejected},
     signature::Secret,
 };
+pub(crate) use crate::kling::callback::receiver::Notice;
+#[cfg(feature = "axum")]
+pub use crate::kling::callback::route::route;

@@ -12,8 +12,8 @@ use super::{
     signature::{self, Fault, Proof, Secret},
 };
 use crate::{
-    AuditLog, NotRecorded,
     kling::{client, envelope::is_word, error::Error, recorder::Recorder},
+    log::{AuditLog, not_recorded::NotRecorded},
 };
 
 /// The most bytes of a body.
@@ -162,7 +162,7 @@ async fn recalled(trail: PathBuf, days: u32) -> Result<Recalled, Error> {
     let path = trail.clone();
     let read = tokio::task::spawn_blocking(move || memory::recall(&trail, days, Utc::now().date_naive()));
     read.await
-        .map_err(|error| crate::Error::io("read", path)(std::io::Error::other(error)))
+        .map_err(|error| crate::Error::io(crate::error::Operation::Read, path)(std::io::Error::other(error)))
         .flatten()
         .map_err(|error| Error::Trail { source: Box::new(error) })
 }

@@ -30,7 +30,7 @@ use super::{
     token::{Token, TokenCache},
     watch::{Watch, observe},
 };
-use crate::{AuditLog, NotRecorded};
+use crate::log::{AuditLog, not_recorded::NotRecorded};
 
 /// A client for Kling AI that records what it does in one audit log.
 ///

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::{Client, not_recorded, now, outcome_not_recorded};
 use crate::{
-    EventRecording,
     kling::{
         envelope::Envelope,
         error::Error,
@@ -12,6 +11,7 @@ use crate::{
         recorder::Subject,
         token::Token,
     },
+    log::{not_recorded::NotRecorded, pending_receipt::PendingReceipt},
 };
 
 impl Client {
@@ -84,7 +84,7 @@ impl Client {
         token: &Token,
         answer: &Answer,
         skew: Option<i64>,
-    ) -> Option<(&'static str, EventRecording)> {
+    ) -> Option<(&'static str, PendingReceipt<NotRecorded>)> {
         let Answer::Envelope(_, envelope) = answer else { return None };
         let (reply, reason) = (answer.reply(), envelope.message.as_str());
         let (recorder, endpoint) = (&self.recorder, &call.shown);

@@ -21,9 +21,10 @@ use super::{
     screen::Screen,
 };
 use crate::{
-    NotRecorded, Verdict,
-    draft::{Draft, Origin},
-    escape::Escaped,
+    codec::terminal::Escaped,
+    findings::verification::Verdict,
+    format::draft::{Draft, Origin},
+    log::not_recorded::NotRecorded,
 };
 
 /// How many findings the entry lists; it counts them all.
@@ -305,7 +306,7 @@ async fn read<T: Send + 'static>(
     // What this process has recorded so far has to be in the files.
     tokio::task::spawn_blocking(move || log.flush().and_then(|()| read(&trail)))
         .await
-        .map_err(|error| crate::Error::io("read", path)(std::io::Error::other(error)))
+        .map_err(|error| crate::Error::io(crate::error::Operation::Read, path)(std::io::Error::other(error)))
         .flatten()
         .map_err(|error| Error::Trail { source: Box::new(error) })
 }

@@ -10,13 +10,16 @@ use chrono::{DateTime, Days, Utc};
 use memchr::memmem;
 use serde_json::Value;
 
-use super::super::{amount::Cash, envelope::text};
+use crate::kling::{amount::Cash, envelope::text};
 use crate::{
-    Error, Verdict, Verifier,
-    directory::{self, TrailFile},
-    line::MAX_LINE,
-    lines::Piece,
-    verify::Said,
+    error::{Error, Operation},
+    findings::verification::Verdict,
+    format::line::MAX_LINE_BYTES,
+    storage::{
+        line_reader::Piece,
+        segments::{self, TrailFile},
+    },
+    verify::{Verifier, entry_view::EntryView},
 };
 
 /// What is said of a submission that nobody knows the end of.
@@ -67,7 +70,7 @@ impl TrailTasks {
     }
 }
 
-fn note(said: &Said<'_>, read: &mut TrailTasks) {
+fn note(said: &EntryView<'_>, read: &mut TrailTasks) {
     let state = match said.event_type {
         b"task_submitted" => "submitted",
         b"task_accepted" | b"task_resolved" => "accepted",
@@ -127,11 +130,11 @@ impl Glance {
         let first = start.date_naive();
         let first = first.checked_sub_days(Days::new(1)).unwrap_or(first);
         let about_tasks = memmem::Finder::new(b"\"event_type\": \"task_");
-        let files = if trail.is_dir() { directory::list(trail)? } else { vec![TrailFile::alone(trail)?] };
+        let files = if trail.is_dir() { segments::list(trail)? } else { vec![TrailFile::alone(trail)?] };
         let mut glance = Glance::default();
         for file in files.iter().filter(|file| file.label.is_none_or(|label| label.day >= first)) {
-            let mut lines = file.lines(MAX_LINE)?;
-            while let Some(piece) = lines.next().map_err(Error::io("read", &file.path))? {
+            let mut lines = file.lines(MAX_LINE_BYTES)?;
+            while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
                 if let Piece::Line { bytes, .. } = piece
                     && about_tasks.find(bytes).is_some()
                     && let Ok(entry) = serde_json::from_slice::<Value>(bytes)

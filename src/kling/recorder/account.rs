@@ -2,17 +2,19 @@
 
 use super::{Recorder, Reply, Subject};
 use crate::{
-    EventRecording, NotRecorded, Receipt, json,
+    format::receipt::Receipt,
     kling::{
         submission::Asked,
         token::{Reason, Token},
     },
+    layer::values::json,
+    log::{not_recorded::NotRecorded, pending_receipt::PendingReceipt},
     try_audit, try_audit_async,
 };
 
 impl Recorder {
     /// A token was minted and will be used.
-    pub(crate) fn token_minted(&self, token: &Token, reason: Reason) -> EventRecording {
+    pub(crate) fn token_minted(&self, token: &Token, reason: Reason) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.firm,
             "auth_event",
@@ -33,7 +35,7 @@ impl Recorder {
         endpoint: &str,
         skew: Option<i64>,
         reason: &str,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.firm,
             "auth_event",
@@ -51,7 +53,7 @@ impl Recorder {
     }
 
     /// The client uses other credentials from now on.
-    pub(crate) fn credential_changed(&self, from: &str, to: &str, kind: &str) -> EventRecording {
+    pub(crate) fn credential_changed(&self, from: &str, to: &str, kind: &str) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.firm,
             "auth_event",
@@ -71,7 +73,7 @@ impl Recorder {
         from: &str,
         to: &str,
         reason: Option<&str>,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.firm,
             "config_changed",
@@ -111,7 +113,7 @@ impl Recorder {
         reply: Reply<'_>,
         endpoint: &str,
         reason: &str,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.log,
             "access_denied",
@@ -133,7 +135,7 @@ impl Recorder {
         subject: Subject<'_>,
         reply: Reply<'_>,
         reason: &str,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.log,
             "account_blocked",

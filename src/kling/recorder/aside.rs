@@ -2,8 +2,9 @@
 
 use super::{Asset, Recorder};
 use crate::{
-    EventRecording, json,
     kling::callback::{Callback, Notice},
+    layer::values::json,
+    log::{not_recorded::NotRecorded, pending_receipt::PendingReceipt},
     try_audit_async,
 };
 
@@ -15,7 +16,7 @@ impl Recorder {
         sha256: &str,
         bytes: u64,
         content_type: Option<&str>,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.firm,
             "asset_downloaded",
@@ -37,7 +38,7 @@ impl Recorder {
         asset: Asset<'_>,
         http: u16,
         content_type: Option<&str>,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.log,
             "asset_expired",
@@ -59,7 +60,7 @@ impl Recorder {
         name: &str,
         sha256: &str,
         bytes: u64,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.firm,
             "asset_deleted",
@@ -72,7 +73,11 @@ impl Recorder {
     }
 
     /// A callback was accepted.
-    pub(crate) fn callback_received(&self, notice: Notice<'_>, callback: &Callback) -> EventRecording {
+    pub(crate) fn callback_received(
+        &self,
+        notice: Notice<'_>,
+        callback: &Callback,
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.firm,
             "callback_received",
@@ -90,7 +95,7 @@ impl Recorder {
     }
 
     /// A callback was refused.
-    pub(crate) fn callback_rejected(&self, notice: Notice<'_>, reason: &str) -> EventRecording {
+    pub(crate) fn callback_rejected(&self, notice: Notice<'_>, reason: &str) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.log,
             "callback_rejected",
@@ -108,7 +113,7 @@ impl Recorder {
         subject: &str,
         purpose: &str,
         legal_basis: &str,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.firm,
             "processing_activity",
@@ -120,7 +125,7 @@ impl Recorder {
     }
 
     /// A person asks for data to be deleted.
-    pub(crate) fn deletion_request(&self, subject: &str, scope: &str) -> EventRecording {
+    pub(crate) fn deletion_request(&self, subject: &str, scope: &str) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.firm,
             "deletion_request",

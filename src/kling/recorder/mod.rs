@@ -12,7 +12,12 @@ use std::{sync::Arc, time::Duration};
 
 use tracing::Span;
 
-use crate::{AuditLog, NotRecorded, audit_span, kling::charge::Charge, layer};
+use crate::{
+    audit_span,
+    kling::charge::Charge,
+    layer,
+    log::{AuditLog, not_recorded::NotRecorded},
+};
 
 /// Records what the client does, on behalf of one actor.
 #[derive(Debug, Clone)]
@@ -86,7 +91,7 @@ impl Recorder {
 
     /// The span of a submission. Nobody waits for its entries; those inside of it are awaited.
     pub(crate) fn submit_span(&self, subject: Subject<'_>) -> Span {
-        layer::unhurried(|| {
+        layer::no_wait(|| {
             audit_span!(
                 "kling.submit",
                 log: &self.log,
@@ -99,7 +104,7 @@ impl Recorder {
 
     /// The span of one query.
     pub(crate) fn query_span(&self, subject: Subject<'_>) -> Span {
-        layer::unhurried(|| {
+        layer::no_wait(|| {
             audit_span!(
                 "kling.query",
                 log: &self.log,
@@ -113,7 +118,7 @@ impl Recorder {
 
     /// The span of waiting for a task.
     pub(crate) fn wait_span(&self, subject: Subject<'_>) -> Span {
-        layer::unhurried(|| {
+        layer::no_wait(|| {
             audit_span!(
                 "kling.wait",
                 log: &self.log,

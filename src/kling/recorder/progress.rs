@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::{Cost, Recorder, Reply, Subject, milliseconds};
 use crate::{
-    EventRecording, json,
     kling::{
         output::{Counts, Resource},
         status::TaskStatus,
     },
+    layer::values::json,
+    log::{not_recorded::NotRecorded, pending_receipt::PendingReceipt},
     try_audit_async,
 };
 
@@ -22,7 +23,7 @@ impl Recorder {
         reply: Reply<'_>,
         took: Duration,
         reason: Option<&str>,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.log,
             "api_call",
@@ -49,7 +50,7 @@ impl Recorder {
         from: Option<&TaskStatus>,
         to: &TaskStatus,
         (source, request_id): (&'static str, Option<&str>),
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.log,
             "task_status_changed",
@@ -70,7 +71,7 @@ impl Recorder {
         subject: Subject<'_>,
         counts: Counts,
         cost: Cost<'_>,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.log,
             "task_completed",
@@ -91,7 +92,12 @@ impl Recorder {
     }
 
     /// The task failed.
-    pub(crate) fn task_failed(&self, subject: Subject<'_>, reason: &str, cost: Cost<'_>) -> EventRecording {
+    pub(crate) fn task_failed(
+        &self,
+        subject: Subject<'_>,
+        reason: &str,
+        cost: Cost<'_>,
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.log,
             "task_failed",
@@ -113,7 +119,7 @@ impl Recorder {
         subject: Subject<'_>,
         resource: Resource,
         id: &str,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         match resource {
             Resource::Element => try_audit_async!(
                 log: &self.log,
@@ -140,7 +146,7 @@ impl Recorder {
         subject: Subject<'_>,
         resource: Resource,
         id: &str,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         match resource {
             Resource::Element => try_audit_async!(
                 log: &self.log,

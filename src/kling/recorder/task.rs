@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::{Recorder, Reply, Subject, milliseconds};
 use crate::{
-    EventRecording, json,
     kling::{
         prompt_key::PromptKey,
         status::TaskStatus,
         submission::{Asked, Submission},
     },
+    layer::values::json,
+    log::{not_recorded::NotRecorded, pending_receipt::PendingReceipt},
     try_audit_async,
 };
 
@@ -22,7 +23,7 @@ impl Recorder {
         stage: &'static str,
         code: Option<i64>,
         reason: &str,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         let prompt = asked.and_then(|asked| asked.prompt.as_ref());
         try_audit_async!(
             log: &self.log,
@@ -46,7 +47,7 @@ impl Recorder {
         path: &str,
         submission: &Submission,
         key: Option<&PromptKey>,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         let (prompt, negative) = (submission.prompt(key), submission.negative_prompt(key));
         let (prompt, negative) = (prompt.as_ref(), negative.as_ref());
         let some = |filled: bool| filled.then_some(());
@@ -88,7 +89,7 @@ impl Recorder {
         reply: Reply<'_>,
         attempt: u32,
         delay: Option<Duration>,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.log,
             "throttled",
@@ -112,7 +113,7 @@ impl Recorder {
         lookups: u32,
         unknown_for: Duration,
         reason: &str,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.firm,
             "task_resubmitted",
@@ -133,7 +134,7 @@ impl Recorder {
         reply: Reply<'_>,
         latency: Duration,
         resolved_by: Option<&'static str>,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.log,
             "task_accepted",
@@ -156,7 +157,7 @@ impl Recorder {
         reply: Reply<'_>,
         latency: Option<Duration>,
         reason: &str,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.log,
             "task_refused",
@@ -180,7 +181,7 @@ impl Recorder {
         reply: Reply<'_>,
         latency: Option<Duration>,
         reason: &str,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.log,
             "task_ambiguous",
@@ -203,7 +204,7 @@ impl Recorder {
         subject: Subject<'_>,
         status: &TaskStatus,
         reply: Reply<'_>,
-    ) -> EventRecording {
+    ) -> PendingReceipt<NotRecorded> {
         try_audit_async!(
             log: &self.log,
             "task_resolved",

@@ -11,7 +11,7 @@ use crate::kling::{
 };
 
 fields! {
-    /// A video in which one face speaks. [`IdentifyFace`](super::IdentifyFace) gives the session and the faces.
+    /// A video in which one face speaks. [`IdentifyFace`](crate::kling::requests::IdentifyFace) gives the session and the faces.
     AdvancedLipSync {
         must {
             session_id: String,

@@ -26,7 +26,7 @@ fields! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Faces {
-    /// What [`AdvancedLipSync`](super::AdvancedLipSync) names it by.
+    /// What [`AdvancedLipSync`](crate::kling::requests::AdvancedLipSync) names it by.
     pub session_id: String,
     /// None, one or more.
     pub faces: Vec<Face>,

@@ -23,7 +23,7 @@ use crate::kling::{
 fields! {
     /// A video made from a first picture, a last one, or both.
     ///
-    /// As [`TextToVideo`](super::TextToVideo), except: there is no `aspect_ratio`, and the prompt may be left out.
+    /// As [`TextToVideo`](crate::kling::requests::TextToVideo), except: there is no `aspect_ratio`, and the prompt may be left out.
     /// `image_tail`, brushes (`static_mask`, `dynamic_masks`) and `camera_control` exclude each other. At most 2 voices,
     /// which need `sound` `on`; at most 3 elements; at most 6 brushes.
     ///

@@ -16,7 +16,7 @@ use crate::kling::{
 
 fields! {
     /// An element of the vendor's older library, which the newer one does not see.
-    /// [`CustomElement`](super::CustomElement) is for that.
+    /// [`CustomElement`](crate::kling::requests::CustomElement) is for that.
     ///
     /// The vendor's page about it was not at hand: the fields are those that several clients, made apart from each
     /// other, send and are answered. What is answered is read with the id at the top or in a list.

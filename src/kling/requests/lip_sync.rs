@@ -13,7 +13,7 @@ use crate::kling::{
 
 fields! {
     /// A video whose figure speaks a text or a sound, by the vendor's older endpoint.
-    /// [`AdvancedLipSync`](super::AdvancedLipSync) is the newer one.
+    /// [`AdvancedLipSync`](crate::kling::requests::AdvancedLipSync) is the newer one.
     LipSync {
         must { input: LipSyncInput, }
         may {}

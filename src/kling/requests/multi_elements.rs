@@ -13,7 +13,7 @@ use crate::kling::{
 };
 
 fields! {
-    /// An edit of the video of a session, which [`InitSelection`](super::InitSelection) opened: 1 or 2 pictures for an
+    /// An edit of the video of a session, which [`InitSelection`](crate::kling::requests::InitSelection) opened: 1 or 2 pictures for an
     /// addition, 1 for a swap, none for a removal.
     MultiElements {
         must {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::super::{duration::Duration, media::Media, request::RequestError, rules, vocabulary::ShotType};
+use crate::kling::{duration::Duration, media::Media, request::RequestError, rules, vocabulary::ShotType};
 
 /// The longest prompt of a shot, in characters.
 const SHOT_PROMPT_LIMIT: usize = 512;

@@ -11,7 +11,10 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use kling_audit::{AuditLog, AuditLogBuilder, Draft, Finding, Verification, Verifier};
+use kling_audit::{
+    AuditLog, AuditLogBuilder, Draft,
+    verify::{Finding, Verification, Verifier},
+};
 use serde_json::json;
 
 use crate::support::{

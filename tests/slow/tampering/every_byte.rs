@@ -2,7 +2,7 @@
 
 use std::{fs::OpenOptions, os::unix::fs::FileExt};
 
-use kling_audit::{Verdict, Verification, Verifier};
+use kling_audit::verify::{Verdict, Verification, Verifier};
 
 use super::copy::{Copy, brief};
 use crate::support::limits::is_long;

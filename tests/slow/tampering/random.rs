@@ -1,6 +1,6 @@
 //! Edits at random: whatever they are, the trail is not intact, and the findings are about as many as the edits.
 
-use kling_audit::{Verdict, Verifier};
+use kling_audit::verify::{Verdict, Verifier};
 use proptest::{
     prelude::*,
     test_runner::{Config, RngSeed, TestRunner},

@@ -1,6 +1,9 @@
 //! Edits, one a row, each with the one finding that it must give.
 
-use kling_audit::{AuditLog, Notice, Verdict, Verifier};
+use kling_audit::{
+    AuditLog,
+    verify::{Notice, Verdict, Verifier},
+};
 
 use super::copy::{Copy, Sheet, brief, replace, seal, seq, set, stated, value};
 
@@ -101,7 +104,7 @@ fn a_changed_member_is_found_in_its_line() {
         changed("detail", at, &|line| replace(line, "\"duration\": 5", "\"duration\": 6"));
         changed("case", at, &|line| replace(line, "\"event_type\": \"", "\"event_type\": \"T"));
         changed("sign", at, &|line| replace(line, "\"duration\": 5", "\"duration\": -5"));
-        changed("detail emptied", at, &|line| replace(line, "\"duration\": 5", "\"duration\": {}"));
+        changed("detail recycled", at, &|line| replace(line, "\"duration\": 5", "\"duration\": {}"));
         changed("float for integer", at, &|line| replace(line, "\"duration\": 5", "\"duration\": 5.0"));
         changed("previous hash", at, &|line| set(line, "prev_hash", &format!("\"{}\"", "a1".repeat(32))));
         changed("genesis", at, &|line| set(line, "prev_hash", "\"genesis\""));

@@ -1,0 +1,25 @@
+//! The callbacks of a scan, and the number of its threads.
+
+use std::num::NonZero;
+
+use crate::{findings::progress::Progress, verify::entry_view::EntryView};
+
+/// The callbacks of a scan, all called on the thread that started it.
+pub(crate) struct Observer<'w> {
+    /// Number of threads that read and parse, the calling thread included.
+    pub(crate) threads: NonZero<usize>,
+    /// Called with each entry, in the trail's order.
+    pub(crate) said: Option<&'w mut dyn FnMut(EntryView<'_>)>,
+    /// Called after each block.
+    pub(crate) progress: &'w mut dyn FnMut(Progress),
+}
+
+impl Observer<'_> {
+    /// Reborrows the callback for entries.
+    pub(super) fn on_entry(&mut self) -> Option<&mut dyn FnMut(EntryView<'_>)> {
+        match &mut self.said {
+            Some(said) => Some(&mut **said),
+            None => None,
+        }
+    }
+}

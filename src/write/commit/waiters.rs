@@ -1,0 +1,149 @@
+//! Callers that no thread's stack stands for: futures, dropped futures, and errors without a caller.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::Waker,
+};
+
+use crate::{
+    error::Error,
+    format::receipt::Receipt,
+    write::commit::{
+        abandoned::{AbandonedEntry, UnreportedFailure},
+        awaited_entry::AwaitedEntry,
+    },
+};
+
+/// What has to be woken, counted or reported after a commit, outside the lock.
+#[derive(Default)]
+pub(crate) struct Waiters {
+    wakers: Vec<Waker>,
+    /// Entries whose future was dropped before their result was known.
+    abandoned: Vec<AbandonedEntry>,
+    /// Abandoned entries that failed: their hooks are called outside the lock.
+    unreported: Vec<UnreportedFailure>,
+    /// Errors that no caller receives.
+    errors: Vec<Error>,
+}
+
+impl Waiters {
+    /// Wakes `waker` after the next commit. A future that is polled often leaves one waker, as long as its waker is the
+    /// last one that was left.
+    pub(crate) fn add_waker(&mut self, waker: &Waker) {
+        if !self.wakers.last().is_some_and(|last| last.will_wake(waker)) {
+            self.wakers.push(waker.clone());
+        }
+    }
+
+    /// Counts `entry` once its result is known.
+    pub(crate) fn abandon(&mut self, entry: AbandonedEntry) {
+        self.abandoned.push(entry);
+    }
+
+    /// Reports `error` to the log's hook after the next commit.
+    pub(crate) fn report(&mut self, error: Error) {
+        self.errors.push(error);
+    }
+
+    pub(crate) fn has_abandoned(&self) -> bool {
+        !self.abandoned.is_empty()
+    }
+
+    /// Counts the abandoned entries whose result `outcome` knows by now.
+    ///
+    /// The commit calls it under the lock and before it acknowledges anything: after a flush returned, the counters
+    /// include every entry that the flush covered.
+    pub(crate) fn count_abandoned(&mut self, outcome: impl Fn(&AwaitedEntry) -> Option<Result<(), Error>>) {
+        let unreported = &mut self.unreported;
+        self.abandoned.retain(|entry| match outcome(entry.awaited()) {
+            None => true,
+            Some(result) => {
+                let receipt: Receipt = entry.awaited().receipt;
+                unreported.extend(entry.settle(result.map(|()| receipt)));
+                false
+            }
+        });
+    }
+
+    /// Takes what has to be done outside the lock; `None` if there is nothing.
+    pub(crate) fn take_notifications(&mut self) -> Option<Notifications> {
+        if self.wakers.is_empty() && self.errors.is_empty() && self.unreported.is_empty() {
+            return None;
+        }
+        Some(Notifications {
+            wakers: std::mem::take(&mut self.wakers),
+            unreported: std::mem::take(&mut self.unreported),
+            errors: std::mem::take(&mut self.errors),
+        })
+    }
+}
+
+/// Wakers to wake and failures to report, taken out of the lock.
+pub(crate) struct Notifications {
+    wakers: Vec<Waker>,
+    unreported: Vec<UnreportedFailure>,
+    errors: Vec<Error>,
+}
+
+impl Notifications {
+    /// Wakes and reports all; `report` receives the errors that have no caller.
+    pub(crate) fn send(self, report: impl Fn(&Error)) {
+        for waker in self.wakers {
+            // A waker that panics is its runtime's fault, and must not keep the others asleep.
+            drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
+        }
+        self.errors.iter().for_each(report);
+        self.unreported.iter().for_each(UnreportedFailure::report);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::Wake,
+    };
+
+    use super::*;
+
+    #[derive(Default)]
+    struct CountingWaker(AtomicUsize);
+
+    impl Wake for CountingWaker {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_future_that_is_polled_often_is_woken_once() {
+        let count = Arc::new(CountingWaker::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let mut waiters = Waiters::default();
+
+        waiters.add_waker(&waker);
+        waiters.add_waker(&waker);
+        let notifications = waiters.take_notifications().expect("one waker");
+        notifications.send(|_| {});
+
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert!(waiters.take_notifications().is_none());
+    }
+
+    #[test]
+    fn errors_without_a_caller_are_reported_once() {
+        let mut waiters = Waiters::default();
+        waiters.report(Error::Closed { path: "audit".into() });
+
+        let reported = AtomicUsize::new(0);
+        waiters.take_notifications().expect("an error").send(|_| {
+            reported.fetch_add(1, Ordering::Relaxed);
+        });
+
+        assert_eq!(reported.into_inner(), 1);
+        assert!(waiters.take_notifications().is_none());
+    }
+}

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use kling_audit::kling::{
-    Client, Credentials, Error, LedgerQuery, Period, Region, TaskQuery, TextToVideo, standard,
+    Client, Credentials, Error, Region, TaskQuery,
+    billing::{LedgerQuery, Period},
+    requests::{TextToVideo, standard},
     unkeyed_prompt_hash,
 };
 use serde_json::{Value, json};
@@ -229,7 +231,7 @@ async fn a_list_of_several_pages_is_followed_by_its_cursors_and_filtered_by_the_
     let studio = Studio::with_api_key();
     studio.server.give_at_most(2);
     for _ in 0..5 {
-        studio.client.submit(standard::TextToVideo::new("kling-3.0", PROMPT)).await.unwrap();
+        studio.client.submit(standard::StandardTextToVideo::new("kling-3.0", PROMPT)).await.unwrap();
     }
     let list = async |query: TaskQuery| -> Vec<String> {
         let tasks: Vec<_> = studio.client.tasks(query).try_collect().await.unwrap();
@@ -254,7 +256,7 @@ async fn a_question_without_ids_is_refused_and_is_not_an_unknown_task() {
     let refusal = "task_ids or external_task_ids is required";
     studio.server.fail_queries([Fault::Code(400, 1201, refusal)]);
 
-    let result = studio.client.look_up::<standard::TextToVideo>("order-7").await;
+    let result = studio.client.look_up::<standard::StandardTextToVideo>("order-7").await;
 
     assert!(matches!(&result, Err(Error::Refused { code: Some(1201), message, .. }) if message == refusal));
 }

@@ -12,8 +12,10 @@ use std::{
 };
 
 use kling_audit::kling::{
-    Credentials, DiscrepancyKind, Period, Reconciliation, Speech, TextToAudio, TextToVideo, reconcile,
-    standard,
+    Credentials, DiscrepancyKind, Reconciliation,
+    billing::Period,
+    reconcile,
+    requests::{Speech, TextToAudio, TextToVideo, standard},
 };
 
 use stand_in::{API_KEY, Fault, Pace, StandIn, Weather};
@@ -130,7 +132,7 @@ async fn cash_is_compared_as_units_are() {
     let mut studio = Studio::with_api_key();
     studio.server.charge_cash();
     let legacy = studio.run(TextToVideo::new("a fox")).await.unwrap();
-    let new = studio.run(standard::TextToVideo::new("kling-3.0", "a fox")).await.unwrap();
+    let new = studio.run(standard::StandardTextToVideo::new("kling-3.0", "a fox")).await.unwrap();
     let clean = compare(&studio).await;
     studio.server.book_otherwise(&legacy.task_id, "9");
     studio.server.book_otherwise(&new.task_id, "0.5");
@@ -187,7 +189,7 @@ async fn a_task_that_the_vendor_does_not_know_is_named() {
 #[tokio::test]
 async fn tasks_of_the_newer_design_are_compared_with_an_api_key() {
     let studio = Studio::with_api_key();
-    studio.run(standard::TextToVideo::new("kling-3.0", "a fox")).await.unwrap();
+    studio.run(standard::StandardTextToVideo::new("kling-3.0", "a fox")).await.unwrap();
 
     let found = compare(&studio).await;
     let other = studio.builder(Credentials::api_key(API_KEY)).build().unwrap();
@@ -203,7 +205,7 @@ async fn tasks_of_the_newer_design_are_compared_with_an_api_key() {
 #[tokio::test]
 async fn what_only_an_api_key_can_ask_for_is_no_reconciliation_without_one() {
     let mut studio = Studio::with_api_key();
-    let task = studio.client.submit(standard::TextToVideo::new("kling-3.0", "a fox")).await.unwrap();
+    let task = studio.client.submit(standard::StandardTextToVideo::new("kling-3.0", "a fox")).await.unwrap();
     studio.client =
         studio.builder(Credentials::new(stand_in::ACCESS_KEY, stand_in::SECRET_KEY)).build().unwrap();
 

@@ -27,7 +27,7 @@ pub(crate) use serialize::to_value;
 pub(crate) use shape::{NOTED, Notes, Shapes};
 pub(crate) use text::Text;
 pub(crate) use value::Value;
-pub(crate) use write::{float, hex, integer, quoted, string, text};
+pub(crate) use write::{float, hex, hex_digits, integer, quoted, string, text};
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Openings of a sentence that does not name its subject.
-const OPENINGS: [&str; 14] = [
+const OPENINGS: [&str; 13] = [
     "What", "Whether", "Who", "Whoever", "Whom", "Those", "That of", "It", "Until", "Once", "Nobody",
     "Somebody", "Anybody", "One",
 ];

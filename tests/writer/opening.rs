@@ -168,7 +168,7 @@ fn a_second_writer_is_told_what_to_do() {
 
     assert!(matches!(second, Error::Locked { .. }));
     let text = second.to_string();
-    assert!(text.contains("audit.lock") && text.contains("stop that process"), "{text}");
+    assert!(text.contains("audit.lock") && text.contains("stop the other one"), "{text}");
     log.close().expect("closes");
     trail.record_run(0);
 }

@@ -387,7 +387,7 @@ fn a_sink_that_calls_back_waits_for_nobody() {
 
     let said = said.lock().expect("no panic").clone();
     assert_eq!(said.len(), 2, "{said:?}");
-    assert!(said.iter().all(|said| said.contains("a sink or a signer asked for it")), "{said:?}");
+    assert!(said.iter().all(|said| said.contains("a sink or a signer requested it")), "{said:?}");
     own.close().expect("closed already");
     let verification = signed.verify();
     assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
@@ -452,7 +452,7 @@ fn a_signature_of_another_key_is_not_taken() {
 
     let error = log.checkpoint().expect_err("refused").to_string();
 
-    assert!(error.contains("not under the key"), "{error}");
+    assert!(error.contains("not one of the key"), "{error}");
     log.close().expect_err("the last one is refused too");
     assert!(signed.stored().is_empty());
 }

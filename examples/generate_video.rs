@@ -1,13 +1,14 @@
-//! Makes one video from a text, audited.
+//! Creates one video from a text and records it in a trail.
 //!
 //! ```text
 //! KLING_ACCESS_KEY=.. KLING_SECRET_KEY=.. cargo run --features kling --example generate_video -- \
 //!     --prompt TEXT [--audit-dir DIR] [--deadline SECONDS]
 //! ```
 //!
-//! `KLING_BASE_URL` names another server than the vendor's. The video's URL is printed to stdout, everything else to
-//! stderr, and the prompt nowhere. Exits 0 with a video, 1 without one, 2 where the arguments, the environment or the
-//! audit directory can't be used.
+//! `KLING_BASE_URL` replaces the URL of Kling's server. The program prints the URL of the video to stdout and all
+//! messages to stderr. It never prints the prompt.
+//!
+//! The exit status is 0 (the video exists), 1 (it does not), or 2 (unusable arguments, environment or audit directory).
 
 use std::{
     env, error::Error, ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode, time::Duration,
@@ -21,6 +22,7 @@ use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, util::Subs
 
 const USAGE: &str = "usage: generate_video --prompt TEXT [--audit-dir DIR] [--deadline SECONDS]";
 
+/// Values of the command line.
 struct Arguments {
     prompt: String,
     audit_dir: PathBuf,
@@ -32,25 +34,26 @@ async fn main() -> ExitCode {
     let (log, client, prompt) = match prepare() {
         Ok(prepared) => prepared,
         Err(error) => {
-            complain(&with_causes(error.as_ref()));
+            print_message(&with_causes(error.as_ref()));
             return ExitCode::from(2);
         }
     };
     let result = generate(&client, prompt).await;
-    // A global subscriber is never dropped: without this the trail has no `audit_stopped`.
+    // The global subscriber holds a clone of the log and is never dropped. Without this call, the trail would end
+    // without `audit_stopped`.
     let closed = log.close();
     let shown = match &result {
         Ok(url) => writeln!(std::io::stdout(), "{url}").inspect_err(|error| {
-            // It was paid for: somebody should learn where it is.
-            complain(&format!("write to standard output: {error}; the video is at {url}"));
+            // The video has been paid for, so its URL must not be lost.
+            print_message(&format!("write to standard output: {error}; the video is at {url}"));
         }),
         Err(error) => {
-            complain(&with_causes(error));
+            print_message(&with_causes(error));
             Ok(())
         }
     };
     if let Err(error) = &closed {
-        complain(&with_causes(error));
+        print_message(&with_causes(error));
     }
     match &result {
         Err(KlingError::Request(_)) => ExitCode::from(2),
@@ -59,7 +62,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Everything that can be wrong before anything is sent.
+/// Prepares everything that can fail before a request is sent: arguments, credentials, log, client and subscriber.
 fn prepare() -> Result<(AuditLog, Client, String), Box<dyn Error>> {
     let arguments = arguments()?;
     let credentials = Credentials::from_env()?;
@@ -76,7 +79,8 @@ fn prepare() -> Result<(AuditLog, Client, String), Box<dyn Error>> {
         builder = builder.deadline(deadline);
     }
     let client = builder.build()?;
-    // Last of all: once the layer is installed, the log no longer ends by itself.
+    // The subscriber comes last. An error before this point drops the log, which then writes `audit_stopped`. An
+    // installed layer keeps the log open.
     tracing_subscriber::registry()
         .with(log.layer())
         .with(
@@ -88,29 +92,30 @@ fn prepare() -> Result<(AuditLog, Client, String), Box<dyn Error>> {
     Ok((log, client, arguments.prompt))
 }
 
+/// Creates the video and returns its URL.
 async fn generate(client: &Client, prompt: String) -> Result<String, KlingError> {
     let task = client.submit(TextToVideo::new(prompt)).await?;
-    complain(&format!("task {} was accepted", task.id()));
+    print_message(&format!("task {} was accepted", task.id()));
     let done = client.wait(&task).await?;
     Ok(done.output.first().url.clone())
 }
 
+/// Parses the command line. Errors never repeat an argument.
 fn arguments() -> Result<Arguments, Box<dyn Error>> {
     let mut prompt = None;
     let mut audit_dir = PathBuf::from("audit");
     let mut deadline = None;
     let mut arguments = env::args_os().skip(1);
     while let Some(argument) = arguments.next() {
-        // What is no Unicode is not shown either: it may be the prompt.
-        let argument =
-            argument.into_string().map_err(|_| format!("an argument that is not Unicode\n{USAGE}"))?;
+        // The error does not repeat the argument, because it may be the prompt.
+        let argument = argument.into_string().map_err(|_| format!("an argument is not Unicode\n{USAGE}"))?;
         let (name, value) = match argument.split_once('=') {
             Some((name, value)) => (name, Some(OsString::from(value))),
             None => (argument.as_str(), None),
         };
         if !matches!(name, "--prompt" | "--audit-dir" | "--deadline") {
-            // The argument is not repeated: it may be a piece of the prompt that the shell cut off.
-            return Err(format!("an argument that is not known\n{USAGE}").into());
+            // The argument may be a word of a prompt without quotes, so the error does not repeat it.
+            return Err(format!("unknown argument\n{USAGE}").into());
         }
         let value =
             value.or_else(|| arguments.next()).ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
@@ -121,7 +126,8 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
             "--audit-dir" => audit_dir = value.into(),
             _ => {
                 let seconds = value.into_string().ok().and_then(|value| value.parse().ok());
-                let seconds = seconds.ok_or_else(|| format!("--deadline must be whole seconds\n{USAGE}"))?;
+                let seconds =
+                    seconds.ok_or_else(|| format!("--deadline needs a whole number of seconds\n{USAGE}"))?;
                 deadline = Some(Duration::from_secs(seconds));
             }
         }
@@ -130,20 +136,21 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
     Ok(Arguments { prompt, audit_dir, deadline })
 }
 
-/// Says something on stderr, if that is still there.
-fn complain(text: &str) {
+/// Prints a message to stderr. Errors are ignored, because no other output is left.
+fn print_message(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
 }
 
-/// An error and what caused it.
+/// Returns the text of an error and of its causes, separated by colons.
 fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.ends_with(&said) {
+        let message = error.to_string();
+        // Some errors include the message of their cause. It is not repeated.
+        if !text.ends_with(&message) {
             text.push_str(": ");
-            text.push_str(&said);
+            text.push_str(&message);
         }
         cause = error.source();
     }

@@ -1,46 +1,48 @@
-//! A server that stands in for Kling AI, to test a service against without credits.
+//! A local server that replaces Kling AI, to try a service without credits.
 //!
 //! ```text
 //! cargo run --features kling --example kling_stand_in -- --port 8080
 //! ```
 //!
-//! It takes one pair of keys and one API key, which it prints. It runs until it is stopped.
+//! The server accepts one key pair and one API key, and prints all of them. It runs until its process is ended.
+//! A fault with an option `--X-every N` affects one of every `N` submissions (`--expire-every`: requests).
 //!
-//! | option | default | |
+//! | option | default | effect |
 //! |---|---|---|
-//! | `--port N` | any that is free | |
-//! | `--seconds N` | 2 | how long a task takes |
-//! | `--concurrency N` | 5 | how many may run at a time (1303) |
-//! | `--lose-every N` | never | of so many submissions one loses its answer, and its task is made |
-//! | `--halve-every N` | never | of so many submissions one has its answer end in the middle, and its task is made |
-//! | `--slow-every N` | never | of so many submissions one has its answer come late |
-//! | `--late N` | 60 | how late, in seconds |
-//! | `--error-every N` | never | of so many submissions one is answered by 5000 or 5002, in turn, and its task is made |
-//! | `--throttle-every N` | never | of so many submissions one is refused (1302) |
-//! | `--expire-every N` | never | of so many requests one has its token called expired (1004) |
-//! | `--clock-ahead N` | 0 | seconds that the server's clock is ahead; with a minus it is behind, and tokens come early (1003) |
-//! | `--fail REASON` | | the next task fails, with this reason; as often as it is given |
-//! | `--callback-secret S` | unsigned | callbacks are signed with this `whsec_` secret; with several while they change |
-//! | `--callbacks-out-of-order` | in order | |
-//! | `--cash` | units | tasks cost cash |
+//! | `--port N` | any free port | port of the server |
+//! | `--seconds N` | 2 | duration of a task |
+//! | `--concurrency N` | 5 | limit of concurrent tasks; further submissions are refused (1303) |
+//! | `--lose-every N` | never | the answer is lost; the task is created |
+//! | `--halve-every N` | never | the answer ends in the middle; the task is created |
+//! | `--slow-every N` | never | the answer is late; the task is created |
+//! | `--late N` | 60 | delay of late answers, in seconds |
+//! | `--error-every N` | never | the answer is error 5000 or 5002, in turn; the task is created |
+//! | `--throttle-every N` | never | the submission is refused (1302) |
+//! | `--expire-every N` | never | a submission or query is refused because its token has expired (1004) |
+//! | `--clock-ahead N` | 0 | seconds by which the server's clock is ahead. If negative, tokens are refused (1003) |
+//! | `--fail REASON` | | the next task fails with this reason. May be repeated |
+//! | `--callback-secret S` | unsigned | secret (`whsec_...`) that signs callbacks. May be repeated |
+//! | `--callbacks-out-of-order` | in order | a callback about a status comes after that about the next status |
+//! | `--cash` | units | tasks are paid in cash |
 
 mod stand_in;
 
 use std::{env, process::ExitCode, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use stand_in::{ACCESS_KEY, API_KEY, Pace, SECRET_KEY, StandIn, Weather};
+use stand_in::{ACCESS_KEY, API_KEY, Pace, RecurringFaults, SECRET_KEY, StandIn};
 
 const USAGE: &str = "usage: kling_stand_in [--port N] [--seconds N] [--concurrency N] [--lose-every N] \
                      [--halve-every N] [--slow-every N] [--late N] [--error-every N] [--clock-ahead N] \
                      [--throttle-every N] [--expire-every N] [--fail REASON]... [--callback-secret whsec_S]... \
                      [--callbacks-out-of-order] [--cash]";
 
+/// Values of the command line.
 struct Options {
     port: u16,
     seconds: u64,
     concurrency: usize,
-    weather: Weather,
+    faults: RecurringFaults,
     clock_ahead: i64,
     failures: Vec<String>,
     secrets: Vec<Vec<u8>>,
@@ -49,20 +51,20 @@ struct Options {
 }
 
 impl Options {
-    /// `None` for what it does not know.
-    fn read(arguments: impl IntoIterator<Item = String>) -> Option<Options> {
+    /// Parses the command line. Returns `None` if an option is unknown, or its value is missing or invalid.
+    fn parse(arguments: impl IntoIterator<Item = String>) -> Option<Options> {
         let mut options = Options {
             port: 0,
             seconds: 2,
             concurrency: 5,
-            weather: Weather { late: Duration::from_secs(60), ..Weather::default() },
+            faults: RecurringFaults { late: Duration::from_secs(60), ..RecurringFaults::default() },
             clock_ahead: 0,
             failures: Vec::new(),
             secrets: Vec::new(),
             out_of_order: false,
             cash: false,
         };
-        // `--name=value` is `--name value`.
+        // `--name=value` is split, so that the loop below sees only `--name value`.
         let arguments = arguments.into_iter().flat_map(|argument| match argument.split_once('=') {
             Some((name, value)) if name.starts_with("--") => vec![name.to_owned(), value.to_owned()],
             _ => vec![argument],
@@ -75,14 +77,14 @@ impl Options {
                 "--port" => options.port = value()?.parse().ok()?,
                 "--seconds" => options.seconds = value()?.parse().ok()?,
                 "--concurrency" => options.concurrency = value()?.parse().ok()?,
-                "--lose-every" => options.weather.lost_every = Some(every(value()?)?),
-                "--halve-every" => options.weather.half_every = Some(every(value()?)?),
-                "--slow-every" => options.weather.slow_every = Some(every(value()?)?),
-                "--late" => options.weather.late = Duration::from_secs(value()?.parse().ok()?),
-                "--error-every" => options.weather.error_every = Some(every(value()?)?),
+                "--lose-every" => options.faults.lost_every = Some(every(value()?)?),
+                "--halve-every" => options.faults.half_every = Some(every(value()?)?),
+                "--slow-every" => options.faults.slow_every = Some(every(value()?)?),
+                "--late" => options.faults.late = Duration::from_secs(value()?.parse().ok()?),
+                "--error-every" => options.faults.error_every = Some(every(value()?)?),
                 "--clock-ahead" => options.clock_ahead = value()?.parse().ok()?,
-                "--throttle-every" => options.weather.throttled_every = Some(every(value()?)?),
-                "--expire-every" => options.weather.expired_every = Some(every(value()?)?),
+                "--throttle-every" => options.faults.throttled_every = Some(every(value()?)?),
+                "--expire-every" => options.faults.expired_every = Some(every(value()?)?),
                 "--fail" => options.failures.push(value()?),
                 "--callback-secret" => {
                     options.secrets.push(STANDARD.decode(value()?.strip_prefix("whsec_")?).ok()?);
@@ -97,7 +99,7 @@ impl Options {
 }
 
 fn main() -> ExitCode {
-    let Some(options) = Options::read(env::args().skip(1)) else {
+    let Some(options) = Options::parse(env::args().skip(1)) else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
@@ -109,14 +111,14 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    server.weather(options.weather);
+    server.set_recurring_faults(options.faults);
     server.set_clock_ahead(options.clock_ahead);
     server.sign_with(options.secrets);
     for reason in &options.failures {
         server.fail_next_task(reason);
     }
     if options.out_of_order {
-        server.tell_out_of_order();
+        server.deliver_callbacks_out_of_order();
     }
     if options.cash {
         server.charge_cash();
@@ -124,7 +126,7 @@ fn main() -> ExitCode {
     println!("KLING_BASE_URL={}", server.base_url());
     println!("KLING_ACCESS_KEY={ACCESS_KEY}");
     println!("KLING_SECRET_KEY={SECRET_KEY}");
-    println!("# or, in place of the pair, KLING_API_KEY={API_KEY}");
+    println!("# instead of the two keys: KLING_API_KEY={API_KEY}");
     loop {
         std::thread::park();
     }

@@ -1,5 +1,5 @@
-//! The whole path in one program, without credentials: a server on this machine stands in for Kling AI, one video is
-//! made, and the trail of it is verified and reported.
+//! Creates one video, then prints, verifies and reports its trail. A local server replaces Kling AI, so that no
+//! credentials are needed.
 //!
 //! ```text
 //! cargo run --features kling --example quickstart
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let directory = PathBuf::from(format!("target/quickstart-audit-{}", std::process::id()));
     let server = StandIn::start();
 
-    println!("== What an ordinary fmt layer shows, with the audit layer beside it\n");
+    println!("== Output of an ordinary fmt layer beside the audit layer\n");
     let log = AuditLog::builder(&directory).service("quickstart").open()?;
     tracing_subscriber::registry()
         .with(log.layer())
@@ -49,10 +49,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     let task = client.submit(TextToVideo::new("a red fox in deep snow").model_name(Model::V2_6)).await?;
     let done = client.wait(&task).await?;
+    // Waits for the last entry, `audit_stopped`, so that the trail below is complete.
     log.close()?;
     println!("\n== The video\n\n{}", done.output.first().url);
 
-    println!("\n== The trail, as it is on disk in {}\n", directory.display());
+    println!("\n== The trail on disk in {}\n", directory.display());
     for file in std::fs::read_dir(&directory)? {
         let path = file?.path();
         if path.extension().is_some_and(|extension| extension == "jsonl") {
@@ -60,13 +61,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
-    println!("\n== Verified\n");
+    println!("\n== Verification\n");
     println!("{}", kling_audit::verify(&directory)?);
 
-    println!("\n== Reported\n");
+    println!("\n== Report\n");
     println!("{}", kling_audit::report(&directory, 30)?);
 
-    println!("\nGo on with:\n");
+    println!("\nNext commands to try:\n");
     println!("    cargo run --features cli -- verify {}", directory.display());
     println!("    cargo run --features cli -- report {}", directory.display());
     Ok(())

@@ -1,6 +1,6 @@
-//! Changes one byte of a copy of a trail, and shows what verification says: `cargo run --example tamper [-- DIR]`
+//! Changes one byte in a copy of a trail and prints the verification of it: `cargo run --example tamper [-- DIR]`.
 //!
-//! Without a directory it makes a small trail first. The original is left alone.
+//! Without a directory, the program writes a small trail first. It never changes the original.
 
 use std::{error::Error, fs, path::PathBuf};
 
@@ -13,9 +13,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let scratch = tempfile::tempdir()?;
     let trail = match std::env::args_os().nth(1) {
         Some(path) => PathBuf::from(path),
-        None => sample(scratch.path().join("audit"))?,
+        None => write_trail(scratch.path().join("audit"))?,
     };
-    println!("As it is:\n{}", Verifier::new(&trail).run()?);
+    println!("Unchanged:\n{}", Verifier::new(&trail).run()?);
 
     let copy = scratch.path().join("copy");
     fs::create_dir(&copy)?;
@@ -29,9 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     files.sort();
-    let file = files.first().ok_or("there is no file of a trail in that directory")?;
+    let file = files.first().ok_or("the directory has no files of a trail")?;
 
-    // Files that are closed are read-only; a copy of one is too.
+    // The log makes closed files read-only, and `fs::copy` copies the permissions. Therefore the copy is replaced
+    // instead of overwritten.
     let mut bytes = fs::read(file)?;
     let at = bytes.len() / 2;
     let byte = bytes.get_mut(at).ok_or("the first file is empty")?;
@@ -41,21 +42,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::remove_file(file)?;
     fs::write(file, bytes)?;
     println!(
-        "Byte {at} of a copy of the first file changed from {:?} to {:?}:",
+        "Byte {at} of the copied first file changed from {:?} to {:?}:",
         char::from(before),
         char::from(after)
     );
 
+    // The head file stays in the original directory. The change must be found without it.
     let verification = Verifier::new(&copy).without_head().run()?;
     println!("{verification}");
     if verification.verdict() != Verdict::Tampered {
-        return Err("the change was not found".into());
+        return Err("verification did not find the change".into());
     }
     Ok(())
 }
 
-/// A trail of a few entries.
-fn sample(directory: PathBuf) -> Result<PathBuf, Box<dyn Error>> {
+/// Writes a trail with a few entries.
+fn write_trail(directory: PathBuf) -> Result<PathBuf, Box<dyn Error>> {
     let log = AuditLog::builder(&directory).service("tamper example").open()?;
     for rows in [10, 2_000, 30] {
         log.append(Draft::new("export_requested").actor("alice").detail("rows", rows))?;

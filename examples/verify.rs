@@ -1,13 +1,14 @@
-//! Verifies trails with a few lines over the library: `cargo run --example verify -- DIR...`
+//! Verifies trails with a few lines of code: `cargo run --example verify -- DIR...`.
 //!
-//! Exit code 0: intact, 1: tampered, 2: could not look, 3: unverifiable; of several trails the worst.
+//! The exit status is 0 (intact), 1 (tampered), 2 (path unreadable) or 3 (cannot be determined). For several trails,
+//! the most serious status applies.
 
 use std::{io::Write as _, process::ExitCode};
 
 use kling_audit::verify::Verifier;
 
-/// Which of two exit codes counts: the one that stands first here.
-const WORST_FIRST: [u8; 4] = [1, 2, 3, 0];
+/// Exit statuses, the most serious first.
+const BY_SEVERITY: [u8; 4] = [1, 2, 3, 0];
 
 fn main() -> ExitCode {
     let paths: Vec<_> = std::env::args_os().skip(1).collect();
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
         match Verifier::new(path).run() {
             Ok(verification) => {
                 codes.push(verification.verdict().exit_code());
-                // A verdict that nobody could read was not given.
+                // If the verdict cannot be printed, the exit status must not report success.
                 if write!(std::io::stdout(), "{verification}").is_err() {
                     codes.push(2);
                 }
@@ -31,5 +32,5 @@ fn main() -> ExitCode {
             }
         }
     }
-    ExitCode::from(WORST_FIRST.into_iter().find(|code| codes.contains(code)).unwrap_or(0))
+    ExitCode::from(BY_SEVERITY.into_iter().find(|code| codes.contains(code)).unwrap_or(0))
 }

@@ -20,10 +20,10 @@ pub(crate) fn measure(table: &mut Table, scale: Scale) {
 }
 
 /// Opens a log that signs with the default settings: after 100,000 entries.
-fn signing(place: &Path, name: &str, durability: Durability) -> (AuditLog, VerifyingKey) {
-    let key = SigningKey::generate(place.join(format!("{name}.key")), "example.com/audit").expect("a key");
+fn signing(parent: &Path, name: &str, durability: Durability) -> (AuditLog, VerifyingKey) {
+    let key = SigningKey::generate(parent.join(format!("{name}.key")), "example.com/audit").expect("a key");
     let public = key.verifying_key().clone();
-    let builder = AuditLog::builder(place.join(name)).durability(durability);
+    let builder = AuditLog::builder(parent.join(name)).durability(durability);
     (builder.checkpoints(Checkpoints::new(key)).open().expect("a log"), public)
 }
 
@@ -32,9 +32,9 @@ fn events_of_a_log_that_signs(table: &mut Table, scale: Scale) {
         (Durability::Buffered, "event of a log that signs, buffered"),
         (Durability::Written, "event of a log that signs, written"),
     ] {
-        let place = tempfile::tempdir().expect("a directory");
-        let (ours, _) = signing(place.path(), "ours", durability);
-        let theirs = subject::log(&place.path().join("theirs"), durability);
+        let directory = tempfile::tempdir().expect("a directory");
+        let (ours, _) = signing(directory.path(), "ours", durability);
+        let theirs = subject::log(&directory.path().join("theirs"), durability);
         let (our_stack, their_stack) = (stack(&ours), stack(&theirs));
 
         table.pair(
@@ -50,12 +50,12 @@ fn events_of_a_log_that_signs(table: &mut Table, scale: Scale) {
 }
 
 fn verification_under_a_key(table: &mut Table, scale: Scale) {
-    let place = tempfile::tempdir().expect("a directory");
-    let (log, key) = signing(place.path(), "audit", Durability::Buffered);
+    let directory = tempfile::tempdir().expect("a directory");
+    let (log, key) = signing(directory.path(), "audit", Durability::Buffered);
     emit(&stack(&log), scale.events(200_000));
     log.close().expect("closes");
     let count = scale.events(200_000);
-    let verifier = Verifier::new(place.path().join("audit"));
+    let verifier = Verifier::new(directory.path().join("audit"));
     let with_key = verifier.clone().key(key);
     let signed = with_key.run().expect("readable");
     assert_eq!(signed.signed_through(), signed.last().and_then(|last| last.seq), "{signed}");

@@ -1,4 +1,4 @@
-//! The cost of erasable values, beside ordinary values.
+//! The cost of erasable values, against ordinary values.
 
 use std::{fs, hint::black_box, path::Path};
 
@@ -28,9 +28,9 @@ fn erasable(log: &AuditLog, number: u64) {
 }
 
 fn appending(table: &mut Table, scale: Scale) {
-    let place = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a directory");
     let (with, without) =
-        ["with", "without"].map(|name| log(&place.path().join(name), Durability::Buffered)).into();
+        ["with", "without"].map(|name| log(&directory.path().join(name), Durability::Buffered)).into();
     table.pair(
         Row::new("append, one value of three erasable", "append, none"),
         scale.events(20_000),
@@ -50,10 +50,11 @@ fn trail(directory: &Path, entries: u64) {
 }
 
 fn verifying(table: &mut Table, scale: Scale) {
-    let place = tempfile::tempdir().expect("a directory");
-    let (with, without) = (place.path().join("with"), place.path().join("without"));
+    let directory = tempfile::tempdir().expect("a directory");
+    let (with, without) = (directory.path().join("with"), directory.path().join("without"));
     trail(&with, scale.events(200_000));
     trail(&without, scale.events(200_000));
+    // Without the directory of the values, verification checks the same entries and nothing beside them.
     fs::remove_dir_all(without.join("audit.private")).expect("removed");
     let run = |trail: &Path| drop(black_box(Verifier::new(trail).run().expect("readable")));
     table.pair_of_bytes(
@@ -66,8 +67,8 @@ fn verifying(table: &mut Table, scale: Scale) {
 }
 
 fn showing(table: &mut Table, scale: Scale) {
-    let place = tempfile::tempdir().expect("a directory");
-    let directory = place.path().join("audit");
+    let directory = tempfile::tempdir().expect("a directory");
+    let directory = directory.path().join("audit");
     let entries = scale.events(200_000);
     trail(&directory, entries);
     let show = |from: u64| {
@@ -79,8 +80,6 @@ fn showing(table: &mut Table, scale: Scale) {
         5,
         scale,
         |_| show(entries - 5),
-        |_| {
-            show(0);
-        },
+        |_| show(0),
     );
 }

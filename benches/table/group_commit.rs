@@ -32,7 +32,7 @@ pub(crate) fn measure(table: &mut Table, scale: Scale) {
         },
         |count| (0..count).for_each(|number| append(&alone, number)),
     );
-    // The speed of the disk without a log.
+    // The control: the speed of the disk without a log.
     let plain = File::create(directory.path().join("plain")).expect("a file");
     table.throughput(
         Row::new("one thread, synced", "write and fdatasync of 300 bytes"),

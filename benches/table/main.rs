@@ -1,4 +1,4 @@
-//! All benches in one table, each figure beside a peer from the same run: `cargo bench`.
+//! All benches in one table, each figure next to that of a peer from the same run: `cargo bench`.
 //!
 //! `cargo bench -- reading` measures one section. `-- --test` runs everything once, without useful figures.
 //! `-- --large` adds trails of up to 10 GB to the section `reading`.
@@ -29,10 +29,11 @@ const SECTIONS: [(&str, Section); 5] = [
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // The section `reading` starts this program again to measure the peak memory of one verification.
     if let [flag, what, trail] = &arguments[..]
         && flag == "--measure"
     {
-        return reading::measured(what, trail.as_ref());
+        return reading::print_figures(what, trail.as_ref());
     }
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let wanted: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();

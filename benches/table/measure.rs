@@ -33,16 +33,17 @@ impl Scale {
         Self { rounds: self.rounds.min(most), ..self }
     }
 
+    /// Returns the number of events of a round: `count`, or much fewer for a test.
     pub(crate) fn events(self, count: u64) -> u64 {
         (count / self.divisor).max(10)
     }
 }
 
-/// Least ratio of a control with which a row of two threads counts.
-const SCALES: f64 = 1.8;
+/// Minimum ratio of the control of a row with two threads. With a lower ratio, the row does not count.
+const MIN_CONTROL_RATIO: f64 = 1.8;
 
 /// Bytes that a control hashes in one round.
-const HASHED: usize = 16 * 1024 * 1024;
+const CONTROL_BYTES: usize = 16 * 1024 * 1024;
 
 /// Name of a row, its peer, and the ratio that the row must reach.
 #[derive(Clone, Copy)]
@@ -50,18 +51,21 @@ pub(crate) struct Row<'a> {
     name: &'a str,
     peer: &'a str,
     bar: Option<Bar>,
-    is_of_two_threads: bool,
+    has_control: bool,
 }
 
+/// The ratio that a row must reach.
 #[derive(Clone, Copy)]
 enum Bar {
+    /// The ratio is one of times: lower is better.
     AtMost(f64),
+    /// The ratio is one of speeds: higher is better.
     AtLeast(f64),
 }
 
 impl<'a> Row<'a> {
     pub(crate) fn new(name: &'a str, peer: &'a str) -> Self {
-        Self { name, peer, bar: None, is_of_two_threads: false }
+        Self { name, peer, bar: None, has_control: false }
     }
 
     pub(crate) fn at_most(self, bar: f64) -> Self {
@@ -73,8 +77,8 @@ impl<'a> Row<'a> {
     }
 
     /// Adds a control to the row: in each round, two threads and one thread also hash.
-    pub(crate) fn of_two_threads(self) -> Self {
-        Self { is_of_two_threads: true, ..self }
+    pub(crate) fn with_control(self) -> Self {
+        Self { has_control: true, ..self }
     }
 }
 
@@ -102,6 +106,7 @@ struct Measured {
 }
 
 impl Table {
+    /// Prints the headings of a section.
     pub(crate) fn section(&mut self, name: &str) {
         println!("\n{name:<38} {:>14}   {:<36} {:>14} {:>9}   bar", "", "beside", "", "ratio");
     }
@@ -178,7 +183,7 @@ impl Table {
         print(row, &each(ours), &each(theirs), ratio, None);
     }
 
-    /// Prints a remark as a row.
+    /// Prints a line of text in place of a row.
     pub(crate) fn note(&mut self, text: &str) {
         println!("{text}");
     }
@@ -207,14 +212,16 @@ impl Measured {
     }
 }
 
+/// Runs both sides in turns, and the control if `row` has one.
 fn rounds(row: Row<'_>, scale: Scale, ours: impl Fn(), theirs: impl Fn()) -> Measured {
+    // One run of each side warms up caches and the allocator. It is not measured.
     ours();
     theirs();
     let mut scaling = Vec::new();
-    let hashed = vec![b'x'; if scale.is_test() { 1024 } else { HASHED }];
+    let hashed = vec![b'x'; if scale.is_test() { 1024 } else { CONTROL_BYTES }];
     let mut round = || {
         let pair = (timed(&ours), timed(&theirs));
-        if row.is_of_two_threads {
+        if row.has_control {
             let [two, one] = [2, 1].map(|threads| timed(|| hash(&hashed, threads)).as_secs_f64());
             scaling.push(one / two);
         }
@@ -247,8 +254,8 @@ fn print(row: Row<'_>, ours: &str, theirs: &str, ratio: f64, control: Option<f64
         }
     };
     let control = match control {
-        Some(control @ SCALES..) => format!("   control {control:.2}"),
-        Some(control) => format!("   does NOT count: control {control:.2}, and not {SCALES}"),
+        Some(control @ MIN_CONTROL_RATIO..) => format!("   control {control:.2}"),
+        Some(control) => format!("   does NOT count: control {control:.2}, below {MIN_CONTROL_RATIO}"),
         None => String::new(),
     };
     println!("{name:<38} {ours:>14}   {peer:<36} {theirs:>14} {ratio:>9.3}   {verdict}{control}");

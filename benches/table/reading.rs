@@ -1,4 +1,4 @@
-//! Verification and report beside their peers. With `--large` also growth, memory and the time to open large trails.
+//! Verification and report against their peers. With `--large` also growth, memory and the time to open large trails.
 
 use std::{
     fs,
@@ -46,8 +46,8 @@ fn report(trail: &Path, count: usize) {
     black_box(Reporter::new(trail).threads(threads(count)).run().expect("readable"));
 }
 
-/// Returns `true` if the program runs with `argument`.
-fn is_there(program: &str, argument: &str) -> bool {
+/// Returns `true` if `program` runs and succeeds with `argument`.
+fn is_installed(program: &str, argument: &str) -> bool {
     let run = Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
     run.is_ok_and(|status| status.success())
 }
@@ -60,31 +60,31 @@ fn run(command: &mut Command) {
 fn verify_against_openssl(table: &mut Table, scale: Scale, trail: &Path) {
     let length = bytes(trail);
     let openssl = || run(Command::new("openssl").args(["dgst", "-sha256"]).args(files(trail)));
-    if is_there("openssl", "version") {
+    if is_installed("openssl", "version") {
         let peer = "openssl dgst -sha256";
         let one = Row::new("verify, 1 thread", peer).at_least(0.60);
         table.pair_of_bytes(one, length, scale, || verify(trail, 1), openssl);
-        let two = Row::new("verify, 2 threads", peer).at_least(1.2).of_two_threads();
+        let two = Row::new("verify, 2 threads", peer).at_least(1.2).with_control();
         table.pair_of_bytes(two, length, scale, || verify(trail, 2), openssl);
     } else {
-        table.note("verify beside openssl: not measured, there is no `openssl` here");
+        table.note("verify against openssl: not measured, `openssl` is not installed");
     }
-    let row = Row::new("verify, 2 threads", "1 thread").of_two_threads();
+    let row = Row::new("verify, 2 threads", "1 thread").with_control();
     table.pair_of_bytes(row, length, scale, || verify(trail, 2), || verify(trail, 1));
 }
 
 /// Measures a report against a Python script that parses each line and counts.
 fn report_against_python(table: &mut Table, scale: Scale, (trail, count): (&Path, u64)) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/tally.py");
-    if !is_there("python3", "--version") {
-        table.note("report beside Python: not measured, there is no `python3` here");
+    if !is_installed("python3", "--version") {
+        table.note("report against Python: not measured, `python3` is not installed");
         return;
     }
     let python = |_| run(Command::new("python3").arg(&script).args(files(trail)));
     let peer = "the same counts in Python";
     let one = Row::new("report, 1 thread", peer).at_least(25.0);
     table.throughput(one, (count, count), scale.rounds(5), |_| report(trail, 1), python);
-    let two = Row::new("report, 2 threads", peer).at_least(25.0).of_two_threads();
+    let two = Row::new("report, 2 threads", peer).at_least(25.0).with_control();
     table.throughput(two, (count, count), scale.rounds(5), |_| report(trail, 2), python);
 }
 
@@ -107,6 +107,7 @@ fn since_against_all(table: &mut Table, scale: Scale, trail: &Path, count: u64) 
 
 /// Measures trails of 1, 4, 5 and 16 million entries and of 10 GB, each divided by `divisor`.
 fn sizes(table: &mut Table, scale: Scale, trail: &Path, divisor: u64) {
+    // One trail grows to each size in turn, which writes every entry only once.
     let mut written = 0;
     let mut grow = |to: u64| {
         write(trail, to - written);
@@ -128,7 +129,7 @@ fn sizes(table: &mut Table, scale: Scale, trail: &Path, divisor: u64) {
         let name = format!("verify {wanted} entries, of one");
         table.value(Row::new(&name, "of the smallest trail").at_most(1.1), ratio, "ns", each, first);
     }
-    // The growth from 1 to 16 million is extended: the same increase for each further doubling.
+    // The growth from 1 to 16 million is extrapolated, with the same increase for each further doubling.
     let extrapolated = ratio + (ratio - 1.0) / 16_f64.log2() * (100.0_f64 / 16.0).log2();
     let name = format!("verify {} entries", 100_000_000 / divisor);
     let row = Row::new(&name, "extrapolated, not measured").at_most(1.1);
@@ -188,7 +189,7 @@ fn least(run: impl Fn()) -> Duration {
 
 /// Prints entries a second on all threads, and the peak memory of this process in kB. The bench runs it in a process of
 /// its own.
-pub(crate) fn measured(what: &str, trail: &Path) {
+pub(crate) fn print_figures(what: &str, trail: &Path) {
     let started = Instant::now();
     let entries = match what {
         "verify" => Verifier::new(trail).run().expect("readable").entries(),

@@ -1,4 +1,4 @@
-//! Events written to a trail, beside ordinary JSON logs.
+//! Events written to a trail, against ordinary JSON logs.
 
 use std::{
     fs::{self, File},
@@ -120,6 +120,7 @@ fn written_against_its_parts(table: &mut Table, scale: Scale) {
     buffered.close().expect("closes");
 }
 
+/// Measures an event by `audit!` against one by `tracing::info!`, both through the layer.
 fn macro_against_tracing(table: &mut Table, scale: Scale) {
     let directory = tempfile::tempdir().expect("a directory");
     let log = log(&directory.path().join("audit"), Durability::Buffered);
@@ -135,6 +136,7 @@ fn macro_against_tracing(table: &mut Table, scale: Scale) {
     log.close().expect("closes");
 }
 
+/// Measures the throughput of two threads against that of one thread, in one log.
 fn two_threads_against_one(table: &mut Table, scale: Scale) {
     let directory = tempfile::tempdir().expect("a directory");
     let log = log(&directory.path().join("audit"), Durability::Buffered);
@@ -149,7 +151,7 @@ fn two_threads_against_one(table: &mut Table, scale: Scale) {
     let count = scale.events(100_000);
 
     table.throughput(
-        Row::new("events of 2 threads, buffered", "of 1 thread").at_least(1.4).of_two_threads(),
+        Row::new("events of 2 threads, buffered", "of 1 thread").at_least(1.4).with_control(),
         (count, count),
         scale,
         |count| on_threads(2, count),

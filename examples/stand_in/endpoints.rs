@@ -1,10 +1,10 @@
-//! What the stand-in offers below `/v1`, and what each endpoint needs and makes.
+//! The endpoints below `/v1`: their required fields, the checks of their fields, and the results of their tasks.
 
 use serde_json::{Value, json};
 
-/// What a task makes.
+/// Kind of output of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Makes {
+pub(crate) enum OutputKind {
     Video,
     ExtendedVideo,
     Image,
@@ -15,51 +15,57 @@ pub(crate) enum Makes {
     Views,
 }
 
-/// An endpoint that makes tasks.
+/// An endpoint that creates tasks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Endpoint {
     pub(crate) path: &'static str,
-    pub(crate) makes: Makes,
-    /// What the account's slots are counted by.
+    pub(crate) output: OutputKind,
+    /// Kind of resource pack. The account has a limit of concurrent tasks for each kind.
     pub(crate) pack: &'static str,
-    /// Fields without which a request is refused; of those with `|` one suffices.
-    needs: &'static [&'static str],
+    /// Fields that a request must have. Of names separated by `|`, the request must have at least one.
+    required_fields: &'static [&'static str],
 }
 
 const fn endpoint(
     path: &'static str,
-    makes: Makes,
+    output: OutputKind,
     pack: &'static str,
-    needs: &'static [&'static str],
+    required_fields: &'static [&'static str],
 ) -> Endpoint {
-    Endpoint { path, makes, pack, needs }
+    Endpoint { path, output, pack, required_fields }
 }
 
-pub(crate) const TASKS: [Endpoint; 21] = [
-    endpoint("/v1/videos/text2video", Makes::Video, "video", &[]),
-    endpoint("/v1/videos/image2video", Makes::Video, "video", &["image|image_tail"]),
-    endpoint("/v1/videos/multi-image2video", Makes::Video, "video", &["prompt", "image_list"]),
-    endpoint("/v1/videos/omni-video", Makes::Video, "video", &["prompt|multi_prompt"]),
+/// All endpoints of the legacy design that create tasks.
+pub(crate) const TASK_ENDPOINTS: [Endpoint; 21] = [
+    endpoint("/v1/videos/text2video", OutputKind::Video, "video", &[]),
+    endpoint("/v1/videos/image2video", OutputKind::Video, "video", &["image|image_tail"]),
+    endpoint("/v1/videos/multi-image2video", OutputKind::Video, "video", &["prompt", "image_list"]),
+    endpoint("/v1/videos/omni-video", OutputKind::Video, "video", &["prompt|multi_prompt"]),
     endpoint(
         "/v1/videos/motion-control",
-        Makes::Video,
+        OutputKind::Video,
         "video",
         &["image_url", "video_url", "character_orientation", "mode"],
     ),
-    endpoint("/v1/videos/multi-elements", Makes::Video, "video", &["session_id", "edit_mode", "prompt"]),
-    endpoint("/v1/videos/video-extend", Makes::ExtendedVideo, "video", &["video_id"]),
-    endpoint("/v1/videos/advanced-lip-sync", Makes::ExtendedVideo, "video", &["session_id", "face_choose"]),
-    endpoint("/v1/videos/lip-sync", Makes::ExtendedVideo, "video", &["input"]),
-    endpoint("/v1/videos/avatar/image2video", Makes::Video, "video", &["image", "audio_id|sound_file"]),
-    endpoint("/v1/videos/effects", Makes::Video, "video", &["effect_scene", "input"]),
-    endpoint("/v1/audio/video-to-audio", Makes::Soundtrack, "video", &["video_id|video_url"]),
-    endpoint("/v1/audio/text-to-audio", Makes::Audio, "video", &["prompt", "duration"]),
-    endpoint("/v1/images/generations", Makes::Image, "image", &["prompt"]),
-    endpoint("/v1/images/omni-image", Makes::Image, "image", &["prompt"]),
-    endpoint("/v1/images/multi-image2image", Makes::Image, "image", &["subject_image_list"]),
+    endpoint("/v1/videos/multi-elements", OutputKind::Video, "video", &["session_id", "edit_mode", "prompt"]),
+    endpoint("/v1/videos/video-extend", OutputKind::ExtendedVideo, "video", &["video_id"]),
+    endpoint(
+        "/v1/videos/advanced-lip-sync",
+        OutputKind::ExtendedVideo,
+        "video",
+        &["session_id", "face_choose"],
+    ),
+    endpoint("/v1/videos/lip-sync", OutputKind::ExtendedVideo, "video", &["input"]),
+    endpoint("/v1/videos/avatar/image2video", OutputKind::Video, "video", &["image", "audio_id|sound_file"]),
+    endpoint("/v1/videos/effects", OutputKind::Video, "video", &["effect_scene", "input"]),
+    endpoint("/v1/audio/video-to-audio", OutputKind::Soundtrack, "video", &["video_id|video_url"]),
+    endpoint("/v1/audio/text-to-audio", OutputKind::Audio, "video", &["prompt", "duration"]),
+    endpoint("/v1/images/generations", OutputKind::Image, "image", &["prompt"]),
+    endpoint("/v1/images/omni-image", OutputKind::Image, "image", &["prompt"]),
+    endpoint("/v1/images/multi-image2image", OutputKind::Image, "image", &["subject_image_list"]),
     endpoint(
         "/v1/images/editing/expand",
-        Makes::Image,
+        OutputKind::Image,
         "image",
         &[
             "image",
@@ -69,22 +75,28 @@ pub(crate) const TASKS: [Endpoint; 21] = [
             "right_expansion_ratio",
         ],
     ),
-    endpoint("/v1/images/kolors-virtual-try-on", Makes::Image, "try-on", &["human_image", "cloth_image"]),
-    endpoint("/v1/general/ai-multi-shot", Makes::Views, "image", &["element_frontal_image"]),
+    endpoint(
+        "/v1/images/kolors-virtual-try-on",
+        OutputKind::Image,
+        "try-on",
+        &["human_image", "cloth_image"],
+    ),
+    endpoint("/v1/general/ai-multi-shot", OutputKind::Views, "image", &["element_frontal_image"]),
     endpoint(
         "/v1/general/advanced-custom-elements",
-        Makes::Element,
+        OutputKind::Element,
         "image",
         &["element_name", "element_description", "reference_type"],
     ),
-    endpoint("/v1/general/custom-voices", Makes::Voice, "video", &["voice_name", "voice_url|video_id"]),
+    endpoint("/v1/general/custom-voices", OutputKind::Voice, "video", &["voice_name", "voice_url|video_id"]),
 ];
 
-/// The endpoint of a path, or of a path with an id behind it.
-pub(crate) fn find(path: &str) -> Option<&'static Endpoint> {
-    TASKS.iter().find(|endpoint| path == endpoint.path)
+/// Returns the endpoint at `path`, without an id.
+pub(crate) fn endpoint_at(path: &str) -> Option<&'static Endpoint> {
+    TASK_ENDPOINTS.iter().find(|endpoint| path == endpoint.path)
 }
 
+/// Values of `model_name` that the server accepts.
 const MODELS: [&str; 18] = [
     "kling-v1",
     "kling-v1-5",
@@ -106,11 +118,11 @@ const MODELS: [&str; 18] = [
     "kling-2.6",
 ];
 
-/// HTTP status, code and message of a refusal.
-pub(crate) type Refusal = (u16, i64, String);
+/// HTTP status, Kling's code, and message of an error answer.
+pub(crate) type ApiError = (u16, i64, String);
 
-/// What the vendor's tables say of the fields.
-pub(crate) fn check(endpoint: &Endpoint, body: &Value) -> Result<(), Refusal> {
+/// Checks the fields of a submission against Kling's documentation.
+pub(crate) fn check_fields(endpoint: &Endpoint, body: &Value) -> Result<(), ApiError> {
     if !body.is_object() {
         return Err((400, 1200, "Invalid request parameters".to_owned()));
     }
@@ -119,15 +131,16 @@ pub(crate) fn check(endpoint: &Endpoint, body: &Value) -> Result<(), Refusal> {
     {
         return Err((404, 1203, "model is not supported".to_owned()));
     }
-    let there = |name: &str| match &body[name] {
+    // `null`, an empty string and an empty list count as absent.
+    let is_present = |name: &str| match &body[name] {
         Value::Null => false,
         Value::String(text) => !text.is_empty(),
         Value::Array(items) => !items.is_empty(),
         _ => true,
     };
-    for needed in endpoint.needs {
-        if !needed.split('|').any(there) {
-            return Err((400, 1201, format!("{needed} is required")));
+    for field in endpoint.required_fields {
+        if !field.split('|').any(is_present) {
+            return Err((400, 1201, format!("{field} is required")));
         }
     }
     let enums: [(&str, &[&str]); 5] = [
@@ -145,9 +158,9 @@ pub(crate) fn check(endpoint: &Endpoint, body: &Value) -> Result<(), Refusal> {
         }
     }
     if let Some(duration) = body.get("duration") {
-        // Of videos it is a string, and the vendor refuses the number; of sounds it is a number.
-        let fits = match endpoint.makes {
-            Makes::Audio => duration.as_f64().is_some_and(|seconds| (3.0..=10.0).contains(&seconds)),
+        // The duration of a video is a string, and Kling refuses a number. The duration of a sound is a number.
+        let fits = match endpoint.output {
+            OutputKind::Audio => duration.as_f64().is_some_and(|seconds| (3.0..=10.0).contains(&seconds)),
             _ => {
                 let seconds = duration.as_str().and_then(|text| text.parse::<u8>().ok());
                 seconds.is_some_and(|seconds| (3..=15).contains(&seconds))
@@ -171,33 +184,37 @@ pub(crate) fn check(endpoint: &Endpoint, body: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The `task_result` of a task that ended well. `count` is how many were asked for.
-pub(crate) fn result(makes: Makes, id: &str, duration: &str, count: u64, base_url: &str) -> Value {
+/// Returns the `task_result` of a task that succeeded. `count` is the number of requested images.
+pub(crate) fn task_result(output: OutputKind, id: &str, duration: &str, count: u64, base_url: &str) -> Value {
     let url = |name: &str| format!("{base_url}/files/{name}?x-kcdn-pid=stand-in-signature");
     let video =
         || json!({"id": format!("{id}-video"), "url": url(&format!("{id}.mp4")), "duration": duration});
-    match makes {
-        Makes::Video | Makes::ExtendedVideo => json!({"videos": [video()]}),
-        Makes::Image => {
+    match output {
+        OutputKind::Video | OutputKind::ExtendedVideo => json!({"videos": [video()]}),
+        OutputKind::Image => {
             let images = (0..count).map(|at| json!({"index": at, "url": url(&format!("{id}-{at}.png"))}));
             json!({"images": images.collect::<Vec<_>>()})
         }
-        Makes::Audio => json!({"audios": [{"id": format!("{id}-audio"), "url_mp3": url(&format!("{id}.mp3")),
-            "url_wav": url(&format!("{id}.wav")), "duration_mp3": "5.146", "duration_wav": "5.08"}]}),
-        Makes::Soundtrack => json!({"videos": [video()], "audios": [{"id": format!("{id}-audio"),
+        OutputKind::Audio => {
+            json!({"audios": [{"id": format!("{id}-audio"), "url_mp3": url(&format!("{id}.mp3")),
+            "url_wav": url(&format!("{id}.wav")), "duration_mp3": "5.146", "duration_wav": "5.08"}]})
+        }
+        OutputKind::Soundtrack => json!({"videos": [video()], "audios": [{"id": format!("{id}-audio"),
             "url_mp3": url(&format!("{id}.mp3")), "url_wav": url(&format!("{id}.wav")),
             "duration_mp3": "5.146", "duration_wav": "5.08"}]}),
-        Makes::Element => json!({"elements": [{"element_id": id[id.len() - 4..].parse::<u64>().unwrap_or(1),
-            "element_name": "made", "reference_type": "image_refer", "owned_by": "me", "status": "succeed"}]}),
-        Makes::Voice => json!({"voices": [{"voice_id": format!("voice-{id}"), "voice_name": "made",
+        OutputKind::Element => {
+            json!({"elements": [{"element_id": id[id.len() - 4..].parse::<u64>().unwrap_or(1),
+            "element_name": "made", "reference_type": "image_refer", "owned_by": "me", "status": "succeed"}]})
+        }
+        OutputKind::Voice => json!({"voices": [{"voice_id": format!("voice-{id}"), "voice_name": "made",
             "trial_url": url(&format!("{id}.mp3")), "owned_by": "me"}]}),
-        Makes::Views => json!({"images": [{"index": 0, "url_1": url(&format!("{id}-1.png")),
+        OutputKind::Views => json!({"images": [{"index": 0, "url_1": url(&format!("{id}-1.png")),
             "url_2": url(&format!("{id}-2.png")), "url_3": url(&format!("{id}-3.png"))}]}),
     }
 }
 
-/// What is answered at once: the path, the fields it needs, and `data`.
-pub(crate) const IMMEDIATE: [(&str, &[&str]); 12] = [
+/// Path and required fields of each endpoint that answers without a task.
+pub(crate) const IMMEDIATE_ENDPOINTS: [(&str, &[&str]); 12] = [
     ("/v1/videos/identify-face", &["video_id|video_url"]),
     ("/v1/videos/image-recognize", &["image"]),
     ("/v1/audio/tts", &["text", "voice_id", "voice_language"]),
@@ -212,16 +229,21 @@ pub(crate) const IMMEDIATE: [(&str, &[&str]); 12] = [
     ("/v1/general/delete-voices", &["voice_id"]),
 ];
 
-/// The `data` of what is answered at once.
-pub(crate) fn answer(path: &str, id: &str, base_url: &str, body: &Value) -> Result<Value, Refusal> {
-    let (_, needs) = IMMEDIATE.iter().find(|(known, _)| *known == path).ok_or((
+/// Returns the `data` of an answer without a task.
+pub(crate) fn immediate_answer(
+    path: &str,
+    id: &str,
+    base_url: &str,
+    body: &Value,
+) -> Result<Value, ApiError> {
+    let (_, required_fields) = IMMEDIATE_ENDPOINTS.iter().find(|(known, _)| *known == path).ok_or((
         404,
         1203,
         "The requested resource does not exist".to_owned(),
     ))?;
-    for needed in *needs {
-        if !needed.split('|').any(|name| !body[name].is_null()) {
-            return Err((400, 1201, format!("{needed} is required")));
+    for field in *required_fields {
+        if !field.split('|').any(|name| !body[name].is_null()) {
+            return Err((400, 1201, format!("{field} is required")));
         }
     }
     let url = |name: &str| format!("{base_url}/files/{name}?x-kcdn-pid=stand-in-signature");
@@ -243,6 +265,7 @@ pub(crate) fn answer(path: &str, id: &str, base_url: &str, body: &Value) -> Resu
         "/v1/audio/tts" => json!({"task_id": id, "task_status": "succeed", "task_status_msg": "",
             "final_unit_deduction": "0.05", "task_result": {"audios":
                 [{"id": format!("{id}-audio"), "url": url("speech.mp3"), "duration": "5"}]}}),
+        // A refusal inside a success answer: its code is 0, and the `status` in `data` is not.
         "/v1/videos/multi-elements/init-selection" if body["video_id"] == "too-long" => {
             json!({"status": 1001, "session_id": ""})
         }

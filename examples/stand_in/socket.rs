@@ -1,4 +1,4 @@
-//! Connections that can be cut after so many bytes of answer, in the middle of a header or a body.
+//! Connections that close after a given number of bytes of the answer, even in the middle of a header or a body.
 
 use std::{
     io,
@@ -17,39 +17,39 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Cuts one connection.
+/// Number of bytes that one connection still sends. Handlers set it through a clone.
 #[derive(Clone)]
-pub(crate) struct Cut(Arc<AtomicUsize>);
+pub(crate) struct AnswerLimit(Arc<AtomicUsize>);
 
-impl Cut {
-    /// So many bytes still go out, then the connection ends.
-    pub(crate) fn after(&self, bytes: usize) {
+impl AnswerLimit {
+    /// Closes the connection after `bytes` more bytes of the answer.
+    pub(crate) fn set(&self, bytes: usize) {
         self.0.store(bytes, Ordering::SeqCst);
     }
 }
 
-impl Connected<IncomingStream<'_, Listener>> for Cut {
-    fn connect_info(stream: IncomingStream<'_, Listener>) -> Cut {
-        stream.io().cut.clone()
+impl Connected<IncomingStream<'_, LimitedListener>> for AnswerLimit {
+    fn connect_info(stream: IncomingStream<'_, LimitedListener>) -> AnswerLimit {
+        stream.io().answer_limit.clone()
     }
 }
 
-/// Listens for connections that can be cut.
-pub(crate) struct Listener(TcpListener);
+/// A listener that gives each connection its own [`AnswerLimit`].
+pub(crate) struct LimitedListener(TcpListener);
 
-impl Listener {
-    pub(crate) fn new(listener: TcpListener) -> Listener {
-        Listener(listener)
+impl LimitedListener {
+    pub(crate) fn new(listener: TcpListener) -> LimitedListener {
+        LimitedListener(listener)
     }
 }
 
-impl axum::serve::Listener for Listener {
-    type Io = Socket;
+impl axum::serve::Listener for LimitedListener {
+    type Io = LimitedSocket;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Socket, SocketAddr) {
+    async fn accept(&mut self) -> (LimitedSocket, SocketAddr) {
         let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;
-        (Socket { stream, cut: Cut(Arc::new(AtomicUsize::new(usize::MAX))) }, address)
+        (LimitedSocket { stream, answer_limit: AnswerLimit(Arc::new(AtomicUsize::new(usize::MAX))) }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -57,13 +57,13 @@ impl axum::serve::Listener for Listener {
     }
 }
 
-/// One connection.
-pub(crate) struct Socket {
+/// An accepted connection with a limit on the bytes that it sends.
+pub(crate) struct LimitedSocket {
     stream: TcpStream,
-    cut: Cut,
+    answer_limit: AnswerLimit,
 }
 
-impl AsyncRead for Socket {
+impl AsyncRead for LimitedSocket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -73,13 +73,14 @@ impl AsyncRead for Socket {
     }
 }
 
-impl AsyncWrite for Socket {
+impl AsyncWrite for LimitedSocket {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let left = self.cut.0.load(Ordering::SeqCst);
+        // `usize::MAX` means no limit, and is never counted down.
+        let left = self.answer_limit.0.load(Ordering::SeqCst);
         if left == 0 {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
@@ -87,7 +88,7 @@ impl AsyncWrite for Socket {
         if let Poll::Ready(Ok(written)) = written
             && left != usize::MAX
         {
-            self.cut.0.store(left - written, Ordering::SeqCst);
+            self.answer_limit.0.store(left - written, Ordering::SeqCst);
         }
         written
     }

@@ -1,19 +1,20 @@
-//! Checks a token as the vendor does. Written apart from the client's minting, so that the two check each other.
+//! Checks the `Authorization` header as Kling does. It shares no code with the client, so that each tests the other.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
-/// What the server knows of its one account.
+/// Credentials of the only account of the server.
 pub(crate) struct Account<'a> {
     pub(crate) access_key: &'a str,
     pub(crate) secret_key: &'a str,
     pub(crate) api_key: &'a str,
 }
 
-/// The vendor's code and message for an `Authorization` header that is not good at `now` (Unix seconds). An endpoint of
-/// the newer design takes an API key alone.
+/// Checks an `Authorization` header at the time `now` (Unix seconds). The error is Kling's code and message.
+///
+/// The API key is valid everywhere. A token of the key pair is invalid if `api_key_only`, as for the new design.
 pub(crate) fn check(
     authorization: Option<&str>,
     account: &Account<'_>,
@@ -36,12 +37,13 @@ pub(crate) fn check(
     }
     let (signed, signature) = token.rsplit_once('.').ok_or(INVALID)?;
     let (header, claims) = signed.split_once('.').ok_or(INVALID)?;
-    let header = part(header).ok_or(INVALID)?;
-    let claims = part(claims).ok_or(INVALID)?;
+    let header = decode_json(header).ok_or(INVALID)?;
+    let claims = decode_json(claims).ok_or(INVALID)?;
     let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| INVALID)?;
     if header["alg"] != "HS256" || header["typ"] != "JWT" {
         return Err(INVALID);
     }
+    // The client must send exactly `iss`, `exp` and `nbf`. Their presence is checked below.
     let members = claims.as_object().ok_or(INVALID)?;
     if members.len() != 3 {
         return Err(INVALID);
@@ -60,6 +62,7 @@ pub(crate) fn check(
     Ok(())
 }
 
-fn part(text: &str) -> Option<Value> {
+/// Decodes one part of a token: base64url of a JSON value.
+fn decode_json(text: &str) -> Option<Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }

@@ -353,7 +353,7 @@ async fn callbacks_that_come_out_of_order_do_not_open_a_task_again() {
 
     let server = StandIn::start_with(Pace::Time(Duration::from_secs(4)), 100);
     server.sign_with([OTHER_KEY.to_vec(), KEY.to_vec()]);
-    server.tell_out_of_order();
+    server.deliver_callbacks_out_of_order();
     let setup = Setup::with(server, |builder| builder);
     let receiver = Receiver::builder(setup.log.clone()).secret(Secret::new(SECRET).unwrap()).build();
     let receiver = receiver.await.unwrap();

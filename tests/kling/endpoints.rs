@@ -509,7 +509,7 @@ async fn a_file_that_is_gone_is_an_entry_however_the_server_says_so() {
 
     setup.server.replace_files();
     let page = fetch().await.unwrap_err();
-    setup.server.keep_files();
+    setup.server.restore_files();
     setup.server.set_clock_ahead(31 * 86_400);
     let old = fetch().await.unwrap_err();
     setup.server.set_clock_ahead(0);
@@ -557,7 +557,7 @@ async fn a_download_that_fails_leaves_nothing() {
     let url = format!("{}/files/endless.mp4?key=0123456789", setup.server.base_url());
 
     let long = setup.client.download(&done.task_id, &url).limit(1000).to(&path).await;
-    setup.server.forget_files();
+    setup.server.expire_files();
     let gone = setup.client.download(&done.task_id, &done.output.first().url).to(&path).await;
     let nowhere = setup.client.download("1", "file:///etc/passwd").to(&path).await;
     setup.log.close().unwrap();

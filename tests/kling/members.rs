@@ -201,7 +201,7 @@ async fn a_list_is_asked_for_in_the_vendors_words() {
     let nothing: Vec<_> = setup.client.package_deductions(ledger).try_collect().await.unwrap();
 
     assert!(none.is_empty() && nothing.is_empty());
-    let asked = setup.server.asked();
+    let asked = setup.server.posted_queries();
     assert_eq!(
         asked[0],
         (
@@ -225,7 +225,7 @@ async fn a_list_is_asked_for_in_the_vendors_words() {
 #[tokio::test]
 async fn a_list_of_several_pages_is_followed_by_its_cursors_and_filtered_by_the_vendor() {
     let setup = Setup::with_api_key();
-    setup.server.give_at_most(2);
+    setup.server.set_page_limit(2);
     for _ in 0..5 {
         setup.client.submit(standard::StandardTextToVideo::new("kling-3.0", PROMPT)).await.unwrap();
     }
@@ -235,7 +235,8 @@ async fn a_list_of_several_pages_is_followed_by_its_cursors_and_filtered_by_the_
     };
 
     let mut all = list(TaskQuery::new()).await;
-    let cursors: Vec<Value> = setup.server.asked().iter().map(|(_, body)| body["cursor"].clone()).collect();
+    let cursors: Vec<Value> =
+        setup.server.posted_queries().iter().map(|(_, body)| body["cursor"].clone()).collect();
     let ended = list(TaskQuery::new().status(["succeeded"])).await;
     let submitted = list(TaskQuery::new().status(["submitted"]).product_type(["video"])).await;
     let early = list(TaskQuery::new().between(0, 1)).await;
@@ -268,7 +269,7 @@ async fn a_download_names_the_output_that_it_is_of() {
     };
 
     fetch("1").await.unwrap();
-    setup.server.forget_files();
+    setup.server.expire_files();
     fetch("2").await.unwrap_err();
 
     let entries = setup.entries();

@@ -15,7 +15,7 @@ use kling_audit::kling::{
 use crate::support::files;
 use crate::support::kling::{
     SearchedDirectory, Setup,
-    stand_in::{ACCESS_KEY, API_KEY, Fault, Pace, SECRET_KEY, StandIn, Weather},
+    stand_in::{ACCESS_KEY, API_KEY, Fault, Pace, RecurringFaults, SECRET_KEY, StandIn},
 };
 
 async fn compare(setup: &Setup) -> Reconciliation {
@@ -31,11 +31,11 @@ async fn two_hundred_tasks_through_bad_weather_are_two_hundred_tasks() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(2), 1000), |builder| {
         builder.timeout(Duration::from_secs(20)).deadline(Duration::from_secs(60)).retries(20)
     });
-    setup.server.weather(Weather {
+    setup.server.set_recurring_faults(RecurringFaults {
         lost_every: Some(10),
         throttled_every: Some(5),
         expired_every: Some(97),
-        ..Weather::default()
+        ..RecurringFaults::default()
     });
 
     let tasks: Vec<_> = (0..200)
@@ -52,7 +52,7 @@ async fn two_hundred_tasks_through_bad_weather_are_two_hundred_tasks() {
     for task in tasks {
         made.insert(task.await.unwrap().unwrap());
     }
-    setup.server.weather(Weather::default());
+    setup.server.set_recurring_faults(RecurringFaults::default());
 
     assert_eq!((made.len(), setup.server.tasks()), (200, 200));
     assert_eq!(made, setup.server.task_ids().into_iter().collect());
@@ -75,7 +75,7 @@ async fn two_hundred_tasks_through_bad_weather_are_two_hundred_tasks() {
     assert!(clean.is_clean(), "{clean}");
     assert_eq!((clean.at_vendor, clean.booked, clean.matched, clean.in_trail), (200, 200, 200, 200));
 
-    let strange = setup.server.make_behind_the_back();
+    let strange = setup.server.create_foreign_task();
     let found = compare(&setup).await;
     assert_eq!(kinds(&found), [("unknown_task", strange.as_str())]);
     assert!(!found.is_clean());
@@ -96,7 +96,7 @@ async fn what_does_not_fit_is_named() {
     setup.server.fail_submissions([Fault::Drop]);
     setup.client.submit(TextToVideo::new("a fox").external_task_id("never came")).await.unwrap_err();
     let lost = setup.server.task_ids().pop().unwrap();
-    setup.server.book_otherwise(&dearer, "9");
+    setup.server.set_billed_amount(&dearer, "9");
 
     let found = compare(&setup).await;
 
@@ -126,8 +126,8 @@ async fn cash_is_compared_as_units_are() {
     let legacy = setup.run(TextToVideo::new("a fox")).await.unwrap();
     let new = setup.run(standard::StandardTextToVideo::new("kling-3.0", "a fox")).await.unwrap();
     let clean = compare(&setup).await;
-    setup.server.book_otherwise(&legacy.task_id, "9");
-    setup.server.book_otherwise(&new.task_id, "0.5");
+    setup.server.set_billed_amount(&legacy.task_id, "9");
+    setup.server.set_billed_amount(&new.task_id, "0.5");
     let found = compare(&setup).await;
     setup.client = setup.builder(Credentials::new(ACCESS_KEY, SECRET_KEY)).build().unwrap();
     let of_the_books_alone = compare(&setup).await;
@@ -150,11 +150,11 @@ async fn the_lists_of_what_never_occurred_are_not_read() {
     setup.run(TextToAudio::new("rain", 5.0)).await.unwrap();
 
     let clean = compare(&setup).await;
-    let asked: Vec<String> = setup.server.lists_asked().into_keys().collect();
-    setup.server.make_behind_the_back();
+    let asked: Vec<String> = setup.server.list_query_counts().into_keys().collect();
+    setup.server.create_foreign_task();
     let found = compare(&setup).await;
-    let then: Vec<String> = setup.server.lists_asked().into_keys().collect();
-    setup.server.make_behind_the_back_at("/v1/images/generations");
+    let then: Vec<String> = setup.server.list_query_counts().into_keys().collect();
+    setup.server.create_foreign_task_at("/v1/images/generations");
     let more = compare(&setup).await;
 
     assert!(clean.is_clean(), "{clean}");
@@ -162,14 +162,14 @@ async fn the_lists_of_what_never_occurred_are_not_read() {
     assert_eq!((found.findings.len(), then.len()), (1, 2), "{then:?}");
     assert_eq!(then[1], "/v1/videos/text2video");
     // What the books call it names no action, so it may be on any list.
-    assert_eq!((more.findings.len(), setup.server.lists_asked().len()), (2, 21));
+    assert_eq!((more.findings.len(), setup.server.list_query_counts().len()), (2, 21));
 }
 
 #[tokio::test]
 async fn a_task_that_the_vendor_does_not_know_is_named() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
     let task = setup.client.submit(TextToVideo::new("a fox")).await.unwrap();
-    setup.server.forget_task(task.id());
+    setup.server.delete_task(task.id());
     // The period begins some minutes before, so that clocks may differ.
     let found = compare(&setup).await;
 
@@ -243,7 +243,7 @@ async fn the_command_ends_with_1_when_anything_is_unexplained() {
     };
 
     let clean = run(&["--days", "1"]);
-    let strange = setup.server.make_behind_the_back();
+    let strange = setup.server.create_foreign_task();
     let unexplained = run(&["--days", "1", "--json"]);
     let nothing =
         command(&["reconcile", "/nowhere", "--days", "1"]).env("KLING_API_KEY", API_KEY).output().unwrap();

@@ -298,7 +298,7 @@ async fn write_everywhere() {
     println!("{:?}", client.download(&done.task_id, url));
     println!("{:?}", client.download(&done.task_id, url).to(folder.path().join("1")).await);
     println!("{:?}", client.delete_download(&done.task_id, folder.path().join("1")).await);
-    server.forget_files();
+    server.expire_files();
     println!("{:?}", client.download(&done.task_id, url).to(folder.path().join("2")).await);
     println!("{:?}", client.record_processing_activity("subject-7", "an avatar", "consent").await);
     println!("{:?}", client.record_deletion_request("subject-7", "voices").await);

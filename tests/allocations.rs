@@ -49,7 +49,7 @@ fn of(log: &AuditLog, count: u64, emit: fn(u64)) -> u64 {
 }
 
 #[test]
-fn an_event_allocates_nothing_once_its_thread_is_warm() {
+fn event_of_a_warm_thread_allocates_nothing() {
     let _alone = ONE_LOG.lock();
     const COUNT: u64 = 20;
     for durability in [Durability::Written, Durability::Buffered] {
@@ -78,7 +78,7 @@ fn fifty_callsites(number: u64) {
 }
 
 #[test]
-fn callsites_do_not_drive_each_other_out() {
+fn fifty_callsites_allocate_nothing() {
     let _alone = ONE_LOG.lock();
     let trail = TestLog::with(|builder| builder.durability(Durability::Buffered));
 

@@ -60,7 +60,7 @@ impl Place {
 }
 
 #[test]
-fn keygen_prints_the_public_half_and_keeps_the_private_one() {
+fn keygen_prints_the_verifying_key_and_stores_the_other() {
     let place = Place::new();
 
     let key: VerifyingKey = place.vkey.parse().expect("a key");
@@ -77,7 +77,7 @@ fn keygen_prints_the_public_half_and_keeps_the_private_one() {
 }
 
 #[test]
-fn a_checkpoint_is_printed_and_kept_in_the_trail() {
+fn checkpoint_is_printed_and_stored_in_the_trail() {
     let place = Place::new();
 
     let printed = place.done(&["checkpoint", "DIR", "--key", "KEY"]);
@@ -96,7 +96,7 @@ fn a_checkpoint_is_printed_and_kept_in_the_trail() {
 }
 
 #[test]
-fn a_verdict_says_what_it_stands_on() {
+fn verdict_names_its_evidence() {
     let place = Place::new();
 
     let (code, said) = place.said(&["verify", "DIR"]);
@@ -122,7 +122,7 @@ fn a_verdict_says_what_it_stands_on() {
 }
 
 #[test]
-fn a_checkpoint_that_was_kept_elsewhere_needs_neither_head_nor_the_trails_own() {
+fn kept_checkpoint_needs_no_head_and_no_stored_checkpoint() {
     let place = Place::new();
     let kept = place.done(&["checkpoint", "DIR", "--key", "KEY"]);
     fs::write(place.path("KEPT"), kept).expect("written");
@@ -144,7 +144,7 @@ fn a_checkpoint_that_was_kept_elsewhere_needs_neither_head_nor_the_trails_own() 
 }
 
 #[test]
-fn a_key_that_is_none_is_wrong_usage() {
+fn invalid_key_is_a_usage_error() {
     let place = Place::new();
 
     for key in ["", "example.com/audit", "example.com/audit+00000000+AAAA"] {
@@ -155,7 +155,7 @@ fn a_key_that_is_none_is_wrong_usage() {
 }
 
 #[test]
-fn receipts_are_looked_for() {
+fn receipts_are_compared_with_the_trail() {
     let place = Place::new();
     let receipt = place.done(&["append", "DIR", "--event-type", "c"]);
     fs::write(place.path("RECEIPTS"), &receipt).expect("written");
@@ -180,7 +180,7 @@ fn receipts_are_looked_for() {
 }
 
 #[test]
-fn an_old_checkpoint_is_stale() {
+fn old_checkpoint_is_stale() {
     let place = Place::new();
     place.done(&["checkpoint", "DIR", "--key", "KEY"]);
 
@@ -192,7 +192,7 @@ fn an_old_checkpoint_is_stale() {
 }
 
 #[test]
-fn one_entry_is_proven_without_the_others() {
+fn entry_proof_verifies_without_the_trail() {
     let place = Place::new();
     place.done(&["checkpoint", "DIR", "--key", "KEY"]);
 
@@ -227,7 +227,7 @@ fn one_entry_is_proven_without_the_others() {
 }
 
 #[test]
-fn growth_is_proven_between_two_checkpoints() {
+fn consistency_proof_shows_the_growth_of_a_trail() {
     let place = Place::new();
     let early = place.done(&["checkpoint", "DIR", "--key", "KEY"]);
     fs::write(place.path("EARLY"), early).expect("written");
@@ -249,7 +249,7 @@ fn growth_is_proven_between_two_checkpoints() {
 }
 
 #[test]
-fn a_proof_is_small_beside_its_line() {
+fn entry_proof_is_small() {
     let place = Place::new();
     place.done(&["checkpoint", "DIR", "--key", "KEY"]);
     let proof: EntryProof = place.done(&["prove", "DIR", "--seq", "3"]).parse().expect("a proof");
@@ -262,7 +262,7 @@ fn a_proof_is_small_beside_its_line() {
 }
 
 #[test]
-fn short_hashes_are_signed_in_full() {
+fn trail_with_short_hashes_is_signed_and_proven() {
     let place = Place::new();
     let log = AuditLog::builder(place.path("SHORT")).hash_length(HashLength::Short).open().expect("opens");
     log.append(Draft::new("a")).expect("recorded");
@@ -278,7 +278,7 @@ fn short_hashes_are_signed_in_full() {
 }
 
 #[test]
-fn only_an_intact_trail_is_signed_and_only_by_its_own_key() {
+fn only_an_intact_trail_is_signed_by_its_own_key() {
     let place = Place::new();
     let file = jsonl_files(&place.path("DIR")).remove(0);
     let good = fs::read_to_string(&file).expect("text");

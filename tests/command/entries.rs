@@ -50,7 +50,7 @@ fn json(output: &Output) -> Value {
 }
 
 #[test]
-fn one_entry_is_appended_and_its_receipt_printed() {
+fn append_prints_the_receipt_of_its_entry() {
     let place = Place::new();
 
     let output = run(&[
@@ -74,7 +74,7 @@ fn one_entry_is_appended_and_its_receipt_printed() {
 }
 
 #[test]
-fn each_line_of_input_is_answered_before_the_next_is_awaited() {
+fn append_answers_each_input_line_at_once() {
     let place = Place::new();
     let mut child = command(&["append", &place.dir()])
         .stdin(Stdio::piped())
@@ -96,7 +96,7 @@ fn each_line_of_input_is_answered_before_the_next_is_awaited() {
 }
 
 #[test]
-fn a_bad_line_is_named_and_what_came_before_stays() {
+fn append_stops_at_a_bad_line_and_names_it() {
     let bad: [(&[u8], &str); 12] = [
         (b"not json", "not the JSON of an entry"),
         (b"", "not the JSON of an entry"),
@@ -135,7 +135,7 @@ fn a_bad_line_is_named_and_what_came_before_stays() {
 }
 
 #[test]
-fn whatever_was_not_recorded_ends_with_2() {
+fn append_exits_with_2_if_not_recorded() {
     let place = Place::new();
     let held = kling_audit::AuditLog::open(place.trail()).expect("opens");
 
@@ -159,7 +159,7 @@ fn whatever_was_not_recorded_ends_with_2() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn receipts_that_nobody_can_read_end_with_2_and_not_a_panic() {
+fn append_exits_with_2_if_the_receipt_is_not_printed() {
     let place = Place::new();
     let full = fs::File::options().write(true).open("/dev/full").expect("opens");
 
@@ -175,7 +175,7 @@ fn receipts_that_nobody_can_read_end_with_2_and_not_a_panic() {
 }
 
 #[test]
-fn a_verification_can_begin_where_the_last_one_ended() {
+fn verify_since_starts_at_a_receipt() {
     let place = Place::new();
     let appended = run(&["append", &place.dir(), "--event-type", "e"]);
     let receipt = stdout(&appended).trim().replace(' ', ":");
@@ -196,7 +196,7 @@ fn a_verification_can_begin_where_the_last_one_ended() {
 }
 
 #[test]
-fn short_hashes_and_durabilities_are_chosen_by_options() {
+fn append_options_set_hash_length_and_durability() {
     for durability in ["buffered", "written", "synced"] {
         let place = Place::new();
         let arguments =
@@ -246,7 +246,7 @@ fn verify_prints_json_with_every_finding() {
 }
 
 #[test]
-fn of_several_paths_the_worst_counts() {
+fn verify_of_several_paths_exits_with_the_worst_status() {
     let (good, bad, empty) = (Place::new(), Place::new(), Place::new());
     for place in [&good, &bad] {
         run(&["append", &place.dir(), "--event-type", "e"]);
@@ -276,7 +276,7 @@ fn of_several_paths_the_worst_counts() {
 }
 
 #[test]
-fn a_verification_can_be_recorded_in_its_trail() {
+fn verify_record_appends_its_result() {
     let place = Place::new();
     run(&["append", &place.dir(), "--event-type", "e"]);
 
@@ -304,7 +304,7 @@ fn a_verification_can_be_recorded_in_its_trail() {
 }
 
 #[test]
-fn a_report_counts_as_the_python_tool_would() {
+fn report_counts_like_the_python_tool() {
     let place = Place::new();
     let input: String = (0..7)
         .map(|n| format!("{{\"event_type\": \"e{}\", \"actor\": \"\\u001b[2J{}\"}}\n", n % 3, n % 2))

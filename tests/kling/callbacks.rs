@@ -63,7 +63,7 @@ fn with(mut headers: Vec<(&'static str, String)>, name: &str, value: &str) -> Ve
 }
 
 #[tokio::test]
-async fn a_signed_callback_passes_and_one_that_was_had_is_known_again() {
+async fn signed_callback_is_accepted_and_its_repeat_detected() {
     let post = Post::signed().await;
     let headers = sign(&[KEY.to_vec()], "delivery-1", BODY);
 
@@ -86,7 +86,7 @@ async fn a_signed_callback_passes_and_one_that_was_had_is_known_again() {
 }
 
 #[tokio::test]
-async fn each_reason_for_a_refusal_is_an_entry() {
+async fn every_rejection_records_its_reason() {
     let post = Post::signed().await;
     let headers = || sign(&[KEY.to_vec()], "delivery-1", BODY);
     let long = "x".repeat((1 << 20) + 1);
@@ -115,7 +115,7 @@ async fn each_reason_for_a_refusal_is_an_entry() {
 }
 
 #[tokio::test]
-async fn a_signature_by_either_secret_passes_while_they_change() {
+async fn signature_of_either_secret_passes_during_rotation() {
     let post = Post::signed().await;
 
     let both = sign(&[OTHER_KEY.to_vec(), KEY.to_vec()], "delivery-1", BODY);
@@ -124,7 +124,7 @@ async fn a_signature_by_either_secret_passes_while_they_change() {
 }
 
 #[tokio::test]
-async fn what_an_earlier_run_had_is_known_again() {
+async fn callback_of_an_earlier_run_is_a_repeat() {
     let post = Post::signed().await;
     let headers = |id| sign(&[KEY.to_vec()], id, BODY);
     post.receive(&headers("delivery-1"), BODY).await.unwrap();
@@ -152,7 +152,7 @@ async fn what_an_earlier_run_had_is_known_again() {
 }
 
 #[tokio::test]
-async fn other_secrets_are_an_entry_before_they_are_used() {
+async fn new_secrets_are_recorded_before_use() {
     let post = Post::signed().await;
     let (old, new) = (Secret::new(SECRET).unwrap(), Secret::new(OTHER_SECRET).unwrap());
     let by = |key: &[u8]| sign(&[key.to_vec()], "delivery-1", BODY);
@@ -185,7 +185,7 @@ async fn other_secrets_are_an_entry_before_they_are_used() {
 }
 
 #[tokio::test]
-async fn an_unsigned_callback_passes_only_where_that_was_said() {
+async fn unsigned_callback_passes_only_if_allowed() {
     let open = Post::new(ReceiverBuilder::accept_unsigned).await;
     let both = Post::new(|builder| builder.secret(Secret::new(SECRET).unwrap()).accept_unsigned()).await;
     let forged = with(sign(&[KEY.to_vec()], "delivery-1", BODY), "webhook-signature", "v1,AAAA");
@@ -199,7 +199,7 @@ async fn an_unsigned_callback_passes_only_where_that_was_said() {
 }
 
 #[tokio::test]
-async fn what_a_sender_writes_reaches_an_entry_as_a_word_or_not_at_all() {
+async fn header_text_is_recorded_only_if_it_is_an_identifier() {
     let post = Post::signed().await;
     let headers = with(sign(&[KEY.to_vec()], "delivery-1", BODY), "webhook-id", "a prompt, and <script>");
 
@@ -210,7 +210,7 @@ async fn what_a_sender_writes_reaches_an_entry_as_a_word_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn what_nobody_signed_reaches_an_entry_in_words_alone() {
+async fn unsigned_body_text_is_recorded_only_as_identifiers() {
     let post = Post::new(ReceiverBuilder::accept_unsigned).await;
     let prose = "a prompt, and <script>";
     let body = |task_id: &str, status: &str, external: &str, credits: &str| {
@@ -236,7 +236,7 @@ async fn what_nobody_signed_reaches_an_entry_in_words_alone() {
 }
 
 #[tokio::test]
-async fn a_signed_callback_does_not_bring_the_prompt_into_the_tasks_entries() {
+async fn prompt_in_a_signed_callback_is_not_recorded() {
     let setup = Setup::new();
     let task = setup.client.submit(TextToVideo::new("a fox")).await.unwrap();
     let secret = Secret::new(SECRET).unwrap();
@@ -259,7 +259,7 @@ async fn a_signed_callback_does_not_bring_the_prompt_into_the_tasks_entries() {
 
 #[cfg(feature = "axum")]
 #[tokio::test]
-async fn a_body_that_breaks_off_is_called_that() {
+async fn body_that_breaks_off_is_recorded_as_incomplete() {
     use std::time::Duration;
 
     use kling_audit::kling::callback::route;
@@ -292,7 +292,7 @@ async fn a_body_that_breaks_off_is_called_that() {
 }
 
 #[tokio::test]
-async fn without_an_entry_no_callback_passes_and_it_stays_new() {
+async fn callback_that_cannot_be_recorded_is_rejected() {
     let post = Post::signed().await;
     let headers = sign(&[KEY.to_vec()], "delivery-1", BODY);
     post.log.close().unwrap();
@@ -303,7 +303,7 @@ async fn without_an_entry_no_callback_passes_and_it_stays_new() {
 }
 
 #[tokio::test]
-async fn a_signed_callback_is_as_good_as_a_query_and_an_unsigned_one_asks() {
+async fn signed_callback_replaces_a_query_and_unsigned_causes_one() {
     let setup = Setup::new();
     let task = setup.client.submit(TextToVideo::new("a fox")).await.unwrap();
     let receiver = Receiver::builder(setup.log.clone())
@@ -343,7 +343,7 @@ async fn a_signed_callback_is_as_good_as_a_query_and_an_unsigned_one_asks() {
 /// A change that is told late is a change that is recorded, and no reason to think that the task goes on.
 #[cfg(feature = "axum")]
 #[tokio::test]
-async fn callbacks_that_come_out_of_order_do_not_open_a_task_again() {
+async fn late_callback_does_not_reopen_a_task() {
     use std::{sync::Arc, time::Duration};
 
     use crate::support::kling::stand_in::{Pace, StandIn};
@@ -392,7 +392,7 @@ async fn callbacks_that_come_out_of_order_do_not_open_a_task_again() {
 
 #[cfg(feature = "axum")]
 #[tokio::test]
-async fn the_vendors_callbacks_come_in_by_a_route_each_change_once() {
+async fn route_delivers_each_change_once() {
     use std::{
         sync::{Arc, Mutex},
         time::Duration,

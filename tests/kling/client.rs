@@ -424,7 +424,7 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 #[tokio::test]
-async fn each_scenario_leaves_exactly_its_trail() {
+async fn every_fault_leaves_exactly_its_entries() {
     for scenario in scenarios() {
         let setup = Setup::new();
         setup.server.fail_submissions(scenario.submissions);
@@ -461,7 +461,7 @@ fn chain_of<T>(result: &Result<T, Error>) -> String {
 }
 
 #[tokio::test]
-async fn the_entries_of_a_task_have_their_members() {
+async fn entries_of_a_task_have_all_their_details() {
     let setup = Setup::new();
     let request = TextToVideo::new(PROMPT)
         .negative_prompt("blurry été")
@@ -530,7 +530,7 @@ async fn the_entries_of_a_task_have_their_members() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_is_recorded_as_the_vendors_default() {
+async fn omitted_fields_are_recorded_with_their_defaults() {
     let setup = Setup::new();
     setup.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
 
@@ -545,7 +545,7 @@ async fn what_is_left_out_is_recorded_as_the_vendors_default() {
 }
 
 #[tokio::test]
-async fn a_model_without_modes_has_the_mode_null() {
+async fn model_without_modes_is_recorded_with_mode_null() {
     let setup = Setup::new();
     setup.client.submit(TextToVideo::new(PROMPT).model_name(Model::V2Master)).await.unwrap();
 
@@ -554,7 +554,7 @@ async fn a_model_without_modes_has_the_mode_null() {
 }
 
 #[tokio::test]
-async fn a_request_that_breaks_a_rule_is_not_sent() {
+async fn invalid_request_is_not_sent() {
     let setup = Setup::new();
 
     let result = setup.client.submit(TextToVideo::new(PROMPT).cfg_scale(2.0)).await;
@@ -564,7 +564,7 @@ async fn a_request_that_breaks_a_rule_is_not_sent() {
 }
 
 #[tokio::test]
-async fn without_an_entry_no_request_leaves() {
+async fn request_that_cannot_be_recorded_is_not_sent() {
     let setup = Setup::new();
     let task = setup.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
     setup.log.close().unwrap();
@@ -580,7 +580,7 @@ async fn without_an_entry_no_request_leaves() {
 }
 
 #[tokio::test]
-async fn an_acceptance_that_is_not_recorded_is_an_error_with_the_ids() {
+async fn unrecorded_acceptance_is_an_error_with_both_ids() {
     let setup = Setup::new();
     setup.server.fail_submissions([Fault::Slow(Duration::from_secs(1))]);
     let client = setup.client.clone();
@@ -601,7 +601,7 @@ async fn an_acceptance_that_is_not_recorded_is_an_error_with_the_ids() {
 }
 
 #[tokio::test]
-async fn a_dropped_submission_has_an_outcome_all_the_same() {
+async fn dropped_submission_is_recorded_as_ambiguous() {
     let setup = Setup::new();
     setup.server.fail_submissions([Fault::Slow(Duration::from_millis(1_500))]);
     let sent = async {
@@ -620,7 +620,7 @@ async fn a_dropped_submission_has_an_outcome_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_not_ambiguous() {
+async fn refused_connection_is_not_ambiguous() {
     let mut setup = Setup::new();
     setup.server.kill();
 
@@ -631,7 +631,7 @@ async fn a_server_that_is_not_there_is_not_ambiguous() {
 }
 
 #[tokio::test]
-async fn killing_the_server_in_the_middle_of_a_task_is_ambiguous() {
+async fn server_that_dies_during_a_task_is_ambiguous() {
     let mut setup = Setup::with(StandIn::start_with(Pace::Never, 100), |builder| {
         builder.deadline(Duration::from_secs(3)).poll_interval(Duration::from_millis(20))
     });
@@ -658,7 +658,7 @@ async fn killing_the_server_in_the_middle_of_a_task_is_ambiguous() {
 }
 
 #[tokio::test]
-async fn a_task_that_succeeded_without_a_video_has_not_ended() {
+async fn success_without_a_video_is_not_the_end_of_a_task() {
     let setup = Setup::with(StandIn::start_with(Pace::Never, 100), |builder| {
         builder.deadline(Duration::from_millis(60)).poll_interval(Duration::from_secs(10))
     });
@@ -677,7 +677,7 @@ async fn a_task_that_succeeded_without_a_video_has_not_ended() {
 }
 
 #[tokio::test]
-async fn each_change_is_recorded_once_whoever_sees_it() {
+async fn status_change_is_recorded_once_for_all_callers() {
     let setup = Setup::new();
     let task = setup.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
 
@@ -696,7 +696,7 @@ async fn each_change_is_recorded_once_whoever_sees_it() {
 }
 
 #[tokio::test]
-async fn a_task_is_waited_for_by_its_id_alone() {
+async fn task_can_be_resumed_by_its_id() {
     let setup = Setup::new();
     let id = setup.client.submit(TextToVideo::new(PROMPT)).await.unwrap().id().to_owned();
 
@@ -709,7 +709,7 @@ async fn a_task_is_waited_for_by_its_id_alone() {
 }
 
 #[tokio::test]
-async fn a_task_whose_prompt_is_not_known_keeps_no_reason_that_could_repeat_it() {
+async fn failure_reason_that_may_repeat_the_prompt_is_withheld() {
     let setup = Setup::new();
     let seen = "Failure to pass the risk control system";
     let quoted = "not allowed: A clockwork heron wades.";
@@ -734,7 +734,7 @@ async fn a_task_whose_prompt_is_not_known_keeps_no_reason_that_could_repeat_it()
 }
 
 #[tokio::test]
-async fn an_ambiguous_submission_can_be_looked_up() {
+async fn ambiguous_submission_can_be_looked_up() {
     let setup = Setup::new();
     let submitted = setup.client.submit(TextToVideo::new(PROMPT).external_task_id("../a?b")).await.unwrap();
 
@@ -749,7 +749,7 @@ async fn an_ambiguous_submission_can_be_looked_up() {
 }
 
 #[tokio::test]
-async fn the_task_of_another_submission_is_not_taken_for_the_one_looked_up() {
+async fn task_of_another_submission_is_not_accepted() {
     let other = r#"{"code": 0, "data": [{"id": "7", "status": "succeeded", "external_id": "another"}]}"#;
     let unnamed = r#"{"code": 0, "data": [{"id": "7", "status": "succeeded"}]}"#;
     let new = Setup::with_api_key();
@@ -784,7 +784,7 @@ async fn the_task_of_another_submission_is_not_taken_for_the_one_looked_up() {
 }
 
 #[tokio::test]
-async fn packs_are_asked_for_by_name_and_books_for_what_they_have() {
+async fn account_queries_accept_only_their_own_filters() {
     use futures_util::TryStreamExt;
     use kling::{LedgerQuery, Period};
 
@@ -810,7 +810,7 @@ async fn packs_are_asked_for_by_name_and_books_for_what_they_have() {
 }
 
 #[tokio::test]
-async fn a_submission_that_may_have_made_a_task_keeps_its_slot() {
+async fn ambiguous_submission_keeps_its_permit() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1), 100), |builder| {
         builder.concurrency(kling::Pack::Video, 1)
     });
@@ -833,7 +833,7 @@ async fn a_submission_that_may_have_made_a_task_keeps_its_slot() {
 }
 
 #[tokio::test]
-async fn only_what_the_vendor_says_is_removed_is_recorded_as_removed() {
+async fn removal_is_recorded_only_if_kling_confirms_it() {
     let setup = Setup::new();
     for (answer, came_to, last) in [
         (r#"{"code": 0, "data": {"task_id": "7", "task_status": "succeed"}}"#, "ok", "voice_deleted"),
@@ -852,7 +852,7 @@ async fn only_what_the_vendor_says_is_removed_is_recorded_as_removed() {
 }
 
 #[tokio::test]
-async fn an_id_with_a_comma_is_refused_before_anything_is_sent() {
+async fn id_with_a_comma_is_refused_before_sending() {
     let setup = Setup::with_api_key();
     let request = kling::standard::TextToVideo::new("kling-3.0", PROMPT).external_task_id("a,b");
 
@@ -867,7 +867,7 @@ async fn an_id_with_a_comma_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn forty_tasks_at_a_time_mint_one_token() {
+async fn forty_concurrent_tasks_share_one_token() {
     let setup = Setup::new();
 
     let tasks: Vec<_> = (0..40)
@@ -890,7 +890,7 @@ async fn forty_tasks_at_a_time_mint_one_token() {
 }
 
 #[tokio::test]
-async fn the_limit_on_parallel_tasks_is_waited_for() {
+async fn submission_waits_for_the_limit_on_parallel_tasks() {
     let setup = Setup::with(StandIn::start_with(Pace::Time(Duration::from_millis(600)), 1), |builder| {
         builder.retries(12)
     });
@@ -905,7 +905,7 @@ async fn the_limit_on_parallel_tasks_is_waited_for() {
 }
 
 #[tokio::test]
-async fn entries_name_whoever_acts() {
+async fn entries_name_the_acting_user() {
     let setup = Setup::new();
 
     setup.client.acting_as("bob").submit(TextToVideo::new(PROMPT)).await.unwrap();
@@ -914,7 +914,7 @@ async fn entries_name_whoever_acts() {
 }
 
 #[tokio::test]
-async fn a_token_signed_with_another_key_is_rejected() {
+async fn token_of_another_key_is_rejected() {
     let server = StandIn::start();
     let directory = SearchedDirectory::new();
     let log = AuditLog::open(directory.path()).unwrap();
@@ -936,7 +936,7 @@ async fn a_token_signed_with_another_key_is_rejected() {
 }
 
 #[test]
-fn settings_that_can_not_work_are_refused_when_the_client_is_built() {
+fn invalid_settings_are_refused_by_the_builder() {
     let directory = SearchedDirectory::new();
     let log = AuditLog::open(directory.path()).unwrap();
     let builder = || Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone());
@@ -971,7 +971,7 @@ async fn debug_shows_no_secret() {
 }
 
 #[test]
-fn the_client_and_what_it_gives_can_cross_threads() {
+fn client_and_its_futures_are_send() {
     fn crosses<T: Send + Sync + 'static>() {}
     fn sends(_: impl Send) {}
     crosses::<Client>();

@@ -25,7 +25,7 @@ fn kinds(found: &Reconciliation) -> Vec<(&'static str, &str)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_tasks_through_bad_weather_are_two_hundred_tasks() {
+async fn two_hundred_tasks_with_faults_reconcile_cleanly() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(2), 1000), |builder| {
         builder.timeout(Duration::from_secs(20)).deadline(Duration::from_secs(60)).retries(20)
     });
@@ -82,7 +82,7 @@ async fn two_hundred_tasks_through_bad_weather_are_two_hundred_tasks() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_named() {
+async fn every_discrepancy_is_named() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
     let dearer = setup.run(TextToVideo::new("a fox")).await.unwrap().task_id;
     setup.run(TextToAudio::new("rain", 5.0)).await.unwrap();
@@ -118,7 +118,7 @@ async fn what_does_not_fit_is_named() {
 }
 
 #[tokio::test]
-async fn cash_is_compared_as_units_are() {
+async fn cash_charges_are_compared() {
     let mut setup = Setup::with_api_key();
     setup.server.charge_cash();
     let legacy = setup.run(TextToVideo::new("a fox")).await.unwrap();
@@ -143,7 +143,7 @@ async fn cash_is_compared_as_units_are() {
 }
 
 #[tokio::test]
-async fn the_lists_of_what_never_occurred_are_not_read() {
+async fn lists_of_unused_actions_are_not_read() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
     setup.run(TextToAudio::new("rain", 5.0)).await.unwrap();
 
@@ -164,7 +164,7 @@ async fn the_lists_of_what_never_occurred_are_not_read() {
 }
 
 #[tokio::test]
-async fn a_task_that_the_vendor_does_not_know_is_named() {
+async fn task_unknown_to_kling_is_named() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
     let task = setup.client.submit(TextToVideo::new("a fox")).await.unwrap();
     setup.server.forget_task(task.id());
@@ -176,7 +176,7 @@ async fn a_task_that_the_vendor_does_not_know_is_named() {
 }
 
 #[tokio::test]
-async fn tasks_of_the_newer_design_are_compared_with_an_api_key() {
+async fn newer_tasks_are_compared_with_an_api_key() {
     let setup = Setup::with_api_key();
     setup.run(standard::TextToVideo::new("kling-3.0", "a fox")).await.unwrap();
 
@@ -192,7 +192,7 @@ async fn tasks_of_the_newer_design_are_compared_with_an_api_key() {
 }
 
 #[tokio::test]
-async fn what_only_an_api_key_can_ask_for_is_no_reconciliation_without_one() {
+async fn reconciliation_without_an_api_key_is_incomplete() {
     let mut setup = Setup::with_api_key();
     let task = setup.client.submit(standard::TextToVideo::new("kling-3.0", "a fox")).await.unwrap();
     setup.client = setup.builder(Credentials::new(ACCESS_KEY, SECRET_KEY)).build().unwrap();
@@ -207,7 +207,7 @@ async fn what_only_an_api_key_can_ask_for_is_no_reconciliation_without_one() {
 }
 
 #[tokio::test]
-async fn what_was_lost_in_the_period_is_counted_with_a_name_or_without() {
+async fn ambiguous_submissions_of_the_period_are_counted() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
     setup.server.fail_submissions([Fault::Drop, Fault::Drop]);
     setup.client.submit(TextToVideo::new("a fox")).await.unwrap_err();
@@ -224,7 +224,7 @@ async fn what_was_lost_in_the_period_is_counted_with_a_name_or_without() {
 
 #[cfg(feature = "cli")]
 #[tokio::test]
-async fn the_command_ends_with_1_when_anything_is_unexplained() {
+async fn reconcile_command_exits_with_1_on_a_discrepancy() {
     use crate::support::command::command;
 
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
@@ -259,7 +259,7 @@ async fn the_command_ends_with_1_when_anything_is_unexplained() {
 
 #[cfg(feature = "cli")]
 #[test]
-fn the_command_names_a_prompt_as_the_trail_does() {
+fn prompt_hash_command_prints_the_hash_of_the_trail() {
     use std::{io::Write as _, process::Stdio};
 
     use kling_audit::kling::{PromptKey, unkeyed_prompt_hash};

@@ -30,11 +30,11 @@ use crate::support::process::{child, child_after, child_directory, in_directory,
 const PROMPT: &str = "a clockwork heron wades through violet fog";
 
 #[test]
-fn with_the_disk_full_no_request_leaves() {
+fn full_disk_stops_every_request() {
     let directory = SearchedDirectory::new();
 
     // A process whose files have at most 16 KiB, and which a write beyond that does not end.
-    let test = child_after(test_path!(submit_until_the_disk_is_full), "trap '' XFSZ; ulimit -f 32");
+    let test = child_after(test_path!(child_submits_until_the_disk_is_full), "trap '' XFSZ; ulimit -f 32");
     let output = run(in_directory(test, directory.path()));
 
     assert!(output.status.success(), "{}", output.text);
@@ -43,7 +43,7 @@ fn with_the_disk_full_no_request_leaves() {
 }
 
 #[tokio::test]
-async fn submit_until_the_disk_is_full() {
+async fn child_submits_until_the_disk_is_full() {
     let Some(directory) = child_directory() else { return };
     let server = StandIn::start();
     let log = AuditLog::open(&directory).unwrap();
@@ -74,10 +74,10 @@ async fn submit_until_the_disk_is_full() {
 }
 
 #[test]
-fn a_download_that_the_disk_has_no_room_for_leaves_nothing() {
+fn download_on_a_full_disk_leaves_no_file() {
     let directory = SearchedDirectory::new();
 
-    let test = child_after(test_path!(download_more_than_fits), "trap '' XFSZ; ulimit -f 64");
+    let test = child_after(test_path!(child_downloads_more_than_fits), "trap '' XFSZ; ulimit -f 64");
     let output = run(in_directory(test, directory.path()));
 
     assert!(output.status.success(), "{}", output.text);
@@ -86,7 +86,7 @@ fn a_download_that_the_disk_has_no_room_for_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn download_more_than_fits() {
+async fn child_downloads_more_than_fits() {
     let Some(directory) = child_directory() else { return };
     let server = StandIn::start();
     let log = AuditLog::open(&directory).unwrap();
@@ -106,7 +106,7 @@ async fn download_more_than_fits() {
 }
 
 #[tokio::test]
-async fn waiting_outlasts_a_network_that_is_away() {
+async fn wait_continues_after_a_network_outage() {
     let away = if is_long() { Duration::from_secs(30) } else { Duration::from_millis(600) };
     let setup = Setup::with(StandIn::start_with(Pace::Queries(2), 10), |builder| {
         builder.deadline(away * 4).timeout(Duration::from_secs(1))
@@ -128,7 +128,7 @@ async fn waiting_outlasts_a_network_that_is_away() {
 }
 
 #[tokio::test]
-async fn waiting_goes_on_in_another_process_of_the_same_trail_with_another_token() {
+async fn wait_continues_in_another_process_with_a_new_token() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(6), 10), |builder| {
         builder.deadline(Duration::from_millis(50)).poll_interval(Duration::from_millis(20))
     });
@@ -157,10 +157,10 @@ async fn waiting_goes_on_in_another_process_of_the_same_trail_with_another_token
 }
 
 #[test]
-fn nothing_that_is_written_anywhere_holds_a_secret() {
+fn no_output_contains_a_secret() {
     let directory = TempDir::new().unwrap();
 
-    let output = run(in_directory(child(test_path!(write_everywhere)), directory.path()));
+    let output = run(in_directory(child(test_path!(child_writes_everything)), directory.path()));
 
     assert!(output.status.success(), "{}", output.text);
     let mut written = texts(directory.path());
@@ -181,7 +181,7 @@ fn nothing_that_is_written_anywhere_holds_a_secret() {
 }
 
 #[test]
-fn a_search_finds_nine_characters_of_an_access_key_and_passes_eight() {
+fn secret_search_finds_nine_characters_of_an_access_key() {
     let found = |text: &str| std::panic::catch_unwind(|| assert_no_secret("a text", text)).is_err();
 
     assert!(!found(&format!("access_key_prefix {}", &ACCESS_KEY[..8])));
@@ -190,7 +190,7 @@ fn a_search_finds_nine_characters_of_an_access_key_and_passes_eight() {
 }
 
 #[tokio::test]
-async fn what_a_program_would_print_of_a_studio_is_heard() {
+async fn events_of_the_client_are_captured() {
     let setup = Setup::new();
 
     setup.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
@@ -212,7 +212,7 @@ fn documented() -> Vec<String> {
 /// Everything the client does, well and badly, with each error and each value printed, under a subscriber that shows
 /// everything.
 #[tokio::test]
-async fn write_everywhere() {
+async fn child_writes_everything() {
     use tracing_subscriber::{fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
     let Some(directory) = child_directory() else { return };

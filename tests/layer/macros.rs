@@ -34,7 +34,7 @@ impl User {
 }
 
 #[test]
-fn every_form_of_a_field() {
+fn fields_of_every_form_are_recorded() {
     const NAME: &str = "constant";
     const fn computed() -> &'static str {
         "computed"
@@ -82,7 +82,7 @@ fn every_form_of_a_field() {
 }
 
 #[test]
-fn fields_of_self() {
+fn fields_of_self_have_dotted_names() {
     let trail = TestLog::new();
 
     User { name: "alice".to_owned(), address: Address { city: "Kyoto" } }.audit(&trail.log);
@@ -94,7 +94,7 @@ fn fields_of_self() {
 }
 
 #[test]
-fn every_form_of_a_message() {
+fn messages_of_every_form_are_recorded() {
     let trail = TestLog::new();
     let (log, user) = (&trail.log, "alice");
 
@@ -125,7 +125,7 @@ fn every_form_of_a_message() {
 }
 
 #[test]
-fn every_place_of_an_option() {
+fn options_are_accepted_at_every_position() {
     let trail = TestLog::new();
     let shared = Arc::new(trail.log.clone());
 
@@ -170,7 +170,7 @@ fn fields_are_evaluated_once_and_in_order() {
 }
 
 #[test]
-fn a_field_can_leave_the_function() {
+fn field_expression_can_return_break_or_panic() {
     fn question(log: &AuditLog, text: &str) -> Result<Receipt, Box<dyn std::error::Error>> {
         Ok(try_audit!(log: log, "x", n = text.parse::<u8>()?, text)?)
     }
@@ -199,7 +199,7 @@ fn a_field_can_leave_the_function() {
 }
 
 #[test]
-fn futures_stay_send() {
+fn futures_with_macros_are_send() {
     async fn number(n: u8) -> u8 {
         tokio::task::yield_now().await;
         n
@@ -223,7 +223,7 @@ fn futures_stay_send() {
 }
 
 #[test]
-fn values_that_are_borrowed_for_a_moment() {
+fn temporaries_live_until_the_entry_is_recorded() {
     let trail = TestLog::new();
     let shared = parking_lot::Mutex::new(vec![1, 2]);
     let mut counter = 0;
@@ -240,7 +240,7 @@ fn values_that_are_borrowed_for_a_moment() {
 }
 
 #[test]
-fn generic_functions() {
+fn macros_work_in_generic_functions() {
     fn generic<T: std::fmt::Debug + tracing::Value, const N: usize>(log: &AuditLog, value: T) -> Receipt {
         try_audit!(log: log, "generic", value, debug = ?[&value; N], n = N).unwrap()
     }
@@ -253,7 +253,7 @@ fn generic_functions() {
 }
 
 #[test]
-fn a_hundred_and_ten_fields() {
+fn event_can_have_110_fields() {
     let trail = TestLog::new();
     macro_rules! many {
         ($($name:ident)*) => { audit!(log: trail.log, "many", $($name = 1),*) };
@@ -311,7 +311,7 @@ mod hostile {
     }
 
     #[test]
-    fn names_in_scope() {
+    fn caller_names_do_not_shadow_macro_names() {
         let trail = TestLog::new();
         let (debug, display, message, event, log) = (1, 2, 3, 4, 5);
 
@@ -349,7 +349,7 @@ mod strict {
 }
 
 #[test]
-fn strict_callers() {
+fn macros_cause_no_warnings_for_strict_callers() {
     let trail = TestLog::new();
 
     let seq = strict::uses(&trail.log, "alice", 3).unwrap();
@@ -364,7 +364,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn every_form_of_an_awaited_event() {
+fn awaited_events_of_every_form_are_recorded() {
     const NAME: &str = "constant";
     let trail = TestLog::new();
     let (bare, debug, event_type) = (1, Some(2), "by_value");
@@ -399,7 +399,7 @@ fn every_form_of_an_awaited_event() {
 }
 
 #[test]
-fn what_fields_borrow_is_over_before_anything_is_awaited() {
+fn borrows_end_before_the_future_is_awaited() {
     /// Neither `Send` nor there for longer than the statement before the `await`.
     async fn work(log: AuditLog, shared: Arc<std::sync::Mutex<Vec<u8>>>) -> Result<Receipt, NotRecorded> {
         let length = async || shared.lock().unwrap().len();
@@ -435,7 +435,7 @@ fn what_fields_borrow_is_over_before_anything_is_awaited() {
 }
 
 #[test]
-fn an_awaited_event_has_its_place_when_the_macro_is_through() {
+fn awaited_event_is_linked_before_it_is_awaited() {
     let trail = TestLog::new();
 
     let first = try_audit_async!(log: trail.log, "first");
@@ -449,7 +449,7 @@ fn an_awaited_event_has_its_place_when_the_macro_is_through() {
 }
 
 #[test]
-fn an_awaited_event_reaches_the_other_layers_and_the_spans_around_it_are_named() {
+fn awaited_event_reaches_other_layers_and_names_its_spans() {
     use tracing_subscriber::prelude::*;
 
     #[derive(Clone, Default)]
@@ -476,7 +476,7 @@ fn an_awaited_event_reaches_the_other_layers_and_the_spans_around_it_are_named()
 }
 
 #[test]
-fn an_awaited_event_finds_a_layer_that_is_hidden() {
+fn awaited_event_finds_a_layer_under_reload() {
     use kling_audit::{AuditFilter, AuditLayer};
     use tracing_subscriber::{prelude::*, reload};
 
@@ -491,7 +491,7 @@ fn an_awaited_event_finds_a_layer_that_is_hidden() {
 }
 
 #[test]
-fn an_awaited_event_says_why_it_was_not_recorded() {
+fn awaited_event_returns_why_it_was_not_recorded() {
     let trail = TestLog::new();
 
     let no_log = block_on(try_audit_async!("x", n = 1)).unwrap_err();
@@ -505,7 +505,7 @@ fn an_awaited_event_says_why_it_was_not_recorded() {
 }
 
 #[test]
-fn outcomes() {
+fn outcome_holds_the_receipt_or_the_error() {
     let trail = TestLog::new();
 
     let recorded = audit!(log: trail.log, "x");

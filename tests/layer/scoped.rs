@@ -11,7 +11,7 @@ use crate::support::{
 
 // In a process of its own: what matters is which subscriber is there when a callsite is first reached.
 #[test]
-fn the_first_event_and_span_of_a_callsite_reach_every_layer() {
+fn first_use_of_a_callsite_in_a_scope_reaches_every_layer() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let printed = Printed::default();

@@ -41,7 +41,7 @@ fn outcome(trail: &TestLog) -> Value {
 }
 
 #[test]
-fn a_stack_that_loses_nothing() {
+fn self_test_passes_in_a_stack_without_loss() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry()
@@ -63,7 +63,7 @@ fn a_stack_that_loses_nothing() {
 }
 
 #[test]
-fn a_global_filter_that_is_off() {
+fn self_test_names_a_global_filter_that_is_off() {
     isolated_with(test_path!(), &[("RUST_LOG", "off")], || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(EnvFilter::from_default_env()).init();
@@ -86,7 +86,7 @@ fn a_global_filter_that_is_off() {
 }
 
 #[test]
-fn a_global_filter_without_rust_log() {
+fn self_test_names_a_global_filter_without_rust_log() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(EnvFilter::from_default_env()).with(trail.log.layer()).init();
@@ -100,7 +100,7 @@ fn a_global_filter_without_rust_log() {
 }
 
 #[test]
-fn the_mend_that_it_names() {
+fn remedy_named_by_the_self_test_works() {
     isolated_with(test_path!(), &[("RUST_LOG", "off,audit=info")], || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(EnvFilter::from_default_env()).init();
@@ -110,7 +110,7 @@ fn the_mend_that_it_names() {
 }
 
 #[test]
-fn a_level_for_the_whole_stack() {
+fn self_test_names_a_global_level() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(LevelFilter::OFF).init();
@@ -120,7 +120,7 @@ fn a_level_for_the_whole_stack() {
 }
 
 #[test]
-fn a_filter_that_drops_spans_alone() {
+fn self_test_names_a_filter_of_spans_alone() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry()
@@ -145,7 +145,7 @@ impl<S: Subscriber> Layer<S> for Refuses {
 }
 
 #[test]
-fn a_layer_that_refuses_each_event() {
+fn self_test_names_a_layer_that_refuses_events() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(Refuses).init();
@@ -155,7 +155,7 @@ fn a_layer_that_refuses_each_event() {
 }
 
 #[test]
-fn a_filter_around_the_layer() {
+fn self_test_names_a_filter_around_the_layer() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry()
@@ -168,7 +168,7 @@ fn a_filter_around_the_layer() {
 }
 
 #[test]
-fn a_subscriber_without_the_layer() {
+fn self_test_names_a_missing_layer() {
     isolated(test_path!(), || {
         let (trail, installed) = (TestLog::new(), TestLog::new());
         let nowhere = loss(&trail.log);
@@ -183,7 +183,7 @@ fn a_subscriber_without_the_layer() {
 }
 
 #[test]
-fn a_log_that_is_global_only() {
+fn self_test_names_a_missing_subscriber() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         trail.log.set_global();
@@ -193,7 +193,7 @@ fn a_log_that_is_global_only() {
 }
 
 #[test]
-fn a_layer_that_panics() {
+fn self_test_names_a_layer_that_panics() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(Panics).init();
@@ -203,7 +203,7 @@ fn a_layer_that_panics() {
 }
 
 #[test]
-fn layers_that_are_hidden_or_many() {
+fn self_test_finds_hidden_and_repeated_layers() {
     isolated(test_path!(), || {
         let (a, b) = (TestLog::new(), TestLog::new());
         let (hidden, _handle) = reload::Layer::new(AuditLayer::new(&a.log));
@@ -223,7 +223,7 @@ fn layers_that_are_hidden_or_many() {
 }
 
 #[test]
-fn a_scoped_subscriber() {
+fn self_test_uses_a_scoped_subscriber() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let subscriber = tracing_subscriber::registry().with(trail.log.layer());
@@ -259,7 +259,7 @@ impl<S: Subscriber> Layer<S> for &'static Collects {
 }
 
 #[test]
-fn other_layers_see_two_events() {
+fn other_layers_see_two_events_of_the_self_test() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let collects: &'static Collects = Box::leak(Box::default());
@@ -272,7 +272,7 @@ fn other_layers_see_two_events() {
 }
 
 #[test]
-fn a_log_that_can_not_record() {
+fn self_test_of_a_closed_log_is_an_error() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -287,7 +287,7 @@ fn a_log_that_can_not_record() {
 }
 
 #[test]
-fn handles_can_cross_a_caught_panic() {
+fn handles_are_unwind_safe() {
     fn is_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
 
     is_unwind_safe::<AuditLog>();

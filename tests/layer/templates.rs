@@ -27,7 +27,7 @@ fn recorded(trail: &TestLog) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn an_event_of_any_size_is_what_a_draft_is() {
+fn event_of_any_size_equals_its_draft() {
     // Around the length from which a line is moved and not copied, and around the most that an entry has.
     let lengths = (900..1_200).chain(65_000..65_700).step_by(23);
     let (by_event, by_macro, by_draft) = (TestLog::new(), TestLog::new(), TestLog::new());
@@ -61,7 +61,7 @@ fn an_event_of_any_size_is_what_a_draft_is() {
 }
 
 #[test]
-fn events_within_events_keep_their_values_apart() {
+fn nested_events_keep_their_own_values() {
     // In a scoped stack `tracing` gives events within events to nobody.
     isolated(test_path!(), || {
         let trail = TestLog::new();
@@ -83,7 +83,7 @@ fn events_within_events_keep_their_values_apart() {
 }
 
 #[test]
-fn what_a_panic_leaves_behind_is_in_no_later_event() {
+fn fields_of_a_panicked_event_are_in_no_later_event() {
     let trail = TestLog::new();
     in_stack_of(&trail, || {
         for number in 0..3 {
@@ -102,7 +102,7 @@ fn what_a_panic_leaves_behind_is_in_no_later_event() {
 }
 
 #[test]
-fn two_logs_render_one_callsite_each_by_its_own_rules() {
+fn two_logs_apply_their_own_settings_to_a_callsite() {
     let plain = TestLog::new();
     let strict = TestLog::with(|builder| builder.redact(["account"]).source_location().actor("service"));
     let emit = || {

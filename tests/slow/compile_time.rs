@@ -56,7 +56,7 @@ fn main() {
 "##;
 
 #[test]
-fn what_is_refused_says_why() {
+fn compile_errors_state_their_reason() {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile_time");
     write_package(&directory);
 
@@ -79,7 +79,7 @@ fn what_is_refused_says_why() {
 
 /// Features of `tracing` that take audit events out of a program are not taken in silence.
 #[test]
-fn a_level_that_compiles_audit_events_out() {
+fn static_level_that_removes_audit_events_is_refused() {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("static_level");
     let root = env!("CARGO_MANIFEST_DIR");
     fs::create_dir_all(directory.join("src")).unwrap();

@@ -58,7 +58,7 @@ impl Mode {
 
 /// Not a test by itself: the process that is killed.
 #[test]
-fn child() {
+fn child_appends_until_it_is_killed() {
     let Some(trail) = child_directory() else { return };
     let mode = std::env::var(MODE).expect("a mode");
     let mode = [Mode::Written, Mode::Synced, Mode::Buffered, Mode::Exits]
@@ -92,7 +92,7 @@ fn child() {
 }
 
 fn start(trail: &Path, mode: Mode) -> Child {
-    in_directory(process::child(test_path!(child)), trail)
+    in_directory(process::child(test_path!(child_appends_until_it_is_killed)), trail)
         .env(MODE, format!("{mode:?}"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -229,7 +229,7 @@ fn kill_again_and_again(mode: Mode, seed: u64) -> Tally {
 }
 
 #[test]
-fn a_process_that_is_killed_loses_nothing_that_was_written() {
+fn killed_process_loses_no_written_entry() {
     let tally = kill_again_and_again(Mode::Written, 1);
 
     assert!(tally.acknowledged > tally.rounds);
@@ -237,14 +237,14 @@ fn a_process_that_is_killed_loses_nothing_that_was_written() {
 }
 
 #[test]
-fn a_process_that_is_killed_loses_nothing_that_was_synced() {
+fn killed_process_loses_no_synced_entry() {
     let tally = kill_again_and_again(Mode::Synced, 2);
 
     assert_eq!((tally.lost, tally.false_alarms), (0, 0));
 }
 
 #[test]
-fn a_process_that_is_killed_loses_of_a_buffer_what_was_not_flushed_and_nothing_looks_tampered() {
+fn killed_process_loses_only_unflushed_buffered_entries() {
     let tally = kill_again_and_again(Mode::Buffered, 3);
 
     assert!(tally.acknowledged > tally.rounds);
@@ -252,7 +252,7 @@ fn a_process_that_is_killed_loses_of_a_buffer_what_was_not_flushed_and_nothing_l
 }
 
 #[test]
-fn a_process_that_exits_loses_nothing_that_was_written() {
+fn exiting_process_loses_no_written_entry() {
     let root = tempfile::tempdir().expect("a directory");
     let trail = root.path().join("audit");
     for _ in 0..5 {
@@ -270,7 +270,7 @@ fn a_process_that_exits_loses_nothing_that_was_written() {
 
 /// The head is written with each commit of a synced log, so a crash covers up for nobody.
 #[test]
-fn acknowledged_entries_that_are_cut_off_after_a_crash_are_missed() {
+fn truncation_after_a_crash_is_found() {
     let root = tempfile::tempdir().expect("a directory");
     let trail = root.path().join("audit");
     let said = listen(&mut start(&trail, Mode::Synced), Some((false, Duration::from_millis(50))));
@@ -303,7 +303,7 @@ fn acknowledged_entries_that_are_cut_off_after_a_crash_are_missed() {
 /// A log that nobody uses costs nothing.
 #[cfg(target_os = "linux")]
 #[test]
-fn an_idle_log_does_not_wake() {
+fn idle_log_wakes_no_thread() {
     isolated(test_path!(), || {
         let switches = || {
             let mut total = 0;

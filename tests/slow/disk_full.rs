@@ -120,7 +120,7 @@ fn fill_and_free(trail: &TestTrail, level: Durability, threads: usize, cause: &s
 }
 
 #[test]
-fn a_full_file_system_that_is_freed_is_gone_on_with() {
+fn log_continues_when_a_full_file_system_is_freed() {
     for level in LEVELS {
         for threads in [1, 8] {
             // More than what a buffer and its lines take, twice.
@@ -141,7 +141,7 @@ fn a_full_file_system_that_is_freed_is_gone_on_with() {
 }
 
 #[test]
-fn a_limit_on_the_size_of_files_that_is_lifted_is_gone_on_with() {
+fn log_continues_when_a_file_size_limit_is_lifted() {
     isolated_after(test_path!(), "trap '' XFSZ", || {
         for level in LEVELS {
             for threads in [1, 8] {
@@ -162,7 +162,7 @@ fn limit(bytes: Option<u64>) {
 }
 
 #[test]
-fn a_disk_that_is_full_at_the_first_opening_is_an_error_and_no_harm() {
+fn failed_opening_on_a_full_disk_can_be_repeated() {
     let Some(trail) = TestTrail::on_tmpfs("size=1m") else { return };
     let ballast = trail.root().join("ballast");
     // What is left for the trail, in pages: nothing, one, two, ….
@@ -195,7 +195,7 @@ fn a_disk_that_is_full_at_the_first_opening_is_an_error_and_no_harm() {
 }
 
 #[test]
-fn a_log_that_can_not_close_on_a_full_disk_says_so_and_is_opened_again() {
+fn failed_close_on_a_full_disk_can_be_reopened() {
     for level in LEVELS {
         let Some(trail) = TestTrail::on_tmpfs("size=1m") else { return };
         let ballast = trail.root().join("ballast");
@@ -228,7 +228,7 @@ fn a_log_that_can_not_close_on_a_full_disk_says_so_and_is_opened_again() {
 }
 
 #[test]
-fn a_file_system_that_takes_no_more_files_is_gone_on_with() {
+fn log_continues_when_inodes_are_free_again() {
     for level in LEVELS {
         let Some(trail) = TestTrail::on_tmpfs("size=4m,nr_inodes=12") else { return };
         let log = trail.builder().durability(level).max_file_size(4_000).open().expect("opens");

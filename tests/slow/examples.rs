@@ -38,7 +38,7 @@ fn generate_video(server: &StandIn, audit: &Path, more: &[&str]) -> Output {
 }
 
 #[test]
-fn generate_video_exits_0_only_with_a_video_and_never_prints_the_prompt() {
+fn generate_video_exits_with_0_only_with_a_video() {
     let server = StandIn::start();
     server.fail_queries([Fault::Html(502)]);
     let audit = TempDir::new().unwrap();
@@ -82,7 +82,7 @@ fn generate_video_without_credentials_names_the_variable() {
 }
 
 #[test]
-fn quickstart_shows_a_trail_with_every_event_in_order() {
+fn quickstart_records_every_event_in_order() {
     let output = example("quickstart").output().unwrap();
 
     let printed = String::from_utf8_lossy(&output.stdout);
@@ -112,7 +112,7 @@ fn quickstart_shows_a_trail_with_every_event_in_order() {
 }
 
 #[test]
-fn kling_stand_in_serves_whoever_has_the_keys_that_it_prints() {
+fn stand_in_serves_a_client_with_the_printed_keys() {
     use std::{
         io::{BufRead, BufReader},
         process::Stdio,
@@ -161,7 +161,7 @@ fn kling_stand_in_serves_whoever_has_the_keys_that_it_prints() {
 }
 
 #[test]
-fn kling_stand_in_goes_wrong_in_the_ways_that_it_is_told() {
+fn stand_in_fails_in_the_requested_ways() {
     use std::{
         io::{BufRead, BufReader},
         process::Stdio,

@@ -166,7 +166,7 @@ fn assert_sane(verification: &Verification) {
 }
 
 #[test]
-fn mutated_trails_are_verified_without_a_panic_and_never_pass() {
+fn mutated_trails_never_panic_and_never_verify() {
     let mut random = random(1);
     let trails = [trail(false), trail(true)];
     let scratch = scratch();
@@ -205,7 +205,7 @@ fn mutated_trails_are_verified_without_a_panic_and_never_pass() {
 }
 
 #[test]
-fn recovery_loses_no_byte_and_a_refusal_changes_none() {
+fn recovery_loses_no_byte_and_refusal_changes_none() {
     let mut random = random(2);
     let trails = [trail(false), trail(true)];
     let scratch = scratch();
@@ -287,7 +287,7 @@ fn recovery_loses_no_byte_and_a_refusal_changes_none() {
 }
 
 #[test]
-fn mutated_heads_are_read_without_a_panic_and_never_end_a_trail_early() {
+fn mutated_heads_never_panic_and_never_shorten_a_trail() {
     let mut random = random(3);
     let whole = trail(false);
     let other = trail(false);
@@ -342,7 +342,7 @@ fn mutated_heads_are_read_without_a_panic_and_never_end_a_trail_early() {
 }
 
 #[test]
-fn arbitrary_directories_are_verified_opened_and_given_up_without_a_panic() {
+fn arbitrary_directories_never_panic() {
     let mut random = random(4);
     let trails = [trail(false), trail(true), adopted()];
     let pieces: Vec<(&String, &Vec<u8>)> = trails.iter().flatten().collect();

@@ -105,26 +105,26 @@ fn verify_while_written(durability: Durability, max_file_size: u64, tick: i64, s
 }
 
 #[test]
-fn a_written_trail_is_intact_while_it_grows() {
+fn growing_written_trail_stays_intact() {
     verify_while_written(Durability::Written, 20_000, 1_000, 0);
 }
 
 #[test]
-fn a_buffered_trail_is_intact_while_it_grows() {
+fn growing_buffered_trail_stays_intact() {
     verify_while_written(Durability::Buffered, 20_000, 1_000, 0);
 }
 
 #[test]
-fn a_trail_is_intact_while_every_entry_begins_a_file() {
+fn growing_trail_with_a_file_per_entry_stays_intact() {
     verify_while_written(Durability::Written, 1, 1_000, 0);
 }
 
 #[test]
-fn a_trail_is_intact_while_its_clock_goes_to_and_fro_over_midnight() {
+fn growing_trail_stays_intact_around_midnight() {
     verify_while_written(Durability::Written, 3_000, SECOND, 200 * SECOND);
 }
 
 #[test]
-fn a_buffered_trail_is_intact_while_its_clock_goes_to_and_fro_over_midnight() {
+fn growing_buffered_trail_stays_intact_around_midnight() {
     verify_while_written(Durability::Buffered, 3_000, SECOND, 200 * SECOND);
 }

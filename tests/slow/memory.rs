@@ -81,7 +81,7 @@ fn append_and_verify(durability: Durability, entries: u64, file_size: u64) {
 }
 
 #[test]
-fn ten_million_entries_of_four_threads_take_constant_memory_and_are_all_there() {
+fn written_entries_of_four_threads_take_constant_memory() {
     isolated(test_path!(), || {
         let (entries, file_size) = if is_long() { (10_000_000, 64 * MEBIBYTE) } else { (100_000, MEBIBYTE) };
         append_and_verify(Durability::Written, entries, file_size);
@@ -89,7 +89,7 @@ fn ten_million_entries_of_four_threads_take_constant_memory_and_are_all_there() 
 }
 
 #[test]
-fn a_million_buffered_entries_take_constant_memory_and_are_all_there() {
+fn buffered_entries_of_four_threads_take_constant_memory() {
     isolated(test_path!(), || {
         let (entries, file_size) = if is_long() { (1_000_000, 64 * MEBIBYTE) } else { (100_000, MEBIBYTE) };
         append_and_verify(Durability::Buffered, entries, file_size);
@@ -97,7 +97,7 @@ fn a_million_buffered_entries_take_constant_memory_and_are_all_there() {
 }
 
 #[test]
-fn findings_are_counted_beyond_those_that_are_listed() {
+fn unlisted_findings_are_counted_in_bounded_memory() {
     let lines: u64 = if is_long() { 20_000_000 } else { 1_000_000 };
     let directory = tempfile::tempdir().expect("a directory");
     let mut file = BufWriter::new(File::create(directory.path().join(LIVE)).expect("created"));
@@ -114,7 +114,7 @@ fn findings_are_counted_beyond_those_that_are_listed() {
 }
 
 #[test]
-fn a_line_of_any_length_is_read_in_bounded_memory() {
+fn line_of_any_length_is_read_in_bounded_memory() {
     let length = if is_long() { 1024 * MEBIBYTE } else { 64 * MEBIBYTE };
     for start in ["", "{\"actor\": \"a", "{\"timestamp\": \"2026", "\n"] {
         for end in ["\n", "", "\"}\n{\"actor\""] {
@@ -136,7 +136,8 @@ fn a_line_of_any_length_is_read_in_bounded_memory() {
 
 /// Verifies and reports in a process of its own, and measures how much memory that took at most.
 fn in_child(path: &Path) -> (serde_json::Value, u64) {
-    let Ended { status, text } = run(in_directory(child(test_path!(the_child_of_other_tests)), path));
+    let Ended { status, text } =
+        run(in_directory(child(test_path!(child_verifies_and_prints_its_peak_memory)), path));
     assert!(status.success(), "{text}");
     let after = |mark: &str| {
         let at = text.find(mark).expect("the child says it") + mark.len();
@@ -147,7 +148,7 @@ fn in_child(path: &Path) -> (serde_json::Value, u64) {
 }
 
 #[test]
-fn the_child_of_other_tests() {
+fn child_verifies_and_prints_its_peak_memory() {
     let Some(path) = child_directory() else { return };
     // Each thread has memory of its own: the most that there are by default, on any machine.
     let most = NonZero::new(16).expect("not zero");

@@ -48,7 +48,7 @@ fn check(directory: &std::path::Path, receipts: &[Receipt], own: u64) {
 }
 
 #[test]
-fn sixty_four_threads_make_one_chain() {
+fn sixty_four_threads_write_one_chain() {
     watched(|| {
         for (durability, critical) in [
             (Durability::Written, false),
@@ -92,7 +92,7 @@ fn sixty_four_threads_make_one_chain() {
 
 /// Tasks that await, tasks that give up waiting, threads that block, all at once.
 #[test]
-fn tasks_and_threads_append_together_and_some_give_up() {
+fn tasks_and_threads_append_while_futures_are_dropped() {
     watched(|| {
         for durability in [Durability::Written, Durability::Synced, Durability::Buffered] {
             let root = tempfile::tempdir().expect("a directory");
@@ -155,7 +155,7 @@ fn tasks_and_threads_append_together_and_some_give_up() {
 }
 
 #[test]
-fn tasks_that_append_while_the_log_is_closed_are_recorded_or_refused() {
+fn appends_during_close_are_recorded_or_refused() {
     watched(|| {
         for round in 0..if is_long() { 200 } else { 10 } {
             let root = tempfile::tempdir().expect("a directory");
@@ -198,7 +198,7 @@ fn tasks_that_append_while_the_log_is_closed_are_recorded_or_refused() {
 
 /// A handle that is dropped while its thread panics still ends the trail in order.
 #[test]
-fn a_panic_ends_the_trail_in_order() {
+fn handle_dropped_by_a_panic_closes_the_log() {
     watched(|| {
         let root = tempfile::tempdir().expect("a directory");
         let directory = root.path().join("audit");

@@ -617,7 +617,7 @@ fn each_attack_is_found_as_the_table_says() {
 }
 
 #[test]
-fn what_is_not_found_is_shown_to_be_by_the_chain_alone() {
+fn undetected_attacks_are_covered_by_the_chain_alone() {
     for what in ["append forged entries", "continue an older copy with other entries, then swap it in"] {
         let world = World::new();
         let attack = WRITES.iter().find(|attack| attack.what == what).expect("in the table");
@@ -637,7 +637,7 @@ fn cell(outcome: &str) -> String {
 }
 
 #[test]
-fn the_manual_has_this_table() {
+fn manual_contains_the_table_of_attacks() {
     let manual = include_str!("../../src/manual/trust.md");
     let mut parts: Vec<String> =
         CELLS.iter().map(|(outcome, word)| format!("- `{word}`: {outcome}")).collect();

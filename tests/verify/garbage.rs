@@ -90,7 +90,7 @@ fn append(path: &Path, bytes: &[u8]) {
 }
 
 #[test]
-fn random_bytes_are_no_trail() {
+fn random_bytes_are_tampered() {
     let mut random = Random(20_261_124);
     for round in 0..150 {
         let alphabet: &[u8] = match round % 3 {
@@ -113,7 +113,7 @@ fn random_bytes_are_no_trail() {
 }
 
 #[test]
-fn nothing_at_all_is_unverifiable() {
+fn empty_directory_is_unverifiable() {
     assert_eq!(Directory::new().verdict(), Verdict::Unverifiable);
     assert_eq!(Directory::with("notes.txt", "no trail").verdict(), Verdict::Unverifiable);
     assert_eq!(Directory::with("audit.lock", "").verdict(), Verdict::Unverifiable);
@@ -130,7 +130,7 @@ fn nothing_at_all_is_unverifiable() {
 }
 
 #[test]
-fn what_follows_the_last_newline_is_torn_whatever_it_is() {
+fn bytes_after_the_last_newline_are_a_torn_tail() {
     let mut random = Random(7);
     for length in [1, 63, 64, 65, 65_535, 65_536, 65_537, 300_000, 3 << 20] {
         for alphabet in [&b"\0"[..], b"abc\xff{\""] {
@@ -193,7 +193,7 @@ fn deep_nesting_is_one_malformed_line() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_an_error_that_names_it() {
+fn irregular_file_is_an_error_with_its_name() {
     type Make = fn(&Path);
     let kinds: [(&str, Make); 6] = [
         ("directory", |path| fs::create_dir(path).expect("created")),
@@ -235,7 +235,7 @@ fn what_is_no_regular_file_is_an_error_that_names_it() {
 }
 
 #[test]
-fn what_can_not_be_read_is_an_error_that_names_it() {
+fn unreadable_file_is_an_error_with_its_name() {
     let trail = trail();
 
     let missing = Verifier::new(trail.path("nowhere")).run().expect_err("missing");
@@ -252,7 +252,7 @@ fn what_can_not_be_read_is_an_error_that_names_it() {
 }
 
 #[test]
-fn nothing_that_steers_a_terminal_is_printed() {
+fn control_characters_are_never_printed() {
     const STEERING: &str = "\u{1b}[2J\u{9b}31m\r\u{8}\u{202e}\u{2028}\u{7}x";
     let root = Directory::new();
     let path = root.path(STEERING);

@@ -136,7 +136,7 @@ impl Drafts {
 }
 
 #[test]
-fn random_drafts_over_days_and_restarts_verify_without_this_crate() {
+fn random_drafts_verify_without_this_crate() {
     let directory = tempfile::tempdir().expect("a directory");
     let trail = directory.path().join("audit");
     let mut random = Drafts(Random(1));
@@ -175,7 +175,7 @@ fn random_drafts_over_days_and_restarts_verify_without_this_crate() {
 }
 
 #[test]
-fn short_hashes_also_pass_the_rule_of_the_python_tool() {
+fn short_hashes_pass_the_rule_of_the_python_tool() {
     let directory = tempfile::tempdir().expect("a directory");
     let trail = directory.path().join("audit");
     let mut random = Drafts(Random(2));

@@ -213,7 +213,7 @@ fn listed(mut counted: Value, report: &Report) -> Value {
 }
 
 #[test]
-fn a_report_is_right_by_an_independent_count() {
+fn report_equals_an_independent_count() {
     let entries = if is_long() { 1_000_000 } else { 20_000 };
     let directory = tempfile::tempdir().expect("a directory");
     let trail = directory.path().join("audit");
@@ -249,7 +249,7 @@ fn a_report_is_right_by_an_independent_count() {
 }
 
 #[test]
-fn files_that_ended_before_the_period_are_not_read() {
+fn files_before_the_period_are_not_read() {
     let directory = tempfile::tempdir().expect("a directory");
     let trail = directory.path().join("audit");
     let micros = Arc::new(AtomicI64::new(START));

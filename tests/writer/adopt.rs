@@ -106,7 +106,7 @@ fn assert_adopted(trail: &TestTrail, what: &str) -> Value {
 }
 
 #[test]
-fn whatever_refuses_the_opening_can_be_given_up() {
+fn trail_that_cannot_be_opened_is_adopted() {
     for (what, damage, findings) in DAMAGES {
         let trail = damaged(damage);
         let before = by_name(files::contents(&trail.directory()));
@@ -141,7 +141,7 @@ fn whatever_refuses_the_opening_can_be_given_up() {
 
 #[cfg(feature = "cli")]
 #[test]
-fn the_command_gives_a_trail_up() {
+fn command_adopts_a_damaged_trail() {
     let run = |arguments: &[&str], trail: &TestTrail| {
         let directory = trail.directory();
         let directory = directory.to_str().expect("Unicode");
@@ -179,7 +179,7 @@ fn the_command_gives_a_trail_up() {
 }
 
 #[test]
-fn a_trail_without_damage_can_be_given_up_too() {
+fn intact_trail_can_be_adopted() {
     let trail = TestTrail::new();
     trail.record_run(3);
     let old = trail.entries()[0]["details"]["trail_id"].clone();
@@ -196,7 +196,7 @@ fn a_trail_without_damage_can_be_given_up_too() {
 }
 
 #[test]
-fn nothing_to_give_up_and_a_held_lock_are_errors_and_change_nothing() {
+fn adoption_without_trail_or_lock_changes_nothing() {
     let trail = TestTrail::new();
     fs::create_dir(trail.directory()).expect("created");
     fs::write(trail.path("notes.txt"), "no trail").expect("written");
@@ -216,7 +216,7 @@ fn nothing_to_give_up_and_a_held_lock_are_errors_and_change_nothing() {
 }
 
 #[test]
-fn a_trail_is_given_up_as_often_as_need_be() {
+fn trail_can_be_adopted_repeatedly() {
     for (what, damage, _) in DAMAGES {
         let trail = damaged(damage);
         for round in 0..3 {
@@ -235,7 +235,7 @@ fn a_trail_is_given_up_as_often_as_need_be() {
 }
 
 #[test]
-fn trails_that_were_given_up_before_are_looked_after_too() {
+fn verification_covers_trails_adopted_earlier() {
     let trail = TestTrail::new();
     trail.record_run(3);
     let mut oldest = None;
@@ -270,7 +270,7 @@ fn trails_that_were_given_up_before_are_looked_after_too() {
 }
 
 #[test]
-fn a_line_whose_hash_does_not_hold_accuses_no_sealed_file() {
+fn sealed_files_are_not_blamed_for_a_line_with_a_wrong_hash() {
     let trail = TestTrail::new();
     trail.record_run(3);
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
@@ -288,7 +288,7 @@ fn a_line_whose_hash_does_not_hold_accuses_no_sealed_file() {
 }
 
 #[test]
-fn a_line_that_was_no_entry_of_the_trail_accuses_no_sealed_file() {
+fn sealed_files_are_not_blamed_for_a_line_of_another_trail() {
     let other = TestTrail::new();
     other.record_run(3);
     other.builder().adopt("alice", "elsewhere").expect("adopted").close().expect("closes");
@@ -304,7 +304,7 @@ fn a_line_that_was_no_entry_of_the_trail_accuses_no_sealed_file() {
 }
 
 #[test]
-fn no_file_that_is_put_beside_sealed_ones_hides_what_they_tell() {
+fn file_added_beside_sealed_files_hides_no_finding() {
     let trail = TestTrail::new();
     trail.record_run(3);
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
@@ -342,7 +342,7 @@ fn of_many_files(files: usize) -> TestTrail {
 }
 
 #[test]
-fn an_interrupted_adoption_is_refused_by_open_and_finished_by_adopt() {
+fn interrupted_adoption_is_refused_by_open_finished_by_adopt() {
     // As it stands after so many files were moved; with all of them moved, the new trail had not begun yet.
     let template = of_many_files(5);
     let whole = files::contents(&template.directory());
@@ -404,7 +404,7 @@ fn untold_of(trail: &TestTrail, moves: usize, moved: usize) -> Value {
 }
 
 #[test]
-fn an_adoption_that_was_told_but_not_closed_is_not_told_again() {
+fn adoption_recorded_before_a_crash_is_not_recorded_again() {
     let trail = damaged(DAMAGES[1].1);
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
     let adopted = trail.entries()[0]["details"]["adopted"].clone();
@@ -423,7 +423,7 @@ fn an_adoption_that_was_told_but_not_closed_is_not_told_again() {
 }
 
 #[test]
-fn an_adoption_that_was_interrupted_before_anything_moved_begins_anew() {
+fn adoption_interrupted_before_the_first_move_starts_over() {
     let trail = damaged(DAMAGES[1].1);
     let id = {
         let probe = TestTrail::new();
@@ -446,7 +446,7 @@ fn an_adoption_that_was_interrupted_before_anything_moved_begins_anew() {
 }
 
 #[test]
-fn every_sealed_file_is_looked_after() {
+fn verification_checks_every_sealed_file() {
     for files in [3, 252] {
         let trail = of_many_files(files);
         trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
@@ -493,7 +493,7 @@ fn every_sealed_file_is_looked_after() {
 }
 
 #[test]
-fn no_link_and_no_pipe_in_place_of_a_sealed_file_is_read() {
+fn link_or_pipe_instead_of_a_sealed_file_is_not_read() {
     let trail = of_many_files(252);
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
     for name in ["SHA256SUMS", LIVE] {
@@ -512,7 +512,7 @@ fn no_link_and_no_pipe_in_place_of_a_sealed_file_is_read() {
 }
 
 #[test]
-fn a_second_opening_during_an_adoption_is_kept_out() {
+fn trail_is_locked_during_its_adoption() {
     let trail = damaged(DAMAGES[0].1);
     let log = trail.builder().adopt("alice", "it broke").expect("adopted");
 

@@ -33,7 +33,7 @@ fn running(trail: &TestTrail) -> (AuditLog, Vec<Receipt>) {
 }
 
 #[test]
-fn a_live_file_that_is_taken_away_is_copied_back() {
+fn removed_live_file_is_restored() {
     type Take = fn(&Path);
     let ways: [(&str, Take); 4] = [
         ("deleted", |live| fs::remove_file(live).expect("removed")),
@@ -79,7 +79,7 @@ fn a_live_file_that_is_taken_away_is_copied_back() {
 }
 
 #[test]
-fn a_live_file_that_is_replaced_by_another_is_kept_beside_it() {
+fn replaced_live_file_is_found_and_no_entry_is_lost() {
     let trail = TestTrail::new();
     let (log, mut receipts) = running(&trail);
     let foreign = trail.path("foreign");
@@ -100,7 +100,7 @@ fn a_live_file_that_is_replaced_by_another_is_kept_beside_it() {
 }
 
 #[test]
-fn a_live_file_that_is_cut_is_found_and_the_error_names_copytruncate() {
+fn truncated_live_file_is_found_and_names_copytruncate() {
     for length in [0, 100, 700] {
         let trail = TestTrail::new();
         let (log, _) = running(&trail);
@@ -124,7 +124,7 @@ fn a_live_file_that_is_cut_is_found_and_the_error_names_copytruncate() {
 }
 
 #[test]
-fn a_live_file_that_another_program_appends_to_stops_the_log() {
+fn foreign_append_to_the_live_file_poisons_the_log() {
     appended_by_another("a foreign line\n");
     // The next line stands behind the half, and the log may look before there is one more.
     let trail = (0..50).map(|_| appended_by_another("half a foreign line")).find(|(_, more)| *more > 1);
@@ -159,7 +159,7 @@ fn appended_by_another(bytes: &str) -> (TestTrail, u64) {
 }
 
 #[test]
-fn a_directory_that_is_moved_away_stops_the_log_and_loses_nothing() {
+fn moved_directory_poisons_the_log_and_loses_no_entry() {
     for again in [false, true] {
         let trail = TestTrail::new();
         let (log, mut receipts) = running(&trail);
@@ -194,7 +194,7 @@ fn a_directory_that_is_moved_away_stops_the_log_and_loses_nothing() {
 }
 
 #[test]
-fn a_deleted_lock_file_does_not_let_a_second_writer_in() {
+fn deleted_lock_file_admits_no_second_writer() {
     let trail = TestTrail::new();
     let (log, mut receipts) = running(&trail);
     for round in 0..10 {
@@ -217,7 +217,7 @@ fn a_deleted_lock_file_does_not_let_a_second_writer_in() {
 }
 
 #[test]
-fn a_second_writer_without_the_lock_file_leaves_half_a_line_alone() {
+fn second_writer_without_lock_file_keeps_an_unfinished_line() {
     let trail = TestTrail::new();
     let (log, _) = running(&trail);
     std::thread::sleep(std::time::Duration::from_millis(20));
@@ -235,7 +235,7 @@ fn a_second_writer_without_the_lock_file_leaves_half_a_line_alone() {
 }
 
 #[test]
-fn a_head_that_is_taken_away_under_the_writer_is_written_anew() {
+fn damaged_head_is_rewritten_by_the_running_log() {
     type Take = fn(&Path);
     let ways: [(&str, Take); 4] = [
         ("deleted", |head| fs::remove_file(head).expect("removed")),
@@ -261,7 +261,7 @@ fn a_head_that_is_taken_away_under_the_writer_is_written_anew() {
 }
 
 #[test]
-fn heads_that_are_not_this_trails_are_findings_and_refuse_the_opening() {
+fn foreign_head_is_a_finding_and_refuses_opening() {
     let other = TestTrail::new();
     other.record_run(1);
     let foreign = fs::read(other.path("audit.head")).expect("there");
@@ -311,7 +311,7 @@ fn heads_that_are_not_this_trails_are_findings_and_refuse_the_opening() {
 }
 
 #[test]
-fn a_trail_that_is_cut_behind_its_head_is_truncated() {
+fn trail_shorter_than_its_head_is_truncated() {
     let trail = TestTrail::new();
     trail.record_run(3);
     let whole = fs::read(trail.path(LIVE)).expect("there");
@@ -331,7 +331,7 @@ fn a_trail_that_is_cut_behind_its_head_is_truncated() {
 }
 
 #[test]
-fn links_are_not_followed() {
+fn symbolic_links_are_not_followed() {
     for name in ["audit.head", "audit.lock", LIVE] {
         for target in ["elsewhere", "/dev/zero", "/nonexistent/file", "."] {
             let trail = TestTrail::new();
@@ -374,7 +374,7 @@ fn links_are_not_followed() {
 }
 
 #[test]
-fn a_read_only_file_system_is_an_error_at_the_opening_and_can_be_verified() {
+fn read_only_trail_can_be_verified_but_not_opened() {
     let Some(trail) = TestTrail::on_tmpfs("size=1m") else { return };
     trail.record_run(2);
     assert!(trail.remount("ro"));
@@ -405,7 +405,7 @@ fn as_nobody(name: &str, body: impl FnOnce()) {
 }
 
 #[test]
-fn permissions_that_are_missing_are_errors_that_name_the_path() {
+fn missing_permission_is_an_error_with_the_path() {
     as_nobody(test_path!(), || {
         let set =
             |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
@@ -434,7 +434,7 @@ fn permissions_that_are_missing_are_errors_that_name_the_path() {
 }
 
 #[test]
-fn a_directory_that_takes_no_more_files_is_gone_on_with_when_it_does() {
+fn log_continues_once_its_directory_is_writable_again() {
     as_nobody(test_path!(), || {
         let set =
             |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
@@ -460,7 +460,7 @@ fn a_directory_that_takes_no_more_files_is_gone_on_with_when_it_does() {
 }
 
 #[test]
-fn a_trail_whose_newest_file_is_closed_is_gone_on_with_in_a_new_one() {
+fn closed_newest_file_is_continued_in_a_new_file() {
     as_nobody(test_path!(), || {
         let trail = TestTrail::new();
         trail.record_run(1);
@@ -475,7 +475,7 @@ fn a_trail_whose_newest_file_is_closed_is_gone_on_with_in_a_new_one() {
 }
 
 #[test]
-fn a_trail_with_a_restored_file_is_gone_on_with() {
+fn trail_with_a_restored_file_can_be_reopened() {
     as_nobody(test_path!(), || {
         let trail = TestTrail::new();
         let (log, receipts) = running(&trail);
@@ -489,7 +489,7 @@ fn a_trail_with_a_restored_file_is_gone_on_with() {
 }
 
 #[test]
-fn too_many_open_files_are_an_error_and_pass() {
+fn log_recovers_from_too_many_open_files() {
     isolated(test_path!(), || {
         let maximum = getrlimit(Resource::Nofile).maximum;
         let plenty = 10_000.min(maximum.unwrap_or(u64::MAX));
@@ -573,7 +573,7 @@ fn too_many_open_files_are_an_error_and_pass() {
 }
 
 #[test]
-fn directories_with_strange_company_are_opened() {
+fn unrelated_files_in_the_directory_are_ignored() {
     let trail = TestTrail::new();
     trail.record_run(1);
     for name in ["notes.txt", "audit", "audit-.jsonl.gz", "x.torn", "x.torn-unrecorded", ".audit.swp"] {

@@ -49,7 +49,7 @@ fn email() -> Draft {
 }
 
 #[test]
-fn an_entry_commits_to_a_value_that_stands_beside_the_trail() {
+fn entry_holds_a_commitment_and_not_the_erasable_value() {
     let trail = TestTrail::new();
     let log = trail.builder().group_readable().open().expect("opens");
 
@@ -74,7 +74,7 @@ fn an_entry_commits_to_a_value_that_stands_beside_the_trail() {
 }
 
 #[test]
-fn two_commitments_to_one_value_differ() {
+fn commitments_to_equal_values_differ() {
     let trail = TestTrail::new();
     let log = trail.open();
 
@@ -87,7 +87,7 @@ fn two_commitments_to_one_value_differ() {
 }
 
 #[test]
-fn other_layers_see_nothing_of_the_value() {
+fn other_layers_do_not_see_erasable_values() {
     let trail = TestTrail::new();
     let log = trail.open();
     let printed = Printed::default();
@@ -113,7 +113,7 @@ fn other_layers_see_nothing_of_the_value() {
 }
 
 #[test]
-fn a_span_s_value_is_withheld_wherever_it_goes() {
+fn erasable_span_field_is_erasable_in_every_entry() {
     let trail = TestTrail::new();
     let log = trail.builder().inherit_fields(["customer"]).open().expect("opens");
 
@@ -136,7 +136,7 @@ fn a_span_s_value_is_withheld_wherever_it_goes() {
 }
 
 #[test]
-fn redaction_and_limits_apply() {
+fn erasable_values_are_redacted_and_truncated() {
     let trail = TestTrail::new();
     let log = trail.open();
     let long = "é".repeat(50_000);
@@ -167,7 +167,7 @@ fn redaction_and_limits_apply() {
 }
 
 #[test]
-fn an_erased_value_is_gone_and_the_trail_intact() {
+fn erased_value_is_removed_and_the_trail_stays_intact() {
     let trail = TestTrail::new();
     let log = trail.open();
     let draft = email().erasable("phone", "555-0100");
@@ -201,7 +201,7 @@ fn an_erased_value_is_gone_and_the_trail_intact() {
 }
 
 #[test]
-fn erasing_what_is_not_there_is_an_error_that_says_so() {
+fn erasing_a_missing_value_is_an_error() {
     let trail = TestTrail::new();
     let log = trail.open();
     let receipt = log.append(email()).expect("recorded");
@@ -224,7 +224,7 @@ fn erasing_what_is_not_there_is_an_error_that_says_so() {
 }
 
 #[test]
-fn values_follow_their_entries_through_files_days_and_runs() {
+fn private_values_are_found_across_files_days_and_runs() {
     for durability in [Durability::Buffered, Durability::Written, Durability::Synced] {
         let trail = TestTrail::new();
         let mut receipts = Vec::new();
@@ -253,7 +253,7 @@ fn values_follow_their_entries_through_files_days_and_runs() {
 }
 
 #[test]
-fn threads_keep_values_together() {
+fn private_values_of_many_threads_match_their_entries() {
     let trail = TestTrail::new();
     let log = trail.builder().durability(Durability::Synced).max_file_size(4_000).open().expect("opens");
 
@@ -278,7 +278,7 @@ fn threads_keep_values_together() {
 }
 
 #[test]
-fn a_changed_value_is_a_finding_of_its_own() {
+fn changed_private_value_is_one_finding() {
     let trail = TestTrail::new();
     let log = trail.open();
     log.append(email()).expect("recorded");
@@ -319,7 +319,7 @@ fn a_changed_value_is_a_finding_of_its_own() {
 }
 
 #[test]
-fn what_is_left_of_entries_that_were_not_written_is_taken_out() {
+fn private_values_of_unwritten_entries_are_removed_on_open() {
     let trail = TestTrail::new();
     let log = trail.open();
     log.append(email()).expect("recorded");
@@ -337,7 +337,7 @@ fn what_is_left_of_entries_that_were_not_written_is_taken_out() {
 
 /// Each step at which the process may end while a value is erased.
 #[test]
-fn an_interrupted_erasure_is_completed_at_the_next_opening_and_told_once() {
+fn interrupted_erasure_is_completed_on_open_and_recorded_once() {
     let trail = TestTrail::new();
     let log = trail.open();
     let receipt = log.append(email()).expect("recorded");
@@ -373,7 +373,7 @@ fn an_interrupted_erasure_is_completed_at_the_next_opening_and_told_once() {
 }
 
 #[test]
-fn a_note_that_fits_no_line_overwrites_nothing() {
+fn erasure_note_that_matches_no_line_changes_nothing() {
     let trail = TestTrail::new();
     let log = trail.open();
     log.append(email()).expect("recorded");
@@ -399,7 +399,7 @@ fn a_note_that_fits_no_line_overwrites_nothing() {
 }
 
 #[test]
-fn a_killed_process_leaves_every_acknowledged_value() {
+fn killed_process_keeps_acknowledged_private_values() {
     let name = test_path!();
     if is_child(name) {
         let log = AuditLog::open(child_directory().expect("given")).expect("opens");
@@ -423,7 +423,7 @@ fn a_killed_process_leaves_every_acknowledged_value() {
 }
 
 #[test]
-fn a_file_that_can_not_be_written_fails_the_entry() {
+fn entry_fails_if_its_private_value_cannot_be_written() {
     let trail = TestTrail::new();
     let log = trail.open();
     fs::write(trail.path("audit.private"), "in the way").expect("written");
@@ -439,7 +439,7 @@ fn a_file_that_can_not_be_written_fails_the_entry() {
 }
 
 #[test]
-fn values_that_somebody_deletes_are_copied_back() {
+fn deleted_private_values_are_restored() {
     let trail = TestTrail::new();
     let log = trail.builder().durability(Durability::Synced).open().expect("opens");
     log.append(email()).expect("recorded");
@@ -456,7 +456,7 @@ fn values_that_somebody_deletes_are_copied_back() {
 }
 
 #[test]
-fn values_of_a_trail_that_is_given_up_are_kept_with_it() {
+fn adoption_keeps_the_private_values() {
     let trail = TestTrail::new();
     let log = trail.open();
     log.append(email()).expect("recorded");
@@ -475,7 +475,7 @@ fn values_of_a_trail_that_is_given_up_are_kept_with_it() {
 }
 
 #[test]
-fn json_text_says_what_can_be_erased() {
+fn draft_from_json_can_have_erasable_values() {
     let trail = TestTrail::new();
     let log = trail.open();
     let draft = Draft::from_json(
@@ -492,7 +492,7 @@ fn json_text_says_what_can_be_erased() {
 }
 
 #[test]
-fn an_event_of_try_audit_gives_the_receipt_to_erase_by() {
+fn receipt_of_try_audit_identifies_the_value_to_erase() {
     let trail = TestTrail::new();
     let log = trail.open();
 

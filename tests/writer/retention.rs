@@ -143,7 +143,7 @@ fn prune_archive_restore_and_erase_leave_the_trail_intact() {
 }
 
 #[test]
-fn with_nothing_to_prune_nothing_is_recorded() {
+fn prune_without_old_files_records_nothing() {
     let (trail, _) = six_days();
     let log = signing(&trail);
     let before = log.counters().bytes;
@@ -156,7 +156,7 @@ fn with_nothing_to_prune_nothing_is_recorded() {
 }
 
 #[test]
-fn a_clock_that_is_wrong_prunes_nothing_before_its_time() {
+fn wrong_clock_prunes_no_file_early() {
     let (trail, _) = six_days();
     // Years ahead; the last entry of the trail is of its seventh day.
     let log = signing(&trail);
@@ -168,7 +168,7 @@ fn a_clock_that_is_wrong_prunes_nothing_before_its_time() {
 }
 
 #[test]
-fn what_the_trail_ever_stated_to_be_kept_is_kept() {
+fn longest_stated_retention_stays_in_force() {
     let trail = TestTrail::new();
     let days = |days| {
         let checkpoints = Checkpoints::new(key(&trail));
@@ -194,7 +194,7 @@ fn what_the_trail_ever_stated_to_be_kept_is_kept() {
 }
 
 #[test]
-fn a_log_that_does_not_sign_prunes_nothing() {
+fn log_without_checkpoints_prunes_nothing() {
     let (trail, _) = six_days();
     let files = trail.jsonl_names();
     let checkpoints = trail.path("audit.checkpoints");
@@ -214,7 +214,7 @@ fn a_log_that_does_not_sign_prunes_nothing() {
 }
 
 #[test]
-fn what_does_not_go_on_from_what_was_signed_is_not_pruned() {
+fn trail_that_contradicts_its_checkpoint_is_not_pruned() {
     let (trail, _) = six_days();
     let files = trail.jsonl_names();
     let checkpoints = trail.path("audit.checkpoints");
@@ -232,7 +232,7 @@ fn what_does_not_go_on_from_what_was_signed_is_not_pruned() {
 }
 
 #[test]
-fn a_forged_record_is_not_signed() {
+fn forged_prune_record_is_not_signed() {
     let trail = TestTrail::new();
     trail.set_clock(NOON - 100 * DAY);
     let log = trail.builder().min_retention_days(4).open().expect("opens");
@@ -271,7 +271,7 @@ fn a_forged_record_is_not_signed() {
 }
 
 #[test]
-fn an_interrupted_prune_is_harmless_and_completed_by_the_next() {
+fn interrupted_prune_is_harmless_and_completed_by_the_next() {
     let (trail, _) = six_days();
     let before = trail.root().join("before");
     copy_directory(&trail.directory(), &before);
@@ -299,7 +299,7 @@ fn an_interrupted_prune_is_harmless_and_completed_by_the_next() {
 }
 
 #[test]
-fn a_trail_is_not_its_own_archive() {
+fn trail_directory_is_refused_as_archive() {
     let (trail, _) = six_days();
     let files = trail.jsonl_names();
     let link = trail.root().join("link");
@@ -315,7 +315,7 @@ fn a_trail_is_not_its_own_archive() {
 }
 
 #[test]
-fn an_interrupted_copy_to_the_archive_is_gone_on_with() {
+fn interrupted_copy_to_the_archive_is_continued() {
     let (trail, _) = six_days();
     let archive = trail.root().join("archive");
     let files = trail.jsonl_names();
@@ -338,7 +338,7 @@ fn an_interrupted_copy_to_the_archive_is_gone_on_with() {
 }
 
 #[test]
-fn a_prune_that_was_not_recorded_is_a_missing_file() {
+fn file_removed_without_a_prune_record_is_a_finding() {
     let (trail, _) = six_days();
     let files = trail.jsonl_names();
     fs::remove_file(trail.path(&files[0])).expect("removed");
@@ -393,7 +393,7 @@ fn details_of_a_prune(trail: &TestTrail) -> (String, Vec<String>) {
 }
 
 #[test]
-fn a_forged_record_makes_no_trail_intact() {
+fn forged_prune_record_does_not_make_a_trail_intact() {
     let (trail, _) = six_days();
     let (details, files) = details_of_a_prune(&trail);
     let good: Value = serde_json::from_str(&details).expect("JSON");
@@ -437,7 +437,7 @@ fn a_forged_record_makes_no_trail_intact() {
 }
 
 #[test]
-fn what_does_not_verify_is_not_pruned() {
+fn damaged_file_is_not_pruned() {
     let (trail, _) = six_days();
     let files = trail.jsonl_names();
     let log = signing(&trail);
@@ -454,7 +454,7 @@ fn what_does_not_verify_is_not_pruned() {
 }
 
 #[test]
-fn what_was_asked_of_pruned_entries_can_not_be_told() {
+fn evidence_about_pruned_entries_is_unverifiable() {
     let trail = TestTrail::new();
     let log = signing(&trail);
     let early = log.checkpoint().expect("signed");
@@ -483,7 +483,7 @@ fn what_was_asked_of_pruned_entries_can_not_be_told() {
 }
 
 #[test]
-fn a_report_that_reaches_beyond_what_was_pruned_needs_the_key() {
+fn report_over_pruned_entries_needs_the_key() {
     let (trail, _) = six_days();
     let now = verify(&trail).last().expect("an entry").timestamp;
     let reporter = |days| Reporter::new(trail.directory()).days(days).now(now);
@@ -512,7 +512,7 @@ fn a_report_that_reaches_beyond_what_was_pruned_needs_the_key() {
 }
 
 #[test]
-fn a_pruned_trail_is_opened_with_the_note_or_without_it() {
+fn pruned_trail_opens_with_a_missing_or_wrong_note() {
     let (trail, receipts) = six_days();
     let log = signing(&trail);
     let pruning = log.prune(&Retention::days(4)).expect("pruned");
@@ -536,7 +536,7 @@ fn a_pruned_trail_is_opened_with_the_note_or_without_it() {
 }
 
 #[test]
-fn what_is_left_can_be_proven() {
+fn remaining_entries_can_be_proven_after_a_prune() {
     let (trail, receipts) = six_days();
     let earlier = kling_audit::checkpoint(trail.directory(), &key(&trail)).expect("signed");
     let log = signing(&trail);
@@ -561,7 +561,7 @@ fn what_is_left_can_be_proven() {
 }
 
 #[test]
-fn what_was_torn_from_a_file_leaves_with_it() {
+fn torn_bytes_are_pruned_with_their_file() {
     let (trail, _) = six_days();
     let files = trail.jsonl_names();
     let torn = format!("{}.123.torn", files[0]);
@@ -578,7 +578,7 @@ fn what_was_torn_from_a_file_leaves_with_it() {
 
 #[cfg(feature = "cli")]
 #[test]
-fn the_command_prunes_signs_and_says_what_went() {
+fn command_prunes_signs_and_prints_the_files() {
     use crate::support::command;
 
     let trail = TestTrail::new();

@@ -107,7 +107,7 @@ fn append(log: &AuditLog, count: u64) {
 }
 
 #[test]
-fn the_last_checkpoint_covers_the_end_and_is_told_by_no_entry() {
+fn last_checkpoint_covers_the_end_without_an_entry() {
     let signed = SignedTrail::new();
     let log = signed.open();
     append(&log, 5);
@@ -122,7 +122,7 @@ fn the_last_checkpoint_covers_the_end_and_is_told_by_no_entry() {
 }
 
 #[test]
-fn a_checkpoint_that_is_asked_for_is_told_by_an_entry() {
+fn requested_checkpoint_is_recorded_in_an_entry() {
     let signed = SignedTrail::new();
     let log = signed.open();
     append(&log, 5);
@@ -146,7 +146,7 @@ fn a_checkpoint_that_is_asked_for_is_told_by_an_entry() {
 }
 
 #[test]
-fn a_log_without_checkpoints_says_so() {
+fn checkpoint_of_a_log_without_key_is_an_error() {
     let signed = SignedTrail::new();
     let log = signed.trail.open();
 
@@ -157,7 +157,7 @@ fn a_log_without_checkpoints_says_so() {
 }
 
 #[test]
-fn every_so_many_entries_one_is_signed_in_every_durability() {
+fn checkpoint_is_signed_after_a_number_of_entries() {
     for durability in [Durability::Buffered, Durability::Written, Durability::Synced] {
         let signed = SignedTrail::new();
         let checkpoints = signed.checkpoints().every_entries(20);
@@ -176,7 +176,7 @@ fn every_so_many_entries_one_is_signed_in_every_durability() {
 }
 
 #[test]
-fn one_checkpoint_is_not_the_reason_for_another() {
+fn entry_about_a_checkpoint_causes_no_other() {
     let signed = SignedTrail::new();
     let log = signed.builder(signed.checkpoints().every_entries(1)).open().expect("opens");
     append(&log, 1);
@@ -190,7 +190,7 @@ fn one_checkpoint_is_not_the_reason_for_another() {
 }
 
 #[test]
-fn a_silent_log_signs_its_silence() {
+fn log_without_new_entries_signs_on_schedule() {
     let signed = SignedTrail::new();
     let log = signed.builder(signed.checkpoints().every(Duration::from_millis(20))).open().expect("opens");
 
@@ -201,7 +201,7 @@ fn a_silent_log_signs_its_silence() {
 }
 
 #[test]
-fn a_new_file_is_reason_for_a_checkpoint() {
+fn new_file_causes_a_checkpoint() {
     let signed = SignedTrail::new();
     let log = signed.builder(signed.checkpoints()).max_file_size(2_000).open().expect("opens");
     append(&log, 20);
@@ -213,7 +213,7 @@ fn a_new_file_is_reason_for_a_checkpoint() {
 }
 
 #[test]
-fn a_log_goes_on_from_the_last_checkpoint_and_reads_nothing_before() {
+fn reopened_log_does_not_read_entries_before_its_checkpoint() {
     let signed = SignedTrail::new();
     for _ in 0..4 {
         let log = signed.open();
@@ -238,7 +238,7 @@ fn a_log_goes_on_from_the_last_checkpoint_and_reads_nothing_before() {
 }
 
 #[test]
-fn an_old_trail_can_be_signed_from_now_on() {
+fn unsigned_trail_can_be_signed_later() {
     let signed = SignedTrail::new();
     let log = signed.trail.open();
     append(&log, 30);
@@ -252,7 +252,7 @@ fn an_old_trail_can_be_signed_from_now_on() {
 }
 
 #[test]
-fn short_hashes_are_signed_in_full() {
+fn signed_trail_with_short_hashes_can_be_reopened() {
     let signed = SignedTrail::new();
     let log = signed.builder(signed.checkpoints()).hash_length(HashLength::Short).open().expect("opens");
     append(&log, 3);
@@ -266,7 +266,7 @@ fn short_hashes_are_signed_in_full() {
 }
 
 #[test]
-fn threads_and_checkpoints_do_not_meet() {
+fn concurrent_appends_and_checkpoints_stay_signed() {
     for durability in [Durability::Buffered, Durability::Written] {
         let signed = SignedTrail::new();
         let checkpoints = signed.checkpoints().every_entries(30);
@@ -287,7 +287,7 @@ fn threads_and_checkpoints_do_not_meet() {
 }
 
 #[test]
-fn each_sink_gets_each_checkpoint() {
+fn every_sink_receives_every_checkpoint() {
     let signed = SignedTrail::new();
     let seen: Arc<Mutex<Vec<SignedCheckpoint>>> = Arc::default();
     let by_callback = Arc::clone(&seen);
@@ -319,7 +319,7 @@ fn each_sink_gets_each_checkpoint() {
 }
 
 #[test]
-fn a_file_that_was_cut_while_it_was_written_is_gone_on_with() {
+fn truncated_checkpoint_file_is_continued() {
     let signed = SignedTrail::new();
     let file = signed.path("file");
     let run = || {
@@ -344,7 +344,7 @@ fn a_file_that_was_cut_while_it_was_written_is_gone_on_with() {
 }
 
 #[test]
-fn a_sink_that_fails_is_told_and_nothing_else_happens() {
+fn failing_sink_is_reported_and_changes_nothing_else() {
     let signed = SignedTrail::new();
     let all = signed
         .checkpoints()
@@ -365,7 +365,7 @@ fn a_sink_that_fails_is_told_and_nothing_else_happens() {
 }
 
 #[test]
-fn a_sink_that_calls_back_waits_for_nobody() {
+fn sink_that_calls_the_log_gets_an_error_without_waiting() {
     let signed = SignedTrail::new();
     let log: Arc<Mutex<Option<AuditLog>>> = Arc::default();
     let inside = Arc::clone(&log);
@@ -415,7 +415,7 @@ impl Signer for Remote {
 }
 
 #[test]
-fn a_signer_that_fails_delays_the_signature_and_nothing_else() {
+fn failing_signer_only_delays_the_signature() {
     for panics in [false, true] {
         let signed = SignedTrail::new();
         let fails = Arc::new(AtomicBool::new(true));
@@ -436,7 +436,7 @@ fn a_signer_that_fails_delays_the_signature_and_nothing_else() {
 }
 
 #[test]
-fn a_signature_of_another_key_is_not_taken() {
+fn signature_of_another_key_is_refused() {
     struct Wrong(SigningKey, SigningKey);
     impl Signer for Wrong {
         fn verifying_key(&self) -> &VerifyingKey {
@@ -458,7 +458,7 @@ fn a_signature_of_another_key_is_not_taken() {
 }
 
 #[test]
-fn a_key_of_another_trail_signs_nothing_and_the_log_goes_on() {
+fn key_of_another_trail_signs_nothing_but_log_continues() {
     let signed = SignedTrail::new();
     signed.key().claim("0".repeat(32).parse::<TrailId>().expect("an id")).expect("taken");
     let log = signed.open();
@@ -475,7 +475,7 @@ fn a_key_of_another_trail_signs_nothing_and_the_log_goes_on() {
 }
 
 #[test]
-fn what_does_not_follow_from_the_last_checkpoint_is_not_signed() {
+fn trail_that_contradicts_its_checkpoint_is_not_signed() {
     type Disturb = fn(&Path);
     fn live(audit: &Path) -> PathBuf {
         jsonl_files(audit).remove(0)
@@ -546,7 +546,7 @@ fn what_does_not_follow_from_the_last_checkpoint_is_not_signed() {
 }
 
 #[test]
-fn a_log_that_was_not_closed_goes_on_signing() {
+fn log_that_was_not_closed_continues_signing() {
     let signed = SignedTrail::new();
     let log = signed.open();
     append(&log, 5);
@@ -575,7 +575,7 @@ fn a_log_that_was_not_closed_goes_on_signing() {
 
 #[cfg(unix)]
 #[test]
-fn a_key_file_that_can_not_be_written_signs_on() {
+fn read_only_key_file_can_sign() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let signed = SignedTrail::new();
@@ -601,7 +601,7 @@ fn a_key_file_that_can_not_be_written_signs_on() {
 }
 
 #[test]
-fn a_trail_that_was_given_up_takes_its_checkpoints_along() {
+fn adopted_trail_starts_with_new_checkpoints() {
     let signed = SignedTrail::new();
     signed.open().close().expect("closes");
     SigningKey::generate(signed.path("key2"), "example.com/audit-2").expect("a key");

@@ -58,7 +58,7 @@ fn days_of_files(trail: &TestTrail) -> Vec<String> {
 }
 
 #[test]
-fn midnight_begins_a_new_file_in_a_running_process() {
+fn new_file_starts_at_midnight_in_a_running_process() {
     let midnights: [(&str, &str, [&str; 2]); 8] = [
         ("an ordinary night", "2026-11-25T00:00:00Z", ["2026-11-24", "2026-11-25"]),
         ("the end of a month", "2026-12-01T00:00:00Z", ["2026-11-30", "2026-12-01"]),
@@ -92,7 +92,7 @@ fn midnight_begins_a_new_file_in_a_running_process() {
 }
 
 #[test]
-fn a_step_back_is_recorded_when_it_is_more_than_a_second() {
+fn step_back_of_more_than_a_second_is_recorded() {
     let start = micros("2026-11-24T12:00:00Z");
     for (step, recorded) in [
         (0, false),
@@ -123,7 +123,7 @@ fn a_step_back_is_recorded_when_it_is_more_than_a_second() {
 }
 
 #[test]
-fn a_clock_that_wanders_over_midnight_does_no_harm() {
+fn clock_that_moves_around_midnight_keeps_trail_intact() {
     let midnight = micros("2027-01-01T00:00:00Z");
     let mut random = Random(20_270_101);
     let mut times = Vec::new();
@@ -145,7 +145,7 @@ fn a_clock_that_wanders_over_midnight_does_no_harm() {
 }
 
 #[test]
-fn clocks_at_the_edges_of_time_do_no_harm() {
+fn extreme_clock_values_are_recorded_in_every_mode() {
     let edges = [
         ("1970", 0),
         ("before 1970", -1),
@@ -174,7 +174,7 @@ fn clocks_at_the_edges_of_time_do_no_harm() {
 }
 
 #[test]
-fn a_process_that_sleeps_for_days_leaves_a_notice_and_no_finding() {
+fn gap_of_several_days_is_a_notice_and_no_finding() {
     let start = micros("2028-02-27T12:00:00Z");
     for one_run in [true, false] {
         let trail = at_times(&[start, start + 3 * DAY, start + 400 * DAY], |builder| builder, one_run);
@@ -187,7 +187,7 @@ fn a_process_that_sleeps_for_days_leaves_a_notice_and_no_finding() {
 }
 
 #[test]
-fn a_thread_that_waits_for_long_between_clock_and_lock_is_no_step() {
+fn late_thread_with_an_older_time_is_no_clock_step() {
     use std::sync::{
         Arc,
         atomic::{AtomicI64, Ordering},

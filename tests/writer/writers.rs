@@ -79,7 +79,7 @@ impl Drop for Opener {
 }
 
 #[test]
-fn of_two_processes_that_open_at_once_exactly_one_does() {
+fn one_of_two_processes_that_open_together_succeeds() {
     let name = test_path!();
     if is_child(name) {
         return Opener::obey();
@@ -113,7 +113,7 @@ fn of_two_processes_that_open_at_once_exactly_one_does() {
 }
 
 #[test]
-fn a_second_process_without_the_lock_file_is_kept_out() {
+fn second_process_is_refused_without_the_lock_file() {
     let name = test_path!();
     if is_child(name) {
         return Opener::obey();
@@ -155,7 +155,7 @@ fn fork(body: impl FnOnce() -> i32) -> i32 {
 }
 
 #[test]
-fn a_fork_of_the_writer_can_not_write_and_takes_nothing_from_it() {
+fn forked_process_cannot_write_or_disturb_its_parent() {
     isolated(test_path!(), || {
         for level in [Durability::Written, Durability::Buffered, Durability::Synced] {
             let trail = TestTrail::new();
@@ -205,7 +205,7 @@ fn wait<F: Future>(future: F) -> F::Output {
 }
 
 #[test]
-fn a_fork_drops_every_handle_without_ending_the_trail() {
+fn handle_dropped_in_a_fork_does_not_close_the_trail() {
     isolated(test_path!(), || {
         let trail = TestTrail::new();
         let mut log = Some(trail.open());
@@ -224,7 +224,7 @@ fn a_fork_drops_every_handle_without_ending_the_trail() {
 }
 
 #[test]
-fn forks_of_a_busy_writer_neither_hang_nor_write() {
+fn forks_of_a_busy_writer_do_not_hang_or_write() {
     isolated(test_path!(), || {
         let trail = TestTrail::new();
         let log = trail.open();
@@ -265,7 +265,7 @@ fn forks_of_a_busy_writer_neither_hang_nor_write() {
 }
 
 #[test]
-fn a_fork_that_lives_on_does_not_keep_the_next_writer_out() {
+fn living_fork_does_not_block_the_next_writer() {
     isolated(test_path!(), || {
         let trail = TestTrail::new();
         let log = trail.open();
@@ -293,7 +293,7 @@ fn a_fork_that_lives_on_does_not_keep_the_next_writer_out() {
 }
 
 #[test]
-fn a_log_that_is_to_abort_ends_the_process_when_an_entry_is_not_recorded() {
+fn on_failure_abort_ends_the_process_at_a_lost_entry() {
     let name = test_path!();
     if is_child(name) {
         let trail = child_directory().expect("a directory");
@@ -332,7 +332,7 @@ fn a_log_that_is_to_abort_ends_the_process_when_an_entry_is_not_recorded() {
 }
 
 #[test]
-fn the_hook_is_told_of_every_entry_that_is_not_recorded() {
+fn hook_receives_the_error_of_every_lost_entry() {
     let trail = TestTrail::new();
     let log = trail.open();
     for _ in 0..3 {

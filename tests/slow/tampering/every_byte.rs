@@ -8,7 +8,7 @@ use super::copy::{Copy, brief};
 use crate::support::limits::is_long;
 
 #[test]
-fn every_changed_byte_is_one_finding_in_its_line() {
+fn changed_byte_is_one_finding_in_its_line() {
     let copy = Copy::small();
     let directory = tempfile::tempdir().expect("a directory");
     let trail = directory.path().join("audit");
@@ -47,7 +47,7 @@ fn every_changed_byte_is_one_finding_in_its_line() {
 }
 
 #[test]
-fn every_line_removed_doubled_or_swapped_is_one_finding_in_its_file() {
+fn moved_or_removed_line_is_one_finding_in_its_file() {
     let copy = Copy::small();
     let names = |one: usize, other: usize| {
         [one, other].map(|at| copy.sheets[copy.place(at.min(copy.entries() - 1)).0].name.clone())

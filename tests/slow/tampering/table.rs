@@ -78,7 +78,7 @@ impl Table {
 }
 
 #[test]
-fn the_trails_that_are_edited_are_intact() {
+fn unedited_copies_are_intact() {
     for (copy, files) in [(Copy::large(), 7), (Copy::small(), 3)] {
         let verification = copy.verify();
 
@@ -89,7 +89,7 @@ fn the_trails_that_are_edited_are_intact() {
 }
 
 #[test]
-fn a_changed_member_is_found_in_its_line() {
+fn changed_member_is_one_finding_in_its_line() {
     let mut table = Table::new();
     for file in [0, 1, 3, 5] {
         let at = table.inner(file);
@@ -131,7 +131,7 @@ fn a_changed_member_is_found_in_its_line() {
 }
 
 #[test]
-fn another_spelling_is_found_in_its_line() {
+fn noncanonical_spelling_is_one_finding_in_its_line() {
     let mut table = Table::new();
     let at = (0..table.base.entries())
         .find(|&at| {
@@ -233,7 +233,7 @@ fn another_spelling_is_found_in_its_line() {
 }
 
 #[test]
-fn a_newline_more_or_less_is_one_finding() {
+fn added_or_removed_newline_is_one_finding() {
     let mut table = Table::new();
     for file in 0..table.base.sheets.len() {
         let lines = table.base.sheets[file].lines.len();
@@ -293,7 +293,7 @@ fn a_newline_more_or_less_is_one_finding() {
 }
 
 #[test]
-fn lines_out_of_their_places_are_one_finding() {
+fn removed_doubled_or_swapped_line_is_one_finding() {
     let mut table = Table::new();
     let last = table.base.entries() - 1;
     for file in 0..table.base.sheets.len() {
@@ -342,7 +342,7 @@ fn lines_out_of_their_places_are_one_finding() {
 }
 
 #[test]
-fn lines_that_were_moved_are_one_finding() {
+fn moved_block_of_lines_is_one_finding() {
     let mut table = Table::new();
     for (from, to) in [(0, 1), (0, 3), (3, 0), (5, 1), (1, 5), (4, 0), (3, 4), (4, 3)] {
         for length in [1, 2] {
@@ -407,7 +407,7 @@ fn lines_that_were_moved_are_one_finding() {
 }
 
 #[test]
-fn forged_lines_are_one_finding() {
+fn forged_line_is_one_finding() {
     let mut table = Table::new();
     for file in [0, 1, 3, 5] {
         let at = table.inner(file);
@@ -513,7 +513,7 @@ fn forged_lines_are_one_finding() {
 }
 
 #[test]
-fn the_beginning_can_not_be_rewritten_alone() {
+fn rewritten_first_entry_is_one_finding() {
     let mut table = Table::new();
     table.at("first entry rewritten", "chain_broken", (0, 1), 1, |copy| {
         set(copy.line(0), "pid", "1");
@@ -544,7 +544,7 @@ fn the_beginning_can_not_be_rewritten_alone() {
 }
 
 #[test]
-fn whole_files_are_told_apart_by_their_entries() {
+fn removed_renamed_or_doubled_file_is_one_finding() {
     let mut table = Table::new();
     let files = table.base.sheets.len();
     for file in 0..files - 1 {
@@ -602,7 +602,7 @@ fn whole_files_are_told_apart_by_their_entries() {
 }
 
 #[test]
-fn names_are_labels_within_a_day() {
+fn file_names_within_a_day_can_be_swapped() {
     let mut copy = Copy::large();
     let (one, other) = (copy.sheets[0].name.clone(), copy.sheets[1].name.clone());
     copy.sheets[0].name = other;
@@ -614,7 +614,7 @@ fn names_are_labels_within_a_day() {
 }
 
 #[test]
-fn files_of_two_days_that_were_exchanged_are_two_findings() {
+fn swapped_files_of_two_days_are_two_findings() {
     let mut copy = Copy::large();
     let (one, other) = (copy.sheets[1].name.clone(), copy.sheets[5].name.clone());
     copy.sheets[1].name = other.clone();
@@ -630,7 +630,7 @@ fn files_of_two_days_that_were_exchanged_are_two_findings() {
 }
 
 #[test]
-fn a_part_in_an_unknown_format_is_unverifiable_and_not_tampered() {
+fn unknown_format_is_unverifiable_and_not_tampered() {
     let base = Copy::large();
     let starts: Vec<usize> = (0..base.entries())
         .filter(|&at| value(base.clone().line(at), "event_type") == "\"audit_started\"")
@@ -664,7 +664,7 @@ fn a_part_in_an_unknown_format_is_unverifiable_and_not_tampered() {
 }
 
 #[test]
-fn a_format_that_was_changed_under_its_hash_is_tampering() {
+fn format_changed_under_its_hash_is_tampering() {
     for format in ["2", "0", "\"1\""] {
         let mut copy = Copy::large();
         set(copy.line(0), "format", format);
@@ -678,7 +678,7 @@ fn a_format_that_was_changed_under_its_hash_is_tampering() {
 }
 
 #[test]
-fn a_file_by_itself_begins_on_trust() {
+fn single_file_trusts_its_first_link() {
     let copy = Copy::large();
     let directory = tempfile::tempdir().expect("a directory");
     let trail = directory.path().join("audit");
@@ -693,7 +693,7 @@ fn a_file_by_itself_begins_on_trust() {
 }
 
 #[test]
-fn a_crash_in_the_first_line_after_a_clock_step_over_midnight_is_a_torn_tail() {
+fn crash_after_a_step_over_midnight_leaves_a_torn_tail() {
     let mut copy = Copy::large();
     copy.sheets.truncate(5);
     copy.sheets[4].lines.truncate(1);

@@ -884,7 +884,7 @@ async fn forty_concurrent_tasks_share_one_token() {
     }
 
     let trail = setup.trail();
-    let count = |what: &str| trail.iter().filter(|line| line.starts_with(what)).count();
+    let count = |case: &str| trail.iter().filter(|line| line.starts_with(case)).count();
     assert_eq!((count("auth_event"), count("task_completed"), count("task_accepted")), (1, 40, 40));
     assert_eq!((setup.server.tokens().len(), setup.server.tasks()), (1, 40));
 }

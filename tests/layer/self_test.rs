@@ -52,7 +52,7 @@ fn self_test_passes_in_a_stack_without_loss() {
         let receipt = trail.log.self_test().unwrap();
         audit!("after");
 
-        let probe = |what| json!({"what": what, "passed": true});
+        let probe = |case| json!({"what": case, "passed": true});
         let expected = json!({"passed": true, "probes": [probe("macro"), probe("event"), probe("span")]});
         assert_eq!(outcome(&trail), expected);
         assert_eq!(receipt.seq, 1, "the probes themselves are not recorded");

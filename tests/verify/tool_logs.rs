@@ -148,11 +148,11 @@ fn edits_of_a_python_log_are_found_at_their_line() {
         ("line empty", MalformedLine, 3, |lines| lines.insert(2, String::new())),
     ];
 
-    for (what, kind, line, edit) in rows {
+    for (case, kind, line, edit) in rows {
         let verification = edited("midnight", "audit-2026-11-24.jsonl", edit);
 
         let findings: Vec<_> = verification.findings().iter().map(place).collect();
-        assert_eq!(findings, [(kind, "audit-2026-11-24.jsonl", Some(line))], "{what}: {verification}");
+        assert_eq!(findings, [(kind, "audit-2026-11-24.jsonl", Some(line))], "{case}: {verification}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Giving a trail up: whatever refused the opening, what is there is kept, and the new trail tells of it for ever.
+//! Adoption: a trail that cannot be opened is sealed as it is, and a new trail records what was sealed.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -17,7 +17,8 @@ use crate::support::{
 
 type Damage = fn(&TestTrail);
 
-/// What refuses the opening of a trail, and what verification says of it.
+/// Ways to damage a trail so that it cannot be opened, and the kinds of the findings. An empty list stands for one
+/// finding of any kind.
 const DAMAGES: [(&str, Damage, &[&str]); 9] = [
     (
         "a changed tail",
@@ -73,7 +74,7 @@ const DAMAGES: [(&str, Damage, &[&str]); 9] = [
     ),
 ];
 
-/// A damaged trail that can't be opened.
+/// A trail with this damage. Fails if it can still be opened.
 fn damaged(damage: Damage) -> TestTrail {
     let trail = TestTrail::new();
     trail.record_run(3);
@@ -84,8 +85,8 @@ fn damaged(damage: Damage) -> TestTrail {
     trail
 }
 
-/// Where the given-up trail is.
-fn sealed(trail: &TestTrail) -> PathBuf {
+/// Directory of the only sealed trail.
+fn sealed_directory(trail: &TestTrail) -> PathBuf {
     let [name] = &files::names(&trail.path("sealed"))[..] else { unreachable!("one trail is sealed") };
     trail.path("sealed").join(name)
 }
@@ -95,46 +96,45 @@ fn by_name(files: BTreeMap<PathBuf, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
     files.into_iter().map(|(path, bytes)| (name(path), bytes)).collect()
 }
 
-/// What the verification of the new trail must be: intact, with the notice; of more than one trail, where that one had
-/// taken the place of another.
-fn assert_adopted(trail: &TestTrail, what: &str) -> Value {
+/// Returns what the first entry records of the adoption. Fails unless the new trail is intact and has a notice of it.
+fn assert_adopted(trail: &TestTrail, case: &str) -> Value {
     let verification = trail.verify();
-    assert_eq!(verification.verdict(), Verdict::Intact, "{what}: {verification}");
+    assert_eq!(verification.verdict(), Verdict::Intact, "{case}: {verification}");
     let adopted = |notice: &&Notice| matches!(notice, Notice::Adopted { actor, reason, .. } if actor == "alice" && reason == "it broke");
-    assert!(verification.notices().iter().any(|notice| adopted(&notice)), "{what}: {verification}");
+    assert!(verification.notices().iter().any(|notice| adopted(&notice)), "{case}: {verification}");
     trail.entries()[0]["details"]["adopted"].clone()
 }
 
 #[test]
 fn trail_that_cannot_be_opened_is_adopted() {
-    for (what, damage, findings) in DAMAGES {
+    for (case, damage, findings) in DAMAGES {
         let trail = damaged(damage);
         let before = by_name(files::contents(&trail.directory()));
         let found = trail.finding_kinds();
-        assert!(found == findings || findings.is_empty() && found.len() == 1, "{what}: {found:?}");
+        assert!(found == findings || findings.is_empty() && found.len() == 1, "{case}: {found:?}");
 
         let log = trail.builder().adopt("alice", "it broke").expect("adopted");
         log.append(Draft::new("anew")).expect("recorded");
         log.close().expect("closes");
 
-        let adopted = assert_adopted(&trail, what);
-        assert_eq!(adopted["verdict"], "tampered", "{what}");
-        assert_eq!(adopted["findings"], 1, "{what}");
-        let mut kept = by_name(files::contents(&sealed(&trail)));
+        let adopted = assert_adopted(&trail, case);
+        assert_eq!(adopted["verdict"], "tampered", "{case}");
+        assert_eq!(adopted["findings"], 1, "{case}");
+        let mut kept = by_name(files::contents(&sealed_directory(&trail)));
         let old: Value =
             serde_json::from_slice(&kept.remove("verification.json").expect("kept")).expect("JSON");
-        assert_eq!(old["findings"][0]["kind"], found[0], "{what}");
+        assert_eq!(old["findings"][0]["kind"], found[0], "{case}");
         assert!(kept.remove("SHA256SUMS").is_some());
-        assert_eq!(kept, before, "{what}: unchanged");
+        assert_eq!(kept, before, "{case}: unchanged");
         let checked = std::process::Command::new("sha256sum")
             .args(["--check", "--quiet", "SHA256SUMS"])
-            .current_dir(sealed(&trail))
+            .current_dir(sealed_directory(&trail))
             .status();
-        assert!(checked.is_ok_and(|status| status.success()), "{what}");
-        // The notice stays, whatever comes after.
+        assert!(checked.is_ok_and(|status| status.success()), "{case}");
+        // Later runs do not remove the notice.
         trail.advance_clock(DAY);
         trail.record_run(2);
-        assert_adopted(&trail, what);
+        assert_adopted(&trail, case);
         assert!(!trail.path("sealed/untold.json").exists());
     }
 }
@@ -148,21 +148,21 @@ fn command_adopts_a_damaged_trail() {
         command::status_and_text(command::run(&[&[arguments[0], directory], &arguments[1..]].concat()))
     };
     let adopt = ["adopt", "--actor", "alice", "--reason", "it broke"];
-    for (what, damage, _) in DAMAGES {
+    for (case, damage, _) in DAMAGES {
         let trail = damaged(damage);
         let (code, text) = run(&["append", "--event-type", "more"], &trail);
-        assert_eq!(code, Some(2), "{what}: {text}");
-        assert!(text.contains("kling-audit adopt DIR --actor A --reason R"), "{what}: {text}");
+        assert_eq!(code, Some(2), "{case}: {text}");
+        assert!(text.contains("kling-audit adopt DIR --actor A --reason R"), "{case}: {text}");
 
         let (code, text) = run(&adopt, &trail);
 
-        assert_eq!(code, Some(0), "{what}: {text}");
+        assert_eq!(code, Some(0), "{case}: {text}");
         assert!(text.starts_with("the new trail is "), "{text}");
         let (code, text) = run(&["verify"], &trail);
-        assert_eq!(code, Some(0), "{what}: {text}");
+        assert_eq!(code, Some(0), "{case}: {text}");
         assert!(text.contains("when alice sealed it: it broke"), "{text}");
-        assert_eq!(run(&["append", "--event-type", "more"], &trail).0, Some(0), "{what}");
-        assert_adopted(&trail, what);
+        assert_eq!(run(&["append", "--event-type", "more"], &trail).0, Some(0), "{case}");
+        assert_adopted(&trail, case);
     }
 
     let trail = TestTrail::new();
@@ -175,7 +175,7 @@ fn command_adopts_a_damaged_trail() {
     assert_eq!(code, Some(2));
     assert!(text.contains("another writer holds the lock"), "{text}");
     log.close().expect("closes");
-    assert_eq!(run(&["adopt", "--actor", "alice"], &trail).0, Some(2), "a reason is asked for");
+    assert_eq!(run(&["adopt", "--actor", "alice"], &trail).0, Some(2), "--reason is required");
 }
 
 #[test]
@@ -191,8 +191,8 @@ fn intact_trail_can_be_adopted() {
     assert_eq!(adopted["entries"], 5);
     assert_eq!(adopted["trail_id"], old);
     assert_ne!(trail.entries()[0]["details"]["trail_id"], old);
-    // What was sealed is still a trail.
-    assert_eq!(Verifier::new(sealed(&trail)).run().expect("read").verdict(), Verdict::Intact);
+    // The sealed directory is a trail of its own.
+    assert_eq!(Verifier::new(sealed_directory(&trail)).run().expect("read").verdict(), Verdict::Intact);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn adoption_without_trail_or_lock_changes_nothing() {
 
 #[test]
 fn trail_can_be_adopted_repeatedly() {
-    for (what, damage, _) in DAMAGES {
+    for (case, damage, _) in DAMAGES {
         let trail = damaged(damage);
         for round in 0..3 {
             let log = trail.builder().adopt("alice", "it broke").expect("adopted");
@@ -226,10 +226,10 @@ fn trail_can_be_adopted_repeatedly() {
             }
             log.close().expect("closes");
 
-            assert_adopted(&trail, what);
-            assert_eq!(files::names(&trail.path("sealed")).len(), round + 1, "{what}");
+            assert_adopted(&trail, case);
+            assert_eq!(files::names(&trail.path("sealed")).len(), round + 1, "{case}");
             damage(&trail);
-            assert!(trail.builder().open().is_err(), "{what}");
+            assert!(trail.builder().open().is_err(), "{case}");
         }
     }
 }
@@ -241,7 +241,7 @@ fn verification_covers_trails_adopted_earlier() {
     let mut oldest = None;
     for round in 0..3 {
         trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
-        oldest.get_or_insert_with(|| sealed(&trail));
+        oldest.get_or_insert_with(|| sealed_directory(&trail));
         let verification = trail.verify();
         assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
         let told = verification.notices().iter().filter(|notice| matches!(notice, Notice::Adopted { .. }));
@@ -261,7 +261,7 @@ fn verification_covers_trails_adopted_earlier() {
         assert_eq!(verification.findings()[0].file, format!("sealed/{id}/{name}"));
         fs::write(&path, bytes).expect("written");
     }
-    // Whoever gives up the trail that lacks it knows that by then.
+    // An adoption starts from the state that it finds: the new trail does not expect the directory that is gone.
     fs::remove_dir_all(&oldest).expect("removed");
     assert_eq!(trail.verify().verdict(), Verdict::Tampered);
     trail.builder().adopt("alice", "it is gone").expect("adopted").close().expect("closes");
@@ -308,7 +308,7 @@ fn file_added_beside_sealed_files_hides_no_finding() {
     let trail = TestTrail::new();
     trail.record_run(3);
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
-    let oldest = sealed(&trail);
+    let oldest = sealed_directory(&trail);
     let old = trail.entries()[0]["details"]["trail_id"].clone();
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
     let beside = trail.path("sealed").join(old.as_str().expect("an id")).join("audit-2000-01-01.jsonl");
@@ -326,8 +326,8 @@ fn file_added_beside_sealed_files_hides_no_finding() {
     assert_eq!(trail.finding_kinds(), ["hash_mismatch"]);
 }
 
-/// A damaged trail of several files with torn bytes beside.
-fn of_many_files(files: usize) -> TestTrail {
+/// A damaged trail of this many files, with torn bytes beside them.
+fn damaged_files(files: usize) -> TestTrail {
     let trail = TestTrail::new();
     let log = trail.builder().max_file_size(1).open().expect("opens");
     for number in 2..files {
@@ -343,8 +343,8 @@ fn of_many_files(files: usize) -> TestTrail {
 
 #[test]
 fn interrupted_adoption_is_refused_by_open_finished_by_adopt() {
-    // As it stands after so many files were moved; with all of them moved, the new trail had not begun yet.
-    let template = of_many_files(5);
+    // The process ended after it had moved `moved` files. If all are moved, only the new trail was still to begin.
+    let template = damaged_files(5);
     let whole = files::contents(&template.directory());
     for headless in [false, true] {
         let moves = if headless { 6 } else { 7 };
@@ -357,7 +357,7 @@ fn interrupted_adoption_is_refused_by_open_finished_by_adopt() {
                     fs::write(trail.path(name), bytes).expect("written");
                 }
             }
-            let untold = untold_of(&trail, moves, moved);
+            let pending = interrupt_adoption(&trail, moves, moved);
 
             let opened = trail.builder().open();
             if moved < moves {
@@ -369,25 +369,26 @@ fn interrupted_adoption_is_refused_by_open_finished_by_adopt() {
             }
 
             let adopted = assert_adopted(&trail, &format!("{moved} moved"));
-            assert_eq!(adopted, untold, "{moved} moved");
+            assert_eq!(adopted, pending, "{moved} moved");
             assert_eq!(adopted["verdict"], "tampered");
-            let names = files::names(&sealed(&trail));
+            let names = files::names(&sealed_directory(&trail));
             assert_eq!(names.len(), moves + 2, "{names:?}");
             trail.record_run(1);
             assert_eq!(
                 trail.entries().iter().filter(|entry| entry["details"]["adopted"].is_object()).count(),
                 1,
-                "it is told once"
+                "recorded once"
             );
         }
     }
 }
 
-/// Brings a trail to where an adoption moved so many of its files and was interrupted; what it was to say.
-fn untold_of(trail: &TestTrail, moves: usize, moved: usize) -> Value {
+/// Brings a trail into the state of an adoption that ended after it had moved `moved` files. Returns what that adoption
+/// was going to record.
+fn interrupt_adoption(trail: &TestTrail, moves: usize, moved: usize) -> Value {
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
     let adopted = trail.entries()[0]["details"]["adopted"].clone();
-    let sealed = sealed(trail);
+    let sealed = sealed_directory(trail);
     for name in trail.jsonl_names().iter().map(String::as_str).chain(["audit.head"]) {
         fs::remove_file(trail.path(name)).expect("removed");
     }
@@ -414,8 +415,8 @@ fn adoption_recorded_before_a_crash_is_not_recorded_again() {
     trail.record_run(1);
 
     assert!(!trail.path("sealed/untold.json").exists());
-    assert_adopted(&trail, "told already");
-    // The next adoption is one of its own.
+    assert_adopted(&trail, "recorded before");
+    // Another adoption replaces the pending one.
     fs::write(trail.path("sealed/untold.json"), serde_json::to_vec(&adopted).expect("JSON"))
         .expect("written");
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
@@ -432,7 +433,7 @@ fn adoption_interrupted_before_the_first_move_starts_over() {
             fs::copy(trail.path(name), probe.path(name)).expect("copied");
         }
         probe.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
-        sealed(&probe).file_name().expect("a name").to_owned()
+        sealed_directory(&probe).file_name().expect("a name").to_owned()
     };
     let unfinished = trail.path("sealed").join(id);
     fs::create_dir_all(&unfinished).expect("created");
@@ -441,18 +442,22 @@ fn adoption_interrupted_before_the_first_move_starts_over() {
 
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
 
-    assert_adopted(&trail, "begun anew");
-    assert_eq!(sealed(&trail), unfinished);
+    assert_adopted(&trail, "started over");
+    assert_eq!(sealed_directory(&trail), unfinished);
 }
 
 #[test]
 fn verification_checks_every_sealed_file() {
     for files in [3, 252] {
-        let trail = of_many_files(files);
+        let trail = damaged_files(files);
         trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
         let adopted = assert_adopted(&trail, "many files");
-        assert_eq!(adopted["files"].is_array(), files < 250, "of so many, the manifest stands for them");
-        let sealed = sealed(&trail);
+        assert_eq!(
+            adopted["files"].is_array(),
+            files < 250,
+            "beyond 250 files, the entry has only the hash of the manifest"
+        );
+        let sealed = sealed_directory(&trail);
         let id = sealed.file_name().expect("a name").to_str().expect("Unicode").to_owned();
         let all = files::names(&sealed);
         assert_eq!(all.len(), files + 4, "head, torn bytes, verification, manifest");
@@ -481,23 +486,23 @@ fn verification_checks_every_sealed_file() {
                 let kind = if change.is_some() { "hash_mismatch" } else { "missing_file" };
                 assert_eq!((finding.kind.name(), finding.line), (kind, None), "{name}");
                 assert!(verification.notices().iter().any(|notice| matches!(notice, Notice::Adopted { .. })));
-                // A copy without what was sealed is not asked for it.
+                // Without the head, verification does not require the sealed files.
                 let copy = Verifier::new(trail.directory()).without_head().run().expect("read");
                 assert_eq!(copy.verdict(), Verdict::Intact, "{name}: {copy}");
 
                 fs::write(&path, &bytes).expect("written");
             }
         }
-        assert_adopted(&trail, "put right");
+        assert_adopted(&trail, "restored");
     }
 }
 
 #[test]
 fn link_or_pipe_instead_of_a_sealed_file_is_not_read() {
-    let trail = of_many_files(252);
+    let trail = damaged_files(252);
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
     for name in ["SHA256SUMS", LIVE] {
-        let path = sealed(&trail).join(name);
+        let path = sealed_directory(&trail).join(name);
         let bytes = fs::read(&path).expect("there");
         fs::remove_file(&path).expect("removed");
         std::os::unix::fs::symlink("/dev/zero", &path).expect("linked");

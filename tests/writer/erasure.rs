@@ -1,4 +1,4 @@
-//! Values that can be erased: what stands where, what is left of what failed, and what verification says.
+//! Erasable values: where they are stored, how they are erased, and what crashes and damage leave of them.
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use kling_audit::{
@@ -19,16 +19,16 @@ fn private(trail: &TestTrail, name: &str) -> PathBuf {
     trail.path("audit.private").join(name)
 }
 
-/// The private records of a file; `None` for one that was erased.
+/// Private records of a file, in order. An erased one is `None`.
 fn records(trail: &TestTrail, name: &str) -> Vec<Option<Value>> {
     let text = fs::read_to_string(private(trail, name)).expect("a file");
     text.lines().map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// What an auditor computes.
+/// The commitment to a private record, computed as an auditor would.
 fn commitment(record: &Value) -> String {
     let salt = record["salt"].as_str().expect("a string");
-    // Canonical text is serde_json's for plain strings and numbers.
+    // For strings and numbers without escapes, the canonical text is that of serde_json.
     sha256_hex(format!("{salt}{}", record["value"]))
 }
 
@@ -153,12 +153,12 @@ fn erasable_values_are_redacted_and_truncated() {
     assert_eq!(
         entries[2]["context"],
         json!({"erasable": ["letter"]}),
-        "no hash of the whole value is in the chain"
+        "the chain has no hash of the whole value"
     );
     assert!(entries[3]["details"]["oversized"].is_object());
     assert!(entries[3].get("context").is_none());
     let records = records(&trail, LIVE);
-    assert_eq!(records.len(), 1, "what nothing commits to is not kept");
+    assert_eq!(records.len(), 1, "only values with a commitment are stored");
     let record = records[0].as_ref().expect("a record");
     assert_eq!(record["cut"]["letter.text"]["length"], 100_000);
     assert!(record["value"]["text"].as_str().is_some_and(|text| long.starts_with(text)));
@@ -180,20 +180,20 @@ fn erased_value_is_removed_and_the_trail_stays_intact() {
     let erased = log.erase(receipt.seq, "email", "privacy office", "request 4711").expect("erased");
 
     let after = fs::read(private(&trail, LIVE)).expect("a file");
-    assert_eq!(after.len(), before.len(), "nothing moves");
+    assert_eq!(after.len(), before.len(), "the other records keep their places");
     let text = String::from_utf8(after).expect("text");
     assert!(!text.contains(&salt), "{text}");
-    assert_eq!(text.matches("alice").count(), 1, "that of the other entry");
+    assert_eq!(text.matches("alice").count(), 1, "the value of the other entry");
     log.append(email()).expect("recorded");
     assert_eq!(counts(&withheld(&trail)), [4, 3, 1, 0]);
     log.erase(receipt.seq, None, "privacy office", "request 4712").expect("erased");
     log.close().expect("closes");
     let entries = trail.entries();
-    let told = &entries[erased.seq as usize];
-    assert_eq!(told["event_type"], "audit_erased");
-    assert_eq!(told["actor"], "privacy office");
-    assert_eq!(told["hash"], erased.hash.to_string());
-    assert_eq!(told["details"], json!({"fields": ["email"], "reason": "request 4711", "seq": receipt.seq}));
+    let record = &entries[erased.seq as usize];
+    assert_eq!(record["event_type"], "audit_erased");
+    assert_eq!(record["actor"], "privacy office");
+    assert_eq!(record["hash"], erased.hash.to_string());
+    assert_eq!(record["details"], json!({"fields": ["email"], "reason": "request 4711", "seq": receipt.seq}));
     assert_eq!(counts(&withheld(&trail)), [4, 2, 2, 0]);
     assert!(!private(&trail, "erasing.json").exists());
     let shown = trail.verify().to_string();
@@ -307,7 +307,7 @@ fn changed_private_value_is_one_finding() {
             assert_eq!((finding.line, finding.offset, finding.seq), (Some(1), Some(0), seq));
         }
     }
-    // Somebody takes one away, and a copy for others has none.
+    // A record may be missing, and so may the whole directory, as in a copy for another party.
     fs::write(&path, good.replacen(first, &" ".repeat(first.len()), 1)).expect("written");
     let verification = trail.verify();
     assert_eq!(verification.verdict(), Verdict::Intact);
@@ -328,14 +328,13 @@ fn private_values_of_unwritten_entries_are_removed_on_open() {
     let good = fs::read_to_string(&path).expect("a file");
     let left = good.replace("\"seq\": 1", "\"seq\": 3");
     fs::write(&path, format!("{good}{left}{}", &left[..40])).expect("written");
-    assert_eq!(counts(&withheld(&trail)), [1, 1, 0, 0], "it hurts nobody");
+    assert_eq!(counts(&withheld(&trail)), [1, 1, 0, 0], "a record without an entry is no finding");
 
     trail.record_run(1);
 
     assert_eq!(fs::read_to_string(&path).expect("a file"), good);
 }
 
-/// Each step at which the process may end while a value is erased.
 #[test]
 fn interrupted_erasure_is_completed_on_open_and_recorded_once() {
     let trail = TestTrail::new();
@@ -351,22 +350,23 @@ fn interrupted_erasure_is_completed_on_open_and_recorded_once() {
             "spans": [{"offset": 0, "length": length}], "next": next,
         })
     };
-    // Noted, and nothing more.
+    // The process ended after it had written the note.
     fs::write(private(&trail, "erasing.json"), note(4).to_string()).expect("written");
     trail.record_run(0);
-    let told = |trail: &TestTrail| trail.event_types().iter().filter(|name| *name == "audit_erased").count();
-    assert_eq!(told(&trail), 1);
+    let erasures =
+        |trail: &TestTrail| trail.event_types().iter().filter(|name| *name == "audit_erased").count();
+    assert_eq!(erasures(&trail), 1);
     assert_eq!(counts(&withheld(&trail)), [2, 1, 1, 0]);
     assert!(!private(&trail, "erasing.json").exists());
 
-    // Told, and half overwritten.
+    // The process ended after it had appended the entry, while it was overwriting the line.
     let mut bytes = fs::read(&path).expect("a file");
     bytes[length - 10..length].copy_from_slice(b"e.com\"}   ");
     fs::write(&path, &bytes).expect("written");
     fs::write(private(&trail, "erasing.json"), note(4).to_string()).expect("written");
-    assert_eq!(trail.verify().findings(), [], "a line that is being overwritten is nobody's doing");
+    assert_eq!(trail.verify().findings(), [], "a half overwritten line is no finding while a note names it");
     trail.record_run(0);
-    assert_eq!(told(&trail), 1, "it is told once");
+    assert_eq!(erasures(&trail), 1, "recorded once");
     assert_eq!(counts(&withheld(&trail)), [2, 1, 1, 0]);
     let left = fs::read(&path).expect("a file");
     assert!(left[..length].iter().all(|&byte| byte == b' '));
@@ -428,10 +428,10 @@ fn entry_fails_if_its_private_value_cannot_be_written() {
     let log = trail.open();
     fs::write(trail.path("audit.private"), "in the way").expect("written");
 
-    let error = log.append(email()).expect_err("nowhere to keep the value");
+    let error = log.append(email()).expect_err("the value cannot be stored");
 
     assert!(error.to_string().contains("audit.private: not a directory"), "{error}");
-    log.append(Draft::new("other")).expect("others are recorded");
+    log.append(Draft::new("other")).expect("an entry without a value is recorded");
     fs::remove_file(trail.path("audit.private")).expect("removed");
     log.append(email()).expect("recorded");
     log.close().expect("closes");
@@ -450,8 +450,8 @@ fn deleted_private_values_are_restored() {
     log.append(email()).expect("recorded");
     log.close().expect("closes");
     assert_eq!(counts(&withheld(&trail)), [2, 2, 0, 0]);
-    let told = trail.errors();
-    assert!(told.iter().any(|told| told.contains("is copied back")), "{told:?}");
+    let errors = trail.errors();
+    assert!(errors.iter().any(|error| error.contains("is copied back")), "{errors:?}");
     assert_eq!(mode(&private(&trail, LIVE)), 0o600);
 }
 

@@ -1,4 +1,4 @@
-//! Opening, resuming and ending a trail: what a restart, a crash, a second writer and a clock do.
+//! Opening, resuming and closing a trail, after restarts, crashes and clock steps.
 
 use std::{
     fs::{self, OpenOptions},
@@ -101,7 +101,7 @@ fn clock_step_back_is_recorded_unless_it_is_small() {
 
 #[test]
 fn extreme_clock_values_survive_a_restart() {
-    // 1970, just before 2038, 2262, and what no entry can state.
+    // 1970, just before 2038, 2262, and two times before and after the range of an entry.
     for micros in
         [0, 2_147_483_647 * SECOND, 9_223_372_036_854_775, -70_000_000_000_000_000, 300_000_000_000_000_000]
     {
@@ -212,17 +212,17 @@ fn trail_with_a_damaged_end_is_not_continued() {
             "first line",
         ),
     ];
-    for (what, damage, reason) in damages {
+    for (case, damage, reason) in damages {
         let trail = TestTrail::new();
         trail.record_run(1);
         damage(&trail.newest_file());
         let before: Vec<_> = trail.names();
 
-        let error = trail.builder().open().expect_err(what);
+        let error = trail.builder().open().expect_err(case);
 
-        assert!(matches!(error, Error::CannotResume { .. }), "{what}: {error}");
-        assert!(error.to_string().contains(reason), "{what}: {error}");
-        assert_eq!(trail.names(), before, "{what}");
+        assert!(matches!(error, Error::CannotResume { .. }), "{case}: {error}");
+        assert!(error.to_string().contains(reason), "{case}: {error}");
+        assert_eq!(trail.names(), before, "{case}");
     }
 }
 
@@ -316,7 +316,7 @@ fn buffered_entry_is_written_soon_and_on_flush() {
 
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while trail.entries().len() < 3 {
-        assert!(std::time::Instant::now() < deadline, "the flusher writes");
+        assert!(std::time::Instant::now() < deadline, "the flusher thread writes the entry within a minute");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     log.close().expect("closes");
@@ -367,7 +367,7 @@ fn file_modes_are_restrictive_and_loose_ones_noticed() {
             Notice::LoosePermissions { file: "audit-2026-11-25.jsonl".into(), mode: "0664".into() };
         assert_eq!(format!("{:?}", verified.notices()), format!("{:?}", [expected]));
         trail.record_run(0);
-        assert_eq!(mode(trail.newest_file()), 0o664, "existing modes are left alone");
+        assert_eq!(mode(trail.newest_file()), 0o664, "the log keeps the modes of existing files");
     }
 }
 
@@ -421,7 +421,7 @@ fn oversized_entry_is_truncated_and_marked() {
 fn opening_does_not_verify_the_middle_of_a_trail() {
     let trail = TestTrail::new();
     trail.record_run(3);
-    // Damage in the middle is for verification to find: opening does not look there.
+    // Opening reads the ends of a trail. Damage in the middle is found by verification alone.
     edit(&trail.newest_file(), |text| text.replacen("\"number\": 1", "\"number\": 9", 1));
 
     let log = trail.open();

@@ -11,7 +11,7 @@ use super::copy::{Copy, Sheet, brief, replace, seal, seq, set, stated, value};
 const IN: usize = 3;
 
 struct Row {
-    what: String,
+    case: String,
     edited: Copy,
     expected: (&'static str, String, Option<u64>, Option<u64>),
 }
@@ -34,7 +34,7 @@ impl Table {
     /// A row whose finding is at a line, from 0, of a file.
     fn at(
         &mut self,
-        what: impl Into<String>,
+        case: impl Into<String>,
         kind: &'static str,
         (file, line): (usize, usize),
         seq: impl Into<Option<usize>>,
@@ -42,35 +42,35 @@ impl Table {
     ) {
         let name = self.base.sheets[file].name.clone();
         let seq = seq.into().map(|seq| seq as u64);
-        self.push(what.into(), (kind, name, Some(line as u64 + 1), seq), edit);
+        self.push(case.into(), (kind, name, Some(line as u64 + 1), seq), edit);
     }
 
     /// A row whose finding is about what is missing before a file.
-    fn missing(&mut self, what: impl Into<String>, file: usize, seq: usize, edit: impl FnOnce(&mut Copy)) {
+    fn missing(&mut self, case: impl Into<String>, file: usize, seq: usize, edit: impl FnOnce(&mut Copy)) {
         let name = self.base.sheets[file].name.clone();
-        self.push(what.into(), ("missing_file", name, None, Some(seq as u64)), edit);
+        self.push(case.into(), ("missing_file", name, None, Some(seq as u64)), edit);
     }
 
     fn push(
         &mut self,
-        what: String,
+        case: String,
         expected: (&'static str, String, Option<u64>, Option<u64>),
         edit: impl FnOnce(&mut Copy),
     ) {
         let mut edited = self.base.clone();
         edit(&mut edited);
-        self.rows.push(Row { what, edited, expected });
+        self.rows.push(Row { case, edited, expected });
     }
 
     /// Every row gives its finding and no other.
     fn check(self) {
         let mut wrong = Vec::new();
-        for Row { what, edited, expected } in self.rows {
+        for Row { case, edited, expected } in self.rows {
             let verification = edited.verify();
 
             let findings: Vec<_> = verification.findings().iter().map(brief).collect();
             if findings != [expected.clone()] || verification.verdict() != Verdict::Tampered {
-                wrong.push(format!("{what}:\n    expected {expected:?}\n    found    {findings:?}\n"));
+                wrong.push(format!("{case}:\n    expected {expected:?}\n    found    {findings:?}\n"));
             }
         }
         assert!(wrong.is_empty(), "{} rows:\n{}", wrong.len(), wrong.concat());
@@ -94,8 +94,8 @@ fn changed_member_is_one_finding_in_its_line() {
     for file in [0, 1, 3, 5] {
         let at = table.inner(file);
         let place = (file, IN);
-        let mut changed = |what: &str, seq: usize, edit: &dyn Fn(&mut Vec<u8>)| {
-            table.at(format!("{what} in file {file}"), "hash_mismatch", place, seq, |copy| {
+        let mut changed = |case: &str, seq: usize, edit: &dyn Fn(&mut Vec<u8>)| {
+            table.at(format!("{case} in file {file}"), "hash_mismatch", place, seq, |copy| {
                 edit(copy.line(at))
             });
         };
@@ -140,10 +140,10 @@ fn noncanonical_spelling_is_one_finding_in_its_line() {
         })
         .expect("there is an entry with escapes");
     let place = table.base.place(at);
-    let mut spelled = |what: &str, edit: &dyn Fn(&mut Vec<u8>)| {
-        table.at(what, "malformed_line", place, None, |copy| edit(copy.line(at)));
+    let mut spelled = |case: &str, edit: &dyn Fn(&mut Vec<u8>)| {
+        table.at(case, "malformed_line", place, None, |copy| edit(copy.line(at)));
         // Who can hash can't spell otherwise either.
-        table.at(format!("{what}, hashed anew"), "malformed_line", place, None, |copy| {
+        table.at(format!("{case}, hashed anew"), "malformed_line", place, None, |copy| {
             edit(copy.line(at));
             let whole = copy.line(at).ends_with(b"\"}\n");
             if whole {
@@ -211,8 +211,8 @@ fn noncanonical_spelling_is_one_finding_in_its_line() {
         line.extend_from_within(..);
         line.push(b'\n');
     });
-    let mut odd = |what: &str, edit: &dyn Fn(&mut Vec<u8>)| {
-        table.at(what, "malformed_line", place, None, |copy| edit(copy.line(at)));
+    let mut odd = |case: &str, edit: &dyn Fn(&mut Vec<u8>)| {
+        table.at(case, "malformed_line", place, None, |copy| edit(copy.line(at)));
     };
     odd("invalid UTF-8", &|line| {
         let at = line.windows(4).position(|window| window == b"text").expect("it is there");
@@ -301,21 +301,21 @@ fn removed_doubled_or_swapped_line_is_one_finding() {
         let first = table.base.first(file);
         for line in 0..lines {
             let at = first + line;
-            let what = |what: &str| format!("{what} {at} (file {file})");
+            let case = |case: &str| format!("{case} {at} (file {file})");
             if at < last {
                 let removed = move |copy: &mut Copy| drop(copy.take(at));
                 if line == 0 && lines > 1 {
-                    table.missing(what("removed"), file, at + 1, removed);
+                    table.missing(case("removed"), file, at + 1, removed);
                 } else if line + 1 == lines {
-                    table.missing(what("removed"), file + 1, at + 1, |copy| {
+                    table.missing(case("removed"), file + 1, at + 1, |copy| {
                         copy.take(at);
                         copy.sheets.retain(|sheet| !sheet.lines.is_empty());
                     });
                 } else {
-                    table.at(what("removed"), "sequence_gap", (file, line), at + 1, removed);
+                    table.at(case("removed"), "sequence_gap", (file, line), at + 1, removed);
                 }
             }
-            table.at(what("doubled"), "sequence_gap", (file, line + 1), at, |copy| {
+            table.at(case("doubled"), "sequence_gap", (file, line + 1), at, |copy| {
                 let twice = copy.line(at).clone();
                 copy.sheets[file].lines.insert(line + 1, twice);
             });
@@ -327,13 +327,13 @@ fn removed_doubled_or_swapped_line_is_one_finding() {
             if file != other_file && (other - one) % 5 != 0 {
                 continue;
             }
-            let what = format!("{one} swapped with {other} (files {file}, {other_file})");
+            let case = format!("{one} swapped with {other} (files {file}, {other_file})");
             let swap = |copy: &mut Copy| copy.swap(one, other);
             // Where a file has but one line, its place can only be told by its name.
             if line == 0 {
-                table.missing(what, file, other, swap);
+                table.missing(case, file, other, swap);
             } else {
-                table.at(what, "sequence_gap", (file, line), other, swap);
+                table.at(case, "sequence_gap", (file, line), other, swap);
             }
         }
     }
@@ -349,16 +349,16 @@ fn moved_block_of_lines_is_one_finding() {
             let (start, target) = (table.inner(from) - 1, table.inner(to));
             // Whichever comes first in the trail, the hole or the block before its time, is the place.
             let found = if from < to { ((from, IN - 1), start + length) } else { ((to, IN), start) };
-            let what = format!("{length} from file {from} to {to}");
-            table.at(format!("moved {what}"), "sequence_gap", found.0, found.1, |copy| {
+            let case = format!("{length} from file {from} to {to}");
+            table.at(format!("moved {case}"), "sequence_gap", found.0, found.1, |copy| {
                 let block: Vec<_> = copy.sheets[from].lines.drain(IN - 1..IN - 1 + length).collect();
                 copy.sheets[to].lines.splice(IN..IN, block);
             });
-            table.at(format!("copied {what}"), "sequence_gap", (to, IN), start, |copy| {
+            table.at(format!("copied {case}"), "sequence_gap", (to, IN), start, |copy| {
                 let block = copy.sheets[from].lines[IN - 1..IN - 1 + length].to_vec();
                 copy.sheets[to].lines.splice(IN..IN, block);
             });
-            table.at(format!("{what} over {target}"), "sequence_gap", (to, IN), start, |copy| {
+            table.at(format!("{case} over {target}"), "sequence_gap", (to, IN), start, |copy| {
                 let block = copy.sheets[from].lines[IN - 1..IN - 1 + length].to_vec();
                 copy.sheets[to].lines.splice(IN..IN + length, block);
             });
@@ -411,7 +411,7 @@ fn forged_line_is_one_finding() {
     let mut table = Table::new();
     for file in [0, 1, 3, 5] {
         let at = table.inner(file);
-        let what = |what: &str| format!("{what} at {at}");
+        let case = |case: &str| format!("{case} at {at}");
         let insert = |copy: &mut Copy, edit: &dyn Fn(&mut Vec<u8>)| {
             let mut line = copy.line(at).clone();
             replace(&mut line, "\"duration\": 5", "\"duration\": 10");
@@ -420,21 +420,21 @@ fn forged_line_is_one_finding() {
             copy.sheets[file].lines.insert(IN, line);
         };
         // The forged line itself is in order; that the true one follows it gives it away.
-        table.at(what("inserted, linked"), "sequence_gap", (file, IN + 1), at, |copy| insert(copy, &|_| {}));
-        table.at(what("inserted, linked to nothing"), "chain_broken", (file, IN), at, |copy| {
+        table.at(case("inserted, linked"), "sequence_gap", (file, IN + 1), at, |copy| insert(copy, &|_| {}));
+        table.at(case("inserted, linked to nothing"), "chain_broken", (file, IN), at, |copy| {
             insert(copy, &|line| set(line, "prev_hash", &format!("\"{}\"", "a1".repeat(32))));
         });
-        table.at(what("inserted, linked, of another day"), "wrong_file", (file, IN), at, |copy| {
+        table.at(case("inserted, linked, of another day"), "wrong_file", (file, IN), at, |copy| {
             insert(copy, &|line| set(line, "timestamp", "\"2031-01-01T05:00:00.000000Z\""));
         });
-        table.at(what("inserted, linked, of an earlier time"), "clock_went_back", (file, IN), at, |copy| {
+        table.at(case("inserted, linked, of an earlier time"), "clock_went_back", (file, IN), at, |copy| {
             insert(copy, &|line| {
                 let day = value(line, "timestamp")[..11].to_owned();
                 set(line, "timestamp", &format!("{day}T00:00:00.000000Z\""));
             });
         });
         for number in [0, at - 1, at + 1, at + 5, 9_000] {
-            table.at(what(&format!("inserted as {number}")), "sequence_gap", (file, IN), number, |copy| {
+            table.at(case(&format!("inserted as {number}")), "sequence_gap", (file, IN), number, |copy| {
                 insert(copy, &|line| set(line, "seq", &number.to_string()));
             });
         }
@@ -447,30 +447,30 @@ fn forged_line_is_one_finding() {
             let time = time.expect("a time") + chrono::TimeDelta::microseconds(by);
             format!("\"{}\"", time.format("%Y-%m-%dT%H:%M:%S%.6fZ"))
         };
-        table.at(what("detail rewritten"), "chain_broken", (file, IN + 1), at + 1, |copy| {
+        table.at(case("detail rewritten"), "chain_broken", (file, IN + 1), at + 1, |copy| {
             rewrite(copy, &|line| replace(line, "\"duration\": 5", "\"duration\": 10"));
         });
-        table.at(what("time rewritten, later"), "chain_broken", (file, IN + 1), at + 1, |copy| {
+        table.at(case("time rewritten, later"), "chain_broken", (file, IN + 1), at + 1, |copy| {
             rewrite(copy, &|line| {
                 let later = micros(line, 1);
                 set(line, "timestamp", &later);
             });
         });
-        table.at(what("time rewritten, earlier"), "clock_went_back", (file, IN), at, |copy| {
+        table.at(case("time rewritten, earlier"), "clock_went_back", (file, IN), at, |copy| {
             rewrite(copy, &|line| {
                 let day = value(line, "timestamp")[..11].to_owned();
                 set(line, "timestamp", &format!("{day}T00:00:00.000000Z\""));
             });
         });
-        table.at(what("day rewritten"), "wrong_file", (file, IN), at, |copy| {
+        table.at(case("day rewritten"), "wrong_file", (file, IN), at, |copy| {
             rewrite(copy, &|line| set(line, "timestamp", "\"2031-01-01T05:00:00.000000Z\""));
         });
-        table.at(what("previous hash rewritten"), "chain_broken", (file, IN), at, |copy| {
+        table.at(case("previous hash rewritten"), "chain_broken", (file, IN), at, |copy| {
             rewrite(copy, &|line| set(line, "prev_hash", &format!("\"{}\"", "a1".repeat(32))));
         });
         for number in [0, at - 1, at + 1, at + 5, 9_000] {
             table.at(
-                what(&format!("number rewritten to {number}")),
+                case(&format!("number rewritten to {number}")),
                 "sequence_gap",
                 (file, IN),
                 number,
@@ -479,13 +479,13 @@ fn forged_line_is_one_finding() {
                 },
             );
         }
-        table.at(what("all the rest rewritten, clock back"), "clock_went_back", (file, IN), at, |copy| {
+        table.at(case("all the rest rewritten, clock back"), "clock_went_back", (file, IN), at, |copy| {
             let day = value(copy.line(at), "timestamp")[..11].to_owned();
             set(copy.line(at), "timestamp", &format!("{day}T00:00:00.000000Z\""));
             copy.relink(at);
         });
         table.at(
-            what("all the rest rewritten, a number left out"),
+            case("all the rest rewritten, a number left out"),
             "sequence_gap",
             (file, IN),
             at + 1,
@@ -498,7 +498,7 @@ fn forged_line_is_one_finding() {
                 copy.relink(at);
             },
         );
-        table.at(what("an hour taken back for good"), "clock_went_back", (file, IN), at, |copy| {
+        table.at(case("an hour taken back for good"), "clock_went_back", (file, IN), at, |copy| {
             let lines = copy.sheets[file].lines.len();
             for at in at..at + lines - IN {
                 let line = copy.line(at);

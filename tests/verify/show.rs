@@ -1,4 +1,4 @@
-//! Showing entries: which ones, in what form, and what becomes of odd lines.
+//! The reader: selection of entries, their text and JSON, damaged lines, and the commands `show` and `erase`.
 use std::fs;
 
 use kling_audit::{
@@ -25,7 +25,7 @@ fn seqs(reader: Reader) -> Vec<u64> {
     entries(reader).iter().map(|entry| entry.seq().expect("a number")).collect()
 }
 
-/// Three days of one file each, 40 entries of callers a day.
+/// A trail of three days with one file each. Callers appended 40 entries a day.
 fn three_days() -> TestTrail {
     let trail = TestTrail::new();
     let log = trail.open();
@@ -118,7 +118,7 @@ fn private_values_are_shown_until_they_are_gone() {
     let line: Value = serde_json::from_str(&before.to_json()).expect("JSON");
     assert_eq!(line["values"], json!({"email": "alice\u{1b}[2J"}));
     assert_eq!(line["values_gone"], json!(["name"]));
-    assert!(line["details"]["email"]["erasable"].is_string(), "the entry's own members stand as they are");
+    assert!(line["details"]["email"]["erasable"].is_string(), "the members of the entry are unchanged");
 
     let path = trail.path("audit.private").join(LIVE);
     let changed = fs::read_to_string(&path).expect("a file").replace("alice", "clara");
@@ -250,6 +250,6 @@ mod command {
         assert!(String::from_utf8_lossy(&again.stderr).contains("erased before"));
         fs::remove_dir_all(trail.directory()).expect("removed");
         assert_eq!(erase(&["--seq", &seq]).status.code(), Some(2));
-        assert!(!trail.directory().exists(), "nothing is created");
+        assert!(!trail.directory().exists(), "erase creates no trail");
     }
 }

@@ -1,4 +1,4 @@
-//! Verification from an entry on that is known from elsewhere.
+//! Verification that starts at an anchor: an entry with a number and a hash that the caller kept.
 
 use std::{fs, path::PathBuf};
 
@@ -15,14 +15,14 @@ struct Trail {
     _place: tempfile::TempDir,
 }
 
-/// Entries 1 to `entries`, behind an `audit_started`, in several files.
+/// Appends entries 1 to `entries`, after `audit_started`. They fill several files.
 fn trail(entries: u64) -> Trail {
     let place = tempfile::tempdir().expect("a directory");
     let directory = place.path().join("audit");
     let log = AuditLog::builder(&directory)
         .durability(Durability::Buffered)
         .max_file_size(300_000)
-        // Files end where they are full, and not at midnight.
+        // The clock stands still, so that files end only when they are full.
         .clock(|| "2026-11-24T12:00:00Z".parse().expect("a time"))
         .open()
         .expect("a log");
@@ -71,7 +71,7 @@ fn only_entries_after_the_anchor_are_verified() {
 fn damage_is_found_only_after_the_anchor() {
     let trail = trail(3_000);
     let known = trail.receipts[2_000];
-    // The first file is one that ended long before; the last has the end of the trail.
+    // The first file ends before the anchor. The last file ends the trail.
     trail.edit(0, |bytes| bytes[5_000] ^= 1);
     assert_eq!(trail.since(known.seq, known.hash).verdict(), Verdict::Intact);
     let last = trail.files().len() - 1;

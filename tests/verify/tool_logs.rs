@@ -1,4 +1,4 @@
-//! Logs that the Python tool wrote verify for ever: `tests/data/tool` holds some, recorded once by `tool_log.py`.
+//! Logs of the Python tool verify. `tests/data/tool` has such logs, which `tool_log.py` wrote.
 
 use std::{
     fs,
@@ -25,11 +25,11 @@ fn verify(path: impl AsRef<Path>) -> Verification {
     Verifier::new(path).run().expect("can be read")
 }
 
-fn place(finding: &Finding) -> (FindingKind, &str, Option<u64>) {
+fn kind_and_line(finding: &Finding) -> (FindingKind, &str, Option<u64>) {
     (finding.kind, finding.file.as_str(), finding.line)
 }
 
-/// A copy of a recorded log, one file of it edited.
+/// Verifies a copy of a recorded log, with one edited file.
 fn edited(log: &str, file: &str, edit: impl FnOnce(&mut Vec<String>)) -> Verification {
     let directory = tempfile::tempdir().expect("a directory");
     copy_directory(&recorded(log), directory.path());
@@ -99,7 +99,7 @@ fn python_restart_breaks_the_chain_at_its_line() {
     {
         let verification = verify(recorded(log));
 
-        let findings: Vec<_> = verification.findings().iter().map(place).collect();
+        let findings: Vec<_> = verification.findings().iter().map(kind_and_line).collect();
         assert_eq!(findings, [(FindingKind::ChainBroken, file, Some(line))], "{verification}");
         assert_eq!(verification.findings()[0].found, "genesis");
         assert_eq!(verification.findings()[0].seq, None);
@@ -151,7 +151,7 @@ fn edits_of_a_python_log_are_found_at_their_line() {
     for (case, kind, line, edit) in rows {
         let verification = edited("midnight", "audit-2026-11-24.jsonl", edit);
 
-        let findings: Vec<_> = verification.findings().iter().map(place).collect();
+        let findings: Vec<_> = verification.findings().iter().map(kind_and_line).collect();
         assert_eq!(findings, [(kind, "audit-2026-11-24.jsonl", Some(line))], "{case}: {verification}");
     }
 }

@@ -1,4 +1,4 @@
-//! What an entry says of the spans around it and of the place it comes from.
+//! The context of an entry: fields inherited from spans, and the source location.
 
 use kling_audit::{AuditFilter, AuditLayer, AuditLog, Draft, audit, audit_span, json, try_audit};
 use serde_json::json as value;

@@ -1,4 +1,4 @@
-//! What the macros accept, how they evaluate it, and what becomes of it. The log is named, so no subscriber is needed.
+//! The macros: accepted forms, order of evaluation, results. Most tests name the log, so they need no subscriber.
 
 use std::{
     cell::RefCell,
@@ -11,7 +11,7 @@ use serde_json::{Value, json as value};
 
 use crate::support::log::TestLog;
 
-/// The details of the only entry.
+/// Details of the only entry.
 fn details(trail: &TestLog) -> Value {
     let mut entries = trail.entries();
     assert_eq!(entries.len(), 1);
@@ -108,7 +108,7 @@ fn messages_of_every_form_are_recorded() {
     audit!(log: log, "m", message = "as a field", a = 1);
     audit!(log: log, "m", { a = 1 });
 
-    let said: Vec<_> = trail.entries().iter().map(|entry| entry["details"]["message"].clone()).collect();
+    let messages: Vec<_> = trail.entries().iter().map(|entry| entry["details"]["message"].clone()).collect();
     let expected = [
         "plain",
         "alice and 1",
@@ -119,8 +119,8 @@ fn messages_of_every_form_are_recorded() {
         "concat",
         "as a field",
     ];
-    assert_eq!(said[..8], expected);
-    assert_eq!(said[8], value!(null));
+    assert_eq!(messages[..8], expected);
+    assert_eq!(messages[8], value!(null));
     assert_eq!(trail.entries()[4]["details"]["user"], "\"alice\"");
 }
 
@@ -268,7 +268,7 @@ fn event_can_have_110_fields() {
     assert_eq!(details(&trail).as_object().unwrap().len(), 110);
 }
 
-/// Nothing that the caller names can get in the way.
+/// Names of a caller that would change the expansion of a macro which uses a path without `::` or `$crate`.
 #[allow(dead_code, non_camel_case_types, non_upper_case_globals, unused_macros, reason = "they are bait")]
 mod hostile {
     use super::TestLog;
@@ -327,7 +327,7 @@ mod hostile {
     use ::std::assert_eq;
 }
 
-/// What the macros expand to has to be clean for callers who are strict.
+/// A caller that denies all warnings. The expansion of the macros must cause none.
 #[deny(warnings, clippy::all, clippy::pedantic)]
 mod strict {
     use kling_audit::{AuditLog, NotRecorded, audit, audit_span, try_audit, try_audit_async};
@@ -400,7 +400,7 @@ fn awaited_events_of_every_form_are_recorded() {
 
 #[test]
 fn borrows_end_before_the_future_is_awaited() {
-    /// Neither `Send` nor there for longer than the statement before the `await`.
+    /// The fields borrow values that are not `Send`, and that end with the statement before the `await`.
     async fn work(log: AuditLog, shared: Arc<std::sync::Mutex<Vec<u8>>>) -> Result<Receipt, NotRecorded> {
         let length = async || shared.lock().unwrap().len();
         try_audit_async!(

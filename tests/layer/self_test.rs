@@ -1,4 +1,4 @@
-//! What the self-test finds in stacks that lose something, and what it leaves behind.
+//! The self-test: losses that it finds in a stack, the causes that it names, and the entry that it records.
 
 use std::{
     panic::{RefUnwindSafe, UnwindSafe},
@@ -22,7 +22,7 @@ use crate::support::{
     process::{isolated, isolated_with, test_path},
 };
 
-/// What did not arrive, and why.
+/// Probes that the self-test of this log lost, and their cause.
 fn loss(log: &AuditLog) -> (Vec<&'static str>, Cause) {
     match log.self_test().unwrap_err() {
         SelfTestError::Lost { lost, cause, .. } => (lost, cause),
@@ -30,7 +30,7 @@ fn loss(log: &AuditLog) -> (Vec<&'static str>, Cause) {
     }
 }
 
-/// The details of the only `audit_self_test`.
+/// Details of the only `audit_self_test` entry.
 fn outcome(trail: &TestLog) -> Value {
     let own: Vec<_> =
         trail.all_entries().into_iter().filter(|entry| entry["event_type"] == "audit_self_test").collect();
@@ -135,7 +135,7 @@ fn self_test_names_a_filter_of_spans_alone() {
     });
 }
 
-/// Keeps back all events with target `audit`, late.
+/// A layer that refuses all events with target `audit` in `event_enabled`, after the filters.
 struct Refuses;
 
 impl<S: Subscriber> Layer<S> for Refuses {
@@ -234,7 +234,7 @@ fn self_test_uses_a_scoped_subscriber() {
     });
 }
 
-/// Collects the messages of what reaches it.
+/// A layer that collects the messages of all events.
 #[derive(Default)]
 struct Collects(Mutex<Vec<String>>);
 

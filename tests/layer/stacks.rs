@@ -33,7 +33,7 @@ use crate::support::{
     process::{isolated, isolated_after, isolated_with, test_path},
 };
 
-/// A layer that says no.
+/// A layer with fixed answers for `enabled` and `event_enabled`.
 struct Refuses {
     enabled: bool,
     event_enabled: bool,
@@ -49,7 +49,7 @@ impl<S: Subscriber> Layer<S> for Refuses {
     }
 }
 
-/// A layer that counts what reaches it.
+/// A layer that counts the events it receives.
 #[derive(Clone, Default)]
 struct Counts(Arc<AtomicUsize>);
 
@@ -65,7 +65,7 @@ impl<S: Subscriber> Layer<S> for Counts {
     }
 }
 
-/// A filter that decides anew for each event, as `EnvFilter` does with span directives.
+/// A filter that decides for each event again, as `EnvFilter` does with span directives.
 struct Dynamic(fn(&Metadata<'_>) -> bool);
 
 impl<S> Filter<S> for Dynamic {
@@ -74,8 +74,8 @@ impl<S> Filter<S> for Dynamic {
     }
 }
 
-/// What every stack has to record, whatever else is in it.
-fn all_macro_events_are_recorded(trail: &TestLog) {
+/// Fails unless three events of the macros are recorded: every stack must record them.
+fn assert_macro_events_are_recorded(trail: &TestLog) {
     let first = try_audit!("first", n = 1).unwrap();
     audit!("second", n = 2);
     audit!("third", level: ERROR, n = 3);
@@ -91,7 +91,7 @@ fn macros_pass_a_global_filter_that_is_off() {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(EnvFilter::from_default_env()).init();
 
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
     });
 }
 
@@ -106,7 +106,7 @@ fn macros_pass_the_default_env_filter() {
             .with(EnvFilter::from_default_env())
             .init();
 
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
 
         assert!(!printed.text().contains("second"));
         assert!(printed.text().contains("third"));
@@ -137,7 +137,7 @@ fn macros_pass_a_layer_that_disables_everything() {
         let refuses = Refuses { enabled: false, event_enabled: true };
         tracing_subscriber::registry().with(trail.log.layer()).with(refuses).init();
 
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
     });
 }
 
@@ -148,7 +148,7 @@ fn macros_pass_a_layer_that_disables_each_event() {
         let refuses = Refuses { enabled: true, event_enabled: false };
         tracing_subscriber::registry().with(trail.log.layer()).with(refuses).init();
 
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
     });
 }
 
@@ -158,7 +158,7 @@ fn event_is_recorded_though_an_earlier_layer_panics() {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(Panics).with(trail.log.layer()).init();
 
-        panics_are_passed_on_and_events_recorded(&trail);
+        assert_events_are_recorded_and_panics_passed_on(&trail);
     });
 }
 
@@ -168,11 +168,11 @@ fn event_is_recorded_though_a_later_layer_panics() {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(Panics).init();
 
-        panics_are_passed_on_and_events_recorded(&trail);
+        assert_events_are_recorded_and_panics_passed_on(&trail);
     });
 }
 
-fn panics_are_passed_on_and_events_recorded(trail: &TestLog) {
+fn assert_events_are_recorded_and_panics_passed_on(trail: &TestLog) {
     catch_unwind(|| audit!("first")).unwrap_err();
     catch_unwind(|| audit!("second")).unwrap_err();
 
@@ -186,7 +186,7 @@ fn macros_pass_a_filter_around_the_layer() {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer().with_filter(LevelFilter::OFF)).init();
 
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
     });
 }
 
@@ -226,7 +226,7 @@ fn global_log_replaces_a_hidden_filtered_layer() {
         trail.log.set_global();
 
         assert!(matches!(failure, NotRecorded::NoLog));
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
     });
 }
 
@@ -238,7 +238,7 @@ fn reload_and_global_log_record_an_event_once() {
         tracing_subscriber::registry().with(layer).init();
         trail.log.set_global();
 
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
     });
 }
 
@@ -480,7 +480,7 @@ fn global_log_records_beside_a_subscriber_without_layer() {
         trail.log.set_global();
         tracing_subscriber::registry().with(counts.clone()).init();
 
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
 
         assert_eq!(counts.get(), 3);
     });
@@ -814,7 +814,7 @@ fn span_entered_by_several_threads_is_one_span() {
             assert_eq!(entry["context"], value!({"span": "span", "span_seq": entries[0]["seq"]}));
             assert_eq!(entry["actor"], "alice");
         }
-        // Once for all threads that are inside together.
+        // The span is busy while at least one thread is inside. Threads that are inside together count once.
         let details = &entries[9]["details"];
         assert!(details["busy_us"].as_u64().unwrap() <= most, "{details}");
     });
@@ -961,7 +961,7 @@ fn events_of_the_clock_are_refused_as_reentered() {
 
         assert_eq!(trail.event_types(), ["macro", "foreign", "span.opened", "span.closed"]);
         let losses = losses.lock();
-        // The first came up while the log was opened, when there was none to be reached.
+        // The first loss is of the opening: no layer had the log yet.
         assert!(matches!(losses[0], NotRecorded::NoLog), "{losses:?}");
         assert!(losses[1..].iter().all(|loss| matches!(loss, NotRecorded::Reentered)), "{losses:?}");
         assert_eq!(losses.len(), 5);
@@ -972,13 +972,13 @@ fn events_of_the_clock_are_refused_as_reentered() {
 #[test]
 fn events_of_the_error_hook_are_refused() {
     isolated_after(test_path!(), "trap '' XFSZ; ulimit -f 32", || {
-        let told: &'static AtomicUsize = Box::leak(Box::default());
+        let reports: &'static AtomicUsize = Box::leak(Box::default());
         let hook = move |_: &kling_audit::Error| {
             let failure = try_audit!("by_the_hook").unwrap_err();
             assert!(matches!(failure, NotRecorded::Reentered), "{failure:?}");
             tracing::error!(name: "by_the_hook", target: "audit", n = 1);
             drop(audit_span!("by_the_hook"));
-            told.fetch_add(1, Ordering::Relaxed);
+            reports.fetch_add(1, Ordering::Relaxed);
         };
         let written = TestLog::with(|builder| builder.on_error(hook));
         let buffered = TestLog::with(|builder| builder.on_error(hook).durability(Durability::Buffered));
@@ -989,8 +989,8 @@ fn events_of_the_error_hook_are_refused() {
         info!(name: "too much", target: "audit", text = large);
         written.log.append(Draft::new("too much").detail("text", &large)).unwrap_err();
         audit!(log: written.log, "after");
-        // The log's own thread finds out that it can't be written.
-        while told.load(Ordering::Relaxed) < 3 {
+        // The write of the buffered log fails in the flusher thread.
+        while reports.load(Ordering::Relaxed) < 3 {
             thread::sleep(std::time::Duration::from_millis(1));
         }
 
@@ -1002,8 +1002,8 @@ fn events_of_the_error_hook_are_refused() {
 #[cfg(unix)]
 #[test]
 fn failed_write_is_returned_and_counted() {
-    // Files of this process can't grow beyond 16 or 32 KiB, as the shell counts, and trying to is an error and not its
-    // end.
+    // Files of this process cannot grow beyond 16 or 32 KiB, depending on the unit of the shell. A longer write is an
+    // error, because the shell ignores the signal that would end the process.
     isolated_after(test_path!(), "trap '' XFSZ; ulimit -f 32", || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();

@@ -1,4 +1,4 @@
-//! Many events from many threads and tasks: each is recorded, in order, in its span.
+//! Many events from many threads and tasks: each is recorded once, in order and in its span.
 
 use std::thread;
 

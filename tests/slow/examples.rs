@@ -1,4 +1,4 @@
-//! The examples of the client, run as their users run them: what they print, leave behind and exit with.
+//! The examples of the client, run by Cargo: their output, their trails and their exit status.
 
 use std::{
     path::Path,
@@ -17,7 +17,7 @@ use crate::support::{
 
 const PROMPT: &str = "a clockwork heron wades through violet fog";
 
-/// The example, which Cargo builds if it has to. With the features of this test it mostly is built already.
+/// A command that builds and runs an example, with the features of this test, so that its dependencies are built already.
 fn example(name: &str) -> Command {
     let features = if cfg!(feature = "cli") { "kling,cli" } else { "kling" };
     let mut command = Command::new(env!("CARGO"));
@@ -120,7 +120,7 @@ fn stand_in_serves_a_client_with_the_printed_keys() {
 
     let unusable = example("kling_stand_in").args(["--port", "none"]).output().unwrap();
     let unknown = example("kling_stand_in").args(["--lose-every", "0"]).output().unwrap();
-    // Cargo would stand between us and the program that we have to end.
+    // Started without Cargo, so that the test can kill the server itself.
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/debug/examples/kling_stand_in");
     let built = std::env::current_exe()
         .ok()
@@ -167,7 +167,7 @@ fn stand_in_fails_in_the_requested_ways() {
         process::Stdio,
     };
 
-    // Builds it, and says no to what is no number.
+    // Builds the example. The argument is not a number, so it exits with an error.
     let unusable = example("kling_stand_in").args(["--clock-ahead", "soon"]).output().unwrap();
     let built = std::env::current_exe().unwrap();
     let built = built.parent().and_then(Path::parent).unwrap().join("examples/kling_stand_in");
@@ -182,7 +182,7 @@ fn stand_in_fails_in_the_requested_ways() {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        // Kept to the end: what the server prints has to go somewhere.
+        // Kept open until the end: the server fails if it cannot print.
         let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
         let printed: Vec<(String, String)> = lines
             .by_ref()

@@ -1,4 +1,4 @@
-//! Every byte of a trail changed, and every line moved: there is no place where an edit hides.
+//! Every byte of a trail changed, and every line removed, doubled or swapped.
 
 use std::{fs::OpenOptions, os::unix::fs::FileExt};
 

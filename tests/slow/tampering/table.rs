@@ -1,14 +1,14 @@
-//! Edits, one a row, each with the one finding that it must give.
+//! A table of edits. Each row has one edit and the one finding that it must give.
 
 use kling_audit::{
     AuditLog,
     verify::{Notice, Verdict, Verifier},
 };
 
-use super::copy::{Copy, Sheet, brief, replace, seal, seq, set, stated, value};
+use super::copy::{Copy, Sheet, brief, printed_hash, rehash, replace, seq, set, value};
 
-/// Where the table works: the entry at this index of a file has neighbours in its file on both sides.
-const IN: usize = 3;
+/// Index of a line that has neighbours on both sides in its file.
+const INNER_LINE: usize = 3;
 
 struct Row {
     case: String,
@@ -26,12 +26,12 @@ impl Table {
         Self { base: Copy::large(), rows: Vec::new() }
     }
 
-    /// The entry at the index `IN` of a file.
+    /// Number of the entry at [`INNER_LINE`] of a file.
     fn inner(&self, file: usize) -> usize {
-        self.base.first(file) + IN
+        self.base.first(file) + INNER_LINE
     }
 
-    /// A row whose finding is at a line, from 0, of a file.
+    /// Adds a row whose finding is at a line of a file. Both are counted from 0.
     fn at(
         &mut self,
         case: impl Into<String>,
@@ -45,7 +45,7 @@ impl Table {
         self.push(case.into(), (kind, name, Some(line as u64 + 1), seq), edit);
     }
 
-    /// A row whose finding is about what is missing before a file.
+    /// Adds a row whose finding is that entries are missing before a file.
     fn missing(&mut self, case: impl Into<String>, file: usize, seq: usize, edit: impl FnOnce(&mut Copy)) {
         let name = self.base.sheets[file].name.clone();
         self.push(case.into(), ("missing_file", name, None, Some(seq as u64)), edit);
@@ -62,7 +62,7 @@ impl Table {
         self.rows.push(Row { case, edited, expected });
     }
 
-    /// Every row gives its finding and no other.
+    /// Fails unless each row gives its finding and no other.
     fn check(self) {
         let mut wrong = Vec::new();
         for Row { case, edited, expected } in self.rows {
@@ -93,7 +93,7 @@ fn changed_member_is_one_finding_in_its_line() {
     let mut table = Table::new();
     for file in [0, 1, 3, 5] {
         let at = table.inner(file);
-        let place = (file, IN);
+        let place = (file, INNER_LINE);
         let mut changed = |case: &str, seq: usize, edit: &dyn Fn(&mut Vec<u8>)| {
             table.at(format!("{case} in file {file}"), "hash_mismatch", place, seq, |copy| {
                 edit(copy.line(at))
@@ -120,7 +120,7 @@ fn changed_member_is_one_finding_in_its_line() {
         });
         changed("day", at, &|line| set(line, "timestamp", "\"2031-01-01T05:00:00.000000Z\""));
         changed("hash", at, &|line| {
-            let hash = stated(line);
+            let hash = printed_hash(line);
             let digit = if hash.starts_with('0') { '1' } else { '0' };
             set(line, "hash", &format!("\"{digit}{}\"", &hash[1..]));
         });
@@ -142,12 +142,12 @@ fn noncanonical_spelling_is_one_finding_in_its_line() {
     let place = table.base.place(at);
     let mut spelled = |case: &str, edit: &dyn Fn(&mut Vec<u8>)| {
         table.at(case, "malformed_line", place, None, |copy| edit(copy.line(at)));
-        // Who can hash can't spell otherwise either.
+        // A valid hash does not make another spelling canonical.
         table.at(format!("{case}, hashed anew"), "malformed_line", place, None, |copy| {
             edit(copy.line(at));
             let whole = copy.line(at).ends_with(b"\"}\n");
             if whole {
-                seal(copy.line(at), 64);
+                rehash(copy.line(at), 64);
             }
         });
     };
@@ -220,7 +220,7 @@ fn noncanonical_spelling_is_one_finding_in_its_line() {
     });
     odd("hash in upper case", &|line| set(line, "hash", &format!("\"{}\"", "A1".repeat(32))));
     odd("hash a digit short", &|line| set(line, "hash", &format!("\"{}\"", &"a1".repeat(32)[1..])));
-    odd("hash with 16 digits", &|line| seal(line, 16));
+    odd("hash with 16 digits", &|line| rehash(line, 16));
     odd("hash null", &|line| set(line, "hash", "null"));
     odd("previous hash cut", &|line| set(line, "prev_hash", "\"a1\""));
     odd("something after the entry", &|line| replace(line, "\"}\n", "\"} {}\n"));
@@ -237,7 +237,7 @@ fn added_or_removed_newline_is_one_finding() {
     let mut table = Table::new();
     for file in 0..table.base.sheets.len() {
         let lines = table.base.sheets[file].lines.len();
-        for line in [0, 1, IN, lines - 1] {
+        for line in [0, 1, INNER_LINE, lines - 1] {
             if line >= lines {
                 continue;
             }
@@ -275,7 +275,7 @@ fn added_or_removed_newline_is_one_finding() {
     for at in [0, table.inner(0), table.base.first(2), table.inner(3), table.base.entries() - 1] {
         let (file, line) = table.base.place(at);
         let length = table.base.clone().line(at).len();
-        // Around the start of the object in `details`, which begins as an entry does, no place is left out.
+        // The first 120 bytes include the start of `details`, whose object begins like an entry. Every byte counts there.
         for byte in (0..120).chain((120..length - 1).step_by(7)) {
             table.at(
                 format!("newline before byte {byte} of {at}"),
@@ -329,7 +329,7 @@ fn removed_doubled_or_swapped_line_is_one_finding() {
             }
             let case = format!("{one} swapped with {other} (files {file}, {other_file})");
             let swap = |copy: &mut Copy| copy.swap(one, other);
-            // Where a file has but one line, its place can only be told by its name.
+            // A swap of the first line of a file is found before the file, where its entries should continue.
             if line == 0 {
                 table.missing(case, file, other, swap);
             } else {
@@ -347,20 +347,22 @@ fn moved_block_of_lines_is_one_finding() {
     for (from, to) in [(0, 1), (0, 3), (3, 0), (5, 1), (1, 5), (4, 0), (3, 4), (4, 3)] {
         for length in [1, 2] {
             let (start, target) = (table.inner(from) - 1, table.inner(to));
-            // Whichever comes first in the trail, the hole or the block before its time, is the place.
-            let found = if from < to { ((from, IN - 1), start + length) } else { ((to, IN), start) };
+            // The finding is at the gap or at the inserted block, depending on which comes first.
+            let found =
+                if from < to { ((from, INNER_LINE - 1), start + length) } else { ((to, INNER_LINE), start) };
             let case = format!("{length} from file {from} to {to}");
             table.at(format!("moved {case}"), "sequence_gap", found.0, found.1, |copy| {
-                let block: Vec<_> = copy.sheets[from].lines.drain(IN - 1..IN - 1 + length).collect();
-                copy.sheets[to].lines.splice(IN..IN, block);
+                let block: Vec<_> =
+                    copy.sheets[from].lines.drain(INNER_LINE - 1..INNER_LINE - 1 + length).collect();
+                copy.sheets[to].lines.splice(INNER_LINE..INNER_LINE, block);
             });
-            table.at(format!("copied {case}"), "sequence_gap", (to, IN), start, |copy| {
-                let block = copy.sheets[from].lines[IN - 1..IN - 1 + length].to_vec();
-                copy.sheets[to].lines.splice(IN..IN, block);
+            table.at(format!("copied {case}"), "sequence_gap", (to, INNER_LINE), start, |copy| {
+                let block = copy.sheets[from].lines[INNER_LINE - 1..INNER_LINE - 1 + length].to_vec();
+                copy.sheets[to].lines.splice(INNER_LINE..INNER_LINE, block);
             });
-            table.at(format!("{case} over {target}"), "sequence_gap", (to, IN), start, |copy| {
-                let block = copy.sheets[from].lines[IN - 1..IN - 1 + length].to_vec();
-                copy.sheets[to].lines.splice(IN..IN + length, block);
+            table.at(format!("{case} over {target}"), "sequence_gap", (to, INNER_LINE), start, |copy| {
+                let block = copy.sheets[from].lines[INNER_LINE - 1..INNER_LINE - 1 + length].to_vec();
+                copy.sheets[to].lines.splice(INNER_LINE..INNER_LINE + length, block);
             });
         }
     }
@@ -416,78 +418,98 @@ fn forged_line_is_one_finding() {
             let mut line = copy.line(at).clone();
             replace(&mut line, "\"duration\": 5", "\"duration\": 10");
             edit(&mut line);
-            seal(&mut line, 64);
-            copy.sheets[file].lines.insert(IN, line);
+            rehash(&mut line, 64);
+            copy.sheets[file].lines.insert(INNER_LINE, line);
         };
-        // The forged line itself is in order; that the true one follows it gives it away.
-        table.at(case("inserted, linked"), "sequence_gap", (file, IN + 1), at, |copy| insert(copy, &|_| {}));
-        table.at(case("inserted, linked to nothing"), "chain_broken", (file, IN), at, |copy| {
+        // The forged line follows its predecessor correctly. The finding is at the true line behind it.
+        table.at(case("inserted, linked"), "sequence_gap", (file, INNER_LINE + 1), at, |copy| {
+            insert(copy, &|_| {})
+        });
+        table.at(case("inserted, linked to nothing"), "chain_broken", (file, INNER_LINE), at, |copy| {
             insert(copy, &|line| set(line, "prev_hash", &format!("\"{}\"", "a1".repeat(32))));
         });
-        table.at(case("inserted, linked, of another day"), "wrong_file", (file, IN), at, |copy| {
+        table.at(case("inserted, linked, of another day"), "wrong_file", (file, INNER_LINE), at, |copy| {
             insert(copy, &|line| set(line, "timestamp", "\"2031-01-01T05:00:00.000000Z\""));
         });
-        table.at(case("inserted, linked, of an earlier time"), "clock_went_back", (file, IN), at, |copy| {
-            insert(copy, &|line| {
-                let day = value(line, "timestamp")[..11].to_owned();
-                set(line, "timestamp", &format!("{day}T00:00:00.000000Z\""));
-            });
-        });
+        table.at(
+            case("inserted, linked, of an earlier time"),
+            "clock_went_back",
+            (file, INNER_LINE),
+            at,
+            |copy| {
+                insert(copy, &|line| {
+                    let day = value(line, "timestamp")[..11].to_owned();
+                    set(line, "timestamp", &format!("{day}T00:00:00.000000Z\""));
+                });
+            },
+        );
         for number in [0, at - 1, at + 1, at + 5, 9_000] {
-            table.at(case(&format!("inserted as {number}")), "sequence_gap", (file, IN), number, |copy| {
-                insert(copy, &|line| set(line, "seq", &number.to_string()));
-            });
+            table.at(
+                case(&format!("inserted as {number}")),
+                "sequence_gap",
+                (file, INNER_LINE),
+                number,
+                |copy| {
+                    insert(copy, &|line| set(line, "seq", &number.to_string()));
+                },
+            );
         }
         let rewrite = |copy: &mut Copy, edit: &dyn Fn(&mut Vec<u8>)| {
             edit(copy.line(at));
-            seal(copy.line(at), 64);
+            rehash(copy.line(at), 64);
         };
         let micros = |line: &[u8], by: i64| {
             let time = chrono::DateTime::parse_from_rfc3339(value(line, "timestamp").trim_matches('"'));
             let time = time.expect("a time") + chrono::TimeDelta::microseconds(by);
             format!("\"{}\"", time.format("%Y-%m-%dT%H:%M:%S%.6fZ"))
         };
-        table.at(case("detail rewritten"), "chain_broken", (file, IN + 1), at + 1, |copy| {
+        table.at(case("detail rewritten"), "chain_broken", (file, INNER_LINE + 1), at + 1, |copy| {
             rewrite(copy, &|line| replace(line, "\"duration\": 5", "\"duration\": 10"));
         });
-        table.at(case("time rewritten, later"), "chain_broken", (file, IN + 1), at + 1, |copy| {
+        table.at(case("time rewritten, later"), "chain_broken", (file, INNER_LINE + 1), at + 1, |copy| {
             rewrite(copy, &|line| {
                 let later = micros(line, 1);
                 set(line, "timestamp", &later);
             });
         });
-        table.at(case("time rewritten, earlier"), "clock_went_back", (file, IN), at, |copy| {
+        table.at(case("time rewritten, earlier"), "clock_went_back", (file, INNER_LINE), at, |copy| {
             rewrite(copy, &|line| {
                 let day = value(line, "timestamp")[..11].to_owned();
                 set(line, "timestamp", &format!("{day}T00:00:00.000000Z\""));
             });
         });
-        table.at(case("day rewritten"), "wrong_file", (file, IN), at, |copy| {
+        table.at(case("day rewritten"), "wrong_file", (file, INNER_LINE), at, |copy| {
             rewrite(copy, &|line| set(line, "timestamp", "\"2031-01-01T05:00:00.000000Z\""));
         });
-        table.at(case("previous hash rewritten"), "chain_broken", (file, IN), at, |copy| {
+        table.at(case("previous hash rewritten"), "chain_broken", (file, INNER_LINE), at, |copy| {
             rewrite(copy, &|line| set(line, "prev_hash", &format!("\"{}\"", "a1".repeat(32))));
         });
         for number in [0, at - 1, at + 1, at + 5, 9_000] {
             table.at(
                 case(&format!("number rewritten to {number}")),
                 "sequence_gap",
-                (file, IN),
+                (file, INNER_LINE),
                 number,
                 |copy| {
                     rewrite(copy, &|line| set(line, "seq", &number.to_string()));
                 },
             );
         }
-        table.at(case("all the rest rewritten, clock back"), "clock_went_back", (file, IN), at, |copy| {
-            let day = value(copy.line(at), "timestamp")[..11].to_owned();
-            set(copy.line(at), "timestamp", &format!("{day}T00:00:00.000000Z\""));
-            copy.relink(at);
-        });
+        table.at(
+            case("all the rest rewritten, clock back"),
+            "clock_went_back",
+            (file, INNER_LINE),
+            at,
+            |copy| {
+                let day = value(copy.line(at), "timestamp")[..11].to_owned();
+                set(copy.line(at), "timestamp", &format!("{day}T00:00:00.000000Z\""));
+                copy.relink(at);
+            },
+        );
         table.at(
             case("all the rest rewritten, a number left out"),
             "sequence_gap",
-            (file, IN),
+            (file, INNER_LINE),
             at + 1,
             |copy| {
                 for at in at..copy.entries() {
@@ -498,9 +520,9 @@ fn forged_line_is_one_finding() {
                 copy.relink(at);
             },
         );
-        table.at(case("an hour taken back for good"), "clock_went_back", (file, IN), at, |copy| {
+        table.at(case("an hour taken back for good"), "clock_went_back", (file, INNER_LINE), at, |copy| {
             let lines = copy.sheets[file].lines.len();
-            for at in at..at + lines - IN {
+            for at in at..at + lines - INNER_LINE {
                 let line = copy.line(at);
                 let day = value(line, "timestamp")[..11].to_owned();
                 set(line, "timestamp", &format!("{day}T00:00:00.000000Z\""));
@@ -517,19 +539,20 @@ fn rewritten_first_entry_is_one_finding() {
     let mut table = Table::new();
     table.at("first entry rewritten", "chain_broken", (0, 1), 1, |copy| {
         set(copy.line(0), "pid", "1");
-        seal(copy.line(0), 64);
+        rehash(copy.line(0), 64);
     });
-    table.at("first entry with a short hash", "malformed_line", (0, 0), None, |copy| seal(copy.line(0), 16));
+    table
+        .at("first entry with a short hash", "malformed_line", (0, 0), None, |copy| rehash(copy.line(0), 16));
     table.at("first entry as the Python tool would have it", "malformed_line", (0, 0), None, |copy| {
         replace(copy.line(0), ", \"seq\": 0", "");
     });
     table.at("first entry with a wrong length", "malformed_line", (0, 0), None, |copy| {
         set(copy.line(0), "hash_length", "16");
-        seal(copy.line(0), 64);
+        rehash(copy.line(0), 64);
     });
     table.missing("first entry links to something", 0, 0, |copy| {
         set(copy.line(0), "prev_hash", &format!("\"{}\"", "a1".repeat(32)));
-        seal(copy.line(0), 64);
+        rehash(copy.line(0), 64);
     });
     table.missing("trail begins with 1", 0, 1, |copy| {
         for at in 0..copy.entries() {
@@ -646,7 +669,7 @@ fn unknown_format_is_unverifiable_and_not_tampered() {
                 let line = copy.line(start);
                 set(line, "format", format);
                 replace(line, ", \"prev_hash\"", &format!("{}, \"prev_hash\"", member.replace("NaN", "0")));
-                seal(line, 64);
+                rehash(line, 64);
 
                 let verification = copy.verify();
 

@@ -1,4 +1,4 @@
-//! The client over real sockets, against the stand-in: what is in the trail, what the server saw, what the caller got.
+//! Submission and polling: for each fault, the entries in the trail, the requests at the server, and the result.
 
 use std::time::Duration;
 
@@ -13,23 +13,24 @@ use serde_json::Value;
 use crate::support::kling::{
     SearchedDirectory, Setup, entries, entry, outcome,
     stand_in::{ACCESS_KEY, API_KEY, Fault, Pace, SECRET_KEY, StandIn},
+    wait_until,
 };
 
 const PROMPT: &str = "a clockwork heron wades through violet fog";
 
 type Task = kling::Task<TextToVideo>;
 
-/// What is in a setup's trail, in short.
-trait InShort {
-    /// One line for each entry that is not the log's own.
-    fn trail(&self) -> Vec<String>;
+/// Short forms of entries, for comparison with a list.
+trait Summary {
+    /// A line for each entry that is not the log's own: its type, and its most important details.
+    fn summary(&self) -> Vec<String>;
 
     async fn make(&self, request: TextToVideo) -> Result<Videos, Error>;
 }
 
-impl InShort for Setup {
-    fn trail(&self) -> Vec<String> {
-        self.entries().iter().map(in_short).collect()
+impl Summary for Setup {
+    fn summary(&self) -> Vec<String> {
+        self.entries().iter().map(summarize).collect()
     }
 
     async fn make(&self, request: TextToVideo) -> Result<Videos, Error> {
@@ -38,7 +39,7 @@ impl InShort for Setup {
     }
 }
 
-fn in_short(entry: &Value) -> String {
+fn summarize(entry: &Value) -> String {
     let members: &[&str] = match entry["event_type"].as_str().unwrap() {
         "auth_event" if entry["details"]["event"] == "token_minted" => &["event", "reason"],
         "auth_event" => &["event", "code"],
@@ -76,7 +77,7 @@ const SUCCEED: &str = "task_status_changed processing succeed";
 const COMPLETED: &str = "task_completed 1 1";
 const WITHHELD: &str = "[withheld: message repeats the prompt]";
 
-/// One submission, waited for, with what goes wrong on the way.
+/// A submission and the wait for its task, with the faults that the server simulates.
 struct Scenario {
     name: &'static str,
     submissions: Vec<Fault>,
@@ -84,11 +85,11 @@ struct Scenario {
     failure: Option<&'static str>,
     outcome: &'static str,
     trail: Vec<String>,
-    /// Submissions that the server saw, and tasks that it made.
+    /// Numbers of submissions that the server received, and of tasks that it created.
     server: (usize, usize),
 }
 
-/// The trail of a refusal that comes at once.
+/// Entries of a submission that the server refuses.
 fn refused(code: i64, reason: &str) -> Vec<String> {
     let refused = format!("task_refused {code} {reason}");
     let noted = match code {
@@ -153,7 +154,7 @@ fn scenarios() -> Vec<Scenario> {
                 (1, 1),
             )
         },
-        // What is refused is refused.
+        // A refusal is final.
         submitting(
             "no permission",
             vec![Fault::Code(403, 1103, "no permission")],
@@ -218,7 +219,7 @@ fn scenarios() -> Vec<Scenario> {
             (1, 0),
         ),
         submitting(
-            "a page that is not the vendor's, with a status that says no",
+            "a page of another server, with a status that refuses",
             vec![Fault::Html(403)],
             "refused 0",
             trail(&[START, &["task_refused an answer that is not the vendor's (http 403)"]]),
@@ -238,7 +239,7 @@ fn scenarios() -> Vec<Scenario> {
             trail(&[START, &["auth_event token_rejected 1000", "task_refused 1000 no"]]),
             (1, 0),
         ),
-        // What was not accepted may be sent again.
+        // A submission that was certainly not accepted is sent again.
         submitting(
             "a token that expired on the way",
             vec![Fault::Code(401, 1004, "expired")],
@@ -279,7 +280,7 @@ fn scenarios() -> Vec<Scenario> {
             ]),
             (3, 0),
         ),
-        // What may have been accepted is looked up and never sent again.
+        // A submission that may have been accepted is looked up and never sent again.
         submitting("the answer is lost", vec![Fault::DropAccepted], "ok", trail(&[FOUND, END]), (1, 1)),
         submitting("half the answer is lost", vec![Fault::Half], "ok", trail(&[FOUND, END]), (1, 1)),
         submitting(
@@ -365,7 +366,7 @@ fn scenarios() -> Vec<Scenario> {
             ]),
             (2, 1),
         ),
-        // Polling goes on.
+        // Polling continues after faults that pass.
         polling(
             "everything that passes goes wrong while polling",
             vec![
@@ -436,7 +437,7 @@ async fn every_fault_leaves_exactly_its_entries() {
         let result = setup.make(TextToVideo::new(PROMPT)).await;
 
         assert_eq!(outcome(&result), scenario.outcome, "{}", scenario.name);
-        assert_eq!(setup.trail(), scenario.trail, "{}", scenario.name);
+        assert_eq!(setup.summary(), scenario.trail, "{}", scenario.name);
         let server = (setup.server.submissions().len(), setup.server.tasks());
         assert_eq!(server, scenario.server, "{}", scenario.name);
         let written = format!("{:?} {result:?} {}", setup.entries(), chain_of(&result));
@@ -448,7 +449,7 @@ async fn every_fault_leaves_exactly_its_entries() {
     }
 }
 
-/// An error's text and those of its sources.
+/// Text of an error and of its sources.
 fn chain_of<T>(result: &Result<T, Error>) -> String {
     let mut text = String::new();
     let mut error = result.as_ref().err().map(|error| error as &dyn std::error::Error);
@@ -560,7 +561,7 @@ async fn invalid_request_is_not_sent() {
     let result = setup.client.submit(TextToVideo::new(PROMPT).cfg_scale(2.0)).await;
 
     assert!(matches!(result, Err(Error::Request(error)) if error.field() == "cfg_scale"));
-    assert_eq!((setup.trail().len(), setup.server.requests()), (0, 0));
+    assert_eq!((setup.summary().len(), setup.server.requests()), (0, 0));
 }
 
 #[tokio::test]
@@ -585,9 +586,7 @@ async fn unrecorded_acceptance_is_an_error_with_both_ids() {
     setup.server.fail_submissions([Fault::Slow(Duration::from_secs(1))]);
     let client = setup.client.clone();
     let submission = tokio::spawn(async move { client.submit(TextToVideo::new(PROMPT)).await });
-    while setup.server.tasks() == 0 {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    wait_until("the server has a task", || setup.server.tasks() > 0).await;
     setup.log.close().unwrap();
 
     let result = submission.await.unwrap();
@@ -604,11 +603,7 @@ async fn unrecorded_acceptance_is_an_error_with_both_ids() {
 async fn dropped_submission_is_recorded_as_ambiguous() {
     let setup = Setup::new();
     setup.server.fail_submissions([Fault::Slow(Duration::from_millis(1_500))]);
-    let sent = async {
-        while setup.server.tasks() == 0 {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
+    let sent = wait_until("the server has a task", || setup.server.tasks() > 0);
 
     tokio::select! {
         biased;
@@ -616,7 +611,7 @@ async fn dropped_submission_is_recorded_as_ambiguous() {
         _ = setup.client.submit(TextToVideo::new(PROMPT)) => panic!("it is not answered yet"),
     }
 
-    assert_eq!(setup.trail(), trail(&[START, &["task_ambiguous submit"]]));
+    assert_eq!(setup.summary(), trail(&[START, &["task_ambiguous submit"]]));
 }
 
 #[tokio::test]
@@ -627,7 +622,7 @@ async fn refused_connection_is_not_ambiguous() {
     let result = setup.client.submit(TextToVideo::new(PROMPT)).await;
 
     assert_eq!(outcome(&result), "transport");
-    assert_eq!(setup.trail(), trail(&[START, &["task_refused not sent: connection refused"]]));
+    assert_eq!(setup.summary(), trail(&[START, &["task_refused not sent: connection refused"]]));
 }
 
 #[tokio::test]
@@ -639,17 +634,15 @@ async fn server_that_dies_during_a_task_is_ambiguous() {
     let client = setup.client.clone();
     let waited_for = task.clone();
     let wait = tokio::spawn(async move { client.wait(&waited_for).await });
-    while setup.server.queries() < 2 && !wait.is_finished() {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    assert!(!wait.is_finished(), "the server is killed in the middle");
+    wait_until("two queries", || setup.server.queries() >= 2 || wait.is_finished()).await;
+    assert!(!wait.is_finished(), "the task must not end before the server is killed");
     setup.server.kill();
 
     let result = wait.await.unwrap();
 
     let Err(Error::Deadline { task_id, .. }) = &result else { panic!("{}", outcome(&result)) };
     assert_eq!(task_id, task.id());
-    let mut trail = setup.trail();
+    let mut trail = setup.summary();
     assert_eq!(trail.pop().unwrap(), "task_ambiguous wait");
     trail.retain(|line| !line.starts_with("api_call"));
     assert_eq!(trail, [MINTED, SUBMITTED, ACCEPTED, PROCESSING]);
@@ -673,7 +666,7 @@ async fn success_without_a_video_is_not_the_end_of_a_task() {
     let result = setup.client.wait(&task).await;
     assert_eq!(outcome(&result), "deadline");
     let changed = "task_status_changed submitted succeed";
-    assert_eq!(setup.trail(), trail(&[START, &[ACCEPTED, QUERY, changed, "task_ambiguous wait"]]));
+    assert_eq!(setup.summary(), trail(&[START, &[ACCEPTED, QUERY, changed, "task_ambiguous wait"]]));
 }
 
 #[tokio::test]
@@ -681,7 +674,7 @@ async fn status_change_is_recorded_once_for_all_callers() {
     let setup = Setup::new();
     let task = setup.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
 
-    // Alone, so that the answers to two queries can't overtake each other.
+    // The first query runs alone, because the answers to two queries can arrive in any order.
     let progress = setup.client.query(&task).await.unwrap();
     let again = task.clone();
     let (one, other) = tokio::join!(setup.client.wait(&task), setup.client.wait(&again));
@@ -690,7 +683,7 @@ async fn status_change_is_recorded_once_for_all_callers() {
     assert_eq!(progress.status, TaskStatus::Processing);
     assert_eq!(one.unwrap(), other.unwrap());
     assert_eq!(third.credits.as_deref(), Some("1"));
-    let mut trail = setup.trail();
+    let mut trail = setup.summary();
     trail.retain(|line| line.starts_with("task_"));
     assert_eq!(trail, [SUBMITTED, ACCEPTED, PROCESSING, SUCCEED, COMPLETED]);
 }
@@ -703,7 +696,7 @@ async fn task_can_be_resumed_by_its_id() {
     let done = setup.client.wait(&Task::resume(id.clone()).unwrap()).await.unwrap();
 
     assert_eq!(done.task_id, id);
-    let mut trail = setup.trail();
+    let mut trail = setup.summary();
     trail.retain(|line| line.starts_with("task_status"));
     assert_eq!(trail, ["task_status_changed processing", SUCCEED]);
 }
@@ -729,7 +722,7 @@ async fn failure_reason_that_may_repeat_the_prompt_is_withheld() {
         let result = setup.client.wait(&task).await;
 
         assert_eq!(outcome(&result), format!("failed {recorded}"));
-        assert!(setup.trail().pop().unwrap().contains(recorded));
+        assert!(setup.summary().pop().unwrap().contains(recorded));
     }
 }
 
@@ -745,7 +738,10 @@ async fn ambiguous_submission_can_be_looked_up() {
     assert_eq!(found.unwrap().id(), submitted.id());
     assert!(unknown.is_none());
     assert!(matches!(refused, Err(Error::Request(_))));
-    assert_eq!(setup.trail(), trail(&[START, &[ACCEPTED, "api_call lookup 0", "task_resolved", NOT_FOUND]]));
+    assert_eq!(
+        setup.summary(),
+        trail(&[START, &[ACCEPTED, "api_call lookup 0", "task_resolved", NOT_FOUND]])
+    );
 }
 
 #[tokio::test]
@@ -769,7 +765,7 @@ async fn task_of_another_submission_is_not_accepted() {
     }
     assert_eq!((new.server.submissions().len(), new.server.tasks()), (2, 0));
 
-    // Below /v1 the path takes the vendor's own ids too.
+    // A look-up below /v1 accepts task ids of Kling as well as external ids.
     let legacy = Setup::new();
     let first = legacy.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
     legacy.server.fail_submissions([Fault::Drop]);
@@ -863,7 +859,7 @@ async fn id_with_a_comma_is_refused_before_sending() {
     for field in [submitted.err(), legacy.err(), looked_up.err()] {
         assert!(matches!(field, Some(Error::Request(error)) if error.field() == "external_task_id"));
     }
-    assert_eq!((setup.trail().len(), setup.server.requests()), (0, 0));
+    assert_eq!((setup.summary().len(), setup.server.requests()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -883,7 +879,7 @@ async fn forty_concurrent_tasks_share_one_token() {
         task.await.unwrap().unwrap();
     }
 
-    let trail = setup.trail();
+    let trail = setup.summary();
     let count = |case: &str| trail.iter().filter(|line| line.starts_with(case)).count();
     assert_eq!((count("auth_event"), count("task_completed"), count("task_accepted")), (1, 40, 40));
     assert_eq!((setup.server.tokens().len(), setup.server.tasks()), (1, 40));
@@ -898,7 +894,7 @@ async fn submission_waits_for_the_limit_on_parallel_tasks() {
 
     setup.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
 
-    let trail = setup.trail();
+    let trail = setup.summary();
     assert_eq!(trail[..4], [MINTED, SUBMITTED, ACCEPTED, SUBMITTED]);
     assert_eq!(trail[4], "throttled 1303 1 false");
     assert_eq!(trail.last().unwrap(), ACCEPTED);

@@ -1,4 +1,4 @@
-//! Each endpoint over real sockets, against the stand-in: what went out, what came back, what is in the trail.
+//! Every endpoint: its request at the server, its answer, and its entries. Also lists, accounts and downloads.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::support::kling::{
 const IMAGE: &str = "https://media.example/fox.png?signature=0123456789";
 const VIDEO: &str = "https://media.example/fox.mp4?signature=0123456789";
 
-/// Makes one task of each kind of request, and looks at what the trail says of it.
+/// Runs a request until its task ends, and compares the entries with the request and the answer.
 async fn round_trip<R: Request>(setup: &Setup, request: R, members: &[&str]) -> R::Output {
     let before = setup.entries().len();
 
@@ -515,9 +515,9 @@ async fn expired_file_is_recorded_for_every_kind_of_answer() {
     assert!(old.to_string().ends_with("http 403"), "{old}");
     let mut entries = setup.entries();
     entries.retain(|entry| entry["event_type"] == "asset_expired");
-    let said: Vec<_> =
+    let recorded_as: Vec<_> =
         entries.iter().map(|entry| (&entry["details"]["http"], &entry["details"]["content_type"])).collect();
-    assert_eq!(said, [(&200.into(), &"text/html; charset=utf-8".into()), (&403.into(), &Value::Null)]);
+    assert_eq!(recorded_as, [(&200.into(), &"text/html; charset=utf-8".into()), (&403.into(), &Value::Null)]);
 }
 
 #[tokio::test]
@@ -643,7 +643,7 @@ async fn processing_of_personal_data_is_recorded_by_pseudonym() {
     assert_eq!(entry(&entries, "deletion_request")["details"]["subject"], "subject-7");
 }
 
-/// The files below a directory.
+/// Appends the texts of all files below a directory.
 fn sources(directory: &std::path::Path, into: &mut Vec<String>) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! What the entries of the client say: the members that a reader needs to know who asked for what, and what became of it.
+//! Details in the entries of the client: codes, hashes, latencies, request ids, and the settings of the client.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::support::kling::{
 
 const PROMPT: &str = "a fox";
 
-/// The details of the entries of one type.
+/// Details of all entries of a type.
 fn details(setup: &Setup, event_type: &str) -> Vec<Value> {
     let entries = setup.entries();
     let mut details: Vec<Value> =
@@ -58,12 +58,12 @@ async fn status_change_names_its_request() {
 
     setup.run(TextToVideo::new(PROMPT)).await.unwrap();
 
-    let told: Vec<Value> =
+    let request_ids: Vec<Value> =
         details(&setup, "api_call").iter().map(|details| details["request_id"].clone()).collect();
     let changes = details(&setup, "task_status_changed");
     assert!(!changes.is_empty());
     for change in changes {
-        assert!(change["request_id"].is_string() && told.contains(&change["request_id"]), "{change}");
+        assert!(change["request_id"].is_string() && request_ids.contains(&change["request_id"]), "{change}");
     }
 }
 
@@ -182,7 +182,7 @@ async fn stand_in_rejects_missing_and_wrong_tokens() {
     assert_eq!(details(&setup, "auth_event")[0]["code"], 1002);
 }
 
-/// What the vendor's page shows, typed anew.
+/// The expected bodies are those of the documentation of Kling.
 #[tokio::test]
 async fn list_queries_use_the_documented_members() {
     let setup = Setup::with_api_key();
@@ -280,20 +280,20 @@ async fn broken_download_leaves_no_file() {
     let setup = Setup::new();
     let folder = tempfile::TempDir::new().unwrap();
     let url = format!("{}/files/half.mp4?key=0123456789", setup.server.base_url());
-    let mut told = Vec::new();
+    let mut progress = Vec::new();
 
     let broken = setup
         .client
         .download("1", &url)
-        .progress(|bytes, whole| told.push((bytes, whole)))
+        .progress(|bytes, whole| progress.push((bytes, whole)))
         .to(folder.path().join("fox.mp4"))
         .await;
 
     assert!(matches!(&broken, Err(Error::Download { .. })), "{broken:?}");
     let shown = broken.unwrap_err().to_string();
     assert!(!shown.contains("key="), "{shown}");
-    let (bytes, whole) = *told.last().unwrap();
-    assert!(bytes > 0 && bytes < 1 << 14 && whole == Some(1 << 14), "{told:?}");
+    let (bytes, whole) = *progress.last().unwrap();
+    assert!(bytes > 0 && bytes < 1 << 14 && whole == Some(1 << 14), "{progress:?}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     assert!(details(&setup, "asset_downloaded").is_empty());
 }
@@ -326,7 +326,7 @@ async fn download_that_cannot_be_renamed_is_removed_and_recorded() {
     let path = folder.path().join("fox.mp4");
     let url = format!("{}/files/fox.mp4", setup.server.base_url());
 
-    // Something is in its place by the time that it is whole.
+    // When the download is complete, a directory has its name.
     let result = setup
         .client
         .download("1", &url)
@@ -371,7 +371,7 @@ async fn plain_http_client_is_recorded() {
 
     assert!(matches!(refused, Err(Error::Configuration { setting: "base_url", .. })));
     assert!(matches!(unrecorded, Err(Error::NotRecorded { event: "config_changed", .. })));
-    let told: Vec<_> = changed
+    let changes: Vec<_> = changed
         .iter()
         .map(|details| {
             let text = |name: &str| details[name].as_str().unwrap_or_default().to_owned();
@@ -379,7 +379,7 @@ async fn plain_http_client_is_recorded() {
         })
         .collect();
     assert_eq!(
-        told,
+        changes,
         [
             ("base_url".to_owned(), "kling.example".to_owned(), false, true),
             ("plain_http".to_owned(), "http://kling.example".to_owned(), true, true)

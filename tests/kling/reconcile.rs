@@ -1,4 +1,4 @@
-//! The trail against the vendor's books: many tasks through bad weather, then what does not fit.
+//! Reconciliation of the trail with the tasks and charges at Kling: without and with discrepancies.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -87,7 +87,7 @@ async fn every_discrepancy_is_named() {
     let dearer = setup.run(TextToVideo::new("a fox")).await.unwrap().task_id;
     setup.run(TextToAudio::new("rain", 5.0)).await.unwrap();
     setup.call(Speech::new("hello", "voice", "en")).await.unwrap();
-    // The answer is lost, and so is what is looked up: the task is there all the same.
+    // The answer is lost and the look-up fails, but the server has created the task.
     setup.server.fail_submissions([Fault::DropAccepted]);
     setup.server.fail_queries(vec![Fault::Code(400, 1201, "Task not found"); 4]);
     setup.client.submit(TextToVideo::new("a fox").external_task_id("lost")).await.unwrap_err();
@@ -112,7 +112,7 @@ async fn every_discrepancy_is_named() {
     assert_eq!(entry["details"]["unexplained"].as_array().unwrap().len(), 2);
     kling_audit::verify(setup.directory.path()).unwrap();
 
-    // Looked up, it is explained.
+    // After a successful look-up, the task is known.
     setup.client.look_up::<TextToVideo>("lost").await.unwrap().unwrap();
     assert_eq!(kinds(&compare(&setup).await), [("different_credits", dearer.as_str())]);
 }
@@ -136,8 +136,8 @@ async fn cash_charges_are_compared() {
         kinds(&found),
         [("different_cash", legacy.task_id.as_str()), ("different_cash", new.task_id.as_str())]
     );
-    let said: Vec<_> = found.findings.iter().map(|finding| finding.trail.as_deref().unwrap()).collect();
-    assert_eq!(said, ["1 in cash", "1 USD"]);
+    let charges: Vec<_> = found.findings.iter().map(|finding| finding.trail.as_deref().unwrap()).collect();
+    assert_eq!(charges, ["1 in cash", "1 USD"]);
     assert!(found.findings[1].vendor.as_deref().unwrap().contains("0.5 USD"), "{found}");
     assert_eq!(kinds(&of_the_books_alone), kinds(&found));
 }
@@ -159,7 +159,7 @@ async fn lists_of_unused_actions_are_not_read() {
     assert_eq!(asked, ["/v1/audio/text-to-audio"]);
     assert_eq!((found.findings.len(), then.len()), (1, 2), "{then:?}");
     assert_eq!(then[1], "/v1/videos/text2video");
-    // What the books call it names no action, so it may be on any list.
+    // The ledger does not name the action of this task, so it may be on any list.
     assert_eq!((more.findings.len(), setup.server.lists_asked().len()), (2, 21));
 }
 
@@ -168,7 +168,7 @@ async fn task_unknown_to_kling_is_named() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
     let task = setup.client.submit(TextToVideo::new("a fox")).await.unwrap();
     setup.server.forget_task(task.id());
-    // The period begins some minutes before, so that clocks may differ.
+    // The period begins some minutes earlier, because the clocks can differ.
     let found = compare(&setup).await;
 
     assert_eq!(kinds(&found), [("missing_at_vendor", task.id())]);

@@ -1,5 +1,4 @@
-//! What must hold when things go wrong around the client: a full disk, a network that is away, a process that starts
-//! again, and everything it writes read by somebody who should not know.
+//! A full disk, a network outage, a restarted process; and a search for secrets in all output of the client.
 
 use std::{
     path::Path,
@@ -33,7 +32,7 @@ const PROMPT: &str = "a clockwork heron wades through violet fog";
 fn full_disk_stops_every_request() {
     let directory = SearchedDirectory::new();
 
-    // A process whose files have at most 16 KiB, and which a write beyond that does not end.
+    // Files of the child have at most 16 KiB. A longer write is an error, because the shell ignores the signal.
     let test = child_after(test_path!(child_submits_until_the_disk_is_full), "trap '' XFSZ; ulimit -f 32");
     let output = run(in_directory(test, directory.path()));
 
@@ -56,19 +55,19 @@ async fn child_submits_until_the_disk_is_full() {
     while refused < 20 {
         let before = server.requests();
         match client.submit(TextToVideo::new(PROMPT)).await {
-            Ok(_) => assert_eq!(refused, 0, "the disk is full once and for all"),
+            Ok(_) => assert_eq!(refused, 0, "the disk stays full"),
             Err(Error::NotRecorded { .. }) => {
                 refused += 1;
-                assert_eq!(server.requests(), before, "nothing left");
+                assert_eq!(server.requests(), before, "no request was sent");
             }
-            // The last intent just fitted, and its outcome did not.
+            // The entry before the request still fitted, but the one about its outcome did not.
             Err(Error::OutcomeNotRecorded { task_id, .. }) => assert!(refused == 0 && task_id.is_some()),
             Err(other) => panic!("{other}"),
         }
     }
 
     let intents = entries(&directory).iter().filter(|entry| entry["event_type"] == "task_submitted").count();
-    assert_eq!(server.submissions().len(), intents, "each request has its intent on disk");
+    assert_eq!(server.submissions().len(), intents, "each request has an entry on disk");
     assert!(intents > 3);
     println!("the disk is full");
 }
@@ -137,7 +136,7 @@ async fn wait_continues_in_another_process_with_a_new_token() {
     setup.log.close().unwrap();
     setup.server.expire_token();
 
-    // What a process knows after it was started again: the directory, the credentials and the id.
+    // A restarted process has only the directory, the credentials and the id of the task.
     let log = AuditLog::open(setup.directory.path()).unwrap();
     let client = Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone())
         .base_url(setup.server.base_url())
@@ -165,8 +164,8 @@ fn no_output_contains_a_secret() {
     assert!(output.status.success(), "{}", output.text);
     let mut written = texts(directory.path());
     written.push(("standard streams".to_owned(), output.text.clone()));
-    assert!(output.text.contains("task_submitted"), "the other layers were given the events too");
-    // What was searched has every event that the documentation lists, and all of it went over the wire.
+    assert!(output.text.contains("task_submitted"), "the fmt layer prints the events");
+    // The child must have recorded every event of the documentation, or the search would miss some.
     let missing: Vec<String> = documented()
         .into_iter()
         .filter(|event| {
@@ -198,7 +197,7 @@ async fn events_of_the_client_are_captured() {
     assert!(HAS_CAPTURED.load(Ordering::SeqCst));
 }
 
-/// The events of the table in the client's documentation.
+/// Events in the table of the documentation of the client.
 fn documented() -> Vec<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kling/mod.rs");
     let page = std::fs::read_to_string(page).unwrap();
@@ -209,8 +208,8 @@ fn documented() -> Vec<String> {
     events
 }
 
-/// Everything the client does, well and badly, with each error and each value printed, under a subscriber that shows
-/// everything.
+/// The body of a child: calls everything of the client, successfully and with errors, prints every value and error, and
+/// has a subscriber that prints every event.
 #[tokio::test]
 async fn child_writes_everything() {
     use tracing_subscriber::{fmt, layer::SubscriberExt, util::SubscriberInitExt};

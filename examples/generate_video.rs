@@ -15,7 +15,7 @@ use std::{
 
 use kling_audit::{
     AuditLog,
-    kling::{Client, Credentials, Error as KlingError, TextToVideo},
+    kling::{Client, Credentials, Error as KlingError, requests::TextToVideo},
 };
 use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 

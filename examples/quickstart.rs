@@ -16,7 +16,10 @@ use std::{
 
 use kling_audit::{
     AuditLog,
-    kling::{Client, Credentials, Model, TextToVideo},
+    kling::{
+        Client, Credentials,
+        requests::{Model, TextToVideo},
+    },
 };
 use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 

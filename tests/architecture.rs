@@ -213,35 +213,38 @@ fn folder(module: &str) -> &str {
     module.split("::").next().unwrap_or(module)
 }
 
-#[test]
-fn folders_import_downwards_only() {
-    let sources = sources();
+/// Folders that have no place in `ORDER`, and imports from a folder above.
+fn upward_imports(sources: &[Source]) -> Vec<String> {
     let rank = |folder: &str| ORDER.iter().position(|known| *known == folder);
     let mut wrong = Vec::new();
 
-    for source in &sources {
+    for source in sources {
         let own = folder(&source.module);
         if !OUTSIDE.contains(&own) && rank(own).is_none() {
             wrong.push(format!("{} has no place in ORDER", source.path));
         }
     }
-    for (module, imported) in imports(&sources) {
+    for (module, imported) in imports(sources) {
         for other in imported {
             if rank(folder(&other)) > rank(folder(module)) {
                 wrong.push(format!("{module} imports {other}, which is above it"));
             }
         }
     }
+    wrong
+}
+
+#[test]
+fn folders_import_downwards_only() {
+    let wrong = upward_imports(&sources());
 
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The root's re-exports are for users: inside the crate a path names the module that defines the item.
-#[test]
-fn paths_inside_the_crate_name_modules() {
+/// Paths that name a re-export of the root. These are for users: inside the crate, a path names the defining module.
+fn root_paths(sources: &[Source]) -> Vec<String> {
     let mut wrong = Vec::new();
-
-    for source in sources().iter().filter(|source| source.module != "lib") {
+    for source in sources.iter().filter(|source| source.module != "lib") {
         for (at, _) in source.code.match_indices("crate::") {
             if source.code[..at].ends_with('$') {
                 continue;
@@ -257,20 +260,31 @@ fn paths_inside_the_crate_name_modules() {
             }
         }
     }
+    wrong
+}
+
+#[test]
+fn paths_inside_the_crate_name_modules() {
+    let wrong = root_paths(&sources());
 
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-#[test]
-fn files_import_each_other_without_circles() {
-    let sources = sources();
-    let imports = imports(&sources);
+/// Circles of imports between files.
+fn circles(sources: &[Source]) -> Vec<String> {
+    let imports = imports(sources);
     let mut done = BTreeSet::new();
     let mut circles = Vec::new();
 
     for module in imports.keys() {
         search(module, &imports, &mut Vec::new(), &mut done, &mut circles);
     }
+    circles
+}
+
+#[test]
+fn files_import_each_other_without_circles() {
+    let circles = circles(&sources());
 
     assert!(circles.is_empty(), "{circles:#?}");
 }
@@ -318,20 +332,18 @@ fn snake_case(name: &str) -> String {
     text
 }
 
-/// The `impl`s of a public type are in the file that defines it, or, where they need what is above that file, in a file
-/// with the type's name.
-#[test]
-fn impls_of_public_types_are_in_the_file_of_the_type() {
-    let sources = sources();
+/// `impl`s of public types outside of the file that defines the type. An `impl` that needs a folder above that file may be
+/// in a file with the type's name.
+fn misplaced_impls(sources: &[Source]) -> Vec<String> {
     let mut homes: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for source in &sources {
+    for source in sources {
         for name in defined(&source.code, "pub struct ").chain(defined(&source.code, "pub enum ")) {
             homes.entry(name).or_default().insert(&source.path);
         }
     }
     let mut wrong = Vec::new();
 
-    for source in &sources {
+    for source in sources {
         for line in source.code.lines().filter(|line| line.starts_with("impl")) {
             // `impl<..> Trait<..> for Name<..>` and `impl Name`.
             let of = line.rsplit(" for ").next().unwrap_or(line);
@@ -359,6 +371,12 @@ fn impls_of_public_types_are_in_the_file_of_the_type() {
             }
         }
     }
+    wrong
+}
+
+#[test]
+fn impls_of_public_types_are_in_the_file_of_the_type() {
+    let wrong = misplaced_impls(&sources());
 
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -437,4 +455,52 @@ fn the_root_of_the_source_stays_small() {
         .collect();
 
     assert!(files.len() <= 6, "{files:#?}");
+}
+
+fn source(path: &str, text: &str) -> Source {
+    Source { path: path.to_owned(), module: module_of(path), code: code_of(text) }
+}
+
+#[test]
+fn an_upward_import_is_found() {
+    let sources = [
+        source("storage/lock.rs", "use crate::{format::draft::Draft, write::batch::Batch};"),
+        source("format/draft.rs", "//! In prose, `crate::write::batch` is fine."),
+        source("write/batch.rs", "use crate::storage::lock::Lock;"),
+    ];
+
+    assert_eq!(upward_imports(&sources), ["storage::lock imports write::batch, which is above it"]);
+}
+
+#[test]
+fn a_circle_of_three_files_is_found() {
+    let sources = [
+        source("read/mod.rs", "pub(crate) mod a;"),
+        source("read/a.rs", "use super::b::B;"),
+        source("read/b.rs", "fn b() { crate::read::c::c() }"),
+        source("read/c.rs", "use crate::read::{a::{self, A}, b};"),
+    ];
+
+    let found = circles(&sources);
+
+    assert!(found.contains(&"read::a -> read::b -> read::c -> read::a".to_owned()), "{found:?}");
+}
+
+#[test]
+fn a_path_through_the_root_is_found() {
+    let sources =
+        [source("verify/mod.rs", "use crate::{AuditLog, error::Error};\nfn f() { crate::audit!(\"x\") }")];
+
+    assert_eq!(root_paths(&sources), ["verify/mod.rs: crate::AuditLog"]);
+}
+
+#[test]
+fn an_impl_in_a_foreign_file_is_found() {
+    let sources = [
+        source("log/mod.rs", "pub struct AuditLog;\nimpl AuditLog {}"),
+        source("layer/audit_log.rs", "impl AuditLog {}"),
+        source("log/erase.rs", "impl AuditLog {}\ntrait Own {}\nimpl Own for AuditLog {}"),
+    ];
+
+    assert_eq!(misplaced_impls(&sources), ["log/erase.rs: impl AuditLog {}"]);
 }

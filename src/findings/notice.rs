@@ -108,11 +108,9 @@ impl fmt::Display for Notice {
                 f,
                 "values_missing: {values} erasable values are missing, and no entry records their erasure"
             ),
-            Self::LoosePermissions { file, mode } => write!(
-                f,
-                "loose_permissions: {} has mode {mode}, which allows more than its owner and a reading group",
-                Escaped(file.as_str())
-            ),
+            Self::LoosePermissions { file, mode } => {
+                write!(f, "loose_permissions: {} has mode {mode}", Escaped(file.as_str()))
+            }
             Self::DaysWithoutEntries { from, to, .. } if from == to => {
                 write!(f, "days_without_entries: {from}")
             }

@@ -1,9 +1,8 @@
 //! Why a call of the client gave nothing. Its promise: a text says what was done, to what, and the cause, and never holds
 //! a prompt, a key, a token or the query string of a URL. What others wrote is shown so that it can't steer a terminal.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
-use super::{credentials::CredentialsError, request::RequestError};
 use crate::{codec::terminal::Escaped, log::not_recorded::NotRecorded};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -203,6 +202,70 @@ pub enum Error {
         /// What is wrong with it.
         cause: String,
     },
+}
+
+impl Error {
+    /// Returns the conversion for a failed record of `event`, before which nothing further was sent.
+    pub(crate) fn not_recorded(
+        action: &'static str,
+        event: &'static str,
+    ) -> impl FnOnce(NotRecorded) -> Error {
+        move |source| Error::NotRecorded { action, event, source: Box::new(source) }
+    }
+
+    /// Returns the error for an answer with a success code and unexpected content.
+    pub(crate) fn unreadable(action: &'static str, cause: &str) -> Error {
+        Error::Unreadable { action, http: 200, cause: cause.to_owned() }
+    }
+}
+
+/// The environment holds no usable credentials.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("read Kling credentials from the environment: {variable} {fault}")]
+pub struct CredentialsError {
+    variable: &'static str,
+    fault: &'static str,
+}
+
+impl CredentialsError {
+    pub(crate) fn new(variable: &'static str, fault: &'static str) -> CredentialsError {
+        CredentialsError { variable, fault }
+    }
+
+    /// The name of the variable at fault.
+    pub fn variable(&self) -> &'static str {
+        self.variable
+    }
+}
+
+/// A request breaks a rule that the vendor documents; nothing was sent.
+///
+/// The rule never repeats what the request holds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {rule}")]
+pub struct RequestError {
+    field: &'static str,
+    rule: Cow<'static, str>,
+}
+
+impl RequestError {
+    pub(crate) fn new(field: &'static str, rule: &'static str) -> RequestError {
+        RequestError { field, rule: Cow::Borrowed(rule) }
+    }
+
+    pub(crate) fn of(field: &'static str, rule: String) -> RequestError {
+        RequestError { field, rule: Cow::Owned(rule) }
+    }
+
+    /// The field at fault, as the vendor spells it; nested ones with dots.
+    pub fn field(&self) -> &'static str {
+        self.field
+    }
+
+    /// The rule that it breaks.
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
 }
 
 #[cfg(test)]

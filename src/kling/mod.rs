@@ -77,7 +77,7 @@
 //! let log = AuditLog::open("audit")?;
 //! let client = kling::Client::builder(kling::Credentials::from_env()?, log.clone()).actor("alice").build()?;
 //!
-//! let task = client.submit(kling::TextToVideo::new("a red fox in snow")).await?;
+//! let task = client.submit(kling::requests::TextToVideo::new("a red fox in snow")).await?;
 //! let done = client.wait(&task).await?;
 //! println!("{}", done.output.first().url);
 //!
@@ -86,78 +86,38 @@
 //! # }
 //! ```
 
-mod account;
-mod amount;
-mod audio;
-mod backoff;
-mod builder;
+pub mod billing;
 pub mod callback;
-mod camera;
-mod capability;
-mod charge;
-mod client;
-mod credentials;
-mod data_subject;
-mod delivery;
-mod download;
-mod duration;
-mod element;
-mod envelope;
-mod error;
-mod exchange;
-mod image;
-mod listing;
-mod media;
-mod options;
-mod output;
-mod prices;
-mod prompt_key;
-mod reconcile;
-mod recorder;
-mod region;
-mod request;
-mod requests;
-mod rules;
-mod screen;
-#[cfg(test)]
-mod shapes;
-mod slots;
-#[cfg(test)]
-mod stalls;
-pub mod standard;
-mod status;
-mod submission;
-mod task;
-mod token;
-mod video;
-mod vocabulary;
-mod watch;
+pub mod outputs;
+pub mod requests;
 
-pub use account::{Deduction, LedgerQuery, Period, ResourcePack};
-pub use audio::{Audio, Audios, Soundtrack};
-pub use builder::Builder;
-pub use camera::{CameraConfig, CameraControl};
-pub use charge::Charge;
-pub use client::{Answered, Client};
-pub use credentials::{Credentials, CredentialsError};
-pub use download::{Download, Downloaded};
-pub use duration::Duration;
-pub use element::{Element, Elements, Voice, Voices};
-pub use error::Error;
-pub use image::{Image, ImageSet, Images};
-pub use listing::{Listed, TaskQuery};
-pub use media::Media;
-pub use output::{Made, Output};
-pub use prices::{Price, Prices};
-pub use prompt_key::{PromptKey, unkeyed_prompt_hash};
-pub use reconcile::{Discrepancy, DiscrepancyKind, Reconciliation, reconcile};
-pub use region::Region;
-pub use request::{Immediate, Pack, Request, RequestError};
-pub use requests::*;
-pub use status::TaskStatus;
-pub use task::{Completed, Progress, Task};
-pub use video::{Video, Videos};
-pub use vocabulary::{
-    AspectRatio, AudioTrack, EditMode, ImageModel, ImageRatio, ImageReference, Mode, Model, Orientation,
-    OriginalSound, Resolution, ShotType, Sound, VoiceLanguage,
+mod api;
+mod auth;
+mod client;
+mod error;
+mod events;
+mod privacy;
+mod reconcile;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    api::{region::Region, status::TaskStatus},
+    auth::credentials::Credentials,
+    client::{
+        Builder, Client,
+        answered::Answered,
+        download::{Download, Downloaded},
+        list::ListedTask,
+        progress::{Completed, TaskProgress},
+        task::Task,
+        task_query::TaskQuery,
+    },
+    error::{CredentialsError, Error, RequestError},
+    privacy::prompt_hash::{PromptKey, unkeyed_prompt_hash},
+    reconcile::{
+        discrepancy::{Discrepancy, DiscrepancyKind},
+        reconcile,
+        reconciliation::Reconciliation,
+    },
 };

@@ -30,5 +30,3 @@ pub(crate) mod template;
 pub(crate) mod values;
 
 pub use crate::layer::audit_layer::{AuditFilter, AuditLayer};
-#[cfg(feature = "kling")]
-pub(crate) use crate::layer::dispatch_frame::no_wait;

@@ -116,7 +116,7 @@ impl Pruned {
         first: u64,
     ) -> Result<Option<Self>, Error> {
         if let Some(seq) = noted(directory)?
-            && let Some(found) = lookup::entry_of(files, seq)?
+            && let Some(found) = lookup::find_entry_in(files, seq)?
             && let Some(pruned) = Line::recognise(&found.line).ok().as_ref().and_then(Self::read)
             && pruned.size() == first
         {

@@ -3,25 +3,17 @@
 //! Promise: the time does not grow with the part of the trail before the entry. The file is found from the newest
 //! backwards, the place in it by halving.
 
-use std::{
-    fs::File,
-    io::{Seek as _, SeekFrom},
-};
-
 use crate::{
     codec::digest::Digest,
     error::{Error, Operation},
     findings::finding::{Finding, FindingKind},
     format::line::{Line, MAX_LINE_BYTES},
     storage::{
-        block_reader::{Block, Blocks, Bytes},
+        lookup::{self, ValidLine, first_valid_line},
         segments::TrailFile,
         tail::FileTail,
     },
 };
-
-/// Distance in a file below which all lines are read instead of halving once more.
-const ANCHOR_SCAN_BYTES: u64 = 1 << 17;
 
 /// An entry whose hash is known from an earlier verification or from a receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,46 +35,25 @@ pub(super) enum AnchorSearch {
     NoEntries,
 }
 
-/// A line whose printed hash is its own.
-#[derive(Clone, Copy, Debug)]
-struct ValidLine {
-    seq: u64,
-    hash: Digest,
-    offset: u64,
-}
-
 impl Anchor {
     /// Searches for the entry in `files`, which are in the trail's order.
     pub(super) fn search(&self, files: &[TrailFile]) -> Result<AnchorSearch, Error> {
         let mut oldest = None;
         for (index, file) in files.iter().enumerate().rev() {
-            let Some(first) = first_valid_line(file, 0, |_| true)? else { continue };
+            let Some(first) = first_valid_line(file, 0..file.length, |_| true)? else { continue };
             if first.seq <= self.seq {
-                return self.search_file(files, index, first);
+                return self.search_file(files, index);
             }
             oldest = Some(first.seq);
         }
         Ok(oldest.map_or(AnchorSearch::NoEntries, AnchorSearch::BeginsLater))
     }
 
-    /// Searches for the entry in the file with this index, which begins with `first`.
-    fn search_file(
-        &self,
-        files: &[TrailFile],
-        index: usize,
-        first: ValidLine,
-    ) -> Result<AnchorSearch, Error> {
+    /// Searches for the entry in the file with this index, which does not begin after it.
+    fn search_file(&self, files: &[TrailFile], index: usize) -> Result<AnchorSearch, Error> {
         let file = &files[index];
-        // Invariant: the valid line at `low` or the first after it has a number not above the entry's.
-        let (mut low, mut high) = (first.offset, file.length);
-        while high.saturating_sub(low) > ANCHOR_SCAN_BYTES {
-            let middle = low + (high - low) / 2;
-            match first_valid_line(file, middle, |_| true)? {
-                Some(line) if line.seq <= self.seq && line.offset < high => low = line.offset.max(middle),
-                _ => high = middle,
-            }
-        }
-        let found = first_valid_line(file, low, |line| line.seq >= self.seq)?;
+        let from = lookup::offset_of(file, self.seq)?;
+        let found = first_valid_line(file, from..file.length, |line| line.seq >= self.seq)?;
         match found.filter(|line| line.seq == self.seq) {
             Some(line) => Ok(AnchorSearch::Found {
                 file: index,
@@ -118,7 +89,7 @@ impl Anchor {
             return Ok(finding);
         }
         for file in &files[index + 1..] {
-            if let Some(next) = first_valid_line(file, 0, |_| true)? {
+            if let Some(next) = first_valid_line(file, 0..file.length, |_| true)? {
                 finding.file.clone_from(&file.name);
                 finding.offset = Some(next.offset);
                 finding.found = format!("seq {}", next.seq);
@@ -137,39 +108,4 @@ impl Anchor {
         };
         Ok(finding)
     }
-}
-
-/// Returns the first valid line at or after `offset` that `fits`.
-fn first_valid_line(
-    file: &TrailFile,
-    offset: u64,
-    fits: impl Fn(&ValidLine) -> bool,
-) -> Result<Option<ValidLine>, Error> {
-    // Reading starts one byte early: if that byte is a newline, a line begins exactly at `offset`.
-    let from = offset.saturating_sub(1);
-    let io = |error| Error::io(Operation::Read, &file.path)(error);
-    let mut opened: File = file.open()?;
-    opened.seek(SeekFrom::Start(from)).map_err(io)?;
-    let mut blocks = Blocks::new(opened, from, file.length.saturating_sub(from), MAX_LINE_BYTES);
-    let mut buffer = Bytes::default();
-    let mut is_partial = offset > 0;
-    while let Some(block) = blocks.next(std::mem::take(&mut buffer)).map_err(io)? {
-        let Block::Lines { mut offset, bytes } = block else {
-            is_partial = false;
-            continue;
-        };
-        for line in bytes.get().split_inclusive(|&byte| byte == b'\n') {
-            let valid = (!std::mem::take(&mut is_partial) && line.len() <= MAX_LINE_BYTES)
-                .then(|| Line::recognise(&line[..line.len() - 1]).ok())
-                .flatten()
-                .filter(Line::holds)
-                .map(|line| ValidLine { seq: line.seq, hash: line.stated, offset });
-            if let Some(valid) = valid.filter(&fits) {
-                return Ok(Some(valid));
-            }
-            offset += line.len() as u64;
-        }
-        buffer = bytes;
-    }
-    Ok(None)
 }

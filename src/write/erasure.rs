@@ -80,7 +80,7 @@ impl Erasure {
     ) -> Result<Self, Error> {
         let refuse =
             |reason: String| Error::Conflict { action: Operation::Erase, path: trail.to_owned(), reason };
-        let Some(found) = lookup::entry(trail, seq)? else {
+        let Some(found) = lookup::find_entry(trail, seq)? else {
             return Err(refuse(format!("there is no entry {seq} that verifies")));
         };
         let Ok(line) = Line::recognise(&found.line) else {
@@ -167,7 +167,7 @@ impl Erasure {
         let files = segments::list(trail)?;
         let from = lookup::file_of(&files, self.next)?;
         for file in files.get(from..).unwrap_or_default() {
-            let mut lines = lookup::from(file, lookup::offset_of(file, self.next)?)?;
+            let mut lines = file.lines_from(lookup::offset_of(file, self.next)?, MAX_LINE_BYTES)?;
             while let Some(piece) = lines.next().map_err(Error::io(Operation::Read, &file.path))? {
                 let Piece::Line { bytes, .. } = piece else { continue };
                 if memchr::memmem::find(bytes, b"\"audit_erased\"").is_none() {

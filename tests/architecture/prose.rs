@@ -9,9 +9,9 @@ use std::{
 };
 
 /// Openings of a sentence that does not name its subject.
-const OPENINGS: [&str; 14] = [
+const OPENINGS: [&str; 13] = [
     "What", "Whether", "Who", "Whoever", "Whom", "Those", "That of", "It", "Until", "Once", "Nobody",
-    "Somebody", "Anybody", "One",
+    "Somebody", "Anybody",
 ];
 
 /// Words that name no actor, or a private name for something that has a common one.

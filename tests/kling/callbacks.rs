@@ -3,8 +3,9 @@
 use kling_audit::{
     AuditLog,
     kling::{
-        Error, TaskStatus, TextToVideo,
+        Error, TaskStatus,
         callback::{Callback, Receiver, ReceiverBuilder, Rejected, Secret},
+        requests::TextToVideo,
     },
 };
 
@@ -110,14 +111,14 @@ async fn every_rejection_records_its_reason() {
     ] {
         let rejected = post.receive(&headers, body).await.unwrap_err();
 
-        assert_eq!((rejected.reason(), rejected.http_status()), (reason, http));
+        assert_eq!((rejected.reason().as_str(), rejected.http_status()), (reason, http));
         assert_eq!(post.reasons().last().map(String::as_str), Some(reason));
     }
     let known = Post::new(|builder| {
         builder.secret(Secret::new(SECRET).unwrap()).known_tasks(|task_id| task_id == "2")
     })
     .await;
-    assert_eq!(known.receive(&headers(), BODY).await.unwrap_err().reason(), "unknown_task");
+    assert_eq!(known.receive(&headers(), BODY).await.unwrap_err().reason().as_str(), "unknown_task");
     assert_eq!(known.reasons(), ["unknown_task"]);
 }
 
@@ -199,7 +200,7 @@ async fn unsigned_callback_passes_only_if_allowed() {
 
     assert!(!open.receive(&[], BODY).await.unwrap().is_signed());
     assert!(!both.receive(&[], BODY).await.unwrap().is_signed());
-    assert_eq!(both.receive(&forged, BODY).await.unwrap_err().reason(), "bad_signature");
+    assert_eq!(both.receive(&forged, BODY).await.unwrap_err().reason().as_str(), "bad_signature");
     let directory = SearchedDirectory::new();
     let built = Receiver::builder(AuditLog::open(directory.path()).unwrap()).build().await;
     assert!(matches!(built, Err(Error::Configuration { setting: "callback secret", .. })));
@@ -232,7 +233,7 @@ async fn unsigned_body_text_is_recorded_only_as_identifiers() {
     let aside = post.receive(&[], &body("1", "succeed", &prose.repeat(1000), prose)).await.unwrap();
     let received = post.receive(&[], &body("1", "in_review", "order-7", "1.50")).await.unwrap();
 
-    assert_eq!((by_id.reason(), by_status.reason()), ("malformed", "malformed"));
+    assert_eq!((by_id.reason().as_str(), by_status.reason().as_str()), ("malformed", "malformed"));
     assert_eq!(received.status(), &TaskStatus::Unknown("in_review".to_owned()));
     assert!(aside.external_task_id().is_some(), "the caller gets it nevertheless");
     let mut entries = entries(post.directory.path());
@@ -308,7 +309,7 @@ async fn callback_that_cannot_be_recorded_is_rejected() {
 
     let rejected = post.receive(&headers, BODY).await.unwrap_err();
 
-    assert_eq!((rejected.reason(), rejected.http_status()), ("not_recorded", 500));
+    assert_eq!((rejected.reason().as_str(), rejected.http_status()), ("not_recorded", 500));
 }
 
 #[tokio::test]

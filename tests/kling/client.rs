@@ -5,7 +5,9 @@ use std::time::Duration;
 use kling_audit::{
     AuditLog,
     kling::{
-        self, Client, Credentials, Error, Model, Progress, Request, TaskStatus, TextToVideo, Video, Videos,
+        self, Client, Credentials, Error, TaskProgress, TaskStatus,
+        outputs::{Video, Videos},
+        requests::{Model, Request, TextToVideo},
     },
 };
 use serde_json::Value;
@@ -468,7 +470,7 @@ async fn entries_of_a_task_have_all_their_details() {
         .negative_prompt("blurry été")
         .model_name(Model::V2_6)
         .mode("pro")
-        .duration(kling::Duration::S10)
+        .duration(kling::requests::Duration::S10)
         .aspect_ratio("1:1")
         .sound("on")
         .cfg_scale(0.25)
@@ -660,7 +662,7 @@ async fn success_without_a_video_is_not_the_end_of_a_task() {
         r#"{"code": 0, "data": {"task_id": "900000000000000001", "task_status": "succeeded", "task_result": {}}}"#,
     )]);
 
-    let progress: Progress<Videos> = setup.client.query(&task).await.unwrap();
+    let progress: TaskProgress<Videos> = setup.client.query(&task).await.unwrap();
 
     assert_eq!((progress.status, progress.output), (TaskStatus::Succeed, None));
     let result = setup.client.wait(&task).await;
@@ -755,10 +757,11 @@ async fn task_of_another_submission_is_not_accepted() {
     for answer in [other, unnamed] {
         new.server.fail_submissions([Fault::Drop]);
         new.server.fail_queries(vec![Fault::Body(answer); 5]);
-        let request = kling::standard::TextToVideo::new("kling-3.0", PROMPT).external_task_id("mine");
+        let request =
+            kling::requests::standard::StandardTextToVideo::new("kling-3.0", PROMPT).external_task_id("mine");
 
         let submitted = hopeful(&new, Credentials::api_key(API_KEY)).submit(request).await;
-        let looked_up = new.client.look_up::<kling::standard::TextToVideo>("mine").await;
+        let looked_up = new.client.look_up::<kling::requests::standard::StandardTextToVideo>("mine").await;
 
         assert_eq!(outcome(&submitted), "ambiguous");
         assert!(matches!(looked_up, Err(Error::Unreadable { .. })), "{}", outcome(&looked_up));
@@ -782,7 +785,7 @@ async fn task_of_another_submission_is_not_accepted() {
 #[tokio::test]
 async fn account_queries_accept_only_their_own_filters() {
     use futures_util::TryStreamExt;
-    use kling::{LedgerQuery, Period};
+    use kling::billing::{LedgerQuery, Period};
 
     let period = Period::days(1);
     let (setup, other) = (Setup::new(), Setup::new());
@@ -808,7 +811,7 @@ async fn account_queries_accept_only_their_own_filters() {
 #[tokio::test]
 async fn ambiguous_submission_keeps_its_permit() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1), 100), |builder| {
-        builder.concurrency(kling::Pack::Video, 1)
+        builder.concurrency(kling::requests::Pack::Video, 1)
     });
     let fox = || TextToVideo::new(PROMPT);
     setup.server.fail_submissions([Fault::Code(400, 1201, "no"), Fault::DropAccepted]);
@@ -839,7 +842,7 @@ async fn removal_is_recorded_only_if_kling_confirms_it() {
     ] {
         setup.server.fail_submissions([Fault::Body(answer)]);
 
-        let result = setup.client.call(kling::DeleteVoice::new("voice-7")).await;
+        let result = setup.client.call(kling::requests::DeleteVoice::new("voice-7")).await;
 
         assert_eq!(outcome(&result), came_to, "{answer}");
         assert_eq!(setup.event_types().pop().unwrap(), last, "{answer}");
@@ -850,11 +853,12 @@ async fn removal_is_recorded_only_if_kling_confirms_it() {
 #[tokio::test]
 async fn id_with_a_comma_is_refused_before_sending() {
     let setup = Setup::with_api_key();
-    let request = kling::standard::TextToVideo::new("kling-3.0", PROMPT).external_task_id("a,b");
+    let request =
+        kling::requests::standard::StandardTextToVideo::new("kling-3.0", PROMPT).external_task_id("a,b");
 
     let submitted = setup.client.submit(request).await;
     let legacy = setup.client.submit(TextToVideo::new(PROMPT).external_task_id("a,b")).await;
-    let looked_up = setup.client.look_up::<kling::standard::TextToVideo>("a,b").await;
+    let looked_up = setup.client.look_up::<kling::requests::standard::StandardTextToVideo>("a,b").await;
 
     for field in [submitted.err(), legacy.err(), looked_up.err()] {
         assert!(matches!(field, Some(Error::Request(error)) if error.field() == "external_task_id"));

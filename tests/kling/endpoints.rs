@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 use kling_audit::kling::{
-    AddSelection, AdvancedLipSync, AspectRatio, Avatar, ClearSelection, Client, Credentials, CustomElement,
-    CustomVoice, DeleteElement, DeleteLegacyElement, DeleteSelection, DeleteVoice, Effects, Error,
-    ExpandImage, FaceChoice, GenerateImage, IdentifyFace, ImageToVideo, InitSelection, LedgerQuery,
-    LegacyElement, LipSync, Media, MotionControl, MultiElements, MultiImageToImage, MultiImageToVideo,
-    MultiShot, OmniImage, OmniVideo, Output, Pack, Period, PreviewSelection, PromptKey, RecognizeImage,
-    Region, Request, Speech, Spot, TaskQuery, TextToAudio, TextToVideo, TryOn, VideoExtend, VideoToAudio,
-    standard,
+    Client, Credentials, Error, PromptKey, Region, TaskQuery,
+    billing::{LedgerQuery, Period},
+    outputs::Output,
+    requests::{
+        AddSelection, AdvancedLipSync, AspectRatio, Avatar, ClearSelection, CustomElement, CustomVoice,
+        DeleteElement, DeleteLegacyElement, DeleteSelection, DeleteVoice, Effects, ExpandImage, FaceChoice,
+        GenerateImage, IdentifyFace, ImageToVideo, InitSelection, LegacyElement, LipSync, Media,
+        MotionControl, MultiElements, MultiImageToImage, MultiImageToVideo, MultiShot, OmniImage, OmniVideo,
+        Pack, PreviewSelection, RecognizeImage, RelativePoint, Request, Speech, TextToAudio, TextToVideo,
+        TryOn, VideoExtend, VideoToAudio, standard,
+    },
 };
 use serde_json::Value;
 
@@ -108,7 +112,7 @@ async fn every_audio_image_and_general_endpoint_round_trips() {
 #[tokio::test]
 async fn immediate_answer_is_recorded_as_submitted_and_completed() {
     let setup = Setup::new();
-    let point = || [Spot { x: 0.5, y: 0.5 }];
+    let point = || [RelativePoint { x: 0.5, y: 0.5 }];
 
     let faces = setup.call(IdentifyFace::of_id("video")).await.unwrap();
     let segments = setup.call(RecognizeImage::new(IMAGE)).await.unwrap();
@@ -243,18 +247,18 @@ async fn every_newer_endpoint_round_trips_with_an_api_key() {
 
     let models = ["kling-3.0", "kling-3.0-turbo", "kling-2.6", "kling-2.5-turbo"];
     for model in models {
-        round_trip(&setup, standard::TextToVideo::new(model, "a fox").duration(10_u32), one).await;
-        round_trip(&setup, standard::ImageToVideo::new(model, [first()]), one).await;
+        round_trip(&setup, standard::StandardTextToVideo::new(model, "a fox").duration(10_u32), one).await;
+        round_trip(&setup, standard::StandardImageToVideo::new(model, [first()]), one).await;
     }
     for model in ["kling-3.0-omni", "kling-o1"] {
-        round_trip(&setup, standard::OmniVideo::new(model, [prompt()]), one).await;
+        round_trip(&setup, standard::StandardOmniVideo::new(model, [prompt()]), one).await;
     }
     for model in ["kling-3.0", "kling-2.6"] {
         let contents = [standard::Content::image(IMAGE), standard::Content::video(VIDEO)];
-        round_trip(&setup, standard::MotionControl::new(model, "video", contents), one).await;
+        round_trip(&setup, standard::StandardMotionControl::new(model, "video", contents), one).await;
     }
     let tasks: Vec<_> = setup.client.tasks(TaskQuery::new()).try_collect().await.unwrap();
-    let found = setup.client.look_up::<standard::TextToVideo>("never seen").await.unwrap();
+    let found = setup.client.look_up::<standard::StandardTextToVideo>("never seen").await.unwrap();
 
     assert_eq!(tasks.len(), 12);
     assert_eq!(tasks[0].progress.billing[0].charge_type, "unit");
@@ -275,7 +279,7 @@ async fn lost_answer_of_a_newer_endpoint_is_looked_up() {
     let setup = Setup::with_api_key();
     setup.server.fail_submissions([Fault::DropAccepted]);
 
-    setup.run(standard::TextToVideo::new("kling-3.0", "a fox")).await.unwrap();
+    setup.run(standard::StandardTextToVideo::new("kling-3.0", "a fox")).await.unwrap();
 
     let entries = setup.entries();
     assert_eq!(entry(&entries, "task_accepted")["details"]["resolved_by"], "lookup");
@@ -286,7 +290,7 @@ async fn lost_answer_of_a_newer_endpoint_is_looked_up() {
 async fn key_pair_is_not_sent_to_a_newer_endpoint() {
     let setup = Setup::new();
 
-    let result = setup.client.submit(standard::TextToVideo::new("kling-3.0", "a fox")).await;
+    let result = setup.client.submit(standard::StandardTextToVideo::new("kling-3.0", "a fox")).await;
 
     assert!(matches!(result, Err(Error::Configuration { setting: "credentials", .. })));
     assert_eq!((setup.event_types().len(), setup.server.requests()), (0, 0));
@@ -469,7 +473,7 @@ async fn download_is_hashed_and_recorded_before_it_is_renamed() {
 
 #[tokio::test]
 async fn estimated_and_charged_credits_are_recorded() {
-    use kling_audit::kling::{Price, Prices};
+    use kling_audit::kling::billing::{Price, Prices};
 
     let mut setup = Setup::new();
     let prices =
@@ -478,7 +482,7 @@ async fn estimated_and_charged_credits_are_recorded() {
     setup.run(TextToVideo::new("a fox")).await.unwrap();
     setup.server.fail_next_task("Failure to pass the risk control system");
     setup.run(TextToVideo::new("a fox")).await.unwrap_err();
-    setup.run(TextToVideo::new("a fox").model_name(kling_audit::kling::Model::V3)).await.unwrap();
+    setup.run(TextToVideo::new("a fox").model_name(kling_audit::kling::requests::Model::V3)).await.unwrap();
 
     let entries = setup.entries();
     let costs = |event: &str| -> Vec<(Value, Value)> {
@@ -695,6 +699,6 @@ fn futures_and_streams_are_send() {
     sends(client.download("1", "https://a/b").to("c"));
     sends(kling_audit::kling::reconcile("audit", client, Period::days(1)));
     fn outputs<O: Output>() {}
-    outputs::<kling_audit::kling::Made>();
+    outputs::<kling_audit::kling::outputs::Made>();
     assert_eq!(entries(setup.directory.path()).len(), 0);
 }

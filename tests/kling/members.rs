@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use kling_audit::kling::{
-    Client, Credentials, Error, LedgerQuery, Period, Region, TaskQuery, TextToVideo, standard,
+    Client, Credentials, Error, Region, TaskQuery,
+    billing::{LedgerQuery, Period},
+    requests::{TextToVideo, standard},
     unkeyed_prompt_hash,
 };
 use serde_json::{Value, json};
@@ -225,7 +227,7 @@ async fn list_follows_cursors_and_sends_its_filters() {
     let setup = Setup::with_api_key();
     setup.server.give_at_most(2);
     for _ in 0..5 {
-        setup.client.submit(standard::TextToVideo::new("kling-3.0", PROMPT)).await.unwrap();
+        setup.client.submit(standard::StandardTextToVideo::new("kling-3.0", PROMPT)).await.unwrap();
     }
     let list = async |query: TaskQuery| -> Vec<String> {
         let tasks: Vec<_> = setup.client.tasks(query).try_collect().await.unwrap();
@@ -250,7 +252,7 @@ async fn query_without_ids_is_refused_and_not_an_unknown_task() {
     let refusal = "task_ids or external_task_ids is required";
     setup.server.fail_queries([Fault::Code(400, 1201, refusal)]);
 
-    let result = setup.client.look_up::<standard::TextToVideo>("order-7").await;
+    let result = setup.client.look_up::<standard::StandardTextToVideo>("order-7").await;
 
     assert!(matches!(&result, Err(Error::Refused { code: Some(1201), message, .. }) if message == refusal));
 }

@@ -6,8 +6,10 @@ use std::{
 };
 
 use kling_audit::kling::{
-    Credentials, DiscrepancyKind, Period, Reconciliation, Speech, TextToAudio, TextToVideo, reconcile,
-    standard,
+    Credentials, DiscrepancyKind, Reconciliation,
+    billing::Period,
+    reconcile,
+    requests::{Speech, TextToAudio, TextToVideo, standard},
 };
 
 use crate::support::files;
@@ -122,7 +124,7 @@ async fn cash_charges_are_compared() {
     let mut setup = Setup::with_api_key();
     setup.server.charge_cash();
     let legacy = setup.run(TextToVideo::new("a fox")).await.unwrap();
-    let new = setup.run(standard::TextToVideo::new("kling-3.0", "a fox")).await.unwrap();
+    let new = setup.run(standard::StandardTextToVideo::new("kling-3.0", "a fox")).await.unwrap();
     let clean = compare(&setup).await;
     setup.server.book_otherwise(&legacy.task_id, "9");
     setup.server.book_otherwise(&new.task_id, "0.5");
@@ -178,7 +180,7 @@ async fn task_unknown_to_kling_is_named() {
 #[tokio::test]
 async fn newer_tasks_are_compared_with_an_api_key() {
     let setup = Setup::with_api_key();
-    setup.run(standard::TextToVideo::new("kling-3.0", "a fox")).await.unwrap();
+    setup.run(standard::StandardTextToVideo::new("kling-3.0", "a fox")).await.unwrap();
 
     let found = compare(&setup).await;
     let other = setup.builder(Credentials::api_key(API_KEY)).build().unwrap();
@@ -194,7 +196,7 @@ async fn newer_tasks_are_compared_with_an_api_key() {
 #[tokio::test]
 async fn reconciliation_without_an_api_key_is_incomplete() {
     let mut setup = Setup::with_api_key();
-    let task = setup.client.submit(standard::TextToVideo::new("kling-3.0", "a fox")).await.unwrap();
+    let task = setup.client.submit(standard::StandardTextToVideo::new("kling-3.0", "a fox")).await.unwrap();
     setup.client = setup.builder(Credentials::new(ACCESS_KEY, SECRET_KEY)).build().unwrap();
 
     let found = compare(&setup).await;

@@ -10,10 +10,13 @@ use futures_util::TryStreamExt;
 use kling_audit::{
     AuditLog,
     kling::{
-        Client, Credentials, CustomElement, CustomVoice, DeleteElement, DeleteVoice, Error, GenerateImage,
-        Media, Period, PromptKey, Speech, Task, TextToVideo,
+        Client, Credentials, Error, PromptKey, Task,
+        billing::Period,
         callback::{Receiver, Secret},
         reconcile,
+        requests::{
+            CustomElement, CustomVoice, DeleteElement, DeleteVoice, GenerateImage, Media, Speech, TextToVideo,
+        },
     },
 };
 use tempfile::TempDir;

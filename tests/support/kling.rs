@@ -17,7 +17,10 @@ use std::{
 
 use kling_audit::{
     AuditLog,
-    kling::{Answered, Builder, Client, Completed, Credentials, Error, Immediate, Request},
+    kling::{
+        Answered, Builder, Client, Completed, Credentials, Error,
+        requests::{Immediate, Request},
+    },
 };
 use serde_json::Value;
 use stand_in::{ACCESS_KEY, API_KEY, Pace, SECRET_KEY, StandIn};

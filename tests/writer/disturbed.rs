@@ -329,7 +329,7 @@ fn trail_shorter_than_its_head_is_truncated() {
         assert_eq!(trail.finding_kinds(), ["truncated"], "{entries} entries");
         let error = trail.builder().open().expect_err("its end is gone");
         assert!(matches!(error, Error::CannotResume { .. }), "{error}");
-        assert!(error.to_string().contains("cut off"), "{error}");
+        assert!(error.to_string().contains("truncated"), "{error}");
     }
     fs::remove_file(trail.path(LIVE)).expect("removed");
     assert_eq!(trail.finding_kinds(), ["truncated"]);

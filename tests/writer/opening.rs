@@ -168,7 +168,7 @@ fn error_for_a_second_writer_names_the_remedy() {
 
     assert!(matches!(second, Error::Locked { .. }));
     let text = second.to_string();
-    assert!(text.contains("audit.lock") && text.contains("stop that process"), "{text}");
+    assert!(text.contains("audit.lock") && text.contains("stop the other one"), "{text}");
     log.close().expect("closes");
     trail.record_run(0);
 }

@@ -387,7 +387,7 @@ fn sink_that_calls_the_log_gets_an_error_without_waiting() {
 
     let answers = answers.lock().expect("no panic").clone();
     assert_eq!(answers.len(), 2, "{answers:?}");
-    assert!(answers.iter().all(|answer| answer.contains("a sink or a signer asked for it")), "{answers:?}");
+    assert!(answers.iter().all(|answer| answer.contains("a sink or a signer requested it")), "{answers:?}");
     own.close().expect("closed by the sink before");
     let verification = signed.verify();
     assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
@@ -452,7 +452,7 @@ fn signature_of_another_key_is_refused() {
 
     let error = log.checkpoint().expect_err("refused").to_string();
 
-    assert!(error.contains("not under the key"), "{error}");
+    assert!(error.contains("not one of the key"), "{error}");
     log.close().expect_err("the last one is refused too");
     assert!(signed.stored().is_empty());
 }

@@ -27,7 +27,7 @@ pub(crate) struct Reconcile {
 }
 
 pub(crate) fn reconcile(arguments: &Reconcile) -> Outcome {
-    use kling_audit::kling::{self, Client, Credentials, Period};
+    use kling_audit::kling::{self, Client, Credentials, billing::Period};
 
     let credentials = Credentials::from_env().map_err(|error| Failure::Message(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -25,18 +25,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod memory;
-mod received;
-mod receiver;
+mod headers;
+pub(crate) mod received;
+pub(crate) mod receiver;
+pub(crate) mod rejected;
 #[cfg(feature = "axum")]
 mod route;
-mod signature;
+mod seen;
+pub(crate) mod signature;
 
 pub use self::{
     received::Callback,
-    receiver::{Receiver, ReceiverBuilder, Rejected},
+    receiver::{Receiver, ReceiverBuilder},
+    rejected::{RejectReason, Rejected},
     signature::Secret,
 };
-pub(crate) use crate::kling::callback::receiver::Notice;
 #[cfg(feature = "axum")]
 pub use crate::kling::callback::route::route;

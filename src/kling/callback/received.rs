@@ -1,17 +1,15 @@
-//! A callback that was accepted. Its promise: it names a task and where it stands, in whichever of the vendor's two
-//! shapes it came.
+//! An accepted callback, in either of Kling's two formats.
 
 use serde_json::Value;
 
 use crate::kling::{
-    charge::Charge,
-    envelope::{TaskData, is_segment, is_word},
-    output::{Made, Output},
-    screen::Screen,
-    status::TaskStatus,
+    api::{json_fields::is_word, status::TaskStatus, urls::is_segment},
+    events::assets::AcceptedCallback,
+    outputs::{charge::Charge, made::Made, output::Output, task_data::TaskData},
+    privacy::scrub::Scrubber,
 };
 
-/// A change of a task that the vendor told of by itself.
+/// A change of a task that Kling sent by itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Callback {
     data: TaskData,
@@ -21,14 +19,15 @@ pub struct Callback {
 }
 
 impl Callback {
-    /// `None` for what is neither of the two shapes.
+    /// Returns `None` if the body has neither of the two formats.
     pub(super) fn read(body: &[u8], is_signed: bool) -> Option<Callback> {
         let body: Value = serde_json::from_slice(body).ok()?;
-        let data = TaskData::decode(&body, &Screen::default())?;
+        let data = TaskData::decode(&body, &Scrubber::default())?;
         let output = Made::decode(&data.result);
         Some(Callback { data, output, is_new: true, is_signed })
     }
 
+    /// Returns the same callback, marked as received before.
     pub(super) fn again(self) -> Callback {
         Callback { is_new: false, ..self }
     }
@@ -37,67 +36,67 @@ impl Callback {
         &self.data
     }
 
-    /// Whether its task and status can stand in an entry. Of what nobody proved these are words.
+    /// Returns `true` if an entry may contain the task id and the status. Without a signature both must be words.
     pub(super) fn may_be_recorded(&self) -> bool {
         self.is_signed || (is_word(self.task_id()) && is_word(self.status().as_str()))
     }
 
-    /// The external task id as far as an entry may have it: whole where the vendor signed it, since it is the caller's.
-    pub(crate) fn recorded_external_task_id(&self) -> Option<&str> {
-        self.external_task_id().filter(|id| if self.is_signed { is_segment(id) } else { is_word(id) })
+    /// Returns the part that is recorded.
+    pub(super) fn accepted(&self) -> AcceptedCallback<'_> {
+        // A signed external task id is the caller's own text. An unsigned one may be any sender's.
+        let may_be_named = |id: &&str| if self.is_signed { is_segment(id) } else { is_word(id) };
+        AcceptedCallback {
+            is_new: self.is_new,
+            is_signed: self.is_signed,
+            task_id: self.task_id(),
+            external_task_id: self.external_task_id().filter(may_be_named),
+            // An unknown status could quote a prompt, which this receiver does not know and cannot scrub.
+            status: Some(self.status().as_str()).filter(|status| is_word(status)),
+            credits: self.credits().filter(|credits| is_word(credits)),
+        }
     }
 
-    /// The status as an entry may have it. One that is no word may quote a prompt that nobody screened it for.
-    pub(crate) fn recorded_status(&self) -> Option<&str> {
-        Some(self.status().as_str()).filter(|status| is_word(status))
-    }
-
-    /// What it cost, as an entry may have it.
-    pub(crate) fn recorded_credits(&self) -> Option<&str> {
-        self.credits().filter(|credits| is_word(credits))
-    }
-
-    /// The vendor's id of the task.
+    /// Kling's id of the task.
     pub fn task_id(&self) -> &str {
         &self.data.task_id
     }
 
-    /// The id that the task was submitted under.
+    /// Id that the task was submitted under.
     pub fn external_task_id(&self) -> Option<&str> {
         self.data.external_task_id.as_deref()
     }
 
-    /// Where the task stands.
+    /// Status of the task.
     pub fn status(&self) -> &TaskStatus {
         &self.data.status
     }
 
-    /// What the vendor says about that, in its own words. It may quote the prompt.
+    /// Kling's text about the status. It may quote the prompt.
     pub fn message(&self) -> Option<&str> {
         self.data.status_message.as_deref()
     }
 
-    /// What the task cost in units, in the vendor's own spelling.
+    /// Cost in credits, in Kling's spelling.
     pub fn credits(&self) -> Option<&str> {
         self.data.credits.as_deref()
     }
 
-    /// What the task cost, item by item, where the vendor says it so.
+    /// Cost item by item, if Kling lists it.
     pub fn billing(&self) -> &[Charge] {
         &self.data.billing
     }
 
-    /// What the task made.
+    /// Result of the task.
     pub fn output(&self) -> Option<&Made> {
         self.output.as_ref()
     }
 
-    /// Whether this receiver has not had this status of this task before. The vendor may say a thing twice.
+    /// Returns `true` if this receiver has not accepted this status of this task before. Kling may send a change twice.
     pub fn is_new(&self) -> bool {
         self.is_new
     }
 
-    /// Whether a signature proves that it is the vendor's. Where it does not, ask the vendor before relying on it.
+    /// Returns `true` if a signature proves that Kling sent the callback. Without one, query Kling before relying on it.
     pub fn is_signed(&self) -> bool {
         self.is_signed
     }

@@ -7,15 +7,17 @@ use axum::{
 };
 use futures_util::StreamExt;
 
-use super::{
+use crate::kling::callback::{
+    headers::WebhookHeaders,
     received::Callback,
-    receiver::{LIMIT, Marks, Receiver, Rejected},
+    receiver::{MAX_CALLBACK_BYTES, Receiver},
+    rejected::{RejectReason, Rejected},
 };
 
-/// A route that takes callbacks, and gives each change once to `handle`.
+/// Returns a route that receives callbacks and passes each change to `handle` once.
 ///
-/// It answers 200 to what was had before too. `handle` is waited for before the answer, so it should be short: the
-/// vendor's patience is not documented. Where the vendor hangs up before, `handle` still runs to its end.
+/// The route answers 200 to repeated callbacks too. It answers after `handle` has returned, so `handle` should be short:
+/// Kling does not document how long it waits. If Kling closes the connection before, `handle` still runs to its end.
 ///
 /// ```
 /// use axum::Router;
@@ -41,7 +43,8 @@ where
     A: Future<Output = ()> + Send + 'static,
 {
     post(async move |headers: HeaderMap, body: Body| {
-        // By itself: where the vendor hangs up, what is new still comes to its end.
+        // A task of its own: axum drops this handler if Kling closes the connection, and a new change must still reach
+        // `handle`.
         let answer = tokio::spawn(async move { answer(&receiver, &handle, &headers, body).await }).await;
         answer.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     })
@@ -56,19 +59,19 @@ where
         |rejected: Rejected| StatusCode::from_u16(rejected.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
     let texts =
         || headers.iter().filter_map(|(name, value)| value.to_str().ok().map(|value| (name.as_str(), value)));
-    let mut whole = Vec::new();
-    let mut pieces = body.into_data_stream();
-    // One byte too many is enough for the receiver to see that.
-    while whole.len() <= LIMIT
-        && let Some(piece) = pieces.next().await
+    let mut bytes = Vec::new();
+    let mut chunks = body.into_data_stream();
+    // Reading stops one chunk after the limit. That is enough for the receiver to refuse the body as too long.
+    while bytes.len() <= MAX_CALLBACK_BYTES
+        && let Some(chunk) = chunks.next().await
     {
-        let Ok(piece) = piece else {
-            let notice = Marks::of(texts()).notice(whole.len());
-            return refused(receiver.refuse("incomplete", notice).await);
+        let Ok(chunk) = chunk else {
+            let summary = WebhookHeaders::of(texts()).summary(bytes.len());
+            return refused(receiver.refuse(RejectReason::Incomplete, summary).await);
         };
-        whole.extend_from_slice(&piece);
+        bytes.extend_from_slice(&chunk);
     }
-    match receiver.receive(texts(), &whole).await {
+    match receiver.receive(texts(), &bytes).await {
         Ok(callback) => {
             if callback.is_new() {
                 handle(callback).await;

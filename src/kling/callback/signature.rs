@@ -1,5 +1,4 @@
-//! Standard Webhooks signatures: HMAC-SHA256 over id, time and body. Its promise: they are compared in constant time,
-//! and a secret never leaves through `Debug`, an error or an entry.
+//! Signatures of Standard Webhooks: HMAC-SHA256 over id, time and body, compared in constant time.
 
 use std::fmt;
 
@@ -7,26 +6,28 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::kling::{error::Error, media::hex};
+use crate::{codec::json::write::hex_digits, kling::error::Error};
 
-/// Seconds that a signature may be older or newer than our clock.
-const TOLERANCE: i64 = 300;
-/// How many signatures of one callback are looked at.
-const SIGNATURES: usize = 16;
+/// Seconds by which the timestamp of a signature may differ from the local clock.
+const MAX_SIGNATURE_AGE_SECONDS: u64 = 300;
+/// Number of signatures of one callback that are checked.
+const MAX_SIGNATURES: usize = 16;
 
-/// What entries call such secrets.
-pub(super) const KIND: &str = "webhook_secret";
+/// `credential_kind` of these secrets in entries.
+pub(super) const CREDENTIAL_KIND: &str = "webhook_secret";
 
-/// A secret that callbacks are signed with, as the vendor's console shows it: `whsec_` and Base64.
+/// A secret for the signatures of callbacks, as Kling's console shows it: `whsec_` and Base64.
+///
+/// `Debug` does not show it.
 #[derive(Clone)]
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Reads a secret.
+    /// Parses a secret.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] for what is not `whsec_` and Base64 of 16 bytes or more.
+    /// [`Error::Configuration`] unless the text is `whsec_` and Base64 of 16 bytes or more.
     pub fn new(secret: &str) -> Result<Secret, Error> {
         let refused = |rule: &str| Error::Configuration { setting: "callback secret", rule: rule.to_owned() };
         let encoded =
@@ -39,11 +40,11 @@ impl Secret {
     }
 }
 
-/// How entries name these secrets: by the first 8 hexadecimal digits of their SHA-256, which tell them apart and nothing
-/// else; `none` where there is none.
+/// Returns the names of secrets in entries: the first 8 hexadecimal digits of the SHA-256 of each, or `none`. The digits
+/// distinguish secrets and do not reveal them.
 pub(super) fn names(secrets: &[Secret]) -> String {
-    let mut names: Vec<String> =
-        secrets.iter().map(|Secret(bytes)| format!("whsec:{}", hex(&Sha256::digest(bytes)[..4]))).collect();
+    let digits = |Secret(bytes): &Secret| hex_digits(&Sha256::digest(bytes)[..4]);
+    let mut names: Vec<String> = secrets.iter().map(|secret| format!("whsec:{}", digits(secret))).collect();
     names.sort();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
@@ -54,7 +55,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The headers that prove a callback.
+/// Headers that prove the origin of a callback.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Proof<'a> {
     pub(super) id: &'a str,
@@ -62,34 +63,37 @@ pub(super) struct Proof<'a> {
     pub(super) signatures: &'a str,
 }
 
-/// Why a proof does not hold.
+/// Fault of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum SignatureFault {
+    /// The timestamp is too far from the local clock, or no number.
     Stale,
-    Signature,
+    /// No secret made any of the signatures.
+    Mismatch,
 }
 
 impl Proof<'_> {
-    /// Whether any of the secrets made any of the signatures, at about `now` (Unix seconds).
-    pub(super) fn check(&self, secrets: &[Secret], body: &[u8], now: i64) -> Result<(), Fault> {
-        let time: i64 = self.timestamp.parse().map_err(|_| Fault::Stale)?;
-        if now.abs_diff(time) > TOLERANCE.unsigned_abs() {
-            return Err(Fault::Stale);
+    /// Checks that one of the secrets made one of the signatures, at about `now` (Unix seconds).
+    pub(super) fn check(&self, secrets: &[Secret], body: &[u8], now: i64) -> Result<(), SignatureFault> {
+        let time: i64 = self.timestamp.parse().map_err(|_| SignatureFault::Stale)?;
+        if now.abs_diff(time) > MAX_SIGNATURE_AGE_SECONDS {
+            return Err(SignatureFault::Stale);
         }
         let claimed: Vec<Vec<u8>> = self
             .signatures
             .split(' ')
             .filter_map(|signature| STANDARD.decode(signature.strip_prefix("v1,")?).ok())
-            .take(SIGNATURES)
+            .take(MAX_SIGNATURES)
             .collect();
-        let holds = secrets.iter().any(|secret| {
+        let is_proven = secrets.iter().any(|secret| {
             let mut mac = Hmac::<Sha256>::new_from_slice(&secret.0).expect("HMAC takes a key of any length");
             for part in [self.id.as_bytes(), b".", self.timestamp.as_bytes(), b".", body] {
                 mac.update(part);
             }
+            // `verify_slice` compares in constant time.
             claimed.iter().any(|signature| mac.clone().verify_slice(signature).is_ok())
         });
-        if holds { Ok(()) } else { Err(Fault::Signature) }
+        if is_proven { Ok(()) } else { Err(SignatureFault::Mismatch) }
     }
 }
 
@@ -117,21 +121,21 @@ mod tests {
         let rotation = format!("v1,AAAA= v1,AAAA {SIGNATURE}");
         for (secrets, signatures, body, now, holds) in [
             (&secrets, SIGNATURE, BODY, NOW, Ok(())),
-            (&secrets, SIGNATURE, flipped.as_str(), NOW, Err(Fault::Signature)),
-            (&secrets, SIGNATURE, BODY, NOW + 301, Err(Fault::Stale)),
-            (&secrets, SIGNATURE, BODY, NOW - 301, Err(Fault::Stale)),
+            (&secrets, SIGNATURE, flipped.as_str(), NOW, Err(SignatureFault::Mismatch)),
+            (&secrets, SIGNATURE, BODY, NOW + 301, Err(SignatureFault::Stale)),
+            (&secrets, SIGNATURE, BODY, NOW - 301, Err(SignatureFault::Stale)),
             (&secrets, SIGNATURE, BODY, NOW + 299, Ok(())),
             (&secrets, SIGNATURE, BODY, NOW - 300, Ok(())),
             (&secrets, &rotation, BODY, NOW, Ok(())),
-            (&undecoded, SIGNATURE, BODY, NOW, Err(Fault::Signature)),
-            (&secrets, "", BODY, NOW, Err(Fault::Signature)),
-            (&secrets, &SIGNATURE.replace("v1,", "v2,"), BODY, NOW, Err(Fault::Signature)),
-            (&secrets, "v1,", BODY, NOW, Err(Fault::Signature)),
+            (&undecoded, SIGNATURE, BODY, NOW, Err(SignatureFault::Mismatch)),
+            (&secrets, "", BODY, NOW, Err(SignatureFault::Mismatch)),
+            (&secrets, &SIGNATURE.replace("v1,", "v2,"), BODY, NOW, Err(SignatureFault::Mismatch)),
+            (&secrets, "v1,", BODY, NOW, Err(SignatureFault::Mismatch)),
         ] {
             assert_eq!(proof(signatures).check(secrets, body.as_bytes(), now), holds, "{signatures} {now}");
         }
         let no_time = Proof { timestamp: "soon", ..proof(SIGNATURE) };
-        assert_eq!(no_time.check(&secrets, BODY.as_bytes(), NOW), Err(Fault::Stale));
+        assert_eq!(no_time.check(&secrets, BODY.as_bytes(), NOW), Err(SignatureFault::Stale));
     }
 
     #[test]

@@ -1,454 +1,438 @@
-//! The client itself. Its promise: everything that is sent goes through one function, [`Client::send`], which records
-//! what has to be. What a submission and a wait have to go through is in `delivery` and `watch`.
+//! The client: submissions, queries, lists and downloads, each recorded in one audit log.
+//!
+//! [`Client`] is a handle to a [`Connection`]. The work is in the files below: `submit` and `submission` send requests,
+//! `wait` and `observe` follow tasks, `list` and `ledger` read what the account has, `download` fetches files.
 
-mod change;
-mod send;
+pub(crate) mod answered;
+pub(crate) mod answers;
+mod backoff;
+pub(crate) mod builder;
+mod concurrency;
+pub(crate) mod connection;
+pub(crate) mod download;
+mod ledger;
+pub(crate) mod list;
+mod look_up;
+pub(crate) mod observe;
+mod outcome_guard;
+pub(crate) mod pages;
+pub(crate) mod progress;
+mod reconfigure;
+mod settings;
+mod submission;
+mod submit;
+pub(crate) mod task;
+pub(crate) mod task_query;
+mod wait;
 
-use std::{
-    borrow::Cow,
-    fmt,
-    sync::{Arc, atomic::AtomicBool},
-    time::SystemTime,
-};
+use std::{fmt, path::Path};
 
+use futures_util::Stream;
 use tracing::Instrument;
 
-use super::{
-    builder::{Builder, Settings},
-    callback::Callback,
-    credentials::Credentials,
-    delivery::{Accepted, Delivery, Effect, Kind},
-    envelope::{TaskData, is_segment, text},
-    error::Error,
-    exchange::{Answer, Call, Exchange, segment},
-    recorder::{Recorder, Subject},
-    request::{Immediate, Request, RequestError, Standard, submission},
-    screen::Screen,
-    slots::{Claim, Slots},
-    submission::{Defaults, Submission},
-    task::{Completed, Progress, Task},
-    token::{Token, TokenCache},
-    watch::{Watch, observe},
+pub use crate::kling::client::builder::Builder;
+use crate::{
+    kling::{
+        api::region::Region,
+        auth::credentials::Credentials,
+        billing::ledger::{Deduction, Ledger, LedgerQuery, Period, ResourcePack},
+        callback::received::Callback,
+        client::{
+            answered::Answered,
+            connection::Connection,
+            download::Download,
+            list::{ListedTask, PresetList},
+            progress::{Completed, TaskProgress},
+            task::Task,
+            task_query::TaskQuery,
+            wait::Wait,
+        },
+        error::{Error, RequestError},
+        events::{account, outcomes::StatusSource},
+        outputs::{element::Element, made::Made, voice::Voice},
+        requests::{immediate::Immediate, request::Request, validation},
+    },
+    log::AuditLog,
 };
-use crate::log::{AuditLog, not_recorded::NotRecorded};
 
-/// A client for Kling AI that records what it does in one audit log.
+/// A client for Kling AI that records its requests and their outcomes in one audit log.
 ///
-/// A clone is a few pointers; clones share connections and tokens. Its futures are `Send` and run on a Tokio runtime.
+/// A clone is a few pointers, and clones share connections and tokens. Futures of the client are `Send` and run on a
+/// Tokio runtime.
 ///
-/// A call waits for its entries to be as durable as the log promises, and no thread of the runtime waits for the disk:
-/// the log's own thread writes. Before anything is sent that the vendor may charge for, its `task_submitted` is at least
-/// handed to the system, also where the log is [`Buffered`](crate::Durability::Buffered). The entries of spans
-/// (`kling.submit.opened` and so on) stand in their places in the trail, but nobody waits for them.
+/// A call waits until its entries are as durable as the log promises. The log's own threads write, so no worker of the
+/// runtime waits for the disk. Before a request leaves for which Kling may charge, its `task_submitted` is at least
+/// written to the file, even if the log is [`Buffered`](crate::Durability::Buffered). Entries of spans
+/// (`kling.submit.opened` and so on) have positions in the trail too, but no call waits for them.
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
-    recorder: Recorder,
-}
-
-struct Inner {
-    exchange: Exchange,
-    tokens: TokenCache,
-    settings: Settings,
-    slots: Slots,
+    connection: Connection,
 }
 
 impl Client {
-    /// Settings for a client that uses `credentials` and records in `log`.
+    /// Returns the settings for a client that uses `credentials` and records in `log`.
     pub fn builder(credentials: Credentials, log: AuditLog) -> Builder {
         Builder::new(credentials, log)
     }
 
-    pub(crate) fn new(
-        credentials: Credentials,
-        exchange: Exchange,
-        recorder: Recorder,
-        settings: Settings,
-        slots: Slots,
-    ) -> Client {
-        let inner = Inner { exchange, tokens: TokenCache::new(credentials), settings, slots };
-        Client { inner: Arc::new(inner), recorder }
+    pub(crate) fn new(connection: Connection) -> Client {
+        Client { connection }
     }
 
-    /// The same client, whose entries name another actor: for a service that acts for its users.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Returns the same client with another actor for its entries, for a service that acts for its users.
     pub fn acting_as(&self, actor: &str) -> Client {
-        Client { inner: Arc::clone(&self.inner), recorder: self.recorder.acting_as(actor) }
+        Client { connection: self.connection.acting_as(actor) }
     }
 
-    /// Asks the vendor to do `request`, and returns the task that the vendor made of it.
+    /// Submits `request`, and returns the task that Kling made of it.
     ///
-    /// `task_submitted` is recorded before anything is sent, then exactly one of `task_accepted`, `task_refused` and
-    /// `task_ambiguous`, even where the future is dropped. Codes 1302, 1303 and 5001 are sent again, up to
-    /// [`retries`](Builder::retries) times. An answer that is lost is looked up by the external task id, and the request
-    /// not sent again, unless [`resend_unknown_after`](Builder::resend_unknown_after) says when it may be.
+    /// `task_submitted` is recorded before anything is sent. Exactly one of `task_accepted`, `task_refused` and
+    /// `task_ambiguous` follows, even if the future is dropped. Requests that Kling was too busy for (codes 1302, 1303 and
+    /// 5001) are sent again, up to [`retries`](Builder::retries) times. If an answer is lost, the client looks the task up
+    /// by its external task id. It does not send the request again, unless
+    /// [`resend_unknown_after`](Builder::resend_unknown_after) permits it.
     ///
     /// # Errors
     ///
-    /// [`Error::Request`], [`Error::Queue`] and [`Error::NotRecorded`]: nothing was sent. [`Error::Refused`] and [`Error::Transport`]:
-    /// no task was made. [`Error::Ambiguous`]: nobody knows. [`Error::OutcomeNotRecorded`]: the vendor has answered,
-    /// and the ids in the error are not in the trail.
+    /// - [`Error::Request`], [`Error::Queue`] and [`Error::NotRecorded`]: nothing was sent.
+    /// - [`Error::Refused`] and [`Error::Transport`]: Kling made no task.
+    /// - [`Error::Ambiguous`]: Kling may have made a task.
+    /// - [`Error::OutcomeNotRecorded`]: Kling has answered. The ids in the error are not in the trail.
     pub async fn submit<R: Request>(&self, request: R) -> Result<Task<R>, Error> {
-        request.check()?;
-        self.check_standard(R::STANDARD)?;
-        let external_task_id = match &request.options().external_task_id {
-            Some(id) => id.clone(),
-            None => external_task_id()?,
-        };
-        let (slots, path) = (request.slots(), request.path());
-        let mut submission = submission(request, &external_task_id);
-        submission.estimate = self.settings().prices.estimate(&submission);
-        let subject = Subject { action: R::ACTION, task_id: None, external_task_id: Some(&external_task_id) };
-        let span = self.recorder.submit_span(subject);
-        let screen = self.screened(&submission.screen);
-        let model = submission.model.as_deref().unwrap_or_default();
-        let patience = self.inner.settings.deadline;
-        let held = self.inner.slots.take(R::ACTION, R::PACK, model, slots, patience).await?;
-        let claim = Claim::new(&self.inner.slots, &external_task_id, held, patience);
-        let delivery = Delivery {
-            client: self,
-            subject,
-            path: &path,
-            submission: &submission,
-            screen: &screen,
-            kind: Kind::Task(R::STANDARD, R::PATH),
-            effects: &|_| Vec::new(),
-            may_run: claim.may_run(),
-        };
-        let asked = submission.asked(self.settings().prompt_key.as_ref());
-        match delivery.run().instrument(span).await? {
-            Accepted::Task(data) => {
-                let held = claim.into_held();
-                let task = Task::new(
-                    data.task_id,
-                    Some(external_task_id),
-                    submission.screen,
-                    submission.estimate,
-                    Some(data.status),
-                );
-                task.hold(held);
-                task.remember(asked);
-                Ok(task)
-            }
-            Accepted::Data(_) => Err(unreadable(R::ACTION)),
-        }
+        submit::submit(&self.connection, request).await
     }
 
-    /// Asks the vendor for something that is answered at once.
+    /// Sends a request that Kling answers immediately, and returns the answer.
     ///
-    /// `task_submitted` is recorded before anything is sent, then exactly one of `task_completed`, `task_refused` and
-    /// `task_ambiguous`, even where the future is dropped: the vendor charges for some of it. What is answered at once
-    /// has no name at the vendor, so an answer that is lost can't be looked up, and nothing is sent again.
+    /// `task_submitted` is recorded before anything is sent. Exactly one of `task_completed`, `task_refused` and
+    /// `task_ambiguous` follows, even if the future is dropped, because Kling charges for some of these requests. They
+    /// have no external task id, so a lost answer cannot be looked up, and nothing is sent again.
     ///
     /// # Errors
     ///
     /// As [`Client::submit`].
     pub async fn call<I: Immediate>(&self, request: I) -> Result<Answered<I::Output>, Error> {
-        request.check()?;
-        let mut submission = Submission::of(&request, Defaults::default());
-        submission.estimate = self.settings().prices.estimate(&submission);
-        let subject = Subject { action: I::ACTION, task_id: None, external_task_id: None };
-        let span = self.recorder.submit_span(subject);
-        let screen = self.screened(&submission.screen);
-        let effects = |data: &serde_json::Value| {
-            let Some(output) = I::decode(data) else { return Vec::new() };
-            let made = I::made(&output).into_iter().map(|(resource, id)| Effect::Made(resource, id));
-            let removed = request.removed(&output);
-            let removed = removed.map(|(resource, id)| Effect::Removed(resource, id.to_owned()));
-            made.chain(removed).collect()
-        };
-        let delivery = Delivery {
-            client: self,
-            subject,
-            path: I::PATH,
-            submission: &submission,
-            screen: &screen,
-            kind: Kind::Immediate { is_readable: |data| I::decode(data).is_some(), refusal: I::refusal },
-            effects: &effects,
-            may_run: &AtomicBool::new(false),
-        };
-        let Accepted::Data(data) = delivery.run().instrument(span).await? else {
-            return Err(unreadable(I::ACTION));
-        };
-        let output = I::decode(&data).ok_or_else(|| unreadable(I::ACTION))?;
-        let task_id = text(&data, "task_id");
-        let credits = text(&data, "final_unit_deduction");
-        Ok(Answered { task_id, credits, output })
+        submit::call(&self.connection, request).await
     }
 
-    /// Asks once where `task` stands.
+    /// Queries the state of `task` once.
     ///
-    /// Records an `api_call`, and the change if the task's status is another than when it was last seen.
+    /// Records an `api_call`, and the change if the status differs from the last observed one.
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`], [`Error::Transport`] and [`Error::Unreadable`] say nothing about the task: it goes on.
-    /// [`Error::NotRecorded`] and [`Error::OutcomeNotRecorded`] where something could not be recorded. That the task
-    /// failed is no error here.
-    pub async fn query<R: Request>(&self, task: &Task<R>) -> Result<Progress<R::Output>, Error> {
-        let span = self.recorder.query_span(subject(task));
-        let watch = Watch::new(self, task);
-        async { watch.query().await }.instrument(span).await
+    /// [`Error::Refused`], [`Error::Transport`] and [`Error::Unreadable`] if the query failed. The task itself continues.
+    /// [`Error::NotRecorded`] and [`Error::OutcomeNotRecorded`] if an entry failed. A failed task is no error here.
+    pub async fn query<R: Request>(&self, task: &Task<R>) -> Result<TaskProgress<R::Output>, Error> {
+        let span = self.connection.recorder().query_span(task.subject());
+        let wait = Wait::new(&self.connection, task);
+        async { wait.query().await }.instrument(span).await
     }
 
-    /// Waits until `task` ends, and returns what it made.
+    /// Waits until `task` ends, and returns its result.
     ///
-    /// Queries from time to time. Server errors, broken connections, answers that make no sense, throttling and expired
-    /// tokens are passed over, until the [`deadline`](Builder::deadline).
+    /// Queries the task from time to time. Server errors, broken connections, unparseable answers, throttling and expired
+    /// tokens do not end the wait before the [`deadline`](Builder::deadline).
     ///
-    /// Dropping the future loses nothing: wait again for the same task, or for [`Task::resume`] of its id.
+    /// If the future is dropped, nothing is lost. Wait again for the same task, or for [`Task::resume`] of its id.
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`]: the vendor could not do it. [`Error::Deadline`]: it has not ended yet. [`Error::Refused`]: the
-    /// vendor does not know the task or does not let us ask. [`Error::NotRecorded`] and
-    /// [`Error::OutcomeNotRecorded`] where something could not be recorded.
+    /// - [`Error::Failed`]: the task failed.
+    /// - [`Error::Deadline`]: the task has not ended yet.
+    /// - [`Error::Refused`]: Kling does not know the task, or does not permit the query.
+    /// - [`Error::NotRecorded`] and [`Error::OutcomeNotRecorded`]: an entry failed.
     pub async fn wait<R: Request>(&self, task: &Task<R>) -> Result<Completed<R::Output>, Error> {
-        let span = self.recorder.wait_span(subject(task));
-        let watch = Watch::new(self, task);
-        async { watch.run().await }.instrument(span).await
+        let span = self.connection.recorder().wait_span(task.subject());
+        let wait = Wait::new(&self.connection, task);
+        async { wait.run().await }.instrument(span).await
     }
 
-    /// Takes what a callback says of `task` as an answer to a query: the change is recorded once, whoever sees it first.
+    /// Uses a callback about `task` like the answer to a query. Each change is recorded once, whether a query or a
+    /// callback reports it first.
     ///
-    /// A callback without a signature proves nothing, so the vendor is asked instead.
+    /// A callback without a signature proves nothing. For such a callback the client queries Kling instead.
     ///
     /// # Errors
     ///
-    /// [`Error::Request`] for a callback of another task, and as [`Client::query`].
+    /// [`Error::Request`] for a callback about another task, and as [`Client::query`].
     pub async fn observe<R: Request>(
         &self,
         task: &Task<R>,
         callback: &Callback,
-    ) -> Result<Progress<R::Output>, Error> {
+    ) -> Result<TaskProgress<R::Output>, Error> {
         if callback.task_id() != task.id() {
             return Err(RequestError::new("task_id", "must be that of the task").into());
         }
         if !callback.is_signed() {
             return self.query(task).await;
         }
-        let screen = self.screened(task.screen());
-        let data = callback.data().clone().screened(&screen);
-        observe(&self.recorder, task, data, ("callback", None)).await
+        let scrubber = self.connection.scrubber(task.scrubber());
+        let data = callback.data().clone().scrubbed(&scrubber);
+        observe::observe(self.connection.recorder(), task, data, StatusSource::Callback).await
     }
 
-    /// Asks once whether the vendor knows a task by the id that it was submitted under, which is how an
-    /// [`Error::Ambiguous`] is resolved: what is found is recorded as `task_resolved`. `None`: the vendor does not know it.
+    /// Asks Kling once for the task of a submission, by its external task id. This resolves an [`Error::Ambiguous`]: a
+    /// found task is recorded as `task_resolved`. Returns `None` if Kling does not know the id.
     ///
-    /// The vendor may come to know it a little later. A request that was sent under an id is safe to send again only
-    /// when the vendor has not known that id for a while.
+    /// Kling may learn of a task a little later. Send a request again under the same id only after Kling has not known
+    /// the id for a while.
     ///
     /// # Errors
     ///
-    /// As [`Client::query`]; [`Error::Request`] for an id that can't be one.
+    /// As [`Client::query`], and [`Error::Request`] for an invalid id.
     pub async fn look_up<R: Request>(&self, external_task_id: &str) -> Result<Option<Task<R>>, Error> {
-        if !is_segment(external_task_id) || external_task_id.contains(',') {
-            return Err(RequestError::new(
-                "external_task_id",
-                "must be an id that a task was submitted under",
-            )
-            .into());
-        }
-        let subject = Subject { action: R::ACTION, task_id: None, external_task_id: Some(external_task_id) };
-        let span = self.recorder.query_span(subject);
-        self.check_standard(R::STANDARD)?;
-        let screen = self.screened(&Screen::default());
-        let (path, shown) = locate(R::STANDARD, R::PATH, external_task_id, "external_task_ids");
-        let call = Call::get(path, shown, "lookup", &screen);
-        let answer = async { self.send(subject, &call).await }.instrument(span).await?;
-        self.note_throttled(subject, &answer, 1, None).await?;
-        if unknown(&answer) {
-            return Ok(None);
-        }
-        let Some(data) = named(R::STANDARD, &answer, external_task_id, &screen) else {
-            return Err(refusal(R::ACTION, answer));
-        };
-        let subject = Subject { task_id: Some(&data.task_id), ..subject };
-        self.recorder
-            .task_resolved(subject, &data.status, answer.reply())
+        look_up::look_up(&self.connection, external_task_id).await
+    }
+
+    /// Downloads a file that a task made.
+    ///
+    /// No token is sent, because the URL itself grants access to the file.
+    ///
+    /// ```no_run
+    /// # use kling_audit::kling::{Client, Completed, Error, outputs::Videos};
+    /// # async fn example(client: Client, done: Completed<Videos>) -> Result<(), Error> {
+    /// let file = client.download(&done.task_id, &done.output.first().url).to("fox.mp4").await?;
+    /// println!("{} {}", file.sha256, file.path.display());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn download<'a>(&'a self, task_id: &'a str, url: &'a str) -> Download<'a> {
+        Download::new(&self.connection, task_id, url)
+    }
+
+    /// Removes a downloaded file. Before that, the removal is recorded as `asset_deleted` with the file's hash.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Download`] if the file cannot be read or removed. [`Error::NotRecorded`]: the file is still there.
+    pub async fn delete_download(&self, task_id: &str, path: impl AsRef<Path>) -> Result<(), Error> {
+        download::delete_download(&self.connection, task_id, path.as_ref()).await
+    }
+
+    /// Lists the account's tasks of one kind, `page_size` (1 to 500) in each request. Kling sends mostly the newest
+    /// first.
+    ///
+    /// Kling does not mark the end of the list. A page with fewer tasks than `page_size` counts as the last one. A task
+    /// that was on the page before, and moved because a new task was made, is not repeated.
+    ///
+    /// # Errors
+    ///
+    /// The stream ends with the first error: as [`Client::query`], and [`Error::Request`] for another page size.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example(client: kling_audit::kling::Client) -> Result<(), kling_audit::kling::Error> {
+    /// use futures_util::TryStreamExt;
+    /// use kling_audit::kling::requests::TextToVideo;
+    ///
+    /// let tasks = client.list::<TextToVideo>(100);
+    /// futures_util::pin_mut!(tasks);
+    /// while let Some(task) = tasks.try_next().await? {
+    ///     println!("{} {}", task.task_id, task.progress.status);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn list<R: Request>(
+        &self,
+        page_size: u16,
+    ) -> impl Stream<Item = Result<ListedTask<R::Output>, Error>> + Send + 'static {
+        list::tasks_of::<R>(self.connection.clone(), page_size)
+    }
+
+    /// Lists the account's tasks of the new design.
+    ///
+    /// # Errors
+    ///
+    /// The stream ends with the first error: as [`Client::query`], and [`Error::Configuration`] without an API key.
+    pub fn tasks(
+        &self,
+        query: TaskQuery,
+    ) -> impl Stream<Item = Result<ListedTask<Made>, Error>> + Send + 'static {
+        list::tasks(self.connection.clone(), query)
+    }
+
+    /// Lists Kling's own elements.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::list`].
+    pub fn preset_elements(
+        &self,
+        page_size: u16,
+    ) -> impl Stream<Item = Result<Element, Error>> + Send + 'static {
+        self.elements("preset_elements", "/v1/general/advanced-presets-elements", page_size)
+    }
+
+    /// Lists Kling's own elements of its older library.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::list`].
+    pub fn legacy_preset_elements(
+        &self,
+        page_size: u16,
+    ) -> impl Stream<Item = Result<Element, Error>> + Send + 'static {
+        self.elements("legacy_preset_elements", "/v1/general/presets-elements", page_size)
+    }
+
+    /// Lists the account's elements of the older library.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::list`].
+    pub fn legacy_elements(
+        &self,
+        page_size: u16,
+    ) -> impl Stream<Item = Result<Element, Error>> + Send + 'static {
+        self.elements("legacy_elements", "/v1/general/custom-elements", page_size)
+    }
+
+    fn elements(
+        &self,
+        action: &'static str,
+        path: &'static str,
+        page_size: u16,
+    ) -> impl Stream<Item = Result<Element, Error>> + Send + 'static {
+        let list = PresetList { action, path, member: "elements", decode: Element::decode };
+        list::presets(self.connection.clone(), list, page_size)
+    }
+
+    /// Lists Kling's own voices.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::list`].
+    pub fn preset_voices(&self, page_size: u16) -> impl Stream<Item = Result<Voice, Error>> + Send + 'static {
+        let (action, path) = ("preset_voices", "/v1/general/presets-voices");
+        let list = PresetList { action, path, member: "voices", decode: Voice::decode };
+        list::presets(self.connection.clone(), list, page_size)
+    }
+
+    /// Returns the resource packs that the account bought. Kling permits one such query a second, and its data is up to
+    /// 12 hours old.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::query`].
+    pub async fn costs(&self, period: Period) -> Result<Vec<ResourcePack>, Error> {
+        ledger::resource_packs(&self.connection, period, None).await
+    }
+
+    /// As [`Client::costs`], but only for the resource packs of this name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::query`], and [`Error::Request`] for a blank name.
+    pub async fn costs_of(&self, pack_name: &str, period: Period) -> Result<Vec<ResourcePack>, Error> {
+        validation::words([("resource_pack_name", Some(pack_name))])?;
+        ledger::resource_packs(&self.connection, period, Some(pack_name)).await
+    }
+
+    /// Lists the deductions from the account's cash.
+    ///
+    /// # Errors
+    ///
+    /// The stream ends with the first error: as [`Client::query`], and [`Error::Request`] for a filter of packs.
+    pub fn balance_deductions(
+        &self,
+        query: LedgerQuery,
+    ) -> impl Stream<Item = Result<Deduction, Error>> + Send + 'static {
+        ledger::deductions(self.connection.clone(), Ledger::Balance, query)
+    }
+
+    /// Lists the deductions from the account's resource packs.
+    ///
+    /// # Errors
+    ///
+    /// The stream ends with the first error: as [`Client::query`], and [`Error::Request`] for filters by id and by name
+    /// together.
+    pub fn package_deductions(
+        &self,
+        query: LedgerQuery,
+    ) -> impl Stream<Item = Result<Deduction, Error>> + Send + 'static {
+        ledger::deductions(self.connection.clone(), Ledger::Packages, query)
+    }
+
+    /// Uses other credentials from now on, in clones too. Requests that are under way end with the old ones.
+    ///
+    /// Recorded as `auth_event` `credential_changed` before the new credentials are used.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] for a blank key, and [`Error::NotRecorded`]. The old credentials stay in use.
+    pub async fn change_credentials(&self, credentials: Credentials) -> Result<(), Error> {
+        reconfigure::change_credentials(&self.connection, credentials).await
+    }
+
+    /// Sends later requests to another of Kling's servers, in clones too.
+    ///
+    /// # Errors
+    ///
+    /// As [`change_base_url`](Client::change_base_url). The entry's `setting` is `region`.
+    pub async fn change_region(&self, region: Region) -> Result<(), Error> {
+        reconfigure::change_server(&self.connection, "region", region.base_url()).await
+    }
+
+    /// Sends later requests to another server, in clones too.
+    ///
+    /// Recorded as `config_changed` before the server is used, or after the URL was refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] for an unusable URL, such as one with `http` on another machine, and
+    /// [`Error::NotRecorded`]. The old server stays in use.
+    pub async fn change_base_url(&self, base_url: &str) -> Result<(), Error> {
+        reconfigure::change_server(&self.connection, "base_url", base_url).await
+    }
+
+    /// Records that personal data is processed, as `processing_activity`, with the purpose and the legal basis, such as
+    /// `consent`.
+    ///
+    /// `subject` must be a pseudonym, such as a number from a table of your own: the trail keeps it for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] for a blank text, and [`Error::NotRecorded`].
+    pub async fn record_processing_activity(
+        &self,
+        subject: &str,
+        purpose: &str,
+        legal_basis: &str,
+    ) -> Result<(), Error> {
+        let words = [("subject", subject), ("purpose", purpose), ("legal_basis", legal_basis)];
+        validation::words(words.map(|(field, word)| (field, Some(word))))?;
+        account::processing_activity(self.connection.recorder(), subject, purpose, legal_basis)
             .await
-            .map_err(outcome_not_recorded(subject, "task_resolved"))?;
-        let id = Some(external_task_id.to_owned());
-        let task = Task::new(data.task_id, id, Screen::blind(), None, None);
-        task.hold(self.inner.slots.found(external_task_id));
-        Ok(Some(task))
+            .map_err(Error::not_recorded("data_subject", "processing_activity"))?;
+        Ok(())
     }
 
-    /// Whether endpoints of the new design can be used.
-    pub(crate) fn has_api_key(&self) -> bool {
-        self.inner.tokens.credentials().pair().is_none()
-    }
-
-    pub(crate) fn exchange(&self) -> &Exchange {
-        &self.inner.exchange
-    }
-
-    pub(crate) fn recorder(&self) -> &Recorder {
-        &self.recorder
-    }
-
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.inner.settings
-    }
-
-    /// `screen`, and the keys.
-    pub(crate) fn screened(&self, screen: &Screen) -> Screen {
-        screen.with(self.inner.tokens.credentials().secrets())
-    }
-
-    /// The token in use. Where it is a new one, that is recorded first.
-    pub(crate) async fn token(&self, action: &'static str) -> Result<Token, Error> {
-        self.inner
-            .tokens
-            .token(now(), |token, reason| self.recorder.token_minted(token, reason))
+    /// Records that a person requests the deletion of data, as `deletion_request`, with the scope of the request.
+    ///
+    /// # Errors
+    ///
+    /// As [`record_processing_activity`](Client::record_processing_activity).
+    pub async fn record_deletion_request(&self, subject: &str, scope: &str) -> Result<(), Error> {
+        validation::words([("subject", Some(subject)), ("scope", Some(scope))])?;
+        account::deletion_request(self.connection.recorder(), subject, scope)
             .await
-            .map_err(not_recorded(action, "auth_event"))
+            .map_err(Error::not_recorded("data_subject", "deletion_request"))?;
+        Ok(())
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("credentials", &self.inner.tokens.credentials())
-            .field("actor", &self.recorder.actor())
+            .field("credentials", &self.connection.tokens().credentials())
+            .field("actor", &self.connection.recorder().actor())
             .finish_non_exhaustive()
     }
-}
-
-/// What the vendor answered at once, from [`Client::call`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Answered<O> {
-    /// The vendor's id of the task that this was, where it made one.
-    pub task_id: Option<String>,
-    /// What it cost in units, in the vendor's own spelling.
-    pub credits: Option<String>,
-    /// What came back.
-    pub output: O,
-}
-
-/// Where a task is asked for, and how an entry names that. `by` is the name of the new design's query for the id.
-pub(crate) fn locate(
-    standard: Standard,
-    path: &'static str,
-    id: &str,
-    by: &str,
-) -> (String, Cow<'static, str>) {
-    match standard {
-        Standard::Legacy => (format!("{path}/{}", segment(id)), Cow::Owned(format!("{path}/{{id}}"))),
-        Standard::New => (format!("/tasks?{by}={}", segment(id)), Cow::Borrowed("/tasks")),
-    }
-}
-
-/// Whether a query was answered by: there is no such task.
-pub(crate) fn unknown(answer: &Answer) -> bool {
-    match answer {
-        Answer::Envelope(200..=299, envelope) if envelope.code == 0 => {
-            envelope.data.as_array().is_some_and(Vec::is_empty)
-        }
-        Answer::Envelope(_, envelope) => is_not_found(envelope.code, &envelope.message),
-        _ => false,
-    }
-}
-
-fn unreadable(action: &'static str) -> Error {
-    Error::Unreadable { action, http: 200, cause: "another answer than expected".to_owned() }
-}
-
-/// What entries about a task say it is.
-pub(crate) fn subject<R: Request>(task: &Task<R>) -> Subject<'_> {
-    Subject { action: R::ACTION, task_id: Some(task.id()), external_task_id: task.external_task_id() }
-}
-
-/// The task in an answer that says that all is well.
-pub(crate) fn task_data(answer: &Answer, screen: &Screen) -> Option<TaskData> {
-    match answer {
-        Answer::Envelope(200..=299, envelope) if envelope.code == 0 => {
-            // Tasks of the new design come as a list, even where there is one.
-            let data = envelope.data.as_array().map_or(Some(&envelope.data), |tasks| tasks.first())?;
-            TaskData::decode(data, screen)
-        }
-        _ => None,
-    }
-}
-
-/// The task in an answer to a query for the id that the caller gave it, if it is that one.
-///
-/// The newer design says each task's `external_id`. The older one may leave it out, and its path takes the vendor's own
-/// ids as well: without a name, a task whose own id was asked for is another one.
-pub(crate) fn named(
-    standard: Standard,
-    answer: &Answer,
-    external_task_id: &str,
-    screen: &Screen,
-) -> Option<TaskData> {
-    let data = task_data(answer, screen)?;
-    let is_it = match (&data.external_task_id, standard) {
-        (Some(name), _) => name == external_task_id,
-        (None, Standard::Legacy) => data.task_id != external_task_id,
-        (None, Standard::New) => false,
-    };
-    is_it.then_some(data)
-}
-
-/// Whether a query was answered by: there is no such task. The vendor has one code for this and for fields that are
-/// wrong, and a message that tells.
-fn is_not_found(code: i64, message: &str) -> bool {
-    code == 1203 || (code == 1201 && message.to_ascii_lowercase().contains("not found"))
-}
-
-/// The error of an answer that brings nothing.
-pub(crate) fn refusal(action: &'static str, answer: Answer) -> Error {
-    match answer {
-        Answer::Envelope(http, envelope) if envelope.code != 0 => Error::Refused {
-            action,
-            http,
-            code: Some(envelope.code),
-            message: envelope.message,
-            request_id: envelope.request_id,
-        },
-        Answer::Envelope(http, _) => {
-            Error::Unreadable { action, http, cause: "no task, or another one, in the answer".to_owned() }
-        }
-        Answer::Nonsense(http, what) if (300..500).contains(&http) => {
-            Error::Refused { action, http, code: None, message: what.to_owned(), request_id: None }
-        }
-        Answer::Nonsense(http, what) => Error::Unreadable { action, http, cause: what.to_owned() },
-        Answer::Lost(fault) | Answer::NotSent(fault) => {
-            Error::Transport { action, cause: fault.cause, source: fault.source }
-        }
-    }
-}
-
-pub(crate) fn not_recorded(action: &'static str, event: &'static str) -> impl FnOnce(NotRecorded) -> Error {
-    move |source| Error::NotRecorded { action, event, source: Box::new(source) }
-}
-
-pub(crate) fn outcome_not_recorded(
-    subject: Subject<'_>,
-    event: &'static str,
-) -> impl FnOnce(NotRecorded) -> Error {
-    let task_id = subject.task_id.map(str::to_owned);
-    let external_task_id = subject.external_task_id.map(str::to_owned);
-    move |source| Error::OutcomeNotRecorded {
-        action: subject.action,
-        event,
-        task_id,
-        external_task_id,
-        source: Box::new(source),
-    }
-}
-
-/// An id that no other task has.
-fn external_task_id() -> Result<String, Error> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| Error::Configuration {
-        setting: "external_task_id",
-        rule: format!("could not be made: {error}"),
-    })?;
-    Ok(format!("kling-audit-{:032x}", u128::from_be_bytes(random)))
-}
-
-/// Now, in Unix seconds. Before 1970 no token is valid whatever we say.
-pub(crate) fn now() -> i64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }

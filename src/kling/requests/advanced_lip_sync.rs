@@ -1,29 +1,29 @@
-//! The request for lips that move as a sound says.
+//! The request for lips that move with a sound.
 
 use serde::Serialize;
 
-use super::{fields, task};
 use crate::kling::{
-    media::{Media, SOUND_LIMIT},
-    request::RequestError,
-    rules,
-    video::Videos,
+    error::RequestError,
+    outputs::video::Videos,
+    requests::{
+        endpoint::endpoint,
+        media::Media,
+        validation::{all, between, require, word, words},
+    },
 };
 
-fields! {
-    /// A video in which one face speaks. [`IdentifyFace`](crate::kling::requests::IdentifyFace) gives the session and the faces.
-    AdvancedLipSync {
-        must {
-            session_id: String,
-            face_choose: Vec<FaceChoice>,
+endpoint! {
+    /// A video in which one face speaks. [`IdentifyFace`](crate::kling::requests::IdentifyFace) returns the session and the faces.
+    AdvancedLipSync: task("advanced_lip_sync", "/v1/videos/advanced-lip-sync") -> Videos {
+        required {
+            session_id: String => word,
+            face_choose: Vec<FaceChoice> => all(FaceChoice::check, "face_choose"),
         }
-        may {}
-        lists {}
+        with callback, watermark;
     }
-    watermarked
 }
 
-/// Which face says what, and when. Times are in milliseconds.
+/// A face, the sound that it speaks, and the times of both in milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FaceChoice {
     face_id: String,
@@ -41,7 +41,7 @@ pub struct FaceChoice {
 }
 
 impl FaceChoice {
-    /// This face says the sound of this id, from `start` to `end` of the sound, from `insert` of the video on.
+    /// The face speaks the sound with this id: from `start` to `end` of the sound, from `insert` of the video on.
     pub fn audio(
         face_id: impl Into<String>,
         audio_id: impl Into<String>,
@@ -61,7 +61,8 @@ impl FaceChoice {
         }
     }
 
-    /// The same with a sound that is brought along: mp3 or wav, at most 5 MB, 2 to 60 seconds.
+    /// As [`audio`](FaceChoice::audio), with a sound that the request contains: mp3 or wav, at most 5 MB, 2 to 60
+    /// seconds.
     pub fn sound(
         face_id: impl Into<String>,
         sound: impl Into<Media>,
@@ -85,22 +86,24 @@ impl FaceChoice {
         self
     }
 
-    fn check(&self) -> Result<(), RequestError> {
-        rules::words([
+    fn check(&self, _field: &'static str) -> Result<(), RequestError> {
+        words([
             ("face_choose.face_id", Some(self.face_id.as_str())),
             ("face_choose.audio_id", self.audio_id.as_deref()),
         ])?;
         if let Some(sound) = &self.sound_file {
-            sound.check("face_choose.sound_file", SOUND_LIMIT)?;
+            sound.check_sound("face_choose.sound_file")?;
         }
-        let long = self.sound_end_time.saturating_sub(self.sound_start_time) >= 2000;
-        rules::require(
-            long,
-            "face_choose.sound_end_time",
-            "must be 2 seconds or more after sound_start_time",
-        )?;
-        rules::within("face_choose.sound_volume", self.sound_volume, 0.0..=2.0)?;
-        rules::within("face_choose.original_audio_volume", self.original_audio_volume, 0.0..=2.0)
+        let is_long_enough = self.sound_end_time.saturating_sub(self.sound_start_time) >= 2000;
+        let rule = "must be 2 seconds or more after sound_start_time";
+        require(is_long_enough, "face_choose.sound_end_time", rule)?;
+        if let Some(volume) = &self.sound_volume {
+            between(0.0..=2.0)(volume, "face_choose.sound_volume")?;
+        }
+        match &self.original_audio_volume {
+            Some(volume) => between(0.0..=2.0)(volume, "face_choose.original_audio_volume"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -109,21 +112,12 @@ impl AdvancedLipSync {
     pub fn new(session_id: impl Into<String>, choice: FaceChoice) -> AdvancedLipSync {
         AdvancedLipSync::bare(session_id.into(), vec![choice])
     }
-
-    fn rules(&self) -> Result<(), RequestError> {
-        rules::words([("session_id", Some(self.session_id.as_str()))])?;
-        self.face_choose.iter().try_for_each(FaceChoice::check)
-    }
-}
-
-task! {
-    AdvancedLipSync, "advanced_lip_sync", "/v1/videos/advanced-lip-sync", Videos;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kling::Request;
+    use crate::kling::requests::request::Request;
 
     #[test]
     fn a_broken_rule_is_named_with_its_field() {

@@ -1,20 +1,22 @@
-//! The request for one of the vendor's ready-made effects.
+//! The request for one of Kling's ready-made effects.
 
 use serde::Serialize;
 
-use super::{fields, task};
 use crate::kling::{
-    capability::{FIVE, FIVE_TEN, doubtful_length},
-    duration::Duration,
-    media::{IMAGE_LIMIT, Media},
-    request::RequestError,
-    rules,
-    video::Videos,
-    vocabulary::{Mode, Model},
+    error::RequestError,
+    outputs::video::Videos,
+    requests::{
+        duration::Duration,
+        endpoint::endpoint,
+        media::Media,
+        model_support::{FIVE, FIVE_TEN, doubtful_length},
+        validation::{word, words},
+        vocabulary::{Mode, Model},
+    },
 };
 
-/// Effects that the vendor took away.
-const GONE: [&str; 10] = [
+/// Effects that Kling has removed.
+const REMOVED_EFFECTS: [&str; 10] = [
     "celebration",
     "c4d_cartoon",
     "kiss",
@@ -27,20 +29,29 @@ const GONE: [&str; 10] = [
     "magic_match_tree",
 ];
 
-fields! {
-    /// A ready-made effect on one picture, or on two. The vendor's list of scenes changes: any word is sent.
-    Effects {
-        must {
-            effect_scene: String,
-            input: EffectInput,
+endpoint! {
+    /// A ready-made effect on one image, or on two. Kling's list of scenes changes, so any word is sent.
+    Effects: task("effects", "/v1/videos/effects") -> Videos {
+        required {
+            effect_scene: String => word,
+            input: EffectInput => EffectInput::check,
         }
-        may {}
-        lists {}
+        with callback, watermark;
     }
-    watermarked
+
+    fn warnings(&self) -> Vec<String> {
+        let removed = REMOVED_EFFECTS.contains(&self.effect_scene.as_str());
+        let removed = removed.then(|| format!("the effect {} was taken away", self.effect_scene));
+        let (subject, seen) = match self.input.images.len() {
+            0 => ("an effect", FIVE_TEN),
+            _ => ("an effect on two pictures", FIVE),
+        };
+        let length = doubtful_length(subject, self.input.duration.as_ref(), seen);
+        removed.into_iter().chain(length).collect()
+    }
 }
 
-/// What the vendor nests.
+/// Nested part of the body.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct EffectInput {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,62 +66,46 @@ pub(super) struct EffectInput {
     duration: Option<Duration>,
 }
 
+impl EffectInput {
+    fn check(&self, _field: &'static str) -> Result<(), RequestError> {
+        words([
+            ("input.model_name", self.model_name.as_ref().map(Model::as_str)),
+            ("input.mode", self.mode.as_ref().map(Mode::as_str)),
+        ])?;
+        self.image.iter().try_for_each(|image| image.check_image("input.image"))?;
+        self.images.iter().try_for_each(|image| image.check_image("input.images"))?;
+        self.duration.as_ref().map_or(Ok(()), |duration| duration.check("duration"))
+    }
+}
+
 impl Effects {
-    /// A scene with one picture.
+    /// A scene with one image.
     pub fn new(scene: impl Into<String>, image: impl Into<Media>) -> Effects {
         Effects::bare(scene.into(), EffectInput { image: Some(image.into()), ..EffectInput::default() })
     }
 
-    /// A scene with two: the left one and the right one.
+    /// A scene with two images, the left and the right one.
     pub fn of_two(scene: impl Into<String>, left: impl Into<Media>, right: impl Into<Media>) -> Effects {
-        Effects::bare(
-            scene.into(),
-            EffectInput { images: vec![left.into(), right.into()], ..EffectInput::default() },
-        )
+        let images = vec![left.into(), right.into()];
+        Effects::bare(scene.into(), EffectInput { images, ..EffectInput::default() })
     }
 
-    /// Sets `input.model_name`, of older scenes.
+    /// Sets `input.model_name`, for older scenes.
     pub fn model_name(mut self, model: impl Into<Model>) -> Effects {
         self.input.model_name = Some(model.into());
         self
     }
 
-    /// Sets `input.mode`, of older scenes.
+    /// Sets `input.mode`, for older scenes.
     pub fn mode(mut self, mode: impl Into<Mode>) -> Effects {
         self.input.mode = Some(mode.into());
         self
     }
 
-    /// Sets `input.duration`, of older scenes.
+    /// Sets `input.duration`, for older scenes.
     pub fn duration(mut self, duration: Duration) -> Effects {
         self.input.duration = Some(duration);
         self
-    }
-
-    fn rules(&self) -> Result<(), RequestError> {
-        rules::words([
-            ("effect_scene", Some(self.effect_scene.as_str())),
-            ("input.model_name", self.input.model_name.as_ref().map(Model::as_str)),
-            ("input.mode", self.input.mode.as_ref().map(Mode::as_str)),
-        ])?;
-        self.input.image.as_ref().map_or(Ok(()), |image| image.check("input.image", IMAGE_LIMIT))?;
-        self.input.images.iter().try_for_each(|image| image.check("input.images", IMAGE_LIMIT))?;
-        self.input.duration.as_ref().map_or(Ok(()), |duration| duration.check(3..=15))
-    }
-}
-
-task! {
-    Effects, "effects", "/v1/videos/effects", Videos;
-
-    fn warnings(&self) -> Vec<String> {
-        let gone = GONE.contains(&self.effect_scene.as_str());
-        let gone = gone.then(|| format!("the effect {} was taken away", self.effect_scene));
-        let (subject, seen) = match self.input.images.len() {
-            0 => ("an effect", FIVE_TEN),
-            _ => ("an effect on two pictures", FIVE),
-        };
-        let length = doubtful_length(subject, self.input.duration.as_ref(), seen);
-        gone.into_iter().chain(length).collect()
     }
 }
 
@@ -119,14 +114,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::kling::{Request, request::submission};
+    use crate::kling::requests::{prepared_request::PreparedRequest, request::Request};
 
     #[test]
     fn one_picture_and_two_go_out_as_the_vendor_spells_them() {
         let one = Effects::new("pet_lion", "https://example.com/1.jpg").duration(Duration::S5);
         let two = Effects::of_two("hug_pro", "https://example.com/1.jpg", "https://example.com/2.jpg");
         let wire = |request| -> Value {
-            serde_json::from_slice(&submission::<Effects>(request, "e").body).expect("JSON")
+            serde_json::from_slice(&PreparedRequest::of_task(request, "e").body).expect("JSON")
         };
 
         assert_eq!(one.warnings(), ["the effect pet_lion was taken away"]);

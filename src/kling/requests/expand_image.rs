@@ -1,62 +1,37 @@
-//! The request for more of a picture around it.
+//! The request for an image with more around it.
 
-use super::{fields, generate_image::pictures, task, text_to_video::PROMPT_LIMIT};
 use crate::kling::{
-    image::Images,
-    media::{IMAGE_LIMIT, Media},
-    request::{Pack, RequestError},
-    rules,
+    error::RequestError,
+    outputs::image::Images,
+    requests::{
+        endpoint::endpoint,
+        media::Media,
+        pack::Pack,
+        validation::{MAX_PROMPT_CHARS, at_most, between, image_count, require},
+    },
 };
 
-fields! {
-    /// A picture with more around it. What is added to each side is a fraction of the picture, 0 to 2, and the whole has
-    /// at most 3 times the area.
-    ExpandImage {
-        must {
-            image: Media,
-            up_expansion_ratio: f64,
-            down_expansion_ratio: f64,
-            left_expansion_ratio: f64,
-            right_expansion_ratio: f64,
+endpoint! {
+    /// An image with more around it. The addition to each side is a fraction of the image, 0 to 2. The result has at most 3
+    /// times the area.
+    ExpandImage: task("expand_image", "/v1/images/editing/expand") -> Images {
+        /// The image, with these additions above, below, to the left and to the right.
+        new {
+            image: Media => Media::check_image,
+            up_expansion_ratio: f64 => between(0.0..=2.0),
+            down_expansion_ratio: f64 => between(0.0..=2.0),
+            left_expansion_ratio: f64 => between(0.0..=2.0),
+            right_expansion_ratio: f64 => between(0.0..=2.0),
         }
-        may {
-            /// What is around it.
-            prompt: String,
-            /// How many, 1 to 9.
-            n: u32,
+        optional {
+            /// Content of the additions.
+            prompt: String => at_most(MAX_PROMPT_CHARS),
+            /// Number of images, 1 to 9.
+            n: u32 => image_count,
         }
-        lists {}
+        with callback, watermark;
+        also ExpandImage::check_area;
     }
-    watermarked
-}
-
-impl ExpandImage {
-    /// This picture, with so much added above, below, to the left and to the right.
-    pub fn new(image: impl Into<Media>, up: f64, down: f64, left: f64, right: f64) -> ExpandImage {
-        ExpandImage::bare(image.into(), up, down, left, right)
-    }
-
-    fn rules(&self) -> Result<(), RequestError> {
-        self.image.check("image", IMAGE_LIMIT)?;
-        for (field, ratio) in [
-            ("up_expansion_ratio", self.up_expansion_ratio),
-            ("down_expansion_ratio", self.down_expansion_ratio),
-            ("left_expansion_ratio", self.left_expansion_ratio),
-            ("right_expansion_ratio", self.right_expansion_ratio),
-        ] {
-            rules::within(field, Some(ratio), 0.0..=2.0)?;
-        }
-        let height = 1.0 + self.up_expansion_ratio + self.down_expansion_ratio;
-        let width = 1.0 + self.left_expansion_ratio + self.right_expansion_ratio;
-        let rule = "must not make the area more than 3 times as large";
-        rules::require(height * width <= 3.0 + 1e-9, "up_expansion_ratio", rule)?;
-        rules::at_most("prompt", self.prompt.as_deref(), PROMPT_LIMIT)?;
-        pictures(self.n)
-    }
-}
-
-task! {
-    ExpandImage, "expand_image", "/v1/images/editing/expand", Images;
 
     const PACK: Pack = Pack::Image;
 
@@ -65,10 +40,19 @@ task! {
     }
 }
 
+impl ExpandImage {
+    fn check_area(&self) -> Result<(), RequestError> {
+        let height = 1.0 + self.up_expansion_ratio + self.down_expansion_ratio;
+        let width = 1.0 + self.left_expansion_ratio + self.right_expansion_ratio;
+        let rule = "must not make the area more than 3 times as large";
+        require(height * width <= 3.0 + 1e-9, "up_expansion_ratio", rule)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kling::Request;
+    use crate::kling::requests::request::Request;
 
     #[test]
     fn the_whole_is_at_most_3_times_as_large() {

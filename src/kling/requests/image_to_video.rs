@@ -1,77 +1,104 @@
-//! The request for a video that begins, or ends, with a picture.
+//! The request for a video that begins or ends with an image.
 
 use serde::Serialize;
 
-use super::{
-    fields, in_shots,
-    part::{ElementId, ShotPlan, VoiceId, ids},
-    task,
-    text_to_video::PROMPT_LIMIT,
-};
 use crate::kling::{
-    camera::CameraControl,
-    capability::{self, Use, Wish},
-    duration::Duration,
-    media::{IMAGE_LIMIT, Media},
-    request::RequestError,
-    rules,
-    submission::Defaults,
-    video::Videos,
-    vocabulary::{Mode, Model, Sound},
+    error::RequestError,
+    outputs::video::Videos,
+    requests::{
+        camera::CameraControl,
+        defaults::Defaults,
+        duration::Duration,
+        endpoint::endpoint,
+        media::Media,
+        model_support::{self, Use, Wish},
+        references::{ElementId, VoiceId},
+        shots::ShotPlan,
+        validation::{MAX_PROMPT_CHARS, any, at_most, between, count, each, exclusive, require, word},
+        vocabulary::{Mode, Model, Sound},
+    },
 };
 
-fields! {
-    /// A video made from a first picture, a last one, or both.
+endpoint! {
+    /// A video made from a first image, a last one, or both.
     ///
-    /// As [`TextToVideo`](crate::kling::requests::TextToVideo), except: there is no `aspect_ratio`, and the prompt may be left out.
-    /// `image_tail`, brushes (`static_mask`, `dynamic_masks`) and `camera_control` exclude each other. At most 2 voices,
-    /// which need `sound` `on`; at most 3 elements; at most 6 brushes.
+    /// As [`TextToVideo`](crate::kling::requests::TextToVideo), with these differences: there is no `aspect_ratio`, and the prompt may be
+    /// left out. `image_tail`, brushes (`static_mask`, `dynamic_masks`) and `camera_control` exclude each other. At most 2
+    /// voices, which need `sound` `on`; at most 3 elements; at most 6 brushes.
     ///
     /// ```
-    /// use kling_audit::kling::{ImageToVideo, Request};
+    /// use kling_audit::kling::requests::{ImageToVideo, Request};
     ///
     /// let fox = ImageToVideo::new("https://example.com/fox.png").prompt("it runs");
     /// assert!(fox.check().is_ok());
     /// ```
-    ImageToVideo {
-        must {
+    ImageToVideo: task("image_to_video", "/v1/videos/image2video") -> Videos {
+        required {
             #[serde(flatten)]
-            plan: ShotPlan,
+            plan: ShotPlan => any,
         }
-        may {
-            model_name: Model,
-            /// The picture that the video begins with.
-            image: Media,
-            /// The picture that the video ends with.
-            image_tail: Media,
-            /// What the video shows. It names voices as `<<<voice_1>>>`.
-            prompt: String,
-            /// What the video should not show.
-            negative_prompt: String,
-            sound: Sound,
-            /// How closely the video follows the prompt, 0 to 1.
-            cfg_scale: f64,
-            mode: Mode,
-            /// What of the picture stands still.
-            static_mask: Media,
-            camera_control: CameraControl,
-            duration: Duration,
+        optional {
+            model_name: Model => word,
+            /// First image of the video.
+            image: Media => Media::check_image,
+            /// Last image of the video.
+            image_tail: Media => Media::check_image,
+            /// Content of the video. It names voices as `<<<voice_1>>>`.
+            prompt: String => at_most(MAX_PROMPT_CHARS),
+            /// Content that the video should not show.
+            negative_prompt: String => at_most(MAX_PROMPT_CHARS),
+            sound: Sound => word,
+            /// Similarity to the prompt, 0 to 1.
+            cfg_scale: f64 => between(0.0..=1.0),
+            mode: Mode => word,
+            /// Part of the image that does not move.
+            static_mask: Media => Media::check_image,
+            camera_control: CameraControl => CameraControl::check,
+            duration: Duration => Duration::check,
         }
         lists {
-            /// What of the picture moves, and along which way.
-            dynamic_masks: Brush,
+            /// Parts of the image that move, and their paths.
+            dynamic_masks: Brush => each(0..=6, Brush::check, "dynamic_masks"),
             /// Voices, by their ids.
-            voice_list: VoiceId,
+            voice_list: VoiceId => each(0..=2, VoiceId::check, "voice_list.voice_id"),
             /// Elements, by their ids.
-            element_list: ElementId,
+            element_list: ElementId => each(0..=3, ElementId::check, "element_list.element_id"),
         }
+        with callback, watermark, shots;
+        also ImageToVideo::check_together;
     }
-    watermarked
+
+    fn defaults(&self) -> Defaults {
+        Defaults::of_video(self.model_name.as_ref())
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let model = self.model_name.clone().unwrap_or(Model::V1);
+        let mut uses = vec![match (&self.image, &self.image_tail) {
+            (Some(_), Some(_)) => Use::FirstAndLast,
+            (None, Some(_)) => Use::LastAlone,
+            _ => Use::Image,
+        }];
+        if self.has_brushes() {
+            uses.push(Use::Brush);
+        }
+        if self.camera_control.is_some() {
+            uses.push(Use::CameraOnImage);
+        }
+        model_support::warnings(Wish {
+            model: &model,
+            mode: self.mode.as_ref(),
+            duration: &self.effective_duration(),
+            uses: &uses,
+            camera: self.camera_control.as_ref(),
+            sound: self.sound == Some(Sound::On),
+            voices: !self.voice_list.is_empty(),
+            cfg_scale: self.cfg_scale.is_some(),
+        })
+    }
 }
 
-in_shots!(ImageToVideo);
-
-/// A part of a picture that moves.
+/// A part of an image that moves.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Brush {
     mask: Media,
@@ -79,13 +106,18 @@ pub struct Brush {
 }
 
 impl Brush {
-    /// What `mask` covers moves along these 2 to 77 points.
+    /// The part under `mask` moves along 2 to 77 points.
     pub fn new(mask: impl Into<Media>, trajectory: impl IntoIterator<Item = Point>) -> Brush {
         Brush { mask: mask.into(), trajectories: trajectory.into_iter().collect() }
     }
+
+    fn check(&self, _field: &'static str) -> Result<(), RequestError> {
+        self.mask.check_image("dynamic_masks.mask")?;
+        count("dynamic_masks.trajectories", self.trajectories.len(), 2..=77)
+    }
 }
 
-/// A pixel of a picture, from its bottom left corner.
+/// A pixel of an image, counted from the bottom left corner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Point {
     /// To the right.
@@ -100,7 +132,7 @@ impl ImageToVideo {
         ImageToVideo::bare(ShotPlan::default()).image(image)
     }
 
-    /// A video that ends with `image`, without a first one.
+    /// A video that ends with `image` and has no first image.
     pub fn ending_with(image: impl Into<Media>) -> ImageToVideo {
         ImageToVideo::bare(ShotPlan::default()).image_tail(image)
     }
@@ -109,83 +141,21 @@ impl ImageToVideo {
         self.duration.clone().unwrap_or(Duration::S5)
     }
 
-    fn brushes(&self) -> bool {
+    fn has_brushes(&self) -> bool {
         self.static_mask.is_some() || !self.dynamic_masks.is_empty()
     }
 
-    fn rules(&self) -> Result<(), RequestError> {
-        rules::words([
-            ("model_name", self.model_name.as_ref().map(Model::as_str)),
-            ("sound", self.sound.as_ref().map(Sound::as_str)),
-            ("mode", self.mode.as_ref().map(Mode::as_str)),
-        ])?;
-        for (field, image) in
-            [("image", &self.image), ("image_tail", &self.image_tail), ("static_mask", &self.static_mask)]
-        {
-            image.as_ref().map_or(Ok(()), |image| image.check(field, IMAGE_LIMIT))?;
-        }
-        rules::at_most("prompt", self.prompt.as_deref(), PROMPT_LIMIT)?;
-        rules::at_most("negative_prompt", self.negative_prompt.as_deref(), PROMPT_LIMIT)?;
-        self.effective_duration().check(3..=15)?;
+    fn check_together(&self) -> Result<(), RequestError> {
         self.plan.check(&self.effective_duration())?;
-        rules::within("cfg_scale", self.cfg_scale, 0.0..=1.0)?;
-        self.camera_control.as_ref().map_or(Ok(()), CameraControl::check)?;
         let tail = ("image_tail", self.image_tail.is_some());
-        let brushes =
-            (if self.static_mask.is_some() { "static_mask" } else { "dynamic_masks" }, self.brushes());
+        let brush_field = if self.static_mask.is_some() { "static_mask" } else { "dynamic_masks" };
+        let brushes = (brush_field, self.has_brushes());
         let camera = ("camera_control", self.camera_control.is_some());
-        rules::exclusive(tail, brushes)?;
-        rules::exclusive(tail, camera)?;
-        rules::exclusive(brushes, camera)?;
-        rules::count("dynamic_masks", self.dynamic_masks.len(), 0..=6)?;
-        for brush in &self.dynamic_masks {
-            brush.mask.check("dynamic_masks.mask", IMAGE_LIMIT)?;
-            rules::count("dynamic_masks.trajectories", brush.trajectories.len(), 2..=77)?;
-        }
-        rules::count("voice_list", self.voice_list.len(), 0..=2)?;
-        ids("voice_list.voice_id", self.voice_list.iter().map(|voice| voice.voice_id.as_str()))?;
-        let silent = self.sound != Some(Sound::On) && !self.voice_list.is_empty();
-        rules::require(!silent, "voice_list", "needs sound on")?;
-        rules::count("element_list", self.element_list.len(), 0..=3)?;
-        ids("element_list.element_id", self.element_list.iter().map(|element| element.element_id.as_str()))
-    }
-}
-
-task! {
-    ImageToVideo, "image_to_video", "/v1/videos/image2video", Videos;
-
-    fn defaults(&self) -> Defaults {
-        let model = self.model_name.clone().unwrap_or(Model::V1);
-        Defaults {
-            mode: model.default_mode().map(|mode| mode.to_string()),
-            model: Some(model.to_string()),
-            duration: Some("5".to_owned()),
-        }
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        let model = self.model_name.clone().unwrap_or(Model::V1);
-        let mut uses = vec![match (&self.image, &self.image_tail) {
-            (Some(_), Some(_)) => Use::FirstAndLast,
-            (None, Some(_)) => Use::LastAlone,
-            _ => Use::Image,
-        }];
-        if self.brushes() {
-            uses.push(Use::Brush);
-        }
-        if self.camera_control.is_some() {
-            uses.push(Use::CameraOnImage);
-        }
-        capability::warnings(Wish {
-            model: &model,
-            mode: self.mode.as_ref(),
-            duration: &self.effective_duration(),
-            uses: &uses,
-            camera: self.camera_control.as_ref(),
-            sound: self.sound == Some(Sound::On),
-            voices: !self.voice_list.is_empty(),
-            cfg_scale: self.cfg_scale.is_some(),
-        })
+        exclusive(tail, brushes)?;
+        exclusive(tail, camera)?;
+        exclusive(brushes, camera)?;
+        let is_silent = self.sound != Some(Sound::On);
+        require(!is_silent || self.voice_list.is_empty(), "voice_list", "needs sound on")
     }
 }
 
@@ -194,10 +164,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::kling::{Request, request::submission};
+    use crate::kling::requests::{prepared_request::PreparedRequest, request::Request};
 
     fn wire(request: ImageToVideo) -> Value {
-        serde_json::from_slice(&submission(request, "id-1").body).expect("JSON")
+        serde_json::from_slice(&PreparedRequest::of_task(request, "id-1").body).expect("JSON")
     }
 
     #[test]

@@ -1,74 +1,56 @@
-//! The older request for an element, which is answered at once.
+//! The older request for an element, which Kling answers at once.
 
 use serde_json::Value;
 
-use super::{
-    fields, immediate,
-    part::{ReferImage, TagId, ids},
-};
 use crate::kling::{
-    element::{Element, Elements},
-    media::{IMAGE_LIMIT, Media},
-    output::Resource,
-    request::RequestError,
-    rules,
+    outputs::{element::Elements, resource::Resource},
+    requests::{
+        endpoint::endpoint,
+        media::Media,
+        references::{ReferImage, TagId},
+        validation::{all, each, text},
+    },
 };
 
-fields! {
-    /// An element of the vendor's older library, which the newer one does not see.
-    /// [`CustomElement`](crate::kling::requests::CustomElement) is for that.
+endpoint! {
+    /// An element of Kling's older library. The newer library, of [`CustomElement`](crate::kling::requests::CustomElement), does not have
+    /// it.
     ///
-    /// The vendor's page about it was not at hand: the fields are those that several clients, made apart from each
-    /// other, send and are answered. What is answered is read with the id at the top or in a list.
-    LegacyElement {
-        must {
-            element_name: String,
-            element_description: String,
-            element_frontal_image: Media,
-            element_refer_list: Vec<ReferImage>,
+    /// Kling's page about this endpoint was not available. The fields are those of several independent clients. The answer
+    /// may have the id at its top or in a list.
+    LegacyElement: immediate("legacy_element", "/v1/general/custom-elements") -> Elements {
+        required {
+            element_name: String => text(20),
+            element_description: String => text(100),
+            element_frontal_image: Media => Media::check_image,
+            element_refer_list: Vec<ReferImage> => each(1..=3, ReferImage::check, "element_refer_list.image_url"),
         }
-        may {}
         lists {
-            /// What it is, by the ids of the vendor's tags, such as `o_102` for a character.
-            tag_list: TagId,
+            /// Kinds of the element, by the ids of Kling's tags, such as `o_102` for a character.
+            tag_list: TagId => all(TagId::check, "tag_list.tag_id"),
         }
+    }
+
+    fn decode(data: &Value) -> Option<Elements> {
+        let bare = || Elements::decode(&serde_json::json!({"elements": [data]}));
+        data.get("task_result").and_then(Elements::decode).or_else(|| Elements::decode(data)).or_else(bare)
+    }
+
+    fn made(output: &Elements) -> Vec<(Resource, String)> {
+        output.iter().map(|element| (Resource::Element, element.id.clone())).collect()
     }
 }
 
 impl LegacyElement {
-    /// From a picture of its front and 1 to 3 others.
+    /// An element from an image of its front and 1 to 3 other images.
     pub fn new(
         name: impl Into<String>,
         description: impl Into<String>,
         frontal_image: impl Into<Media>,
         others: impl IntoIterator<Item = impl Into<Media>>,
     ) -> LegacyElement {
-        let others = others.into_iter().map(|image| ReferImage { image_url: image.into() }).collect();
+        let others = others.into_iter().map(|image| ReferImage::from(image.into())).collect();
         LegacyElement::bare(name.into(), description.into(), frontal_image.into(), others)
-    }
-
-    fn rules(&self) -> Result<(), RequestError> {
-        rules::text("element_name", &self.element_name, 20)?;
-        rules::text("element_description", &self.element_description, 100)?;
-        self.element_frontal_image.check("element_frontal_image", IMAGE_LIMIT)?;
-        rules::count("element_refer_list", self.element_refer_list.len(), 1..=3)?;
-        for image in &self.element_refer_list {
-            image.image_url.check("element_refer_list.image_url", IMAGE_LIMIT)?;
-        }
-        ids("tag_list.tag_id", self.tag_list.iter().map(|tag| tag.tag_id.as_str()))
-    }
-}
-
-immediate! {
-    LegacyElement, "legacy_element", "/v1/general/custom-elements", Elements;
-
-    fn decode(data: &Value) -> Option<Elements> {
-        let one = || Elements::decode(&serde_json::json!({"elements": [data]}));
-        data.get("task_result").and_then(Elements::decode).or_else(|| Elements::decode(data)).or_else(one)
-    }
-
-    fn made(output: &Elements) -> Vec<(Resource, String)> {
-        output.iter().map(|element: &Element| (Resource::Element, element.id.clone())).collect()
     }
 }
 
@@ -77,9 +59,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::kling::{
-        Immediate,
-        submission::{Defaults, Submission},
+    use crate::kling::requests::{
+        defaults::Defaults, immediate::Immediate, prepared_request::PreparedRequest,
     };
 
     fn crown() -> LegacyElement {
@@ -91,7 +72,7 @@ mod tests {
         let request = crown().tag_list(["o_104"]);
 
         assert_eq!(request.check(), Ok(()));
-        let body = Submission::of(&request, Defaults::default()).body;
+        let body = PreparedRequest::of(&request, Defaults::default()).body;
         assert_eq!(
             serde_json::from_slice::<Value>(&body).expect("JSON"),
             json!({"element_name": "crown", "element_description": "of gold",

@@ -1,28 +1,28 @@
-//! The older request for lips that move as a sound or a text says.
+//! The older request for lips that move with a sound or a text.
 
 use serde::Serialize;
 
-use super::{fields, task};
 use crate::kling::{
-    media::{Media, SOUND_LIMIT},
-    request::RequestError,
-    rules,
-    video::Videos,
-    vocabulary::VoiceLanguage,
+    error::RequestError,
+    outputs::video::Videos,
+    requests::{
+        endpoint::endpoint,
+        media::Media,
+        validation::{between, one_of, text, url, words},
+        vocabulary::VoiceLanguage,
+    },
 };
 
-fields! {
-    /// A video whose figure speaks a text or a sound, by the vendor's older endpoint.
-    /// [`AdvancedLipSync`](crate::kling::requests::AdvancedLipSync) is the newer one.
-    LipSync {
-        must { input: LipSyncInput, }
-        may {}
-        lists {}
+endpoint! {
+    /// A video whose figure speaks a text or a sound, by Kling's older endpoint. The newer one is
+    /// [`AdvancedLipSync`](crate::kling::requests::AdvancedLipSync).
+    LipSync: task("lip_sync", "/v1/videos/lip-sync") -> Videos {
+        required { input: LipSyncInput => LipSyncInput::check, }
+        with callback;
     }
-    named
 }
 
-/// What the vendor nests.
+/// Nested part of the body.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct LipSyncInput {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,6 +44,22 @@ pub(super) struct LipSyncInput {
     audio_file: Option<Media>,
     #[serde(skip_serializing_if = "Option::is_none")]
     audio_url: Option<String>,
+}
+
+impl LipSyncInput {
+    fn check(&self, _field: &'static str) -> Result<(), RequestError> {
+        one_of(("input.video_id", self.video_id.is_some()), ("input.video_url", self.video_url.is_some()))?;
+        words([
+            ("input.video_id", self.video_id.as_deref()),
+            ("input.voice_id", self.voice_id.as_deref()),
+            ("input.voice_language", self.voice_language.as_ref().map(VoiceLanguage::as_str)),
+        ])?;
+        self.video_url.iter().try_for_each(|video| url(video, "input.video_url"))?;
+        self.audio_url.iter().try_for_each(|audio| url(audio, "input.audio_url"))?;
+        self.text.iter().try_for_each(|words| text(120)(words, "input.text"))?;
+        self.audio_file.iter().try_for_each(|sound| sound.check_sound("input.audio_file"))?;
+        self.voice_speed.iter().try_for_each(|speed| between(0.8..=2.0)(speed, "input.voice_speed"))
+    }
 }
 
 impl LipSync {
@@ -82,13 +98,13 @@ impl LipSync {
         })
     }
 
-    /// Sets `video_id`: a video that the vendor made.
+    /// Sets `video_id`, a video that Kling made.
     pub fn video_id(mut self, id: impl Into<String>) -> LipSync {
         self.input.video_id = Some(id.into());
         self
     }
 
-    /// Sets `video_url`: a video that the vendor fetches.
+    /// Sets `video_url`, a video that Kling downloads.
     pub fn video_url(mut self, url: impl Into<String>) -> LipSync {
         self.input.video_url = Some(url.into());
         self
@@ -99,30 +115,4 @@ impl LipSync {
         self.input.voice_speed = Some(speed);
         self
     }
-
-    fn rules(&self) -> Result<(), RequestError> {
-        let input = &self.input;
-        rules::one_of(
-            ("input.video_id", input.video_id.is_some()),
-            ("input.video_url", input.video_url.is_some()),
-        )?;
-        rules::words([
-            ("input.video_id", input.video_id.as_deref()),
-            ("input.voice_id", input.voice_id.as_deref()),
-            ("input.voice_language", input.voice_language.as_ref().map(VoiceLanguage::as_str)),
-        ])?;
-        rules::url("input.video_url", input.video_url.as_deref())?;
-        rules::url("input.audio_url", input.audio_url.as_deref())?;
-        if let Some(text) = &input.text {
-            rules::text("input.text", text, 120)?;
-        }
-        if let Some(sound) = &input.audio_file {
-            sound.check("input.audio_file", SOUND_LIMIT)?;
-        }
-        rules::within("input.voice_speed", input.voice_speed, 0.8..=2.0)
-    }
-}
-
-task! {
-    LipSync, "lip_sync", "/v1/videos/lip-sync", Videos;
 }

@@ -1,97 +1,76 @@
-//! The request for an edit of a video in which something was selected.
+//! The request for an edit of a video with selected parts.
 
-use super::{fields, part::ListedImage, task, text_to_video::PROMPT_LIMIT};
 use crate::kling::{
-    capability::{FIVE_TEN, doubtful_length},
-    duration::Duration,
-    media::{IMAGE_LIMIT, Media},
-    request::RequestError,
-    rules,
-    submission::Defaults,
-    video::Videos,
-    vocabulary::{EditMode, Mode, Model},
+    error::RequestError,
+    outputs::video::Videos,
+    requests::{
+        defaults::Defaults,
+        duration::Duration,
+        endpoint::endpoint,
+        media::Media,
+        model_support::{FIVE_TEN, doubtful_length},
+        references::ListedImage,
+        validation::{MAX_PROMPT_CHARS, all, at_most, count, text, word},
+        vocabulary::{EditMode, Mode, Model},
+    },
 };
 
-fields! {
-    /// An edit of the video of a session, which [`InitSelection`](crate::kling::requests::InitSelection) opened: 1 or 2 pictures for an
+endpoint! {
+    /// An edit of the video of a session, which [`InitSelection`](crate::kling::requests::InitSelection) opened: with 1 or 2 images for an
     /// addition, 1 for a swap, none for a removal.
-    MultiElements {
-        must {
-            session_id: String,
-            edit_mode: EditMode,
-            prompt: String,
+    MultiElements: task("multi_elements", "/v1/videos/multi-elements") -> Videos {
+        /// An edit in this session.
+        new {
+            session_id: String => word,
+            edit_mode: EditMode => word,
+            prompt: String => text(MAX_PROMPT_CHARS),
         }
-        may {
-            model_name: Model,
-            /// What the video should not show.
-            negative_prompt: String,
-            mode: Mode,
-            duration: Duration,
+        optional {
+            model_name: Model => word,
+            /// Content that the video should not show.
+            negative_prompt: String => at_most(MAX_PROMPT_CHARS),
+            mode: Mode => word,
+            duration: Duration => Duration::check,
         }
         lists {
-            /// What is added or swapped in.
-            image_list: ListedImage,
+            /// Images of the content to add or to swap in.
+            image_list: ListedImage => all(ListedImage::check, "image_list.image"),
         }
+        with callback, watermark;
+        also MultiElements::check_image_count;
     }
-    watermarked
+
+    fn defaults(&self) -> Defaults {
+        Defaults::default().model(Model::V1_6).duration("5").mode(Mode::Std)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let subject = "an edit of what was selected";
+        doubtful_length(subject, self.duration.as_ref(), FIVE_TEN).into_iter().collect()
+    }
 }
 
 impl MultiElements {
-    /// An edit in this session.
-    pub fn new(
-        session_id: impl Into<String>,
-        edit_mode: impl Into<EditMode>,
-        prompt: impl Into<String>,
-    ) -> MultiElements {
-        MultiElements::bare(session_id.into(), edit_mode.into(), prompt.into())
-    }
-
-    /// An edit that adds or swaps in what these pictures show.
+    /// Sets `image_list`.
     pub fn images(self, images: impl IntoIterator<Item = impl Into<Media>>) -> MultiElements {
         self.image_list(images.into_iter().map(Into::<Media>::into))
     }
 
-    fn rules(&self) -> Result<(), RequestError> {
-        rules::words([
-            ("session_id", Some(self.session_id.as_str())),
-            ("edit_mode", Some(self.edit_mode.as_str())),
-            ("model_name", self.model_name.as_ref().map(Model::as_str)),
-            ("mode", self.mode.as_ref().map(Mode::as_str)),
-        ])?;
-        rules::text("prompt", &self.prompt, PROMPT_LIMIT)?;
-        rules::at_most("negative_prompt", self.negative_prompt.as_deref(), PROMPT_LIMIT)?;
+    fn check_image_count(&self) -> Result<(), RequestError> {
         let images = match self.edit_mode {
             EditMode::Addition => 1..=2,
             EditMode::Swap => 1..=1,
             EditMode::Removal => 0..=0,
             EditMode::Other(_) => 0..=2,
         };
-        rules::count("image_list", self.image_list.len(), images)?;
-        self.image_list.iter().try_for_each(|image| image.image.check("image_list.image", IMAGE_LIMIT))?;
-        self.duration.as_ref().map_or(Ok(()), |duration| duration.check(3..=15))
-    }
-}
-
-task! {
-    MultiElements, "multi_elements", "/v1/videos/multi-elements", Videos;
-
-    fn defaults(&self) -> Defaults {
-        Defaults {
-            model: Some(Model::V1_6.to_string()),
-            duration: Some("5".to_owned()),
-            mode: Some("std".to_owned()),
-        }
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        doubtful_length("an edit of what was selected", self.duration.as_ref(), FIVE_TEN).into_iter().collect()
+        count("image_list", self.image_list.len(), images)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kling::Request;
+    use crate::kling::requests::request::Request;
 
     #[test]
     fn another_length_is_warned_about() {

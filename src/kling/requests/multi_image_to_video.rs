@@ -1,72 +1,39 @@
-//! The request for a video of what several pictures show.
+//! The request for a video of the subjects of several images.
 
-use super::{fields, part::ListedImage, task, text_to_video::PROMPT_LIMIT};
 use crate::kling::{
-    capability::{FIVE_TEN, doubtful_length},
-    duration::Duration,
-    media::{IMAGE_LIMIT, Media},
-    request::RequestError,
-    rules,
-    submission::Defaults,
-    video::Videos,
-    vocabulary::{AspectRatio, Mode, Model},
+    outputs::video::Videos,
+    requests::{
+        defaults::Defaults,
+        duration::Duration,
+        endpoint::endpoint,
+        media::Media,
+        model_support::{FIVE_TEN, doubtful_length},
+        references::ListedImage,
+        validation::{MAX_PROMPT_CHARS, at_most, each, text, word},
+        vocabulary::{AspectRatio, Mode, Model},
+    },
 };
 
-fields! {
-    /// A video of what 1 to 4 pictures show. The vendor makes it with `kling-v1-6`, 5 or 10 seconds long.
-    MultiImageToVideo {
-        must {
-            prompt: String,
-            image_list: Vec<ListedImage>,
+endpoint! {
+    /// A video of the subjects of 1 to 4 images. Kling makes it with `kling-v1-6`, 5 or 10 seconds long.
+    MultiImageToVideo: task("multi_image_to_video", "/v1/videos/multi-image2video") -> Videos {
+        required {
+            prompt: String => text(MAX_PROMPT_CHARS),
+            image_list: Vec<ListedImage> => each(1..=4, ListedImage::check, "image_list.image"),
         }
-        may {
-            model_name: Model,
-            /// What the video should not show.
-            negative_prompt: String,
-            mode: Mode,
-            duration: Duration,
-            aspect_ratio: AspectRatio,
+        optional {
+            model_name: Model => word,
+            /// Content that the video should not show.
+            negative_prompt: String => at_most(MAX_PROMPT_CHARS),
+            mode: Mode => word,
+            duration: Duration => Duration::check,
+            aspect_ratio: AspectRatio => word,
         }
-        lists {}
+        with callback, watermark;
     }
-    watermarked
-}
-
-impl MultiImageToVideo {
-    /// A video of `prompt` with what these pictures show.
-    pub fn new(
-        prompt: impl Into<String>,
-        images: impl IntoIterator<Item = impl Into<Media>>,
-    ) -> MultiImageToVideo {
-        MultiImageToVideo::bare(
-            prompt.into(),
-            images.into_iter().map(|image| ListedImage { image: image.into() }).collect(),
-        )
-    }
-
-    fn rules(&self) -> Result<(), RequestError> {
-        rules::words([
-            ("model_name", self.model_name.as_ref().map(Model::as_str)),
-            ("mode", self.mode.as_ref().map(Mode::as_str)),
-            ("aspect_ratio", self.aspect_ratio.as_ref().map(AspectRatio::as_str)),
-        ])?;
-        rules::text("prompt", &self.prompt, PROMPT_LIMIT)?;
-        rules::at_most("negative_prompt", self.negative_prompt.as_deref(), PROMPT_LIMIT)?;
-        rules::count("image_list", self.image_list.len(), 1..=4)?;
-        self.image_list.iter().try_for_each(|image| image.image.check("image_list.image", IMAGE_LIMIT))?;
-        self.duration.as_ref().map_or(Ok(()), |duration| duration.check(3..=15))
-    }
-}
-
-task! {
-    MultiImageToVideo, "multi_image_to_video", "/v1/videos/multi-image2video", Videos;
 
     fn defaults(&self) -> Defaults {
-        Defaults {
-            model: Some(Model::V1_6.to_string()),
-            duration: Some("5".to_owned()),
-            mode: Some("std".to_owned()),
-        }
+        Defaults::default().model(Model::V1_6).duration("5").mode(Mode::Std)
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -77,10 +44,21 @@ task! {
     }
 }
 
+impl MultiImageToVideo {
+    /// A video of `prompt` with the subjects of these images.
+    pub fn new(
+        prompt: impl Into<String>,
+        images: impl IntoIterator<Item = impl Into<Media>>,
+    ) -> MultiImageToVideo {
+        let images = images.into_iter().map(|image| ListedImage::from(image.into())).collect();
+        MultiImageToVideo::bare(prompt.into(), images)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kling::Request;
+    use crate::kling::requests::request::Request;
 
     #[test]
     fn another_model_and_another_length_are_warned_about() {

@@ -1,35 +1,17 @@
-//! The request for further views of something.
+//! The request for further views of an object.
 
-use super::{fields, task};
 use crate::kling::{
-    image::Images,
-    media::{IMAGE_LIMIT, Media},
-    request::{Pack, RequestError},
+    outputs::image::Images,
+    requests::{endpoint::endpoint, media::Media, pack::Pack},
 };
 
-fields! {
-    /// Further views of what a picture shows from the front.
-    MultiShot {
-        must { element_frontal_image: Media, }
-        may {}
-        lists {}
+endpoint! {
+    /// Further views of the object that an image shows from the front.
+    MultiShot: task("multi_shot", "/v1/general/ai-multi-shot") -> Images {
+        /// Further views of the object in this image.
+        new { element_frontal_image: Media => Media::check_image, }
+        with callback;
     }
-    named
-}
-
-impl MultiShot {
-    /// Further views of what this picture shows.
-    pub fn new(frontal_image: impl Into<Media>) -> MultiShot {
-        MultiShot::bare(frontal_image.into())
-    }
-
-    fn rules(&self) -> Result<(), RequestError> {
-        self.element_frontal_image.check("element_frontal_image", IMAGE_LIMIT)
-    }
-}
-
-task! {
-    MultiShot, "multi_shot", "/v1/general/ai-multi-shot", Images;
 
     const PACK: Pack = Pack::Image;
 }

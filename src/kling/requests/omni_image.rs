@@ -1,58 +1,80 @@
-//! The request for pictures from a text that refers to pictures and elements.
+//! The request for images from a text that refers to images and elements.
 
 use serde::{Serialize, Serializer};
 
-use super::{
-    fields,
-    generate_image::pictures,
-    part::{ElementId, ListedImage, ids},
-    task,
-    text_to_video::PROMPT_LIMIT,
-};
 use crate::kling::{
-    image::ImageSet,
-    media::{IMAGE_LIMIT, Media},
-    request::{Pack, RequestError},
-    rules,
-    submission::{Defaults, SERIES},
-    vocabulary::{ImageModel, ImageRatio, Resolution},
+    error::RequestError,
+    outputs::image_set::ImageSet,
+    requests::{
+        defaults::Defaults,
+        endpoint::endpoint,
+        media::Media,
+        pack::Pack,
+        prepared_request::DEFAULT_SERIES_IMAGES,
+        references::{ElementId, ListedImage},
+        validation::{MAX_PROMPT_CHARS, all, count, image_count, require, text, word},
+        vocabulary::{ImageModel, ImageRatio, Resolution},
+    },
 };
 
-/// How many pictures a series has at most.
-const LONGEST_SERIES: u32 = 9;
+/// Most images of a series.
+const MAX_SERIES_IMAGES: u32 = 9;
 
-fields! {
-    /// Pictures of a text that refers to at most 10 pictures and elements; single ones, or a series.
-    OmniImage {
-        must { prompt: String, }
-        may {
-            model_name: ImageModel,
-            resolution: Resolution,
-            /// How many, 1 to 9.
-            n: u32,
-            aspect_ratio: ImageRatio,
+endpoint! {
+    /// Images of a text that refers to at most 10 images and elements: single images, or a series.
+    OmniImage: task("omni_image", "/v1/images/omni-image") -> ImageSet {
+        /// An image of `prompt`.
+        new { prompt: String => text(MAX_PROMPT_CHARS), }
+        optional {
+            model_name: ImageModel => word,
+            resolution: Resolution => word,
+            /// Number of single images, 1 to 9.
+            n: u32 => image_count,
+            aspect_ratio: ImageRatio => word,
             /// `single` or `series`.
-            result_type: String,
-            /// How many in a series, where `n` says nothing: `2` to `9`, or `auto`. The vendor's default is 4.
-            series_amount: SeriesAmount,
+            result_type: String => word,
+            /// Number of images in a series, for which `n` has no effect: `2` to `9`, or `auto`. Kling's default is 4.
+            series_amount: SeriesAmount => SeriesAmount::check,
         }
         lists {
-            /// Pictures to refer to.
-            image_list: ListedImage,
+            /// Images to refer to.
+            image_list: ListedImage => all(ListedImage::check, "image_list.image"),
             /// Elements, by their ids.
-            element_list: ElementId,
+            element_list: ElementId => all(ElementId::check, "element_list.element_id"),
+        }
+        with callback, watermark;
+        also OmniImage::check_reference_count;
+    }
+
+    const PACK: Pack = Pack::Image;
+
+    /// A series whose length Kling chooses takes as many permits as the longest series. Its length is known only at the
+    /// end.
+    fn slots(&self) -> u32 {
+        match (self.result_type.as_deref(), &self.series_amount) {
+            (Some("series"), Some(amount)) => amount.number().unwrap_or(MAX_SERIES_IMAGES),
+            (Some("series"), None) => DEFAULT_SERIES_IMAGES,
+            _ => self.n.unwrap_or(1),
         }
     }
-    watermarked
+
+    fn defaults(&self) -> Defaults {
+        Defaults::default().model(ImageModel::O1)
+    }
 }
 
-/// How many pictures a series has: on the wire a number, and `auto` a word.
+/// Number of images in a series. In the body it is a number, or the word `auto`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesAmount(String);
 
 impl SeriesAmount {
     fn number(&self) -> Option<u32> {
         self.0.parse().ok()
+    }
+
+    fn check(&self, field: &'static str) -> Result<(), RequestError> {
+        let is_in_range = self.number().is_some_and(|amount| (2..=MAX_SERIES_IMAGES).contains(&amount));
+        require(self.0 == "auto" || is_in_range, field, "must be 2 to 9 or auto")
     }
 }
 
@@ -78,51 +100,13 @@ impl Serialize for SeriesAmount {
 }
 
 impl OmniImage {
-    /// A picture of `prompt`.
-    pub fn new(prompt: impl Into<String>) -> OmniImage {
-        OmniImage::bare(prompt.into())
-    }
-
     /// Sets `image_list`.
     pub fn images(self, images: impl IntoIterator<Item = impl Into<Media>>) -> OmniImage {
         self.image_list(images.into_iter().map(Into::<Media>::into))
     }
 
-    fn rules(&self) -> Result<(), RequestError> {
-        rules::words([
-            ("model_name", self.model_name.as_ref().map(ImageModel::as_str)),
-            ("resolution", self.resolution.as_ref().map(Resolution::as_str)),
-            ("aspect_ratio", self.aspect_ratio.as_ref().map(ImageRatio::as_str)),
-            ("result_type", self.result_type.as_deref()),
-        ])?;
-        rules::text("prompt", &self.prompt, PROMPT_LIMIT)?;
-        rules::count("image_list", self.image_list.len() + self.element_list.len(), 0..=10)?;
-        self.image_list.iter().try_for_each(|image| image.image.check("image_list.image", IMAGE_LIMIT))?;
-        ids("element_list.element_id", self.element_list.iter().map(|element| element.element_id.as_str()))?;
-        pictures(self.n)?;
-        let fits = self.series_amount.as_ref().is_none_or(|amount| {
-            amount.0 == "auto" || amount.number().is_some_and(|amount| (2..=LONGEST_SERIES).contains(&amount))
-        });
-        rules::require(fits, "series_amount", "must be 2 to 9 or auto")
-    }
-}
-
-task! {
-    OmniImage, "omni_image", "/v1/images/omni-image", ImageSet;
-
-    const PACK: Pack = Pack::Image;
-
-    /// Of a series whose length is left to the vendor all that it may have: how long it gets is known at the end alone.
-    fn slots(&self) -> u32 {
-        match (self.result_type.as_deref(), &self.series_amount) {
-            (Some("series"), Some(amount)) => amount.number().unwrap_or(LONGEST_SERIES),
-            (Some("series"), None) => SERIES,
-            _ => self.n.unwrap_or(1),
-        }
-    }
-
-    fn defaults(&self) -> Defaults {
-        Defaults { model: Some(ImageModel::O1.to_string()), ..Defaults::default() }
+    fn check_reference_count(&self) -> Result<(), RequestError> {
+        count("image_list", self.image_list.len() + self.element_list.len(), 0..=10)
     }
 }
 
@@ -131,14 +115,17 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::kling::{Price, Prices, Request, request::submission};
+    use crate::kling::{
+        billing::prices::{Price, Prices},
+        requests::{prepared_request::PreparedRequest, request::Request},
+    };
 
     #[test]
     fn the_length_of_a_series_is_a_number_or_auto() {
         let image =
             |amount: SeriesAmount| OmniImage::new("a fox").result_type("series").series_amount(amount);
         let wire = |amount: SeriesAmount| -> Value {
-            serde_json::from_slice(&submission(image(amount), "e").body).expect("JSON")
+            serde_json::from_slice(&PreparedRequest::of_task(image(amount), "e").body).expect("JSON")
         };
 
         assert_eq!(wire("9".into())["series_amount"], json!(9));
@@ -167,7 +154,7 @@ mod tests {
         ] {
             let taken = request.slots();
 
-            let estimate = prices.estimate(&submission(request, "e"));
+            let estimate = prices.estimate(&PreparedRequest::of_task(request, "e"));
 
             assert_eq!((taken, estimate.as_deref()), (slots, units));
         }

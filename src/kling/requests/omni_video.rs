@@ -1,170 +1,63 @@
-//! The request for a video from texts, pictures, elements and a video at once.
+//! The request for a video from texts, images, elements and a video.
+
+use std::fmt;
 
 use serde::Serialize;
 
-use super::{
-    fields, in_shots,
-    part::{ElementId, ShotPlan, ids},
-    task,
-    text_to_video::check_prompts,
-};
 use crate::kling::{
-    capability::{FIVE_TEN, THREE_TO_TEN, doubtful_length},
-    duration::Duration,
-    media::{IMAGE_LIMIT, Media},
-    request::RequestError,
-    rules,
-    submission::Defaults,
-    video::Videos,
-    vocabulary::{AspectRatio, Mode, Model, OriginalSound, Sound},
+    error::RequestError,
+    outputs::video::Videos,
+    requests::{
+        defaults::Defaults,
+        duration::Duration,
+        endpoint::endpoint,
+        media::Media,
+        model_support::{FIVE_TEN, THREE_TO_TEN, doubtful_length},
+        references::ElementId,
+        shots::ShotPlan,
+        validation::{all, any, count, each, require, url, word},
+        vocabulary::{AspectRatio, Mode, Model, OriginalSound, Sound},
+    },
 };
 
-fields! {
-    /// A video from a text that refers to pictures, elements and a video: `<<<image_1>>>`, `<<<element_1>>>`,
+endpoint! {
+    /// A video from a text that refers to images, elements and a video: `<<<image_1>>>`, `<<<element_1>>>`,
     /// `<<<video_1>>>`.
     ///
-    /// At most 7 pictures and elements together, 4 beside a video; at most one video, beside which `sound` must not be
-    /// `on`; a last frame only beside at most one other picture. `aspect_ratio` is needed where neither a first frame
-    /// nor a video to edit gives it. An edit is as long as its video and takes no `duration`. The default mode is `pro`.
-    OmniVideo {
-        must {
+    /// Images and elements together are at most 7, or 4 beside a video. There is at most one video, beside which `sound`
+    /// must not be `on`. A last frame is possible only beside at most one other image. `aspect_ratio` is required if
+    /// neither a first frame nor a video to edit determines it. An edit is as long as its video and takes no `duration`.
+    /// The default mode is `pro`.
+    OmniVideo: task("omni_video", "/v1/videos/omni-video") -> Videos {
+        required {
             #[serde(skip_serializing_if = "String::is_empty")]
-            prompt: String,
+            prompt: String => any,
             #[serde(flatten)]
-            plan: ShotPlan,
+            plan: ShotPlan => any,
         }
-        may {
-            model_name: Model,
-            sound: Sound,
-            mode: Mode,
-            aspect_ratio: AspectRatio,
-            duration: Duration,
+        optional {
+            model_name: Model => word,
+            sound: Sound => word,
+            mode: Mode => word,
+            aspect_ratio: AspectRatio => word,
+            duration: Duration => Duration::check,
         }
         lists {
-            /// Pictures to refer to, or frames.
-            image_list: ReferenceImage,
+            /// Images to refer to, or frames.
+            image_list: ReferenceImage => all(ReferenceImage::check, "image_list.image_url"),
             /// Elements, by their ids.
-            element_list: ElementId,
-            /// The video to refer to or to edit.
-            video_list: ReferenceVideo,
+            element_list: ElementId => all(ElementId::check, "element_list.element_id"),
+            /// Video to refer to or to edit.
+            video_list: ReferenceVideo => each(0..=1, ReferenceVideo::check, "video_list.video_url"),
         }
+        with callback, watermark, shots;
+        also OmniVideo::check_together;
     }
-    watermarked
-}
-
-in_shots!(OmniVideo);
-
-/// A picture of an [`OmniVideo`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ReferenceImage {
-    image_url: Media,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    frame: Option<&'static str>,
-}
-
-impl ReferenceImage {
-    /// A picture that the prompt refers to.
-    pub fn new(image: impl Into<Media>) -> ReferenceImage {
-        ReferenceImage { image_url: image.into(), frame: None }
-    }
-
-    /// The picture that the video begins with.
-    pub fn first_frame(image: impl Into<Media>) -> ReferenceImage {
-        ReferenceImage { image_url: image.into(), frame: Some("first_frame") }
-    }
-
-    /// The picture that the video ends with.
-    pub fn end_frame(image: impl Into<Media>) -> ReferenceImage {
-        ReferenceImage { image_url: image.into(), frame: Some("end_frame") }
-    }
-}
-
-/// The video of an [`OmniVideo`].
-#[derive(Clone, PartialEq, Serialize)]
-pub struct ReferenceVideo {
-    video_url: String,
-    refer_type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    keep_original_sound: Option<OriginalSound>,
-}
-
-impl ReferenceVideo {
-    /// A video that is looked at.
-    pub fn feature(url: impl Into<String>) -> ReferenceVideo {
-        ReferenceVideo { video_url: url.into(), refer_type: "feature", keep_original_sound: None }
-    }
-
-    /// A video that is edited.
-    pub fn base(url: impl Into<String>) -> ReferenceVideo {
-        ReferenceVideo { refer_type: "base", ..ReferenceVideo::feature(url) }
-    }
-
-    /// Sets `keep_original_sound`.
-    pub fn keep_original_sound(mut self, keep: impl Into<OriginalSound>) -> ReferenceVideo {
-        self.keep_original_sound = Some(keep.into());
-        self
-    }
-}
-
-impl std::fmt::Debug for ReferenceVideo {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ReferenceVideo").field("refer_type", &self.refer_type).finish_non_exhaustive()
-    }
-}
-
-impl OmniVideo {
-    /// A video of `prompt`.
-    pub fn new(prompt: impl Into<String>) -> OmniVideo {
-        OmniVideo::bare(prompt.into(), ShotPlan::default())
-    }
-
-    fn rules(&self) -> Result<(), RequestError> {
-        rules::words([
-            ("model_name", self.model_name.as_ref().map(Model::as_str)),
-            ("sound", self.sound.as_ref().map(Sound::as_str)),
-            ("mode", self.mode.as_ref().map(Mode::as_str)),
-            ("aspect_ratio", self.aspect_ratio.as_ref().map(AspectRatio::as_str)),
-        ])?;
-        check_prompts(&self.prompt, None, &self.plan)?;
-        rules::count("video_list", self.video_list.len(), 0..=1)?;
-        let video = self.video_list.first();
-        let edits = video.is_some_and(|video| video.refer_type == "base");
-        if let Some(video) = video {
-            rules::url("video_list.video_url", Some(&video.video_url))?;
-            rules::require(self.sound != Some(Sound::On), "sound", "must be off beside a video")?;
-        }
-        let most = if video.is_some() { 4 } else { 7 };
-        rules::count("image_list", self.image_list.len() + self.element_list.len(), 0..=most)?;
-        for image in &self.image_list {
-            image.image_url.check("image_list.image_url", IMAGE_LIMIT)?;
-        }
-        ids("element_list.element_id", self.element_list.iter().map(|element| element.element_id.as_str()))?;
-        let framed = |frame| self.image_list.iter().any(|image| image.frame == Some(frame));
-        let crowded = self.image_list.len() > 2 && framed("end_frame");
-        rules::require(!crowded, "image_list.type", "must not be end_frame among more than 2 pictures")?;
-        if edits {
-            rules::require(self.duration.is_none(), "duration", "must not be set where a video is edited")?;
-        } else if !framed("first_frame") {
-            let rule = "must be set where neither a first frame nor a video to edit gives it";
-            rules::require(self.aspect_ratio.is_some(), "aspect_ratio", rule)?;
-        }
-        let duration = self.duration.clone().unwrap_or(Duration::S5);
-        duration.check(3..=15)?;
-        self.plan.check(&duration)
-    }
-}
-
-task! {
-    OmniVideo, "omni_video", "/v1/videos/omni-video", Videos;
 
     fn defaults(&self) -> Defaults {
-        let edits = self.video_list.iter().any(|video| video.refer_type == "base");
-        Defaults {
-            // The vendor's page names a model that this endpoint does not have.
-            model: None,
-            duration: (!edits).then(|| "5".to_owned()),
-            mode: Some("pro".to_owned()),
-        }
+        // Kling's page names a default model that this endpoint does not have.
+        let defaults = Defaults::default().mode(Mode::Pro);
+        if self.is_edit() { defaults } else { defaults.duration("5") }
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -179,14 +72,15 @@ task! {
                 if self.sound == Some(Sound::On) {
                     doubt("make sound");
                 }
-                if self.plan.is_cut() {
+                if self.plan.has_several_shots() {
                     doubt("make several shots");
                 }
-                let first_alone =
-                    self.image_list.iter().all(|image| image.frame == Some("first_frame"));
-                let simple = first_alone && self.element_list.is_empty() && self.video_list.is_empty();
-                let seen = if simple { FIVE_TEN } else { THREE_TO_TEN };
-                let subject = if simple { "kling-video-o1, of a text and a first frame alone," } else { "kling-video-o1" };
+                let first_alone = self.image_list.iter().all(|image| image.frame == Some("first_frame"));
+                let is_simple = first_alone && self.element_list.is_empty() && self.video_list.is_empty();
+                let (subject, seen) = match is_simple {
+                    true => ("kling-video-o1, of a text and a first frame alone,", FIVE_TEN),
+                    false => ("kling-video-o1", THREE_TO_TEN),
+                };
                 warnings.extend(doubtful_length(subject, self.duration.as_ref(), seen));
             }
             Model::V3Omni | Model::Other(_) => {}
@@ -196,15 +90,110 @@ task! {
     }
 }
 
+/// An image of an [`OmniVideo`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReferenceImage {
+    image_url: Media,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    frame: Option<&'static str>,
+}
+
+impl ReferenceImage {
+    /// An image that the prompt refers to.
+    pub fn new(image: impl Into<Media>) -> ReferenceImage {
+        ReferenceImage { image_url: image.into(), frame: None }
+    }
+
+    /// The first image of the video.
+    pub fn first_frame(image: impl Into<Media>) -> ReferenceImage {
+        ReferenceImage { image_url: image.into(), frame: Some("first_frame") }
+    }
+
+    /// The last image of the video.
+    pub fn end_frame(image: impl Into<Media>) -> ReferenceImage {
+        ReferenceImage { image_url: image.into(), frame: Some("end_frame") }
+    }
+
+    fn check(&self, field: &'static str) -> Result<(), RequestError> {
+        self.image_url.check_image(field)
+    }
+}
+
+/// The video of an [`OmniVideo`].
+#[derive(Clone, PartialEq, Serialize)]
+pub struct ReferenceVideo {
+    video_url: String,
+    refer_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_original_sound: Option<OriginalSound>,
+}
+
+impl ReferenceVideo {
+    /// A video to refer to.
+    pub fn feature(url: impl Into<String>) -> ReferenceVideo {
+        ReferenceVideo { video_url: url.into(), refer_type: "feature", keep_original_sound: None }
+    }
+
+    /// A video to edit.
+    pub fn base(url: impl Into<String>) -> ReferenceVideo {
+        ReferenceVideo { refer_type: "base", ..ReferenceVideo::feature(url) }
+    }
+
+    /// Sets `keep_original_sound`.
+    pub fn keep_original_sound(mut self, keep: impl Into<OriginalSound>) -> ReferenceVideo {
+        self.keep_original_sound = Some(keep.into());
+        self
+    }
+
+    fn check(&self, field: &'static str) -> Result<(), RequestError> {
+        url(&self.video_url, field)
+    }
+}
+
+impl fmt::Debug for ReferenceVideo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReferenceVideo").field("refer_type", &self.refer_type).finish_non_exhaustive()
+    }
+}
+
+impl OmniVideo {
+    /// A video of `prompt`.
+    pub fn new(prompt: impl Into<String>) -> OmniVideo {
+        OmniVideo::bare(prompt.into(), ShotPlan::default())
+    }
+
+    fn is_edit(&self) -> bool {
+        self.video_list.iter().any(|video| video.refer_type == "base")
+    }
+
+    fn check_together(&self) -> Result<(), RequestError> {
+        self.plan.check_prompt(&self.prompt)?;
+        let has_video = !self.video_list.is_empty();
+        require(!has_video || self.sound != Some(Sound::On), "sound", "must be off beside a video")?;
+        let most = if has_video { 4 } else { 7 };
+        count("image_list", self.image_list.len() + self.element_list.len(), 0..=most)?;
+        let has_frame = |frame| self.image_list.iter().any(|image| image.frame == Some(frame));
+        let is_crowded = self.image_list.len() > 2 && has_frame("end_frame");
+        require(!is_crowded, "image_list.type", "must not be end_frame among more than 2 pictures")?;
+        if self.is_edit() {
+            require(self.duration.is_none(), "duration", "must not be set where a video is edited")?;
+        } else if !has_frame("first_frame") {
+            let rule = "must be set where neither a first frame nor a video to edit gives it";
+            require(self.aspect_ratio.is_some(), "aspect_ratio", rule)?;
+        }
+        self.plan.check(self.duration.as_ref().unwrap_or(&Duration::S5))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::kling::{Request, request::submission};
+    use crate::kling::requests::{prepared_request::PreparedRequest, request::Request};
 
     fn wire(request: OmniVideo) -> Value {
-        serde_json::from_slice(&submission(request, "id-1").body).expect("JSON")
+        serde_json::from_slice(&PreparedRequest::of_task(request, "id-1").body).expect("JSON")
     }
 
     #[test]

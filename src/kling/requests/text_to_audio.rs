@@ -1,35 +1,29 @@
-//! The request for a sound made from a text that describes it.
+//! The request for a sound made from a description.
 
-use super::{fields, task};
-use crate::kling::{audio::Audios, request::RequestError, rules};
+use crate::kling::{
+    outputs::audio::Audios,
+    requests::{
+        endpoint::endpoint,
+        validation::{between, text},
+    },
+};
 
-fields! {
-    /// A sound of 3 to 10 seconds, as the prompt of at most 200 characters describes it.
-    TextToAudio {
-        must {
-            prompt: String,
-            duration: f64,
+endpoint! {
+    /// A sound of 3 to 10 seconds by a prompt of at most 200 characters.
+    TextToAudio: task("text_to_audio", "/v1/audio/text-to-audio") -> Audios {
+        required {
+            prompt: String => text(200),
+            duration: f64 => between(3.0..=10.0),
         }
-        may {}
-        lists {}
+        with callback;
     }
-    named
 }
 
 impl TextToAudio {
-    /// A sound that takes so many seconds, of which the vendor knows one decimal.
+    /// A sound of this many seconds, rounded to the one decimal that Kling accepts.
     pub fn new(prompt: impl Into<String>, seconds: f64) -> TextToAudio {
         TextToAudio::bare(prompt.into(), (seconds * 10.0).round() / 10.0)
     }
-
-    fn rules(&self) -> Result<(), RequestError> {
-        rules::text("prompt", &self.prompt, 200)?;
-        rules::within("duration", Some(self.duration), 3.0..=10.0)
-    }
-}
-
-task! {
-    TextToAudio, "text_to_audio", "/v1/audio/text-to-audio", Audios;
 }
 
 #[cfg(test)]
@@ -37,14 +31,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::kling::{Request, request::submission};
+    use crate::kling::requests::{prepared_request::PreparedRequest, request::Request};
 
     #[test]
     fn its_duration_is_a_number_with_one_decimal() {
         let request = TextToAudio::new("rain", 3.12);
 
         assert_eq!(request.check(), Ok(()));
-        let sent = submission(request, "e");
+        let sent = PreparedRequest::of_task(request, "e");
         assert_eq!(sent.duration.as_deref(), Some("3.1"));
         let wire: Value = serde_json::from_slice(&sent.body).expect("JSON");
         assert_eq!(wire, json!({"prompt": "rain", "duration": 3.1, "external_task_id": "e"}));

@@ -1,46 +1,38 @@
-//! The request for the sound of a video.
+//! The request for a sound that fits a video.
 
-use super::{fields, task};
-use crate::kling::{audio::Soundtrack, request::RequestError, rules};
+use crate::kling::{
+    outputs::soundtrack::Soundtrack,
+    requests::{
+        endpoint::endpoint,
+        validation::{any, at_most, url, word},
+    },
+};
 
-fields! {
-    /// The sound of a video: one of the vendor's by id, or one by URL (mp4 or mov, at most 100 MB, 3 to 20 seconds).
-    VideoToAudio {
-        must {}
-        may {
-            video_id: String,
-            video_url: String,
-            /// What is heard, at most 200 characters.
-            sound_effect_prompt: String,
-            /// The music, at most 200 characters.
-            bgm_prompt: String,
-            asmr_mode: bool,
+endpoint! {
+    /// The sound of a video: one of Kling's by its id, or one by its URL (mp4 or mov, at most 100 MB, 3 to 20 seconds).
+    VideoToAudio: task("video_to_audio", "/v1/audio/video-to-audio") -> Soundtrack {
+        optional {
+            video_id: String => word,
+            video_url: String => url,
+            /// Sound effects, at most 200 characters.
+            sound_effect_prompt: String => at_most(200),
+            /// Music, at most 200 characters.
+            bgm_prompt: String => at_most(200),
+            asmr_mode: bool => any,
         }
-        lists {}
+        with callback;
+        one_of(video_id, video_url);
     }
-    named
 }
 
 impl VideoToAudio {
-    /// Of a video that the vendor made.
+    /// The sound of a video that Kling made.
     pub fn of_id(video_id: impl Into<String>) -> VideoToAudio {
         VideoToAudio::bare().video_id(video_id)
     }
 
-    /// Of a video that the vendor fetches.
+    /// The sound of a video that Kling downloads.
     pub fn of_url(video_url: impl Into<String>) -> VideoToAudio {
         VideoToAudio::bare().video_url(video_url)
     }
-
-    fn rules(&self) -> Result<(), RequestError> {
-        rules::one_of(("video_id", self.video_id.is_some()), ("video_url", self.video_url.is_some()))?;
-        rules::words([("video_id", self.video_id.as_deref())])?;
-        rules::url("video_url", self.video_url.as_deref())?;
-        rules::at_most("sound_effect_prompt", self.sound_effect_prompt.as_deref(), 200)?;
-        rules::at_most("bgm_prompt", self.bgm_prompt.as_deref(), 200)
-    }
-}
-
-task! {
-    VideoToAudio, "video_to_audio", "/v1/audio/video-to-audio", Soundtrack;
 }

@@ -1,7 +1,7 @@
 //! The checkpointer: the thread of a log that signs checkpoints of what was written. It ends with the log.
 //!
-//! It holds the frontier of the Merkle tree and takes 32 bytes for each written entry, so no thread that appends waits for
-//! it. After opening a log, it reads the tree from the trail itself. Entries that do not follow from the last checkpoint
+//! The thread holds the frontier of the Merkle tree and takes 32 bytes for each written entry, so no thread that appends
+//! waits for it. After opening a log, it reads the tree from the trail itself. Entries that do not follow from the last checkpoint
 //! are not signed.
 
 use std::{

@@ -21,8 +21,8 @@ pub(crate) struct CommitGroup {
     returning: usize,
     /// How long the next sync waits for them at most.
     max_delay: Duration,
-    /// One thread of the group waits no longer than `max_delay`, so that a thread which does not come back holds up
-    /// nobody for longer.
+    /// One thread of the group waits no longer than `max_delay`, so that a thread which does not come back holds
+    /// up the others no longer than that.
     has_timer: bool,
 }
 

@@ -9,7 +9,7 @@ use crate::error::{Error, Operation};
 
 /// Failure state shared by all entries linked since the last failed write.
 ///
-/// It is set once, when a commit fails; entries linked afterwards belong to another epoch.
+/// The state is set once, when a commit fails; entries linked afterwards belong to another epoch.
 #[derive(Debug, Default)]
 pub(crate) struct Epoch(OnceLock<Failure>);
 

@@ -1,7 +1,7 @@
 //! The linker: gives entries their place in the chain and in a batch, before any thread writes them.
 //!
-//! It knows no threads. It writes no file, and reads the directory only to number a new one. The chain never goes on from
-//! a line that could not be written.
+//! The linker knows no threads and writes no file. To number a new file, it lists the directory. The chain never continues
+//! from a line that could not be written.
 
 use std::path::PathBuf;
 

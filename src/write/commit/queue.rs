@@ -1,7 +1,7 @@
 //! The commit queue: appending entries, waiting for their durability, and closing the trail.
 //!
-//! It knows threads and no files. The order is always the same: link under the lock, write outside of it, apply the result
-//! under the lock, acknowledge.
+//! The queue knows threads and no files. The order is always the same: link under the lock, write outside of it, apply the
+//! result under the lock, acknowledge.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

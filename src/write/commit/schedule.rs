@@ -10,8 +10,8 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The work of the flusher thread.
 ///
-/// Invariant: whoever makes work due earlier than before notifies the flusher, or sets `notify_flusher` for the end of the
-/// commit under way. Without that, the flusher sleeps on.
+/// Invariant: a thread that makes work due earlier than before notifies the flusher, or sets `notify_flusher` for the end
+/// of the commit under way. Otherwise the flusher oversleeps.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
     /// The time since which lines wait that no caller waits for.

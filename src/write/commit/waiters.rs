@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// What has to be woken, counted or reported after a commit, outside the lock.
+/// Futures to wake, entries to count and errors to report after a commit.
 #[derive(Default)]
 pub(crate) struct Waiters {
     wakers: Vec<Waker>,

@@ -34,7 +34,7 @@ pub(super) fn check(
         ));
     }
     let last = match size.checked_sub(1) {
-        Some(last) => lookup::entry_of(files, last)?,
+        Some(last) => lookup::find_entry_in(files, last)?,
         None => None,
     };
     let last = last.as_ref().and_then(|last| Line::recognise(&last.line).ok());

@@ -1,0 +1,74 @@
+//! Where a task stands. Its promise: a status that the vendor adds later is kept as it is and taken for one that has not
+//! ended.
+
+use std::fmt;
+
+/// Where a task stands, as the vendor says.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TaskStatus {
+    /// `submitted`: accepted and waiting.
+    Submitted,
+    /// `processing`.
+    Processing,
+    /// `succeed`, which newer endpoints spell `succeeded`.
+    Succeed,
+    /// `failed`.
+    Failed,
+    /// Any other, in the vendor's spelling. It is taken for one that has not ended.
+    Unknown(String),
+}
+
+impl TaskStatus {
+    /// The vendor's spelling; `succeed` for both spellings of success.
+    pub fn as_str(&self) -> &str {
+        match self {
+            TaskStatus::Submitted => "submitted",
+            TaskStatus::Processing => "processing",
+            TaskStatus::Succeed => "succeed",
+            TaskStatus::Failed => "failed",
+            TaskStatus::Unknown(word) => word,
+        }
+    }
+
+    /// Whether nothing comes after it.
+    pub fn is_final(&self) -> bool {
+        matches!(self, TaskStatus::Succeed | TaskStatus::Failed)
+    }
+}
+
+impl From<&str> for TaskStatus {
+    fn from(word: &str) -> TaskStatus {
+        match word {
+            "submitted" => TaskStatus::Submitted,
+            "processing" => TaskStatus::Processing,
+            "succeed" | "succeeded" => TaskStatus::Succeed,
+            "failed" => TaskStatus::Failed,
+            other => TaskStatus::Unknown(other.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for TaskStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::kling::api::status::TaskStatus;
+
+    #[test]
+    fn both_spellings_of_success_are_one_thing() {
+        assert_eq!(TaskStatus::from("succeed"), TaskStatus::from("succeeded"));
+    }
+
+    #[test]
+    fn an_unknown_status_has_not_ended() {
+        let status = TaskStatus::from("queueing");
+
+        assert_eq!(status.as_str(), "queueing");
+        assert!(!status.is_final());
+    }
+}

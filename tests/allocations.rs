@@ -1,4 +1,6 @@
-//! What an event costs in allocations: nothing, once its thread is warm.
+//! Allocations of an event: none, once its thread has recorded some.
+//!
+//! A test binary of its own: the allocator counts for the whole process, and no other log may have a layer in it.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a failed test is meant to panic")]
 
@@ -34,12 +36,12 @@ fn event_by_macro(number: u64) {
     audit!("task_submitted", actor = "alice", model = "kling-v2-6", prompt_length = number, cached = false);
 }
 
-/// With another log's layer in the process, a macro keeps its event for that.
+/// Held by each test: if two logs have layers in one process, a macro copies its event for the second.
 static ONE_LOG: Mutex<()> = Mutex::new(());
 
-/// Allocations of so many events, after as many: the fewest of some tries, since what else the log has to do comes in
-/// between, most of all where the machine is busy.
-fn of(log: &AuditLog, count: u64, emit: fn(u64)) -> u64 {
+/// Allocations of `count` events, after `count` events have warmed the thread. Takes the fewest of 100 tries, because other
+/// work of the log can occur in between on a busy machine.
+fn allocations_of(log: &AuditLog, count: u64, emit: fn(u64)) -> u64 {
     let stack = Dispatch::new(tracing_subscriber::registry().with(log.layer()));
     dispatcher::with_default(&stack, || {
         (0..count).for_each(emit);
@@ -49,21 +51,21 @@ fn of(log: &AuditLog, count: u64, emit: fn(u64)) -> u64 {
 }
 
 #[test]
-fn an_event_allocates_nothing_once_its_thread_is_warm() {
+fn event_of_a_warm_thread_allocates_nothing() {
     let _alone = ONE_LOG.lock();
     const COUNT: u64 = 20;
     for durability in [Durability::Written, Durability::Buffered] {
         for (way, emit) in [("event", event as fn(u64)), ("macro", event_by_macro)] {
             let trail = TestLog::with(|builder| builder.durability(durability));
 
-            let allocations = of(&trail.log, COUNT, emit);
+            let allocations = allocations_of(&trail.log, COUNT, emit);
 
             assert_eq!(allocations, 0, "{durability:?}, {way}: of {COUNT} events");
         }
     }
 }
 
-/// Fifty callsites, one event each.
+/// Emits one event at each of fifty callsites.
 fn fifty_callsites(number: u64) {
     macro_rules! events {
         ($($digit:literal)*) => {$(
@@ -78,11 +80,11 @@ fn fifty_callsites(number: u64) {
 }
 
 #[test]
-fn callsites_do_not_drive_each_other_out() {
+fn fifty_callsites_allocate_nothing() {
     let _alone = ONE_LOG.lock();
     let trail = TestLog::with(|builder| builder.durability(Durability::Buffered));
 
-    let allocations = of(&trail.log, 20, fifty_callsites);
+    let allocations = allocations_of(&trail.log, 20, fifty_callsites);
 
     assert_eq!(allocations, 0, "of 1,000 events");
 }

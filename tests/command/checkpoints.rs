@@ -1,4 +1,4 @@
-//! Checkpoints from the command, and what the command says of them.
+//! Checkpoints and proofs: `keygen`, `checkpoint`, `prove`, `check-proof`, and `verify` with their output.
 
 use std::{fs, path::PathBuf, process::Output};
 
@@ -12,19 +12,19 @@ use crate::support::{
     files::jsonl_files,
 };
 
-struct Place {
+struct Workspace {
     root: tempfile::TempDir,
     vkey: String,
 }
 
-impl Place {
-    /// A key, and a closed trail with five entries of callers.
+impl Workspace {
+    /// A directory with a key and a closed trail, to which a caller appended five entries.
     fn new() -> Self {
-        let place = Self { root: tempfile::tempdir().expect("a directory"), vkey: String::new() };
-        let vkey = place.done(&["keygen", "--out", "KEY", "--origin", "example.com/audit"]);
-        let place = Self { vkey: vkey.trim_end().to_owned(), ..place };
-        place.append("a", 5);
-        place
+        let workspace = Self { root: tempfile::tempdir().expect("a directory"), vkey: String::new() };
+        let vkey = workspace.succeed(&["keygen", "--out", "KEY", "--origin", "example.com/audit"]);
+        let workspace = Self { vkey: vkey.trim_end().to_owned(), ..workspace };
+        workspace.append("a", 5);
+        workspace
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -39,221 +39,226 @@ impl Place {
         log.close().expect("closes");
     }
 
-    /// Runs the command in the place; VKEY stands for the key.
+    /// Runs the command in the directory. The argument VKEY is replaced by the verifying key.
     fn run(&self, arguments: &[&str]) -> Output {
         let mut arguments = arguments.to_vec();
         arguments.iter_mut().filter(|argument| **argument == "VKEY").for_each(|key| *key = &self.vkey);
         command(&arguments).current_dir(&self.root).output().expect("runs")
     }
 
-    /// Runs a command that has to succeed, and gives what it prints.
-    fn done(&self, arguments: &[&str]) -> String {
+    /// Runs a command that must succeed, and returns what it prints.
+    fn succeed(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert_eq!(exit_status(&output), Some(0), "{arguments:?}: {}", stderr(&output));
         stdout(&output)
     }
 
-    /// Runs a command, and gives how it ended and all that it said.
-    fn said(&self, arguments: &[&str]) -> (Option<i32>, String) {
+    /// Runs a command, and returns its exit status and all that it prints.
+    fn status_and_text(&self, arguments: &[&str]) -> (Option<i32>, String) {
         status_and_text(self.run(arguments))
     }
 }
 
 #[test]
-fn keygen_prints_the_public_half_and_keeps_the_private_one() {
-    let place = Place::new();
+fn keygen_prints_the_verifying_key_and_stores_the_other() {
+    let workspace = Workspace::new();
 
-    let key: VerifyingKey = place.vkey.parse().expect("a key");
+    let key: VerifyingKey = workspace.vkey.parse().expect("a key");
 
     assert_eq!(key.name(), "example.com/audit");
-    let secret = fs::read_to_string(place.path("KEY")).expect("text");
+    let secret = fs::read_to_string(workspace.path("KEY")).expect("text");
     assert!(secret.starts_with("PRIVATE+KEY+example.com/audit+"));
-    let (code, said) = place.said(&["keygen", "--out", "KEY", "--origin", "example.com/audit"]);
-    assert_eq!(code, Some(2), "{said}");
-    assert_eq!(fs::read_to_string(place.path("KEY")).expect("text"), secret);
-    let (code, said) = place.said(&["keygen", "--out", "OTHER", "--origin", "two words"]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(!place.path("OTHER").exists());
+    let (status, text) =
+        workspace.status_and_text(&["keygen", "--out", "KEY", "--origin", "example.com/audit"]);
+    assert_eq!(status, Some(2), "{text}");
+    assert_eq!(fs::read_to_string(workspace.path("KEY")).expect("text"), secret);
+    let (status, text) = workspace.status_and_text(&["keygen", "--out", "OTHER", "--origin", "two words"]);
+    assert_eq!(status, Some(2), "{text}");
+    assert!(!workspace.path("OTHER").exists());
 }
 
 #[test]
-fn a_checkpoint_is_printed_and_kept_in_the_trail() {
-    let place = Place::new();
+fn checkpoint_is_printed_and_stored_in_the_trail() {
+    let workspace = Workspace::new();
 
-    let printed = place.done(&["checkpoint", "DIR", "--key", "KEY"]);
+    let printed = workspace.succeed(&["checkpoint", "DIR", "--key", "KEY"]);
 
     let checkpoint: SignedCheckpoint = printed.parse().expect("a checkpoint and nothing else");
     assert_eq!((checkpoint.origin(), checkpoint.size()), ("example.com/audit", 7));
-    assert!(checkpoint.is_signed_by(&place.vkey.parse().expect("a key")));
-    assert_eq!(fs::read_to_string(place.path("DIR/audit.checkpoints")).expect("text"), printed);
-    // The same once more is the same.
-    assert_eq!(place.done(&["checkpoint", "DIR", "--key", "KEY"]), printed);
-    assert_eq!(fs::read_to_string(place.path("DIR/audit.checkpoints")).expect("text"), printed);
-    place.append("b", 2);
-    let more = place.done(&["checkpoint", "DIR", "--key", "KEY"]);
-    let both = fs::read_to_string(place.path("DIR/audit.checkpoints")).expect("text");
+    assert!(checkpoint.is_signed_by(&workspace.vkey.parse().expect("a key")));
+    assert_eq!(fs::read_to_string(workspace.path("DIR/audit.checkpoints")).expect("text"), printed);
+    // Without new entries, the checkpoint is the same, and is not stored again.
+    assert_eq!(workspace.succeed(&["checkpoint", "DIR", "--key", "KEY"]), printed);
+    assert_eq!(fs::read_to_string(workspace.path("DIR/audit.checkpoints")).expect("text"), printed);
+    workspace.append("b", 2);
+    let more = workspace.succeed(&["checkpoint", "DIR", "--key", "KEY"]);
+    let both = fs::read_to_string(workspace.path("DIR/audit.checkpoints")).expect("text");
     assert_eq!(both, format!("{printed}\n{more}"));
 }
 
 #[test]
-fn a_verdict_says_what_it_stands_on() {
-    let place = Place::new();
+fn verdict_names_its_evidence() {
+    let workspace = Workspace::new();
 
-    let (code, said) = place.said(&["verify", "DIR"]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("the directory's owner could rewrite both"), "{said}");
+    let (status, text) = workspace.status_and_text(&["verify", "DIR"]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("the directory's owner could rewrite both"), "{text}");
 
-    let (code, said) = place.said(&["verify", "DIR", "--key", "VKEY"]);
-    assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("there is no checkpoint in audit.checkpoints: no such file"), "{said}");
+    let (status, text) = workspace.status_and_text(&["verify", "DIR", "--key", "VKEY"]);
+    assert_eq!(status, Some(3), "{text}");
+    assert!(text.contains("there is no checkpoint in audit.checkpoints: no such file"), "{text}");
 
-    place.done(&["checkpoint", "DIR", "--key", "KEY"]);
-    let (code, said) = place.said(&["verify", "DIR", "--key", "VKEY"]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("signed through seq 6 by example.com/audit+"), "{said}");
-    assert!(!said.contains("by the chain alone"), "{said}");
+    workspace.succeed(&["checkpoint", "DIR", "--key", "KEY"]);
+    let (status, text) = workspace.status_and_text(&["verify", "DIR", "--key", "VKEY"]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("signed through seq 6 by example.com/audit+"), "{text}");
+    assert!(!text.contains("by the chain alone"), "{text}");
 
-    place.append("b", 2);
-    let (code, said) = place.said(&["verify", "DIR", "--key", "VKEY"]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("signed through seq 6") && said.contains("7 to 10 by the chain alone"), "{said}");
-    let json = place.done(&["verify", "DIR", "--key", "VKEY", "--json"]);
+    workspace.append("b", 2);
+    let (status, text) = workspace.status_and_text(&["verify", "DIR", "--key", "VKEY"]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("signed through seq 6") && text.contains("7 to 10 by the chain alone"), "{text}");
+    let json = workspace.succeed(&["verify", "DIR", "--key", "VKEY", "--json"]);
     assert!(json.contains("\"signed_through\":6"), "{json}");
 }
 
 #[test]
-fn a_checkpoint_that_was_kept_elsewhere_needs_neither_head_nor_the_trails_own() {
-    let place = Place::new();
-    let kept = place.done(&["checkpoint", "DIR", "--key", "KEY"]);
-    fs::write(place.path("KEPT"), kept).expect("written");
-    fs::remove_file(place.path("DIR/audit.checkpoints")).expect("removed");
-    fs::remove_file(place.path("DIR/audit.head")).expect("removed");
+fn kept_checkpoint_needs_no_head_and_no_stored_checkpoint() {
+    let workspace = Workspace::new();
+    let kept = workspace.succeed(&["checkpoint", "DIR", "--key", "KEY"]);
+    fs::write(workspace.path("KEPT"), kept).expect("written");
+    fs::remove_file(workspace.path("DIR/audit.checkpoints")).expect("removed");
+    fs::remove_file(workspace.path("DIR/audit.head")).expect("removed");
 
-    let (code, said) = place.said(&["verify", "DIR", "--key", "VKEY", "--checkpoint", "KEPT"]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("signed through seq 6"), "{said}");
+    let (status, text) =
+        workspace.status_and_text(&["verify", "DIR", "--key", "VKEY", "--checkpoint", "KEPT"]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("signed through seq 6"), "{text}");
 
-    let (code, said) = place.said(&["verify", "DIR", "--key", "VKEY", "--checkpoint", "NONE"]);
-    assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("there is no checkpoint in NONE: no such file"), "{said}");
-    fs::write(place.path("EMPTY"), "").expect("written");
-    let (code, said) = place.said(&["verify", "DIR", "--key", "VKEY", "--checkpoint", "EMPTY"]);
-    assert_eq!(code, Some(3), "{said}");
-    let (code, said) = place.said(&["verify", "DIR", "--checkpoint", "KEPT"]);
-    assert_eq!(code, Some(2), "{said}");
+    let (status, text) =
+        workspace.status_and_text(&["verify", "DIR", "--key", "VKEY", "--checkpoint", "NONE"]);
+    assert_eq!(status, Some(3), "{text}");
+    assert!(text.contains("there is no checkpoint in NONE: no such file"), "{text}");
+    fs::write(workspace.path("EMPTY"), "").expect("written");
+    let (status, text) =
+        workspace.status_and_text(&["verify", "DIR", "--key", "VKEY", "--checkpoint", "EMPTY"]);
+    assert_eq!(status, Some(3), "{text}");
+    let (status, text) = workspace.status_and_text(&["verify", "DIR", "--checkpoint", "KEPT"]);
+    assert_eq!(status, Some(2), "{text}");
 }
 
 #[test]
-fn a_key_that_is_none_is_wrong_usage() {
-    let place = Place::new();
+fn invalid_key_is_a_usage_error() {
+    let workspace = Workspace::new();
 
     for key in ["", "example.com/audit", "example.com/audit+00000000+AAAA"] {
-        let (code, said) = place.said(&["verify", "DIR", "--key", key]);
+        let (status, text) = workspace.status_and_text(&["verify", "DIR", "--key", key]);
 
-        assert_eq!(code, Some(2), "{said}");
+        assert_eq!(status, Some(2), "{text}");
     }
 }
 
 #[test]
-fn receipts_are_looked_for() {
-    let place = Place::new();
-    let receipt = place.done(&["append", "DIR", "--event-type", "c"]);
-    fs::write(place.path("RECEIPTS"), &receipt).expect("written");
+fn receipts_are_compared_with_the_trail() {
+    let workspace = Workspace::new();
+    let receipt = workspace.succeed(&["append", "DIR", "--event-type", "c"]);
+    fs::write(workspace.path("RECEIPTS"), &receipt).expect("written");
 
-    let (code, said) = place.said(&["verify", "DIR", "--receipt", "RECEIPTS"]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("1 receipt holds through seq 8; seq 9 by the chain alone"), "{said}");
+    let (status, text) = workspace.status_and_text(&["verify", "DIR", "--receipt", "RECEIPTS"]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("1 receipt holds through seq 8; seq 9 by the chain alone"), "{text}");
 
     let other = receipt.replace(|c: char| c.is_ascii_lowercase(), "0");
-    fs::write(place.path("OTHER"), format!("{other}77 {}\n", "a".repeat(64))).expect("written");
-    let (code, said) = place.said(&["verify", "DIR", "--receipt", "OTHER"]);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("OTHER:1: receipt_missing at seq 8"), "{said}");
-    assert!(said.contains("OTHER:2: receipt_missing at seq 77"), "{said}");
+    fs::write(workspace.path("OTHER"), format!("{other}77 {}\n", "a".repeat(64))).expect("written");
+    let (status, text) = workspace.status_and_text(&["verify", "DIR", "--receipt", "OTHER"]);
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.contains("OTHER:1: receipt_missing at seq 8"), "{text}");
+    assert!(text.contains("OTHER:2: receipt_missing at seq 77"), "{text}");
 
-    let (code, said) = place.said(&["verify", "DIR", "--receipt", "NONE"]);
-    assert_eq!(code, Some(3), "{said}");
-    fs::write(place.path("JUNK"), "\nseven\n").expect("written");
-    let (code, said) = place.said(&["verify", "DIR", "--receipt", "JUNK"]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("line 2"), "{said}");
+    let (status, text) = workspace.status_and_text(&["verify", "DIR", "--receipt", "NONE"]);
+    assert_eq!(status, Some(3), "{text}");
+    fs::write(workspace.path("JUNK"), "\nseven\n").expect("written");
+    let (status, text) = workspace.status_and_text(&["verify", "DIR", "--receipt", "JUNK"]);
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("line 2"), "{text}");
 }
 
 #[test]
-fn an_old_checkpoint_is_stale() {
-    let place = Place::new();
-    place.done(&["checkpoint", "DIR", "--key", "KEY"]);
+fn old_checkpoint_is_stale() {
+    let workspace = Workspace::new();
+    workspace.succeed(&["checkpoint", "DIR", "--key", "KEY"]);
 
-    let (code, said) = place.said(&["verify", "DIR", "--key", "VKEY", "--max-age", "1h"]);
-    assert_eq!(code, Some(0), "{said}");
-    let (code, said) = place.said(&["verify", "DIR", "--key", "VKEY", "--max-age", "0s"]);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("audit.checkpoints:1: checkpoint_stale at seq 6"), "{said}");
+    let (status, text) = workspace.status_and_text(&["verify", "DIR", "--key", "VKEY", "--max-age", "1h"]);
+    assert_eq!(status, Some(0), "{text}");
+    let (status, text) = workspace.status_and_text(&["verify", "DIR", "--key", "VKEY", "--max-age", "0s"]);
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.contains("audit.checkpoints:1: checkpoint_stale at seq 6"), "{text}");
 }
 
 #[test]
-fn one_entry_is_proven_without_the_others() {
-    let place = Place::new();
-    place.done(&["checkpoint", "DIR", "--key", "KEY"]);
+fn entry_proof_verifies_without_the_trail() {
+    let workspace = Workspace::new();
+    workspace.succeed(&["checkpoint", "DIR", "--key", "KEY"]);
 
-    let proof = place.done(&["prove", "DIR", "--seq", "3"]);
+    let proof = workspace.succeed(&["prove", "DIR", "--seq", "3"]);
 
-    fs::write(place.path("PROOF"), &proof).expect("written");
-    let said = place.done(&["check-proof", "PROOF", "--key", "VKEY"]);
-    assert!(said.starts_with("PROVEN  seq 3 of the trail of example.com/audit\n{\"actor\": "), "{said}");
-    assert!(said.contains("{\"number\": 2}"), "{said}");
+    fs::write(workspace.path("PROOF"), &proof).expect("written");
+    let text = workspace.succeed(&["check-proof", "PROOF", "--key", "VKEY"]);
+    assert!(text.starts_with("PROVEN  seq 3 of the trail of example.com/audit\n{\"actor\": "), "{text}");
+    assert!(text.contains("{\"number\": 2}"), "{text}");
 
     let line = proof.replace("\\\"number\\\": 2", "\\\"number\\\": 9");
     assert_ne!(line, proof);
-    fs::write(place.path("CHANGED"), line).expect("written");
-    let (code, said) = place.said(&["check-proof", "CHANGED", "--key", "VKEY"]);
-    assert_eq!(code, Some(1), "{said}");
+    fs::write(workspace.path("CHANGED"), line).expect("written");
+    let (status, text) = workspace.status_and_text(&["check-proof", "CHANGED", "--key", "VKEY"]);
+    assert_eq!(status, Some(1), "{text}");
 
-    let other = place.done(&["keygen", "--out", "KEY2", "--origin", "example.org/other"]);
-    let (code, said) = place.said(&["check-proof", "PROOF", "--key", other.trim_end()]);
-    assert_eq!(code, Some(3), "{said}");
-    let same = place.done(&["keygen", "--out", "KEY3", "--origin", "example.com/audit"]);
-    let (code, said) = place.said(&["check-proof", "PROOF", "--key", same.trim_end()]);
-    assert_eq!(code, Some(1), "{said}");
+    let other = workspace.succeed(&["keygen", "--out", "KEY2", "--origin", "example.org/other"]);
+    let (status, text) = workspace.status_and_text(&["check-proof", "PROOF", "--key", other.trim_end()]);
+    assert_eq!(status, Some(3), "{text}");
+    let same = workspace.succeed(&["keygen", "--out", "KEY3", "--origin", "example.com/audit"]);
+    let (status, text) = workspace.status_and_text(&["check-proof", "PROOF", "--key", same.trim_end()]);
+    assert_eq!(status, Some(1), "{text}");
 
-    let (code, said) = place.said(&["check-proof", "NONE", "--key", "VKEY"]);
-    assert_eq!(code, Some(2), "{said}");
-    fs::write(place.path("JUNK"), "{}").expect("written");
-    let (code, said) = place.said(&["check-proof", "JUNK", "--key", "VKEY"]);
-    assert_eq!(code, Some(2), "{said}");
-    let (code, said) = place.said(&["prove", "DIR", "--seq", "7"]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("no checkpoint in audit.checkpoints covers seq 7"), "{said}");
+    let (status, text) = workspace.status_and_text(&["check-proof", "NONE", "--key", "VKEY"]);
+    assert_eq!(status, Some(2), "{text}");
+    fs::write(workspace.path("JUNK"), "{}").expect("written");
+    let (status, text) = workspace.status_and_text(&["check-proof", "JUNK", "--key", "VKEY"]);
+    assert_eq!(status, Some(2), "{text}");
+    let (status, text) = workspace.status_and_text(&["prove", "DIR", "--seq", "7"]);
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("no checkpoint in audit.checkpoints covers seq 7"), "{text}");
 }
 
 #[test]
-fn growth_is_proven_between_two_checkpoints() {
-    let place = Place::new();
-    let early = place.done(&["checkpoint", "DIR", "--key", "KEY"]);
-    fs::write(place.path("EARLY"), early).expect("written");
-    place.append("b", 9);
-    place.done(&["checkpoint", "DIR", "--key", "KEY"]);
+fn consistency_proof_shows_the_growth_of_a_trail() {
+    let workspace = Workspace::new();
+    let early = workspace.succeed(&["checkpoint", "DIR", "--key", "KEY"]);
+    fs::write(workspace.path("EARLY"), early).expect("written");
+    workspace.append("b", 9);
+    workspace.succeed(&["checkpoint", "DIR", "--key", "KEY"]);
 
-    let proof = place.done(&["prove", "DIR", "--since", "EARLY"]);
+    let proof = workspace.succeed(&["prove", "DIR", "--since", "EARLY"]);
 
-    fs::write(place.path("PROOF"), &proof).expect("written");
-    let said = place.done(&["check-proof", "PROOF", "--key", "VKEY"]);
-    assert!(said.starts_with("PROVEN  the trail of example.com/audit grew from 7 to 18 entries"), "{said}");
+    fs::write(workspace.path("PROOF"), &proof).expect("written");
+    let text = workspace.succeed(&["check-proof", "PROOF", "--key", "VKEY"]);
+    assert!(text.starts_with("PROVEN  the trail of example.com/audit grew from 7 to 18 entries"), "{text}");
     let start = "\"consistency\":[\"";
     let other = if proof.contains(&format!("{start}A")) { "B" } else { "A" };
     let at = proof.find(start).expect("a proof") + start.len();
     let changed = format!("{}{other}{}", &proof[..at], &proof[at + 1..]);
-    fs::write(place.path("CHANGED"), changed).expect("written");
-    let (code, said) = place.said(&["check-proof", "CHANGED", "--key", "VKEY"]);
-    assert_eq!(code, Some(1), "{said}");
+    fs::write(workspace.path("CHANGED"), changed).expect("written");
+    let (status, text) = workspace.status_and_text(&["check-proof", "CHANGED", "--key", "VKEY"]);
+    assert_eq!(status, Some(1), "{text}");
 }
 
 #[test]
-fn a_proof_is_small_beside_its_line() {
-    let place = Place::new();
-    place.done(&["checkpoint", "DIR", "--key", "KEY"]);
-    let proof: EntryProof = place.done(&["prove", "DIR", "--seq", "3"]).parse().expect("a proof");
-    let hashes = 27; // of a tree of 100 million entries
+fn entry_proof_is_small() {
+    let workspace = Workspace::new();
+    workspace.succeed(&["checkpoint", "DIR", "--key", "KEY"]);
+    let proof: EntryProof = workspace.succeed(&["prove", "DIR", "--seq", "3"]).parse().expect("a proof");
+    // Depth of a tree of 100 million entries.
+    let hashes = 27;
     let hash = proof.checkpoint().root().to_string().len() + 3;
 
     let bare = proof.to_string().len() - proof.line().len();
@@ -262,56 +267,57 @@ fn a_proof_is_small_beside_its_line() {
 }
 
 #[test]
-fn short_hashes_are_signed_in_full() {
-    let place = Place::new();
-    let log = AuditLog::builder(place.path("SHORT")).hash_length(HashLength::Short).open().expect("opens");
+fn trail_with_short_hashes_is_signed_and_proven() {
+    let workspace = Workspace::new();
+    let log =
+        AuditLog::builder(workspace.path("SHORT")).hash_length(HashLength::Short).open().expect("opens");
     log.append(Draft::new("a")).expect("recorded");
     log.close().expect("closes");
 
-    place.done(&["checkpoint", "SHORT", "--key", "KEY"]);
+    workspace.succeed(&["checkpoint", "SHORT", "--key", "KEY"]);
 
-    let (code, said) = place.said(&["verify", "SHORT", "--key", "VKEY"]);
-    assert_eq!(code, Some(0), "{said}");
-    let proof = place.done(&["prove", "SHORT", "--seq", "1"]);
-    fs::write(place.path("PROOF"), proof).expect("written");
-    place.done(&["check-proof", "PROOF", "--key", "VKEY"]);
+    let (status, text) = workspace.status_and_text(&["verify", "SHORT", "--key", "VKEY"]);
+    assert_eq!(status, Some(0), "{text}");
+    let proof = workspace.succeed(&["prove", "SHORT", "--seq", "1"]);
+    fs::write(workspace.path("PROOF"), proof).expect("written");
+    workspace.succeed(&["check-proof", "PROOF", "--key", "VKEY"]);
 }
 
 #[test]
-fn only_an_intact_trail_is_signed_and_only_by_its_own_key() {
-    let place = Place::new();
-    let file = jsonl_files(&place.path("DIR")).remove(0);
+fn only_an_intact_trail_is_signed_by_its_own_key() {
+    let workspace = Workspace::new();
+    let file = jsonl_files(&workspace.path("DIR")).remove(0);
     let good = fs::read_to_string(&file).expect("text");
     fs::write(&file, good.replace("\"number\": 2", "\"number\": 7")).expect("written");
 
-    let output = place.run(&["checkpoint", "DIR", "--key", "KEY"]);
+    let output = workspace.run(&["checkpoint", "DIR", "--key", "KEY"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty());
     assert!(String::from_utf8_lossy(&output.stderr).contains("hash_mismatch"));
 
     fs::write(&file, good).expect("written");
-    place.done(&["checkpoint", "DIR", "--key", "KEY"]);
-    let other = AuditLog::open(place.path("DIR2")).expect("opens");
+    workspace.succeed(&["checkpoint", "DIR", "--key", "KEY"]);
+    let other = AuditLog::open(workspace.path("DIR2")).expect("opens");
     other.close().expect("closes");
-    let (code, said) = place.said(&["checkpoint", "DIR2", "--key", "KEY"]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("one key, one trail"), "{said}");
+    let (status, text) = workspace.status_and_text(&["checkpoint", "DIR2", "--key", "KEY"]);
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("one key, one trail"), "{text}");
 
-    fs::remove_file(place.path("DIR/audit.checkpoints")).expect("removed");
-    let (code, said) = place.said(&["checkpoint", "DIR", "--key", "KEY"]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("must be put back"), "{said}");
+    fs::remove_file(workspace.path("DIR/audit.checkpoints")).expect("removed");
+    let (status, text) = workspace.status_and_text(&["checkpoint", "DIR", "--key", "KEY"]);
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("must be put back"), "{text}");
 
-    let log = AuditLog::open(place.path("DIR")).expect("opens");
-    let (code, said) = place.said(&["checkpoint", "DIR", "--key", "KEY"]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("another writer holds the lock"), "{said}");
+    let log = AuditLog::open(workspace.path("DIR")).expect("opens");
+    let (status, text) = workspace.status_and_text(&["checkpoint", "DIR", "--key", "KEY"]);
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("another writer holds the lock"), "{text}");
     log.close().expect("closes");
 
-    let (code, said) = place.said(&["checkpoint", "NONE", "--key", "KEY"]);
-    assert_eq!(code, Some(2), "{said}");
-    fs::create_dir(place.path("PLAIN")).expect("created");
-    let (code, said) = place.said(&["checkpoint", "PLAIN", "--key", "KEY"]);
-    assert_eq!(code, Some(2), "{said}");
-    assert_eq!(fs::read_dir(place.path("PLAIN")).expect("there").count(), 0);
+    let (status, text) = workspace.status_and_text(&["checkpoint", "NONE", "--key", "KEY"]);
+    assert_eq!(status, Some(2), "{text}");
+    fs::create_dir(workspace.path("PLAIN")).expect("created");
+    let (status, text) = workspace.status_and_text(&["checkpoint", "PLAIN", "--key", "KEY"]);
+    assert_eq!(status, Some(2), "{text}");
+    assert_eq!(fs::read_dir(workspace.path("PLAIN")).expect("there").count(), 0);
 }

@@ -1,4 +1,4 @@
-//! The command as a user meets it: what it prints, and how it ends.
+//! `append`, `verify` and `report`: their output and exit status.
 
 use std::{
     fs,
@@ -25,9 +25,9 @@ fn feed(arguments: &[&str], input: &[u8]) -> Output {
     child.wait_with_output().expect("ends")
 }
 
-struct Place(tempfile::TempDir);
+struct Workspace(tempfile::TempDir);
 
-impl Place {
+impl Workspace {
     fn new() -> Self {
         Self(tempfile::tempdir().expect("a directory"))
     }
@@ -50,12 +50,12 @@ fn json(output: &Output) -> Value {
 }
 
 #[test]
-fn one_entry_is_appended_and_its_receipt_printed() {
-    let place = Place::new();
+fn append_prints_the_receipt_of_its_entry() {
+    let workspace = Workspace::new();
 
     let output = run(&[
         "append",
-        &place.dir(),
+        &workspace.dir(),
         "--actor",
         "alice",
         "--event-type",
@@ -65,7 +65,7 @@ fn one_entry_is_appended_and_its_receipt_printed() {
     ]);
 
     assert_eq!(exit_status(&output), Some(0), "{}", stderr(&output));
-    let text = fs::read_to_string(only_file(&place.trail())).expect("a file");
+    let text = fs::read_to_string(only_file(&workspace.trail())).expect("a file");
     let entry: Value = serde_json::from_str(text.lines().nth(1).expect("an entry")).expect("JSON");
     assert_eq!(stdout(&output), format!("1 {}\n", entry["hash"].as_str().expect("a hash")));
     assert_eq!(entry["actor"], "alice");
@@ -74,9 +74,9 @@ fn one_entry_is_appended_and_its_receipt_printed() {
 }
 
 #[test]
-fn each_line_of_input_is_answered_before_the_next_is_awaited() {
-    let place = Place::new();
-    let mut child = command(&["append", &place.dir()])
+fn append_answers_each_input_line_at_once() {
+    let workspace = Workspace::new();
+    let mut child = command(&["append", &workspace.dir()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -96,7 +96,7 @@ fn each_line_of_input_is_answered_before_the_next_is_awaited() {
 }
 
 #[test]
-fn a_bad_line_is_named_and_what_came_before_stays() {
+fn append_stops_at_a_bad_line_and_names_it() {
     let bad: [(&[u8], &str); 12] = [
         (b"not json", "not the JSON of an entry"),
         (b"", "not the JSON of an entry"),
@@ -115,10 +115,10 @@ fn a_bad_line_is_named_and_what_came_before_stays() {
         (b"\xff", "utf-8"),
     ];
     for (line, reason) in bad {
-        let place = Place::new();
+        let workspace = Workspace::new();
         let input = [b"{\"event_type\": \"good\"}\n", line, b"\n{\"event_type\": \"never\"}\n"].concat();
 
-        let output = feed(&["append", &place.dir()], &input);
+        let output = feed(&["append", &workspace.dir()], &input);
 
         let shown = String::from_utf8_lossy(line);
         assert_eq!(exit_status(&output), Some(2), "{shown}");
@@ -128,42 +128,42 @@ fn a_bad_line_is_named_and_what_came_before_stays() {
             stderr(&output)
         );
         assert_eq!(stdout(&output).lines().count(), 1, "{shown}");
-        let verified = run(&["verify", &place.dir(), "--json"]);
+        let verified = run(&["verify", &workspace.dir(), "--json"]);
         assert_eq!(json(&verified)["entries"], 3, "{shown}");
-        assert!(!fs::read_to_string(only_file(&place.trail())).expect("a file").contains("never"));
+        assert!(!fs::read_to_string(only_file(&workspace.trail())).expect("a file").contains("never"));
     }
 }
 
 #[test]
-fn whatever_was_not_recorded_ends_with_2() {
-    let place = Place::new();
-    let held = kling_audit::AuditLog::open(place.trail()).expect("opens");
+fn append_exits_with_2_if_not_recorded() {
+    let workspace = Workspace::new();
+    let held = kling_audit::AuditLog::open(workspace.trail()).expect("opens");
 
-    let locked = run(&["append", &place.dir(), "--event-type", "e"]);
+    let locked = run(&["append", &workspace.dir(), "--event-type", "e"]);
     assert_eq!(exit_status(&locked), Some(2));
     assert!(stderr(&locked).contains("audit.lock"), "{}", stderr(&locked));
-    assert_eq!(exit_status(&run(&["verify", &place.dir()])), Some(0), "a reader needs no lock");
-    assert_eq!(exit_status(&run(&["verify", &place.dir(), "--record"])), Some(2), "recording does");
+    assert_eq!(exit_status(&run(&["verify", &workspace.dir()])), Some(0), "a reader needs no lock");
+    assert_eq!(exit_status(&run(&["verify", &workspace.dir(), "--record"])), Some(2), "recording does");
     held.close().expect("closes");
 
-    let file = only_file(&place.trail());
+    let file = only_file(&workspace.trail());
     fs::write(&file, fs::read_to_string(&file).expect("a file") + "garbage\n").expect("written");
-    let refused = run(&["append", &place.dir(), "--event-type", "e"]);
+    let refused = run(&["append", &workspace.dir(), "--event-type", "e"]);
     assert_eq!(exit_status(&refused), Some(2));
     assert!(stderr(&refused).contains("malformed"), "{}", stderr(&refused));
 
     assert_eq!(exit_status(&run(&["append", "/dev/null/audit", "--event-type", "e"])), Some(2));
     assert_eq!(exit_status(&run(&["append"])), Some(2));
-    assert_eq!(exit_status(&run(&["append", &place.dir(), "--details", "{}"])), Some(2));
+    assert_eq!(exit_status(&run(&["append", &workspace.dir(), "--details", "{}"])), Some(2));
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn receipts_that_nobody_can_read_end_with_2_and_not_a_panic() {
-    let place = Place::new();
+fn append_exits_with_2_if_the_receipt_is_not_printed() {
+    let workspace = Workspace::new();
     let full = fs::File::options().write(true).open("/dev/full").expect("opens");
 
-    let output = command(&["append", &place.dir(), "--event-type", "e"])
+    let output = command(&["append", &workspace.dir(), "--event-type", "e"])
         .stdin(Stdio::null())
         .stdout(full)
         .stderr(Stdio::piped())
@@ -175,54 +175,57 @@ fn receipts_that_nobody_can_read_end_with_2_and_not_a_panic() {
 }
 
 #[test]
-fn a_verification_can_begin_where_the_last_one_ended() {
-    let place = Place::new();
-    let appended = run(&["append", &place.dir(), "--event-type", "e"]);
+fn verify_since_starts_at_a_receipt() {
+    let workspace = Workspace::new();
+    let appended = run(&["append", &workspace.dir(), "--event-type", "e"]);
     let receipt = stdout(&appended).trim().replace(' ', ":");
 
-    let since = run(&["verify", &place.dir(), "--since", &receipt, "--threads", "2"]);
+    let since = run(&["verify", &workspace.dir(), "--since", &receipt, "--threads", "2"]);
     assert_eq!(exit_status(&since), Some(0), "{}", stdout(&since));
     assert!(stdout(&since).contains("from seq 1 on"), "{}", stdout(&since));
-    assert_eq!(stderr(&since), "", "a bar is for terminals");
+    assert_eq!(stderr(&since), "", "a progress bar only appears on a terminal");
 
     let other = format!("2:{}", &receipt[2..]);
-    assert_eq!(exit_status(&run(&["verify", &place.dir(), "--since", &other])), Some(1));
+    assert_eq!(exit_status(&run(&["verify", &workspace.dir(), "--since", &other])), Some(1));
     for wrong in ["1", "1:", "x:00", "1:XYZ", "-1:0123456789abcdef"] {
-        let refused = run(&["verify", &place.dir(), &format!("--since={wrong}")]);
+        let refused = run(&["verify", &workspace.dir(), &format!("--since={wrong}")]);
         assert_eq!(exit_status(&refused), Some(2), "{wrong}");
     }
-    assert_eq!(exit_status(&run(&["verify", &place.dir(), &place.dir(), "--since", &receipt])), Some(2));
-    assert_eq!(exit_status(&run(&["report", &place.dir(), "--threads", "0"])), Some(2));
+    assert_eq!(
+        exit_status(&run(&["verify", &workspace.dir(), &workspace.dir(), "--since", &receipt])),
+        Some(2)
+    );
+    assert_eq!(exit_status(&run(&["report", &workspace.dir(), "--threads", "0"])), Some(2));
 }
 
 #[test]
-fn short_hashes_and_durabilities_are_chosen_by_options() {
+fn append_options_set_hash_length_and_durability() {
     for durability in ["buffered", "written", "synced"] {
-        let place = Place::new();
+        let workspace = Workspace::new();
         let arguments =
-            ["append", &place.dir(), "--short-hashes", "--durability", durability, "--event-type", "e"];
+            ["append", &workspace.dir(), "--short-hashes", "--durability", durability, "--event-type", "e"];
 
         let output = run(&arguments);
 
         assert_eq!(exit_status(&output), Some(0), "{}", stderr(&output));
         assert_eq!(stdout(&output).trim().len(), "1 ".len() + 16);
-        assert_eq!(exit_status(&run(&["verify", &place.dir()])), Some(0));
+        assert_eq!(exit_status(&run(&["verify", &workspace.dir()])), Some(0));
     }
 }
 
 #[test]
 fn verify_prints_json_with_every_finding() {
-    let place = Place::new();
+    let workspace = Workspace::new();
     let input = "{\"event_type\": \"e\", \"details\": {\"n\": 1}}\n".repeat(4);
-    feed(&["append", &place.dir()], input.as_bytes());
-    let file = only_file(&place.trail());
+    feed(&["append", &workspace.dir()], input.as_bytes());
+    let file = only_file(&workspace.trail());
     let text = fs::read_to_string(&file).expect("a file");
     let offset = text.split_inclusive('\n').take(2).map(str::len).sum::<usize>();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     lines[2] = lines[2].replace("\"n\": 1", "\"n\": 2");
     fs::write(&file, lines.join("\n") + "\n").expect("written");
 
-    let output = run(&["verify", &place.dir(), "--json"]);
+    let output = run(&["verify", &workspace.dir(), "--json"]);
 
     assert_eq!(exit_status(&output), Some(1));
     let verification = json(&output);
@@ -240,16 +243,16 @@ fn verify_prints_json_with_every_finding() {
     assert_eq!(findings[0]["seq"], 2);
     assert!(lines[2].contains(findings[0]["found"].as_str().expect("a hash")));
 
-    let report = run(&["report", &place.dir()]);
+    let report = run(&["report", &workspace.dir()]);
     assert_eq!(exit_status(&report), Some(1));
     assert!(stdout(&report).starts_with("DO NOT RELY ON THIS REPORT: the trail is TAMPERED."));
 }
 
 #[test]
-fn of_several_paths_the_worst_counts() {
-    let (good, bad, empty) = (Place::new(), Place::new(), Place::new());
-    for place in [&good, &bad] {
-        run(&["append", &place.dir(), "--event-type", "e"]);
+fn verify_of_several_paths_exits_with_the_worst_status() {
+    let (good, bad, empty) = (Workspace::new(), Workspace::new(), Workspace::new());
+    for workspace in [&good, &bad] {
+        run(&["append", &workspace.dir(), "--event-type", "e"]);
     }
     let file = only_file(&bad.trail());
     fs::write(&file, fs::read_to_string(&file).expect("a file").replacen("\"e\"", "\"f\"", 1))
@@ -269,25 +272,25 @@ fn of_several_paths_the_worst_counts() {
         let output = run(&[&["verify", "--json"][..], &paths].concat());
         assert_eq!(exit_status(&output), Some(worst), "{paths:?}");
         if paths.len() > 1 {
-            let looked_at = paths.iter().filter(|path| **path != missing).count();
-            assert_eq!(json(&output).as_array().map(Vec::len), Some(looked_at), "{paths:?}");
+            let verified = paths.iter().filter(|path| **path != missing).count();
+            assert_eq!(json(&output).as_array().map(Vec::len), Some(verified), "{paths:?}");
         }
     }
 }
 
 #[test]
-fn a_verification_can_be_recorded_in_its_trail() {
-    let place = Place::new();
-    run(&["append", &place.dir(), "--event-type", "e"]);
+fn verify_record_appends_its_result() {
+    let workspace = Workspace::new();
+    run(&["append", &workspace.dir(), "--event-type", "e"]);
 
-    let output = command(&["verify", &place.dir(), "--record", "--json"])
+    let output = command(&["verify", &workspace.dir(), "--record", "--json"])
         .env("USER", "auditor")
         .output()
         .expect("runs");
 
     assert_eq!(exit_status(&output), Some(0), "{}", stderr(&output));
     let verification = json(&output);
-    let text = fs::read_to_string(only_file(&place.trail())).expect("a file");
+    let text = fs::read_to_string(only_file(&workspace.trail())).expect("a file");
     let recorded: Value = text
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
@@ -300,18 +303,18 @@ fn a_verification_can_be_recorded_in_its_trail() {
             "last_seq": 2, "verdict": "intact",
         })
     );
-    assert_eq!(exit_status(&run(&["verify", &place.dir()])), Some(0));
+    assert_eq!(exit_status(&run(&["verify", &workspace.dir()])), Some(0));
 }
 
 #[test]
-fn a_report_counts_as_the_python_tool_would() {
-    let place = Place::new();
+fn report_counts_like_the_python_tool() {
+    let workspace = Workspace::new();
     let input: String = (0..7)
         .map(|n| format!("{{\"event_type\": \"e{}\", \"actor\": \"\\u001b[2J{}\"}}\n", n % 3, n % 2))
         .collect();
-    feed(&["append", &place.dir()], input.as_bytes());
+    feed(&["append", &workspace.dir()], input.as_bytes());
 
-    let output = run(&["report", &place.dir(), "--days", "1", "--json"]);
+    let output = run(&["report", &workspace.dir(), "--days", "1", "--json"]);
 
     assert_eq!(exit_status(&output), Some(0), "{}", stderr(&output));
     let report = json(&output);
@@ -324,13 +327,13 @@ fn a_report_counts_as_the_python_tool_would() {
     assert_eq!(report["unique_actors"], 3);
     assert_eq!(report["actors"], serde_json::json!({"system": 2, "\u{1b}[2J0": 4, "\u{1b}[2J1": 3}));
     assert_eq!(report["verdict"], "intact");
-    let text = fs::read_to_string(only_file(&place.trail())).expect("a file");
+    let text = fs::read_to_string(only_file(&workspace.trail())).expect("a file");
     let time = |line: Option<&str>| {
         serde_json::from_str::<Value>(line.expect("a line")).expect("JSON")["timestamp"].clone()
     };
     assert_eq!(report["first_event"], time(text.lines().next()));
     assert_eq!(report["last_event"], time(text.lines().last()));
 
-    let shown = stdout(&run(&["report", &place.dir()]));
+    let shown = stdout(&run(&["report", &workspace.dir()]));
     assert!(shown.contains("\\u{1b}[2J0") && !shown.contains('\u{1b}'), "{shown}");
 }

@@ -1,4 +1,4 @@
-//! Callbacks: what passes, what does not, and what is in the trail of either.
+//! Callbacks: which are accepted or rejected, their entries, and the route of axum.
 
 use kling_audit::{
     AuditLog,
@@ -9,6 +9,8 @@ use kling_audit::{
     },
 };
 
+#[cfg(feature = "axum")]
+use crate::support::kling::wait_until;
 use crate::support::kling::{
     SearchedDirectory, Setup, assert_no_secret, entries, entry, stand_in::callbacks::sign,
 };
@@ -20,10 +22,11 @@ const OTHER_KEY: &[u8] = b"anothersecretanothersecret";
 const BODY: &str =
     r#"{"task_id": "1", "task_status": "processing", "task_info": {"external_task_id": "order-7"}}"#;
 
+/// A receiver of callbacks with a log.
 struct Post {
     receiver: Receiver,
     log: AuditLog,
-    /// Goes last, since the log ends in it.
+    /// Dropped last: dropping the log writes its last entry there.
     directory: SearchedDirectory,
 }
 
@@ -57,14 +60,18 @@ impl Post {
     }
 }
 
-/// The headers with one of them other than it was.
-fn with(mut headers: Vec<(&'static str, String)>, name: &str, value: &str) -> Vec<(&'static str, String)> {
+/// Replaces the value of a header.
+fn with_header(
+    mut headers: Vec<(&'static str, String)>,
+    name: &str,
+    value: &str,
+) -> Vec<(&'static str, String)> {
     headers.iter_mut().find(|(known, _)| *known == name).unwrap().1 = value.to_owned();
     headers
 }
 
 #[tokio::test]
-async fn a_signed_callback_passes_and_one_that_was_had_is_known_again() {
+async fn signed_callback_is_accepted_and_its_repeat_detected() {
     let post = Post::signed().await;
     let headers = sign(&[KEY.to_vec()], "delivery-1", BODY);
 
@@ -87,7 +94,7 @@ async fn a_signed_callback_passes_and_one_that_was_had_is_known_again() {
 }
 
 #[tokio::test]
-async fn each_reason_for_a_refusal_is_an_entry() {
+async fn every_rejection_records_its_reason() {
     let post = Post::signed().await;
     let headers = || sign(&[KEY.to_vec()], "delivery-1", BODY);
     let long = "x".repeat((1 << 20) + 1);
@@ -98,7 +105,7 @@ async fn each_reason_for_a_refusal_is_an_entry() {
         (headers()[..2].to_vec(), BODY, "missing_headers", 401),
         (headers(), &BODY.replace("order-7", "order-8"), "bad_signature", 401),
         (sign(&[OTHER_KEY.to_vec()], "delivery-1", BODY), BODY, "bad_signature", 401),
-        (with(headers(), "webhook-timestamp", "1781080794"), BODY, "stale", 401),
+        (with_header(headers(), "webhook-timestamp", "1781080794"), BODY, "stale", 401),
         (headers(), &long, "too_long", 413),
         (sign(&[KEY.to_vec()], "delivery-1", nonsense), nonsense, "malformed", 400),
     ] {
@@ -116,7 +123,7 @@ async fn each_reason_for_a_refusal_is_an_entry() {
 }
 
 #[tokio::test]
-async fn a_signature_by_either_secret_passes_while_they_change() {
+async fn signature_of_either_secret_passes_during_rotation() {
     let post = Post::signed().await;
 
     let both = sign(&[OTHER_KEY.to_vec(), KEY.to_vec()], "delivery-1", BODY);
@@ -125,7 +132,7 @@ async fn a_signature_by_either_secret_passes_while_they_change() {
 }
 
 #[tokio::test]
-async fn what_an_earlier_run_had_is_known_again() {
+async fn callback_of_an_earlier_run_is_a_repeat() {
     let post = Post::signed().await;
     let headers = |id| sign(&[KEY.to_vec()], id, BODY);
     post.receive(&headers("delivery-1"), BODY).await.unwrap();
@@ -142,18 +149,18 @@ async fn what_an_earlier_run_had_is_known_again() {
         receiver.receive(headers, body.as_bytes()).await.unwrap().is_new()
     };
 
-    assert!(!receive(headers("delivery-2"), BODY).await, "it was had before");
+    assert!(!receive(headers("delivery-2"), BODY).await, "a repeat of the earlier run");
     let ended = BODY.replace("processing", "succeed");
     assert!(receive(sign(&[KEY.to_vec()], "delivery-4", &ended), &ended).await, "another status");
     assert!(!receive(vec![], &unsigned).await);
     let proven = sign(&[KEY.to_vec()], "delivery-5", &unsigned);
-    assert!(receive(proven, &unsigned).await, "what was not proven does not count for what is");
+    assert!(receive(proven, &unsigned).await, "an unsigned callback does not make a signed one a repeat");
     log.close().unwrap();
     kling_audit::verify(post.directory.path()).unwrap();
 }
 
 #[tokio::test]
-async fn other_secrets_are_an_entry_before_they_are_used() {
+async fn new_secrets_are_recorded_before_use() {
     let post = Post::signed().await;
     let (old, new) = (Secret::new(SECRET).unwrap(), Secret::new(OTHER_SECRET).unwrap());
     let by = |key: &[u8]| sign(&[key.to_vec()], "delivery-1", BODY);
@@ -186,10 +193,10 @@ async fn other_secrets_are_an_entry_before_they_are_used() {
 }
 
 #[tokio::test]
-async fn an_unsigned_callback_passes_only_where_that_was_said() {
+async fn unsigned_callback_passes_only_if_allowed() {
     let open = Post::new(ReceiverBuilder::accept_unsigned).await;
     let both = Post::new(|builder| builder.secret(Secret::new(SECRET).unwrap()).accept_unsigned()).await;
-    let forged = with(sign(&[KEY.to_vec()], "delivery-1", BODY), "webhook-signature", "v1,AAAA");
+    let forged = with_header(sign(&[KEY.to_vec()], "delivery-1", BODY), "webhook-signature", "v1,AAAA");
 
     assert!(!open.receive(&[], BODY).await.unwrap().is_signed());
     assert!(!both.receive(&[], BODY).await.unwrap().is_signed());
@@ -200,9 +207,10 @@ async fn an_unsigned_callback_passes_only_where_that_was_said() {
 }
 
 #[tokio::test]
-async fn what_a_sender_writes_reaches_an_entry_as_a_word_or_not_at_all() {
+async fn header_text_is_recorded_only_if_it_is_an_identifier() {
     let post = Post::signed().await;
-    let headers = with(sign(&[KEY.to_vec()], "delivery-1", BODY), "webhook-id", "a prompt, and <script>");
+    let headers =
+        with_header(sign(&[KEY.to_vec()], "delivery-1", BODY), "webhook-id", "a prompt, and <script>");
 
     post.receive(&headers, BODY).await.unwrap_err();
 
@@ -211,7 +219,7 @@ async fn what_a_sender_writes_reaches_an_entry_as_a_word_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn what_nobody_signed_reaches_an_entry_in_words_alone() {
+async fn unsigned_body_text_is_recorded_only_as_identifiers() {
     let post = Post::new(ReceiverBuilder::accept_unsigned).await;
     let prose = "a prompt, and <script>";
     let body = |task_id: &str, status: &str, external: &str, credits: &str| {
@@ -223,11 +231,11 @@ async fn what_nobody_signed_reaches_an_entry_in_words_alone() {
     let by_id = post.receive(&[], &body(prose, "succeed", "order-7", "1")).await.unwrap_err();
     let by_status = post.receive(&[], &body("1", prose, "order-7", "1")).await.unwrap_err();
     let aside = post.receive(&[], &body("1", "succeed", &prose.repeat(1000), prose)).await.unwrap();
-    let told = post.receive(&[], &body("1", "in_review", "order-7", "1.50")).await.unwrap();
+    let received = post.receive(&[], &body("1", "in_review", "order-7", "1.50")).await.unwrap();
 
     assert_eq!((by_id.reason().as_str(), by_status.reason().as_str()), ("malformed", "malformed"));
-    assert_eq!(told.status(), &TaskStatus::Unknown("in_review".to_owned()));
-    assert!(aside.external_task_id().is_some(), "the caller still has it");
+    assert_eq!(received.status(), &TaskStatus::Unknown("in_review".to_owned()));
+    assert!(aside.external_task_id().is_some(), "the caller gets it nevertheless");
     let mut entries = entries(post.directory.path());
     entries.retain(|entry| entry["event_type"].as_str().unwrap().starts_with("callback_"));
     assert!(!serde_json::to_string(&entries).unwrap().contains("a prompt"));
@@ -237,7 +245,7 @@ async fn what_nobody_signed_reaches_an_entry_in_words_alone() {
 }
 
 #[tokio::test]
-async fn a_signed_callback_does_not_bring_the_prompt_into_the_tasks_entries() {
+async fn prompt_in_a_signed_callback_is_not_recorded() {
     let setup = Setup::new();
     let task = setup.client.submit(TextToVideo::new("a fox")).await.unwrap();
     let secret = Secret::new(SECRET).unwrap();
@@ -258,20 +266,26 @@ async fn a_signed_callback_does_not_bring_the_prompt_into_the_tasks_entries() {
     assert!(entry(&entries, "callback_received")["details"]["status"].is_null());
 }
 
+/// Serves a route at `/kling`, and returns the address of the server.
+#[cfg(feature = "axum")]
+async fn serve(route: axum::routing::MethodRouter) -> std::net::SocketAddr {
+    let app = axum::Router::new().route("/kling", route);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    address
+}
+
 #[cfg(feature = "axum")]
 #[tokio::test]
-async fn a_body_that_breaks_off_is_called_that() {
+async fn body_that_breaks_off_is_recorded_as_incomplete() {
     use std::time::Duration;
 
     use kling_audit::kling::callback::route;
     use tokio::io::AsyncWriteExt;
 
     let post = Post::signed().await;
-    let app = axum::Router::new()
-        .route("/kling", route(post.receiver.clone(), |_: Callback| std::future::ready(())));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let address = serve(route(post.receiver.clone(), |_: Callback| std::future::ready(()))).await;
 
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let head = "POST /kling HTTP/1.1\r\nhost: a\r\nwebhook-id: delivery-1\r\ncontent-length: 100\r\n\r\n";
@@ -279,12 +293,7 @@ async fn a_body_that_breaks_off_is_called_that() {
     stream.flush().await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     drop(stream);
-    for _ in 0..2000 {
-        if !post.reasons().is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    wait_until("the callbacks are recorded", || !post.reasons().is_empty()).await;
 
     assert_eq!(post.reasons(), ["incomplete"]);
     let entries = entries(post.directory.path());
@@ -293,7 +302,7 @@ async fn a_body_that_breaks_off_is_called_that() {
 }
 
 #[tokio::test]
-async fn without_an_entry_no_callback_passes_and_it_stays_new() {
+async fn callback_that_cannot_be_recorded_is_rejected() {
     let post = Post::signed().await;
     let headers = sign(&[KEY.to_vec()], "delivery-1", BODY);
     post.log.close().unwrap();
@@ -304,7 +313,7 @@ async fn without_an_entry_no_callback_passes_and_it_stays_new() {
 }
 
 #[tokio::test]
-async fn a_signed_callback_is_as_good_as_a_query_and_an_unsigned_one_asks() {
+async fn signed_callback_replaces_a_query_and_unsigned_causes_one() {
     let setup = Setup::new();
     let task = setup.client.submit(TextToVideo::new("a fox")).await.unwrap();
     let receiver = Receiver::builder(setup.log.clone())
@@ -324,12 +333,12 @@ async fn a_signed_callback_is_as_good_as_a_query_and_an_unsigned_one_asks() {
     let signed = receiver.receive(texts(), body.as_bytes()).await.unwrap();
 
     let asked = setup.client.observe(&task, &unsigned).await.unwrap();
-    let told = setup.client.observe(&task, &signed).await.unwrap();
+    let received = setup.client.observe(&task, &signed).await.unwrap();
     let other = receiver.receive([], BODY.as_bytes()).await.unwrap();
     let refused = setup.client.observe(&task, &other).await;
 
     assert_eq!((asked.status, setup.server.queries()), (TaskStatus::Processing, 1));
-    assert_eq!(told.output.unwrap().first().id, "v");
+    assert_eq!(received.output.unwrap().first().id, "v");
     assert!(matches!(refused, Err(Error::Request(_))));
     let entries = setup.entries();
     let sources: Vec<_> = entries
@@ -341,10 +350,10 @@ async fn a_signed_callback_is_as_good_as_a_query_and_an_unsigned_one_asks() {
     assert_eq!(entry(&entries, "task_completed")["details"]["video_count"], 1);
 }
 
-/// A change that is told late is a change that is recorded, and no reason to think that the task goes on.
+/// A callback with an earlier status arrives after the last one. The task stays completed.
 #[cfg(feature = "axum")]
 #[tokio::test]
-async fn callbacks_that_come_out_of_order_do_not_open_a_task_again() {
+async fn late_callback_does_not_reopen_a_task() {
     use std::{sync::Arc, time::Duration};
 
     use crate::support::kling::stand_in::{Pace, StandIn};
@@ -357,32 +366,23 @@ async fn callbacks_that_come_out_of_order_do_not_open_a_task_again() {
     let setup = Setup::with(server, |builder| builder);
     let receiver = Receiver::builder(setup.log.clone()).secret(Secret::new(SECRET).unwrap()).build();
     let receiver = receiver.await.unwrap();
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&told);
-    let app = axum::Router::new().route(
-        "/kling",
-        route(receiver, move |callback: Callback| {
-            seen.lock().push(callback);
-            std::future::ready(())
-        }),
-    );
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/kling", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&received);
+    let address = serve(route(receiver, move |callback: Callback| {
+        seen.lock().push(callback);
+        std::future::ready(())
+    }))
+    .await;
+    let url = format!("http://{address}/kling");
 
     let task = setup.client.submit(TextToVideo::new("a fox").callback_url(&url)).await.unwrap();
-    for _ in 0..2000 {
-        if told.lock().len() == 3 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let told = told.lock().clone();
-    for callback in &told {
+    wait_until("the callbacks are recorded", || received.lock().len() == 3).await;
+    let received = received.lock().clone();
+    for callback in &received {
         setup.client.observe(&task, callback).await.unwrap();
     }
 
-    let order: Vec<_> = told.iter().map(|callback| callback.status().as_str().to_owned()).collect();
+    let order: Vec<_> = received.iter().map(|callback| callback.status().as_str().to_owned()).collect();
     assert_eq!(order, ["submitted", "succeed", "processing"]);
     let entries = setup.entries();
     assert_eq!(entry(&entries, "task_completed")["details"]["task_id"], task.id());
@@ -393,7 +393,7 @@ async fn callbacks_that_come_out_of_order_do_not_open_a_task_again() {
 
 #[cfg(feature = "axum")]
 #[tokio::test]
-async fn the_vendors_callbacks_come_in_by_a_route_each_change_once() {
+async fn route_delivers_each_change_once() {
     use std::{
         sync::{Arc, Mutex},
         time::Duration,
@@ -409,16 +409,12 @@ async fn the_vendors_callbacks_come_in_by_a_route_each_change_once() {
         Receiver::builder(setup.log.clone()).secret(Secret::new(SECRET).unwrap()).build().await.unwrap();
     let changes = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&changes);
-    let app = axum::Router::new().route(
-        "/kling",
-        route(receiver, move |callback: Callback| {
-            let seen = Arc::clone(&seen);
-            async move { seen.lock().unwrap().push(callback.status().as_str().to_owned()) }
-        }),
-    );
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/kling", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let address = serve(route(receiver, move |callback: Callback| {
+        let seen = Arc::clone(&seen);
+        async move { seen.lock().unwrap().push(callback.status().as_str().to_owned()) }
+    }))
+    .await;
+    let url = format!("http://{address}/kling");
 
     let task = setup.client.submit(TextToVideo::new("a fox").callback_url(&url)).await.unwrap();
     setup.client.wait(&task).await.unwrap();
@@ -426,12 +422,7 @@ async fn the_vendors_callbacks_come_in_by_a_route_each_change_once() {
         let entries = setup.entries();
         entries.iter().filter(|entry| entry["details"]["result"] == "replayed").count()
     };
-    for _ in 0..2000 {
-        if replayed() >= 3 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    wait_until("the callbacks are recorded", || replayed() >= 3).await;
     assert_eq!(replayed(), 3, "{:?}", setup.entries());
     let unsigned = reqwest::Client::new().post(&url).body(BODY).send().await.unwrap();
     let long = reqwest::Client::new().post(&url).body(vec![b'x'; (1 << 20) + 2]).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! The client over real sockets, against the stand-in: what is in the trail, what the server saw, what the caller got.
+//! Submission and polling: for each fault, the entries in the trail, the requests at the server, and the result.
 
 use std::time::Duration;
 
@@ -15,23 +15,24 @@ use serde_json::Value;
 use crate::support::kling::{
     SearchedDirectory, Setup, entries, entry, outcome,
     stand_in::{ACCESS_KEY, API_KEY, Fault, Pace, SECRET_KEY, StandIn},
+    wait_until,
 };
 
 const PROMPT: &str = "a clockwork heron wades through violet fog";
 
 type Task = kling::Task<TextToVideo>;
 
-/// What is in a setup's trail, in short.
-trait InShort {
-    /// One line for each entry that is not the log's own.
-    fn trail(&self) -> Vec<String>;
+/// Short forms of entries, for comparison with a list.
+trait Summary {
+    /// A line for each entry that is not the log's own: its type, and its most important details.
+    fn summary(&self) -> Vec<String>;
 
     async fn make(&self, request: TextToVideo) -> Result<Videos, Error>;
 }
 
-impl InShort for Setup {
-    fn trail(&self) -> Vec<String> {
-        self.entries().iter().map(in_short).collect()
+impl Summary for Setup {
+    fn summary(&self) -> Vec<String> {
+        self.entries().iter().map(summarize).collect()
     }
 
     async fn make(&self, request: TextToVideo) -> Result<Videos, Error> {
@@ -40,7 +41,7 @@ impl InShort for Setup {
     }
 }
 
-fn in_short(entry: &Value) -> String {
+fn summarize(entry: &Value) -> String {
     let members: &[&str] = match entry["event_type"].as_str().unwrap() {
         "auth_event" if entry["details"]["event"] == "token_minted" => &["event", "reason"],
         "auth_event" => &["event", "code"],
@@ -78,7 +79,7 @@ const SUCCEED: &str = "task_status_changed processing succeed";
 const COMPLETED: &str = "task_completed 1 1";
 const WITHHELD: &str = "[withheld: message repeats the prompt]";
 
-/// One submission, waited for, with what goes wrong on the way.
+/// A submission and the wait for its task, with the faults that the server simulates.
 struct Scenario {
     name: &'static str,
     submissions: Vec<Fault>,
@@ -86,11 +87,11 @@ struct Scenario {
     failure: Option<&'static str>,
     outcome: &'static str,
     trail: Vec<String>,
-    /// Submissions that the server saw, and tasks that it made.
+    /// Numbers of submissions that the server received, and of tasks that it created.
     server: (usize, usize),
 }
 
-/// The trail of a refusal that comes at once.
+/// Entries of a submission that the server refuses.
 fn refused(code: i64, reason: &str) -> Vec<String> {
     let refused = format!("task_refused {code} {reason}");
     let noted = match code {
@@ -155,7 +156,7 @@ fn scenarios() -> Vec<Scenario> {
                 (1, 1),
             )
         },
-        // What is refused is refused.
+        // A refusal is final.
         submitting(
             "no permission",
             vec![Fault::Code(403, 1103, "no permission")],
@@ -220,7 +221,7 @@ fn scenarios() -> Vec<Scenario> {
             (1, 0),
         ),
         submitting(
-            "a page that is not the vendor's, with a status that says no",
+            "a page of another server, with a status that refuses",
             vec![Fault::Html(403)],
             "refused 0",
             trail(&[START, &["task_refused an answer that is not the vendor's (http 403)"]]),
@@ -240,7 +241,7 @@ fn scenarios() -> Vec<Scenario> {
             trail(&[START, &["auth_event token_rejected 1000", "task_refused 1000 no"]]),
             (1, 0),
         ),
-        // What was not accepted may be sent again.
+        // A submission that was certainly not accepted is sent again.
         submitting(
             "a token that expired on the way",
             vec![Fault::Code(401, 1004, "expired")],
@@ -281,7 +282,7 @@ fn scenarios() -> Vec<Scenario> {
             ]),
             (3, 0),
         ),
-        // What may have been accepted is looked up and never sent again.
+        // A submission that may have been accepted is looked up and never sent again.
         submitting("the answer is lost", vec![Fault::DropAccepted], "ok", trail(&[FOUND, END]), (1, 1)),
         submitting("half the answer is lost", vec![Fault::Half], "ok", trail(&[FOUND, END]), (1, 1)),
         submitting(
@@ -367,7 +368,7 @@ fn scenarios() -> Vec<Scenario> {
             ]),
             (2, 1),
         ),
-        // Polling goes on.
+        // Polling continues after faults that pass.
         polling(
             "everything that passes goes wrong while polling",
             vec![
@@ -426,7 +427,7 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 #[tokio::test]
-async fn each_scenario_leaves_exactly_its_trail() {
+async fn every_fault_leaves_exactly_its_entries() {
     for scenario in scenarios() {
         let setup = Setup::new();
         setup.server.fail_submissions(scenario.submissions);
@@ -438,7 +439,7 @@ async fn each_scenario_leaves_exactly_its_trail() {
         let result = setup.make(TextToVideo::new(PROMPT)).await;
 
         assert_eq!(outcome(&result), scenario.outcome, "{}", scenario.name);
-        assert_eq!(setup.trail(), scenario.trail, "{}", scenario.name);
+        assert_eq!(setup.summary(), scenario.trail, "{}", scenario.name);
         let server = (setup.server.submissions().len(), setup.server.tasks());
         assert_eq!(server, scenario.server, "{}", scenario.name);
         let written = format!("{:?} {result:?} {}", setup.entries(), chain_of(&result));
@@ -450,7 +451,7 @@ async fn each_scenario_leaves_exactly_its_trail() {
     }
 }
 
-/// An error's text and those of its sources.
+/// Text of an error and of its sources.
 fn chain_of<T>(result: &Result<T, Error>) -> String {
     let mut text = String::new();
     let mut error = result.as_ref().err().map(|error| error as &dyn std::error::Error);
@@ -463,7 +464,7 @@ fn chain_of<T>(result: &Result<T, Error>) -> String {
 }
 
 #[tokio::test]
-async fn the_entries_of_a_task_have_their_members() {
+async fn entries_of_a_task_have_all_their_details() {
     let setup = Setup::new();
     let request = TextToVideo::new(PROMPT)
         .negative_prompt("blurry été")
@@ -532,7 +533,7 @@ async fn the_entries_of_a_task_have_their_members() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_is_recorded_as_the_vendors_default() {
+async fn omitted_fields_are_recorded_with_their_defaults() {
     let setup = Setup::new();
     setup.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
 
@@ -547,7 +548,7 @@ async fn what_is_left_out_is_recorded_as_the_vendors_default() {
 }
 
 #[tokio::test]
-async fn a_model_without_modes_has_the_mode_null() {
+async fn model_without_modes_is_recorded_with_mode_null() {
     let setup = Setup::new();
     setup.client.submit(TextToVideo::new(PROMPT).model_name(Model::V2Master)).await.unwrap();
 
@@ -556,17 +557,17 @@ async fn a_model_without_modes_has_the_mode_null() {
 }
 
 #[tokio::test]
-async fn a_request_that_breaks_a_rule_is_not_sent() {
+async fn invalid_request_is_not_sent() {
     let setup = Setup::new();
 
     let result = setup.client.submit(TextToVideo::new(PROMPT).cfg_scale(2.0)).await;
 
     assert!(matches!(result, Err(Error::Request(error)) if error.field() == "cfg_scale"));
-    assert_eq!((setup.trail().len(), setup.server.requests()), (0, 0));
+    assert_eq!((setup.summary().len(), setup.server.requests()), (0, 0));
 }
 
 #[tokio::test]
-async fn without_an_entry_no_request_leaves() {
+async fn request_that_cannot_be_recorded_is_not_sent() {
     let setup = Setup::new();
     let task = setup.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
     setup.log.close().unwrap();
@@ -582,14 +583,12 @@ async fn without_an_entry_no_request_leaves() {
 }
 
 #[tokio::test]
-async fn an_acceptance_that_is_not_recorded_is_an_error_with_the_ids() {
+async fn unrecorded_acceptance_is_an_error_with_both_ids() {
     let setup = Setup::new();
     setup.server.fail_submissions([Fault::Slow(Duration::from_secs(1))]);
     let client = setup.client.clone();
     let submission = tokio::spawn(async move { client.submit(TextToVideo::new(PROMPT)).await });
-    while setup.server.tasks() == 0 {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    wait_until("the server has a task", || setup.server.tasks() > 0).await;
     setup.log.close().unwrap();
 
     let result = submission.await.unwrap();
@@ -603,14 +602,10 @@ async fn an_acceptance_that_is_not_recorded_is_an_error_with_the_ids() {
 }
 
 #[tokio::test]
-async fn a_dropped_submission_has_an_outcome_all_the_same() {
+async fn dropped_submission_is_recorded_as_ambiguous() {
     let setup = Setup::new();
     setup.server.fail_submissions([Fault::Slow(Duration::from_millis(1_500))]);
-    let sent = async {
-        while setup.server.tasks() == 0 {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
+    let sent = wait_until("the server has a task", || setup.server.tasks() > 0);
 
     tokio::select! {
         biased;
@@ -618,22 +613,22 @@ async fn a_dropped_submission_has_an_outcome_all_the_same() {
         _ = setup.client.submit(TextToVideo::new(PROMPT)) => panic!("it is not answered yet"),
     }
 
-    assert_eq!(setup.trail(), trail(&[START, &["task_ambiguous submit"]]));
+    assert_eq!(setup.summary(), trail(&[START, &["task_ambiguous submit"]]));
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_not_ambiguous() {
+async fn refused_connection_is_not_ambiguous() {
     let mut setup = Setup::new();
     setup.server.kill();
 
     let result = setup.client.submit(TextToVideo::new(PROMPT)).await;
 
     assert_eq!(outcome(&result), "transport");
-    assert_eq!(setup.trail(), trail(&[START, &["task_refused not sent: connection refused"]]));
+    assert_eq!(setup.summary(), trail(&[START, &["task_refused not sent: connection refused"]]));
 }
 
 #[tokio::test]
-async fn killing_the_server_in_the_middle_of_a_task_is_ambiguous() {
+async fn server_that_dies_during_a_task_is_ambiguous() {
     let mut setup = Setup::with(StandIn::start_with(Pace::Never, 100), |builder| {
         builder.deadline(Duration::from_secs(3)).poll_interval(Duration::from_millis(20))
     });
@@ -641,17 +636,15 @@ async fn killing_the_server_in_the_middle_of_a_task_is_ambiguous() {
     let client = setup.client.clone();
     let waited_for = task.clone();
     let wait = tokio::spawn(async move { client.wait(&waited_for).await });
-    while setup.server.queries() < 2 && !wait.is_finished() {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    assert!(!wait.is_finished(), "the server is killed in the middle");
+    wait_until("two queries", || setup.server.queries() >= 2 || wait.is_finished()).await;
+    assert!(!wait.is_finished(), "the task must not end before the server is killed");
     setup.server.kill();
 
     let result = wait.await.unwrap();
 
     let Err(Error::Deadline { task_id, .. }) = &result else { panic!("{}", outcome(&result)) };
     assert_eq!(task_id, task.id());
-    let mut trail = setup.trail();
+    let mut trail = setup.summary();
     assert_eq!(trail.pop().unwrap(), "task_ambiguous wait");
     trail.retain(|line| !line.starts_with("api_call"));
     assert_eq!(trail, [MINTED, SUBMITTED, ACCEPTED, PROCESSING]);
@@ -660,7 +653,7 @@ async fn killing_the_server_in_the_middle_of_a_task_is_ambiguous() {
 }
 
 #[tokio::test]
-async fn a_task_that_succeeded_without_a_video_has_not_ended() {
+async fn success_without_a_video_is_not_the_end_of_a_task() {
     let setup = Setup::with(StandIn::start_with(Pace::Never, 100), |builder| {
         builder.deadline(Duration::from_millis(60)).poll_interval(Duration::from_secs(10))
     });
@@ -675,15 +668,15 @@ async fn a_task_that_succeeded_without_a_video_has_not_ended() {
     let result = setup.client.wait(&task).await;
     assert_eq!(outcome(&result), "deadline");
     let changed = "task_status_changed submitted succeed";
-    assert_eq!(setup.trail(), trail(&[START, &[ACCEPTED, QUERY, changed, "task_ambiguous wait"]]));
+    assert_eq!(setup.summary(), trail(&[START, &[ACCEPTED, QUERY, changed, "task_ambiguous wait"]]));
 }
 
 #[tokio::test]
-async fn each_change_is_recorded_once_whoever_sees_it() {
+async fn status_change_is_recorded_once_for_all_callers() {
     let setup = Setup::new();
     let task = setup.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
 
-    // Alone, so that the answers to two queries can't overtake each other.
+    // The first query runs alone, because the answers to two queries can arrive in any order.
     let progress = setup.client.query(&task).await.unwrap();
     let again = task.clone();
     let (one, other) = tokio::join!(setup.client.wait(&task), setup.client.wait(&again));
@@ -692,26 +685,26 @@ async fn each_change_is_recorded_once_whoever_sees_it() {
     assert_eq!(progress.status, TaskStatus::Processing);
     assert_eq!(one.unwrap(), other.unwrap());
     assert_eq!(third.credits.as_deref(), Some("1"));
-    let mut trail = setup.trail();
+    let mut trail = setup.summary();
     trail.retain(|line| line.starts_with("task_"));
     assert_eq!(trail, [SUBMITTED, ACCEPTED, PROCESSING, SUCCEED, COMPLETED]);
 }
 
 #[tokio::test]
-async fn a_task_is_waited_for_by_its_id_alone() {
+async fn task_can_be_resumed_by_its_id() {
     let setup = Setup::new();
     let id = setup.client.submit(TextToVideo::new(PROMPT)).await.unwrap().id().to_owned();
 
     let done = setup.client.wait(&Task::resume(id.clone()).unwrap()).await.unwrap();
 
     assert_eq!(done.task_id, id);
-    let mut trail = setup.trail();
+    let mut trail = setup.summary();
     trail.retain(|line| line.starts_with("task_status"));
     assert_eq!(trail, ["task_status_changed processing", SUCCEED]);
 }
 
 #[tokio::test]
-async fn a_task_whose_prompt_is_not_known_keeps_no_reason_that_could_repeat_it() {
+async fn failure_reason_that_may_repeat_the_prompt_is_withheld() {
     let setup = Setup::new();
     let seen = "Failure to pass the risk control system";
     let quoted = "not allowed: A clockwork heron wades.";
@@ -731,12 +724,12 @@ async fn a_task_whose_prompt_is_not_known_keeps_no_reason_that_could_repeat_it()
         let result = setup.client.wait(&task).await;
 
         assert_eq!(outcome(&result), format!("failed {recorded}"));
-        assert!(setup.trail().pop().unwrap().contains(recorded));
+        assert!(setup.summary().pop().unwrap().contains(recorded));
     }
 }
 
 #[tokio::test]
-async fn an_ambiguous_submission_can_be_looked_up() {
+async fn ambiguous_submission_can_be_looked_up() {
     let setup = Setup::new();
     let submitted = setup.client.submit(TextToVideo::new(PROMPT).external_task_id("../a?b")).await.unwrap();
 
@@ -747,11 +740,14 @@ async fn an_ambiguous_submission_can_be_looked_up() {
     assert_eq!(found.unwrap().id(), submitted.id());
     assert!(unknown.is_none());
     assert!(matches!(refused, Err(Error::Request(_))));
-    assert_eq!(setup.trail(), trail(&[START, &[ACCEPTED, "api_call lookup 0", "task_resolved", NOT_FOUND]]));
+    assert_eq!(
+        setup.summary(),
+        trail(&[START, &[ACCEPTED, "api_call lookup 0", "task_resolved", NOT_FOUND]])
+    );
 }
 
 #[tokio::test]
-async fn the_task_of_another_submission_is_not_taken_for_the_one_looked_up() {
+async fn task_of_another_submission_is_not_accepted() {
     let other = r#"{"code": 0, "data": [{"id": "7", "status": "succeeded", "external_id": "another"}]}"#;
     let unnamed = r#"{"code": 0, "data": [{"id": "7", "status": "succeeded"}]}"#;
     let new = Setup::with_api_key();
@@ -772,7 +768,7 @@ async fn the_task_of_another_submission_is_not_taken_for_the_one_looked_up() {
     }
     assert_eq!((new.server.submissions().len(), new.server.tasks()), (2, 0));
 
-    // Below /v1 the path takes the vendor's own ids too.
+    // A look-up below /v1 accepts task ids of Kling as well as external ids.
     let legacy = Setup::new();
     let first = legacy.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
     legacy.server.fail_submissions([Fault::Drop]);
@@ -787,7 +783,7 @@ async fn the_task_of_another_submission_is_not_taken_for_the_one_looked_up() {
 }
 
 #[tokio::test]
-async fn packs_are_asked_for_by_name_and_books_for_what_they_have() {
+async fn account_queries_accept_only_their_own_filters() {
     use futures_util::TryStreamExt;
     use kling::billing::{LedgerQuery, Period};
 
@@ -813,7 +809,7 @@ async fn packs_are_asked_for_by_name_and_books_for_what_they_have() {
 }
 
 #[tokio::test]
-async fn a_submission_that_may_have_made_a_task_keeps_its_slot() {
+async fn ambiguous_submission_keeps_its_permit() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1), 100), |builder| {
         builder.concurrency(kling::requests::Pack::Video, 1)
     });
@@ -836,7 +832,7 @@ async fn a_submission_that_may_have_made_a_task_keeps_its_slot() {
 }
 
 #[tokio::test]
-async fn only_what_the_vendor_says_is_removed_is_recorded_as_removed() {
+async fn removal_is_recorded_only_if_kling_confirms_it() {
     let setup = Setup::new();
     for (answer, came_to, last) in [
         (r#"{"code": 0, "data": {"task_id": "7", "task_status": "succeed"}}"#, "ok", "voice_deleted"),
@@ -855,7 +851,7 @@ async fn only_what_the_vendor_says_is_removed_is_recorded_as_removed() {
 }
 
 #[tokio::test]
-async fn an_id_with_a_comma_is_refused_before_anything_is_sent() {
+async fn id_with_a_comma_is_refused_before_sending() {
     let setup = Setup::with_api_key();
     let request =
         kling::requests::standard::StandardTextToVideo::new("kling-3.0", PROMPT).external_task_id("a,b");
@@ -867,11 +863,11 @@ async fn an_id_with_a_comma_is_refused_before_anything_is_sent() {
     for field in [submitted.err(), legacy.err(), looked_up.err()] {
         assert!(matches!(field, Some(Error::Request(error)) if error.field() == "external_task_id"));
     }
-    assert_eq!((setup.trail().len(), setup.server.requests()), (0, 0));
+    assert_eq!((setup.summary().len(), setup.server.requests()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn forty_tasks_at_a_time_mint_one_token() {
+async fn forty_concurrent_tasks_share_one_token() {
     let setup = Setup::new();
 
     let tasks: Vec<_> = (0..40)
@@ -887,14 +883,14 @@ async fn forty_tasks_at_a_time_mint_one_token() {
         task.await.unwrap().unwrap();
     }
 
-    let trail = setup.trail();
-    let count = |what: &str| trail.iter().filter(|line| line.starts_with(what)).count();
+    let trail = setup.summary();
+    let count = |case: &str| trail.iter().filter(|line| line.starts_with(case)).count();
     assert_eq!((count("auth_event"), count("task_completed"), count("task_accepted")), (1, 40, 40));
     assert_eq!((setup.server.tokens().len(), setup.server.tasks()), (1, 40));
 }
 
 #[tokio::test]
-async fn the_limit_on_parallel_tasks_is_waited_for() {
+async fn submission_waits_for_the_limit_on_parallel_tasks() {
     let setup = Setup::with(StandIn::start_with(Pace::Time(Duration::from_millis(600)), 1), |builder| {
         builder.retries(12)
     });
@@ -902,14 +898,14 @@ async fn the_limit_on_parallel_tasks_is_waited_for() {
 
     setup.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
 
-    let trail = setup.trail();
+    let trail = setup.summary();
     assert_eq!(trail[..4], [MINTED, SUBMITTED, ACCEPTED, SUBMITTED]);
     assert_eq!(trail[4], "throttled 1303 1 false");
     assert_eq!(trail.last().unwrap(), ACCEPTED);
 }
 
 #[tokio::test]
-async fn entries_name_whoever_acts() {
+async fn entries_name_the_acting_user() {
     let setup = Setup::new();
 
     setup.client.acting_as("bob").submit(TextToVideo::new(PROMPT)).await.unwrap();
@@ -918,7 +914,7 @@ async fn entries_name_whoever_acts() {
 }
 
 #[tokio::test]
-async fn a_token_signed_with_another_key_is_rejected() {
+async fn token_of_another_key_is_rejected() {
     let server = StandIn::start();
     let directory = SearchedDirectory::new();
     let log = AuditLog::open(directory.path()).unwrap();
@@ -940,7 +936,7 @@ async fn a_token_signed_with_another_key_is_rejected() {
 }
 
 #[test]
-fn settings_that_can_not_work_are_refused_when_the_client_is_built() {
+fn invalid_settings_are_refused_by_the_builder() {
     let directory = SearchedDirectory::new();
     let log = AuditLog::open(directory.path()).unwrap();
     let builder = || Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone());
@@ -975,7 +971,7 @@ async fn debug_shows_no_secret() {
 }
 
 #[test]
-fn the_client_and_what_it_gives_can_cross_threads() {
+fn client_and_its_futures_are_send() {
     fn crosses<T: Send + Sync + 'static>() {}
     fn sends(_: impl Send) {}
     crosses::<Client>();

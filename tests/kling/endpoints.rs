@@ -1,4 +1,4 @@
-//! Each endpoint over real sockets, against the stand-in: what went out, what came back, what is in the trail.
+//! Every endpoint: its request at the server, its answer, and its entries. Also lists, accounts and downloads.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use crate::support::kling::{
 const IMAGE: &str = "https://media.example/fox.png?signature=0123456789";
 const VIDEO: &str = "https://media.example/fox.mp4?signature=0123456789";
 
-/// Makes one task of each kind of request, and looks at what the trail says of it.
+/// Runs a request until its task ends, and compares the entries with the request and the answer.
 async fn round_trip<R: Request>(setup: &Setup, request: R, members: &[&str]) -> R::Output {
     let before = setup.entries().len();
 
@@ -55,7 +55,7 @@ async fn round_trip<R: Request>(setup: &Setup, request: R, members: &[&str]) -> 
 }
 
 #[tokio::test]
-async fn each_video_endpoint_round_trips() {
+async fn every_video_endpoint_round_trips() {
     let setup = Setup::new();
     let one = &["video_count"];
 
@@ -79,7 +79,7 @@ async fn each_video_endpoint_round_trips() {
 }
 
 #[tokio::test]
-async fn each_sound_picture_and_general_endpoint_round_trips() {
+async fn every_audio_image_and_general_endpoint_round_trips() {
     let setup = Setup::new();
 
     let soundtrack = VideoToAudio::of_id("video").bgm_prompt("strings");
@@ -110,7 +110,7 @@ async fn each_sound_picture_and_general_endpoint_round_trips() {
 }
 
 #[tokio::test]
-async fn what_is_answered_at_once_is_submitted_and_completed() {
+async fn immediate_answer_is_recorded_as_submitted_and_completed() {
     let setup = Setup::new();
     let point = || [RelativePoint { x: 0.5, y: 0.5 }];
 
@@ -140,7 +140,7 @@ async fn what_is_answered_at_once_is_submitted_and_completed() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_hides_in_a_good_answer_is_a_refusal() {
+async fn refusal_inside_a_success_answer_is_a_refusal() {
     let setup = Setup::new();
 
     let result = setup.call(InitSelection::of_id("too-long")).await;
@@ -151,7 +151,7 @@ async fn a_refusal_that_hides_in_a_good_answer_is_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_what_has_no_name_is_ambiguous_at_once() {
+async fn lost_answer_without_external_id_is_ambiguous() {
     let setup = Setup::new();
     setup.server.fail_submissions([Fault::DropAccepted]);
 
@@ -164,7 +164,7 @@ async fn a_lost_answer_to_what_has_no_name_is_ambiguous_at_once() {
 }
 
 #[tokio::test]
-async fn what_is_removed_is_recorded_by_its_id() {
+async fn removed_objects_are_recorded_by_id() {
     let setup = Setup::new();
 
     let element = setup.call(DeleteElement::new("163")).await.unwrap();
@@ -214,7 +214,7 @@ async fn lists_are_read_page_by_page() {
 }
 
 #[tokio::test]
-async fn the_account_and_its_books_are_read() {
+async fn costs_and_ledgers_are_read() {
     let setup = Setup::new();
     for _ in 0..3 {
         setup.run(TextToVideo::new("a fox")).await.unwrap();
@@ -239,7 +239,7 @@ async fn the_account_and_its_books_are_read() {
 }
 
 #[tokio::test]
-async fn each_endpoint_of_the_newer_design_round_trips_with_an_api_key() {
+async fn every_newer_endpoint_round_trips_with_an_api_key() {
     let setup = Setup::with_api_key();
     let first = || standard::Content::first_frame(IMAGE);
     let prompt = || standard::Content::prompt("a fox");
@@ -275,7 +275,7 @@ async fn each_endpoint_of_the_newer_design_round_trips_with_an_api_key() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_of_the_newer_design_is_looked_up() {
+async fn lost_answer_of_a_newer_endpoint_is_looked_up() {
     let setup = Setup::with_api_key();
     setup.server.fail_submissions([Fault::DropAccepted]);
 
@@ -287,7 +287,7 @@ async fn a_lost_answer_of_the_newer_design_is_looked_up() {
 }
 
 #[tokio::test]
-async fn a_pair_of_keys_is_not_sent_where_an_api_key_is_needed() {
+async fn key_pair_is_not_sent_to_a_newer_endpoint() {
     let setup = Setup::new();
 
     let result = setup.client.submit(standard::StandardTextToVideo::new("kling-3.0", "a fox")).await;
@@ -297,7 +297,7 @@ async fn a_pair_of_keys_is_not_sent_where_an_api_key_is_needed() {
 }
 
 #[tokio::test]
-async fn an_api_key_is_good_below_v1_too() {
+async fn api_key_works_for_v1_endpoints() {
     let setup = Setup::with_api_key();
 
     setup.run(TextToVideo::new("a fox")).await.unwrap();
@@ -306,7 +306,7 @@ async fn an_api_key_is_good_below_v1_too() {
 }
 
 #[tokio::test]
-async fn other_credentials_are_recorded_before_they_are_used() {
+async fn new_credentials_are_recorded_before_use() {
     let setup = Setup::new();
     setup.client.submit(TextToVideo::new("a fox")).await.unwrap();
 
@@ -325,7 +325,7 @@ async fn other_credentials_are_recorded_before_they_are_used() {
 }
 
 #[tokio::test]
-async fn another_server_is_recorded_before_it_is_used_and_so_is_one_that_was_refused() {
+async fn new_server_is_recorded_before_use_even_if_refused() {
     let setup = Setup::new();
     let other = StandIn::start();
 
@@ -349,7 +349,7 @@ async fn another_server_is_recorded_before_it_is_used_and_so_is_one_that_was_ref
 }
 
 #[tokio::test]
-async fn a_clock_that_is_ahead_is_corrected_once_by_the_vendors() {
+async fn clock_ahead_of_kling_is_corrected_once() {
     let setup = Setup::new();
     setup.server.set_clock_ahead(-60);
 
@@ -366,7 +366,7 @@ async fn a_clock_that_is_ahead_is_corrected_once_by_the_vendors() {
 }
 
 #[tokio::test]
-async fn a_submission_is_sent_again_only_when_the_vendor_did_not_know_it_for_so_long() {
+async fn submission_is_resent_only_after_it_stayed_unknown() {
     let patient = |setup: &Setup| {
         setup
             .builder(Credentials::new(ACCESS_KEY, SECRET_KEY))
@@ -402,7 +402,7 @@ async fn a_submission_is_sent_again_only_when_the_vendor_did_not_know_it_for_so_
 }
 
 #[tokio::test]
-async fn tasks_wait_for_a_slot_instead_of_being_throttled() {
+async fn tasks_wait_for_a_permit_instead_of_being_throttled() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(2), 2), |builder| {
         builder.concurrency(Pack::Video, 2).concurrency(Pack::Image, 2)
     });
@@ -425,7 +425,7 @@ async fn tasks_wait_for_a_slot_instead_of_being_throttled() {
 }
 
 #[tokio::test]
-async fn a_task_that_finds_no_slot_is_not_sent() {
+async fn task_without_a_permit_is_not_sent() {
     let setup = Setup::with(StandIn::start_with(Pace::Never, 100), |builder| {
         builder.concurrency(Pack::Video, 1).deadline(Duration::from_millis(50))
     });
@@ -440,7 +440,7 @@ async fn a_task_that_finds_no_slot_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_download_is_hashed_and_recorded_before_it_has_its_name() {
+async fn download_is_hashed_and_recorded_before_it_is_renamed() {
     let setup = Setup::new();
     let done = setup.run(TextToVideo::new("a fox")).await.unwrap();
     let url = &done.output.first().url;
@@ -472,7 +472,7 @@ async fn a_download_is_hashed_and_recorded_before_it_has_its_name() {
 }
 
 #[tokio::test]
-async fn what_a_task_was_expected_to_cost_stands_beside_what_it_did() {
+async fn estimated_and_charged_credits_are_recorded() {
     use kling_audit::kling::billing::{Price, Prices};
 
     let mut setup = Setup::new();
@@ -499,7 +499,7 @@ async fn what_a_task_was_expected_to_cost_stands_beside_what_it_did() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_gone_is_an_entry_however_the_server_says_so() {
+async fn expired_file_is_recorded_for_every_kind_of_answer() {
     let setup = Setup::new();
     let done = setup.run(TextToVideo::new("a fox")).await.unwrap();
     let url = &done.output.first().url;
@@ -519,13 +519,13 @@ async fn a_file_that_is_gone_is_an_entry_however_the_server_says_so() {
     assert!(old.to_string().ends_with("http 403"), "{old}");
     let mut entries = setup.entries();
     entries.retain(|entry| entry["event_type"] == "asset_expired");
-    let said: Vec<_> =
+    let recorded_as: Vec<_> =
         entries.iter().map(|entry| (&entry["details"]["http"], &entry["details"]["content_type"])).collect();
-    assert_eq!(said, [(&200.into(), &"text/html; charset=utf-8".into()), (&403.into(), &Value::Null)]);
+    assert_eq!(recorded_as, [(&200.into(), &"text/html; charset=utf-8".into()), (&403.into(), &Value::Null)]);
 }
 
 #[tokio::test]
-async fn the_packs_can_be_asked_for_once_a_second_and_waiting_helps() {
+async fn throttled_cost_query_succeeds_with_longer_backoff() {
     let mut setup = Setup::new();
     let period = Period::days(1);
     let (access_key, secret_key) = (ACCESS_KEY, SECRET_KEY);
@@ -549,7 +549,7 @@ async fn the_packs_can_be_asked_for_once_a_second_and_waiting_helps() {
 }
 
 #[tokio::test]
-async fn a_download_that_fails_leaves_nothing() {
+async fn failed_download_leaves_no_file() {
     let setup = Setup::new();
     let done = setup.run(TextToVideo::new("a fox")).await.unwrap();
     let folder = tempfile::TempDir::new().unwrap();
@@ -573,7 +573,7 @@ async fn a_download_that_fails_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_download_that_is_not_recorded_is_not_kept() {
+async fn unrecorded_download_leaves_no_file() {
     let setup = Setup::new();
     let done = setup.run(TextToVideo::new("a fox")).await.unwrap();
     let folder = tempfile::TempDir::new().unwrap();
@@ -587,7 +587,7 @@ async fn a_download_that_is_not_recorded_is_not_kept() {
 }
 
 #[tokio::test]
-async fn prompts_are_hashed_under_a_key_where_there_is_one() {
+async fn prompts_are_hashed_with_the_prompt_key() {
     let key = PromptKey::new("0123456789abcdef").unwrap();
     let setup = Setup::with(StandIn::start(), |builder| builder.prompt_key(key.clone()));
 
@@ -603,7 +603,7 @@ async fn prompts_are_hashed_under_a_key_where_there_is_one() {
 }
 
 #[tokio::test]
-async fn what_is_brought_along_and_what_is_doubtful_is_recorded() {
+async fn media_hashes_and_warnings_are_recorded() {
     let setup = Setup::new();
     let request = ImageToVideo::ending_with(Media::from_bytes(b"abc")).model_name("kling-v2-6").mode("pro");
 
@@ -621,7 +621,7 @@ async fn what_is_brought_along_and_what_is_doubtful_is_recorded() {
 }
 
 #[tokio::test]
-async fn a_parent_video_is_given_with_what_was_made_of_it() {
+async fn extended_video_names_its_parent() {
     let setup = Setup::new();
 
     let done = setup.run(VideoExtend::new("video")).await.unwrap();
@@ -630,7 +630,7 @@ async fn a_parent_video_is_given_with_what_was_made_of_it() {
 }
 
 #[tokio::test]
-async fn what_is_done_with_data_of_people_is_recorded_under_a_pseudonym() {
+async fn processing_of_personal_data_is_recorded_by_pseudonym() {
     let setup = Setup::new();
 
     setup
@@ -647,7 +647,7 @@ async fn what_is_done_with_data_of_people_is_recorded_under_a_pseudonym() {
     assert_eq!(entry(&entries, "deletion_request")["details"]["subject"], "subject-7");
 }
 
-/// The files below a directory.
+/// Appends the texts of all files below a directory.
 fn sources(directory: &std::path::Path, into: &mut Vec<String>) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -659,7 +659,7 @@ fn sources(directory: &std::path::Path, into: &mut Vec<String>) {
 }
 
 #[test]
-fn every_event_stands_in_the_table_of_the_documentation_with_its_members() {
+fn documentation_lists_every_event_and_detail() {
     let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kling");
     let table = std::fs::read_to_string(source.join("mod.rs")).unwrap();
     let mut recorders = Vec::new();
@@ -686,7 +686,7 @@ fn every_event_stands_in_the_table_of_the_documentation_with_its_members() {
 }
 
 #[test]
-fn futures_and_streams_can_cross_threads() {
+fn futures_and_streams_are_send() {
     fn sends(_: impl Send) {}
     let setup = Setup::new();
     let client: &Client = &setup.client;

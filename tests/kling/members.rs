@@ -1,4 +1,4 @@
-//! What the entries of the client say: the members that a reader needs to know who asked for what, and what became of it.
+//! Details in the entries of the client: codes, hashes, latencies, request ids, and the settings of the client.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::support::kling::{
 
 const PROMPT: &str = "a fox";
 
-/// The details of the entries of one type.
+/// Details of all entries of a type.
 fn details(setup: &Setup, event_type: &str) -> Vec<Value> {
     let entries = setup.entries();
     let mut details: Vec<Value> =
@@ -27,7 +27,7 @@ fn details(setup: &Setup, event_type: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn what_is_blocked_is_found_by_the_hash_of_its_prompt() {
+async fn blocked_content_is_recorded_with_its_prompt_hash() {
     let setup = Setup::new();
     setup.server.fail_submissions([Fault::Code(400, 1301, "no")]);
     setup.client.submit(TextToVideo::new(PROMPT)).await.unwrap_err();
@@ -45,7 +45,7 @@ async fn what_is_blocked_is_found_by_the_hash_of_its_prompt() {
 }
 
 #[tokio::test]
-async fn what_is_denied_names_the_model_that_was_asked_for() {
+async fn denied_access_names_the_requested_model() {
     let setup = Setup::new();
     setup.server.fail_submissions([Fault::Code(403, 1103, "no")]);
 
@@ -55,22 +55,22 @@ async fn what_is_denied_names_the_model_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn a_change_names_the_request_that_told_of_it() {
+async fn status_change_names_its_request() {
     let setup = Setup::new();
 
     setup.run(TextToVideo::new(PROMPT)).await.unwrap();
 
-    let told: Vec<Value> =
+    let request_ids: Vec<Value> =
         details(&setup, "api_call").iter().map(|details| details["request_id"].clone()).collect();
     let changes = details(&setup, "task_status_changed");
     assert!(!changes.is_empty());
     for change in changes {
-        assert!(change["request_id"].is_string() && told.contains(&change["request_id"]), "{change}");
+        assert!(change["request_id"].is_string() && request_ids.contains(&change["request_id"]), "{change}");
     }
 }
 
 #[tokio::test]
-async fn an_outcome_says_what_the_vendor_answered_and_how_long_it_took() {
+async fn outcome_has_the_code_and_latency_of_the_answer() {
     let setup = Setup::new();
     setup.server.fail_submissions([
         Fault::Code(400, 1201, "no"),
@@ -91,7 +91,7 @@ async fn an_outcome_says_what_the_vendor_answered_and_how_long_it_took() {
 }
 
 #[tokio::test]
-async fn a_wait_without_an_end_says_what_was_answered_last() {
+async fn expired_wait_records_the_last_answer() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1000), 10), |builder| {
         builder.deadline(Duration::from_secs(3))
     });
@@ -105,7 +105,7 @@ async fn a_wait_without_an_end_says_what_was_answered_last() {
 }
 
 #[tokio::test]
-async fn a_vendor_too_busy_for_questions_is_in_the_trail() {
+async fn throttled_queries_are_recorded() {
     let setup = Setup::new();
     let busy = || Fault::Code(429, 1302, "too fast");
     let task = setup.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
@@ -133,7 +133,7 @@ async fn a_vendor_too_busy_for_questions_is_in_the_trail() {
 }
 
 #[tokio::test]
-async fn each_refusal_of_a_token_is_an_entry() {
+async fn every_token_rejection_is_recorded() {
     let setup = Setup::new();
     for (code, message) in [
         (1000, "Authentication failed"),
@@ -157,7 +157,7 @@ async fn each_refusal_of_a_token_is_an_entry() {
 }
 
 #[tokio::test]
-async fn a_server_that_checks_tokens_refuses_none_and_another() {
+async fn stand_in_rejects_missing_and_wrong_tokens() {
     let setup = Setup::new();
     let url = format!("{}/v1/videos/text2video", setup.server.base_url());
     let code = async |authorization: Option<&str>| {
@@ -184,9 +184,9 @@ async fn a_server_that_checks_tokens_refuses_none_and_another() {
     assert_eq!(details(&setup, "auth_event")[0]["code"], 1002);
 }
 
-/// What the vendor's page shows, typed anew.
+/// The expected bodies are those of the documentation of Kling.
 #[tokio::test]
-async fn a_list_is_asked_for_in_the_vendors_words() {
+async fn list_queries_use_the_documented_members() {
     let setup = Setup::with_api_key();
     let query = TaskQuery::new()
         .between(1_781_193_600_000, 1_781_516_352_968)
@@ -223,7 +223,7 @@ async fn a_list_is_asked_for_in_the_vendors_words() {
 }
 
 #[tokio::test]
-async fn a_list_of_several_pages_is_followed_by_its_cursors_and_filtered_by_the_vendor() {
+async fn list_follows_cursors_and_sends_its_filters() {
     let setup = Setup::with_api_key();
     setup.server.set_page_limit(2);
     for _ in 0..5 {
@@ -248,7 +248,7 @@ async fn a_list_of_several_pages_is_followed_by_its_cursors_and_filtered_by_the_
 }
 
 #[tokio::test]
-async fn a_question_without_ids_is_refused_and_is_not_an_unknown_task() {
+async fn query_without_ids_is_refused_and_not_an_unknown_task() {
     let setup = Setup::with_api_key();
     let refusal = "task_ids or external_task_ids is required";
     setup.server.fail_queries([Fault::Code(400, 1201, refusal)]);
@@ -259,7 +259,7 @@ async fn a_question_without_ids_is_refused_and_is_not_an_unknown_task() {
 }
 
 #[tokio::test]
-async fn a_download_names_the_output_that_it_is_of() {
+async fn download_names_its_output() {
     let setup = Setup::new();
     let done = setup.run(TextToVideo::new(PROMPT)).await.unwrap();
     let video = done.output.first();
@@ -279,30 +279,30 @@ async fn a_download_names_the_output_that_it_is_of() {
 }
 
 #[tokio::test]
-async fn a_download_that_breaks_off_leaves_nothing() {
+async fn broken_download_leaves_no_file() {
     let setup = Setup::new();
     let folder = tempfile::TempDir::new().unwrap();
     let url = format!("{}/files/half.mp4?key=0123456789", setup.server.base_url());
-    let mut told = Vec::new();
+    let mut progress = Vec::new();
 
     let broken = setup
         .client
         .download("1", &url)
-        .progress(|bytes, whole| told.push((bytes, whole)))
+        .progress(|bytes, whole| progress.push((bytes, whole)))
         .to(folder.path().join("fox.mp4"))
         .await;
 
     assert!(matches!(&broken, Err(Error::Download { .. })), "{broken:?}");
     let shown = broken.unwrap_err().to_string();
     assert!(!shown.contains("key="), "{shown}");
-    let (bytes, whole) = *told.last().unwrap();
-    assert!(bytes > 0 && bytes < 1 << 14 && whole == Some(1 << 14), "{told:?}");
+    let (bytes, whole) = *progress.last().unwrap();
+    assert!(bytes > 0 && bytes < 1 << 14 && whole == Some(1 << 14), "{progress:?}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     assert!(details(&setup, "asset_downloaded").is_empty());
 }
 
 #[tokio::test]
-async fn a_download_that_was_sent_elsewhere_says_where() {
+async fn redirected_download_records_its_target() {
     let setup = Setup::new();
     let folder = tempfile::TempDir::new().unwrap();
     let fetch = async |name: &str| {
@@ -323,13 +323,13 @@ async fn a_download_that_was_sent_elsewhere_says_where() {
 }
 
 #[tokio::test]
-async fn a_download_that_can_not_get_its_name_is_removed_and_that_is_recorded() {
+async fn download_that_cannot_be_renamed_is_removed_and_recorded() {
     let setup = Setup::new();
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("fox.mp4");
     let url = format!("{}/files/fox.mp4", setup.server.base_url());
 
-    // Something is in its place by the time that it is whole.
+    // When the download is complete, a directory has its name.
     let result = setup
         .client
         .download("1", &url)
@@ -347,7 +347,7 @@ async fn a_download_that_can_not_get_its_name_is_removed_and_that_is_recorded() 
 }
 
 #[tokio::test]
-async fn a_change_of_region_is_called_one() {
+async fn change_of_region_is_recorded() {
     let setup = Setup::new();
 
     setup.client.change_region(Region::Beijing).await.unwrap();
@@ -358,7 +358,7 @@ async fn a_change_of_region_is_called_one() {
 }
 
 #[tokio::test]
-async fn a_client_that_would_send_in_the_clear_is_in_the_trail() {
+async fn plain_http_client_is_recorded() {
     let setup = Setup::new();
     let builder = |url: &str| {
         Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), setup.log.clone()).base_url(url)
@@ -374,7 +374,7 @@ async fn a_client_that_would_send_in_the_clear_is_in_the_trail() {
 
     assert!(matches!(refused, Err(Error::Configuration { setting: "base_url", .. })));
     assert!(matches!(unrecorded, Err(Error::NotRecorded { event: "config_changed", .. })));
-    let told: Vec<_> = changed
+    let changes: Vec<_> = changed
         .iter()
         .map(|details| {
             let text = |name: &str| details[name].as_str().unwrap_or_default().to_owned();
@@ -382,7 +382,7 @@ async fn a_client_that_would_send_in_the_clear_is_in_the_trail() {
         })
         .collect();
     assert_eq!(
-        told,
+        changes,
         [
             ("base_url".to_owned(), "kling.example".to_owned(), false, true),
             ("plain_http".to_owned(), "http://kling.example".to_owned(), true, true)

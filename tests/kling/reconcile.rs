@@ -1,4 +1,4 @@
-//! The trail against the vendor's books: many tasks through bad weather, then what does not fit.
+//! Reconciliation of the trail with the tasks and charges at Kling: without and with discrepancies.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,7 +27,7 @@ fn kinds(found: &Reconciliation) -> Vec<(&'static str, &str)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_tasks_through_bad_weather_are_two_hundred_tasks() {
+async fn two_hundred_tasks_with_faults_reconcile_cleanly() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(2), 1000), |builder| {
         builder.timeout(Duration::from_secs(20)).deadline(Duration::from_secs(60)).retries(20)
     });
@@ -84,12 +84,12 @@ async fn two_hundred_tasks_through_bad_weather_are_two_hundred_tasks() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_named() {
+async fn every_discrepancy_is_named() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
     let dearer = setup.run(TextToVideo::new("a fox")).await.unwrap().task_id;
     setup.run(TextToAudio::new("rain", 5.0)).await.unwrap();
     setup.call(Speech::new("hello", "voice", "en")).await.unwrap();
-    // The answer is lost, and so is what is looked up: the task is there all the same.
+    // The answer is lost and the look-up fails, but the server has created the task.
     setup.server.fail_submissions([Fault::DropAccepted]);
     setup.server.fail_queries(vec![Fault::Code(400, 1201, "Task not found"); 4]);
     setup.client.submit(TextToVideo::new("a fox").external_task_id("lost")).await.unwrap_err();
@@ -114,13 +114,13 @@ async fn what_does_not_fit_is_named() {
     assert_eq!(entry["details"]["unexplained"].as_array().unwrap().len(), 2);
     kling_audit::verify(setup.directory.path()).unwrap();
 
-    // Looked up, it is explained.
+    // After a successful look-up, the task is known.
     setup.client.look_up::<TextToVideo>("lost").await.unwrap().unwrap();
     assert_eq!(kinds(&compare(&setup).await), [("different_credits", dearer.as_str())]);
 }
 
 #[tokio::test]
-async fn cash_is_compared_as_units_are() {
+async fn cash_charges_are_compared() {
     let mut setup = Setup::with_api_key();
     setup.server.charge_cash();
     let legacy = setup.run(TextToVideo::new("a fox")).await.unwrap();
@@ -138,14 +138,14 @@ async fn cash_is_compared_as_units_are() {
         kinds(&found),
         [("different_cash", legacy.task_id.as_str()), ("different_cash", new.task_id.as_str())]
     );
-    let said: Vec<_> = found.findings.iter().map(|finding| finding.trail.as_deref().unwrap()).collect();
-    assert_eq!(said, ["1 in cash", "1 USD"]);
+    let charges: Vec<_> = found.findings.iter().map(|finding| finding.trail.as_deref().unwrap()).collect();
+    assert_eq!(charges, ["1 in cash", "1 USD"]);
     assert!(found.findings[1].vendor.as_deref().unwrap().contains("0.5 USD"), "{found}");
     assert_eq!(kinds(&of_the_books_alone), kinds(&found));
 }
 
 #[tokio::test]
-async fn the_lists_of_what_never_occurred_are_not_read() {
+async fn lists_of_unused_actions_are_not_read() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
     setup.run(TextToAudio::new("rain", 5.0)).await.unwrap();
 
@@ -161,16 +161,16 @@ async fn the_lists_of_what_never_occurred_are_not_read() {
     assert_eq!(asked, ["/v1/audio/text-to-audio"]);
     assert_eq!((found.findings.len(), then.len()), (1, 2), "{then:?}");
     assert_eq!(then[1], "/v1/videos/text2video");
-    // What the books call it names no action, so it may be on any list.
+    // The ledger does not name the action of this task, so it may be on any list.
     assert_eq!((more.findings.len(), setup.server.list_query_counts().len()), (2, 21));
 }
 
 #[tokio::test]
-async fn a_task_that_the_vendor_does_not_know_is_named() {
+async fn task_unknown_to_kling_is_named() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
     let task = setup.client.submit(TextToVideo::new("a fox")).await.unwrap();
     setup.server.delete_task(task.id());
-    // The period begins some minutes before, so that clocks may differ.
+    // The period begins some minutes earlier, because the clocks can differ.
     let found = compare(&setup).await;
 
     assert_eq!(kinds(&found), [("missing_at_vendor", task.id())]);
@@ -178,7 +178,7 @@ async fn a_task_that_the_vendor_does_not_know_is_named() {
 }
 
 #[tokio::test]
-async fn tasks_of_the_newer_design_are_compared_with_an_api_key() {
+async fn newer_tasks_are_compared_with_an_api_key() {
     let setup = Setup::with_api_key();
     setup.run(standard::StandardTextToVideo::new("kling-3.0", "a fox")).await.unwrap();
 
@@ -194,7 +194,7 @@ async fn tasks_of_the_newer_design_are_compared_with_an_api_key() {
 }
 
 #[tokio::test]
-async fn what_only_an_api_key_can_ask_for_is_no_reconciliation_without_one() {
+async fn reconciliation_without_an_api_key_is_incomplete() {
     let mut setup = Setup::with_api_key();
     let task = setup.client.submit(standard::StandardTextToVideo::new("kling-3.0", "a fox")).await.unwrap();
     setup.client = setup.builder(Credentials::new(ACCESS_KEY, SECRET_KEY)).build().unwrap();
@@ -209,7 +209,7 @@ async fn what_only_an_api_key_can_ask_for_is_no_reconciliation_without_one() {
 }
 
 #[tokio::test]
-async fn what_was_lost_in_the_period_is_counted_with_a_name_or_without() {
+async fn ambiguous_submissions_of_the_period_are_counted() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
     setup.server.fail_submissions([Fault::Drop, Fault::Drop]);
     setup.client.submit(TextToVideo::new("a fox")).await.unwrap_err();
@@ -226,7 +226,7 @@ async fn what_was_lost_in_the_period_is_counted_with_a_name_or_without() {
 
 #[cfg(feature = "cli")]
 #[tokio::test]
-async fn the_command_ends_with_1_when_anything_is_unexplained() {
+async fn reconcile_command_exits_with_1_on_a_discrepancy() {
     use crate::support::command::command;
 
     let setup = Setup::with(StandIn::start_with(Pace::Queries(1), 100), |builder| builder);
@@ -261,7 +261,7 @@ async fn the_command_ends_with_1_when_anything_is_unexplained() {
 
 #[cfg(feature = "cli")]
 #[test]
-fn the_command_names_a_prompt_as_the_trail_does() {
+fn prompt_hash_command_prints_the_hash_of_the_trail() {
     use std::{io::Write as _, process::Stdio};
 
     use kling_audit::kling::{PromptKey, unkeyed_prompt_hash};

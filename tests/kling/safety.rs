@@ -1,5 +1,4 @@
-//! What must hold when things go wrong around the client: a full disk, a network that is away, a process that starts
-//! again, and everything it writes read by somebody who should not know.
+//! A full disk, a network outage, a restarted process; and a search for secrets in all output of the client.
 
 use std::{
     path::Path,
@@ -33,11 +32,11 @@ use crate::support::process::{child, child_after, child_directory, in_directory,
 const PROMPT: &str = "a clockwork heron wades through violet fog";
 
 #[test]
-fn with_the_disk_full_no_request_leaves() {
+fn full_disk_stops_every_request() {
     let directory = SearchedDirectory::new();
 
-    // A process whose files have at most 16 KiB, and which a write beyond that does not end.
-    let test = child_after(test_path!(submit_until_the_disk_is_full), "trap '' XFSZ; ulimit -f 32");
+    // Files of the child have at most 16 KiB. A longer write is an error, because the shell ignores the signal.
+    let test = child_after(test_path!(child_submits_until_the_disk_is_full), "trap '' XFSZ; ulimit -f 32");
     let output = run(in_directory(test, directory.path()));
 
     assert!(output.status.success(), "{}", output.text);
@@ -46,7 +45,7 @@ fn with_the_disk_full_no_request_leaves() {
 }
 
 #[tokio::test]
-async fn submit_until_the_disk_is_full() {
+async fn child_submits_until_the_disk_is_full() {
     let Some(directory) = child_directory() else { return };
     let server = StandIn::start();
     let log = AuditLog::open(&directory).unwrap();
@@ -59,28 +58,28 @@ async fn submit_until_the_disk_is_full() {
     while refused < 20 {
         let before = server.requests();
         match client.submit(TextToVideo::new(PROMPT)).await {
-            Ok(_) => assert_eq!(refused, 0, "the disk is full once and for all"),
+            Ok(_) => assert_eq!(refused, 0, "the disk stays full"),
             Err(Error::NotRecorded { .. }) => {
                 refused += 1;
-                assert_eq!(server.requests(), before, "nothing left");
+                assert_eq!(server.requests(), before, "no request was sent");
             }
-            // The last intent just fitted, and its outcome did not.
+            // The entry before the request still fitted, but the one about its outcome did not.
             Err(Error::OutcomeNotRecorded { task_id, .. }) => assert!(refused == 0 && task_id.is_some()),
             Err(other) => panic!("{other}"),
         }
     }
 
     let intents = entries(&directory).iter().filter(|entry| entry["event_type"] == "task_submitted").count();
-    assert_eq!(server.submissions().len(), intents, "each request has its intent on disk");
+    assert_eq!(server.submissions().len(), intents, "each request has an entry on disk");
     assert!(intents > 3);
     println!("the disk is full");
 }
 
 #[test]
-fn a_download_that_the_disk_has_no_room_for_leaves_nothing() {
+fn download_on_a_full_disk_leaves_no_file() {
     let directory = SearchedDirectory::new();
 
-    let test = child_after(test_path!(download_more_than_fits), "trap '' XFSZ; ulimit -f 64");
+    let test = child_after(test_path!(child_downloads_more_than_fits), "trap '' XFSZ; ulimit -f 64");
     let output = run(in_directory(test, directory.path()));
 
     assert!(output.status.success(), "{}", output.text);
@@ -89,7 +88,7 @@ fn a_download_that_the_disk_has_no_room_for_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn download_more_than_fits() {
+async fn child_downloads_more_than_fits() {
     let Some(directory) = child_directory() else { return };
     let server = StandIn::start();
     let log = AuditLog::open(&directory).unwrap();
@@ -109,7 +108,7 @@ async fn download_more_than_fits() {
 }
 
 #[tokio::test]
-async fn waiting_outlasts_a_network_that_is_away() {
+async fn wait_continues_after_a_network_outage() {
     let away = if is_long() { Duration::from_secs(30) } else { Duration::from_millis(600) };
     let setup = Setup::with(StandIn::start_with(Pace::Queries(2), 10), |builder| {
         builder.deadline(away * 4).timeout(Duration::from_secs(1))
@@ -131,7 +130,7 @@ async fn waiting_outlasts_a_network_that_is_away() {
 }
 
 #[tokio::test]
-async fn waiting_goes_on_in_another_process_of_the_same_trail_with_another_token() {
+async fn wait_continues_in_another_process_with_a_new_token() {
     let setup = Setup::with(StandIn::start_with(Pace::Queries(6), 10), |builder| {
         builder.deadline(Duration::from_millis(50)).poll_interval(Duration::from_millis(20))
     });
@@ -140,7 +139,7 @@ async fn waiting_goes_on_in_another_process_of_the_same_trail_with_another_token
     setup.log.close().unwrap();
     setup.server.expire_token();
 
-    // What a process knows after it was started again: the directory, the credentials and the id.
+    // A restarted process has only the directory, the credentials and the id of the task.
     let log = AuditLog::open(setup.directory.path()).unwrap();
     let client = Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone())
         .base_url(setup.server.base_url())
@@ -160,16 +159,16 @@ async fn waiting_goes_on_in_another_process_of_the_same_trail_with_another_token
 }
 
 #[test]
-fn nothing_that_is_written_anywhere_holds_a_secret() {
+fn no_output_contains_a_secret() {
     let directory = TempDir::new().unwrap();
 
-    let output = run(in_directory(child(test_path!(write_everywhere)), directory.path()));
+    let output = run(in_directory(child(test_path!(child_writes_everything)), directory.path()));
 
     assert!(output.status.success(), "{}", output.text);
     let mut written = texts(directory.path());
     written.push(("standard streams".to_owned(), output.text.clone()));
-    assert!(output.text.contains("task_submitted"), "the other layers were given the events too");
-    // What was searched has every event that the documentation lists, and all of it went over the wire.
+    assert!(output.text.contains("task_submitted"), "the fmt layer prints the events");
+    // The child must have recorded every event of the documentation, or the search would miss some.
     let missing: Vec<String> = documented()
         .into_iter()
         .filter(|event| {
@@ -184,7 +183,7 @@ fn nothing_that_is_written_anywhere_holds_a_secret() {
 }
 
 #[test]
-fn a_search_finds_nine_characters_of_an_access_key_and_passes_eight() {
+fn secret_search_finds_nine_characters_of_an_access_key() {
     let found = |text: &str| std::panic::catch_unwind(|| assert_no_secret("a text", text)).is_err();
 
     assert!(!found(&format!("access_key_prefix {}", &ACCESS_KEY[..8])));
@@ -193,7 +192,7 @@ fn a_search_finds_nine_characters_of_an_access_key_and_passes_eight() {
 }
 
 #[tokio::test]
-async fn what_a_program_would_print_of_a_studio_is_heard() {
+async fn events_of_the_client_are_captured() {
     let setup = Setup::new();
 
     setup.client.submit(TextToVideo::new(PROMPT)).await.unwrap();
@@ -201,7 +200,7 @@ async fn what_a_program_would_print_of_a_studio_is_heard() {
     assert!(HAS_CAPTURED.load(Ordering::SeqCst));
 }
 
-/// The events of the table in the client's documentation.
+/// Events in the table of the documentation of the client.
 fn documented() -> Vec<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kling/mod.rs");
     let page = std::fs::read_to_string(page).unwrap();
@@ -212,10 +211,10 @@ fn documented() -> Vec<String> {
     events
 }
 
-/// Everything the client does, well and badly, with each error and each value printed, under a subscriber that shows
-/// everything.
+/// The body of a child: calls everything of the client, successfully and with errors, prints every value and error, and
+/// has a subscriber that prints every event.
 #[tokio::test]
-async fn write_everywhere() {
+async fn child_writes_everything() {
     use tracing_subscriber::{fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
     let Some(directory) = child_directory() else { return };

@@ -1,4 +1,4 @@
-//! What an entry says of the spans around it and of the place it comes from.
+//! The context of an entry: fields inherited from spans, and the source location.
 
 use kling_audit::{AuditFilter, AuditLayer, AuditLog, Draft, audit, audit_span, json, try_audit};
 use serde_json::json as value;
@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 #[test]
-fn fields_that_are_inherited() {
+fn entries_inherit_the_named_span_fields() {
     isolated(test_path!(), || {
         let trail = TestLog::with(|builder| builder.inherit_fields(["request_id", "tenant", "absent"]));
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -46,7 +46,7 @@ fn fields_that_are_inherited() {
 }
 
 #[test]
-fn inherited_fields_are_redacted_and_cut() {
+fn inherited_fields_are_redacted_and_truncated() {
     isolated(test_path!(), || {
         let trail = TestLog::with(|builder| builder.inherit_fields(["token", "scope", "text"]));
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -72,7 +72,7 @@ fn inherited_fields_are_redacted_and_cut() {
 }
 
 #[test]
-fn inherited_fields_that_nest_too_deep() {
+fn deeply_nested_inherited_fields_become_text() {
     isolated(test_path!(), || {
         let trail = TestLog::with(|builder| builder.inherit_fields(["deep", "deepest"]));
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -91,7 +91,7 @@ fn inherited_fields_that_nest_too_deep() {
 }
 
 #[test]
-fn inherited_fields_that_no_cut_makes_fit() {
+fn oversized_inherited_fields_are_replaced() {
     isolated(test_path!(), || {
         let trail = TestLog::with(|builder| builder.inherit_fields(["numbers"]));
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -110,7 +110,7 @@ fn inherited_fields_that_no_cut_makes_fit() {
 }
 
 #[test]
-fn places_in_the_source() {
+fn source_location_is_recorded_when_enabled() {
     isolated(test_path!(), || {
         let trail = TestLog::with(|builder| builder.source_location());
         tracing_subscriber::registry()
@@ -143,7 +143,7 @@ fn places_in_the_source() {
 }
 
 #[test]
-fn places_are_not_recorded_unless_asked_for() {
+fn source_location_is_not_recorded_by_default() {
     let trail = TestLog::new();
 
     try_audit!(log: trail.log, "macro").unwrap();
@@ -152,7 +152,7 @@ fn places_are_not_recorded_unless_asked_for() {
 }
 
 #[test]
-fn a_log_crosses_a_caught_panic() {
+fn log_can_be_used_after_a_caught_panic() {
     let trail = TestLog::new();
     let log: &AuditLog = &trail.log;
 

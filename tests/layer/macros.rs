@@ -1,4 +1,4 @@
-//! What the macros accept, how they evaluate it, and what becomes of it. The log is named, so no subscriber is needed.
+//! The macros: accepted forms, order of evaluation, results. Most tests name the log, so they need no subscriber.
 
 use std::{
     cell::RefCell,
@@ -11,7 +11,7 @@ use serde_json::{Value, json as value};
 
 use crate::support::log::TestLog;
 
-/// The details of the only entry.
+/// Details of the only entry.
 fn details(trail: &TestLog) -> Value {
     let mut entries = trail.entries();
     assert_eq!(entries.len(), 1);
@@ -34,7 +34,7 @@ impl User {
 }
 
 #[test]
-fn every_form_of_a_field() {
+fn fields_of_every_form_are_recorded() {
     const NAME: &str = "constant";
     const fn computed() -> &'static str {
         "computed"
@@ -82,7 +82,7 @@ fn every_form_of_a_field() {
 }
 
 #[test]
-fn fields_of_self() {
+fn fields_of_self_have_dotted_names() {
     let trail = TestLog::new();
 
     User { name: "alice".to_owned(), address: Address { city: "Kyoto" } }.audit(&trail.log);
@@ -94,7 +94,7 @@ fn fields_of_self() {
 }
 
 #[test]
-fn every_form_of_a_message() {
+fn messages_of_every_form_are_recorded() {
     let trail = TestLog::new();
     let (log, user) = (&trail.log, "alice");
 
@@ -108,7 +108,7 @@ fn every_form_of_a_message() {
     audit!(log: log, "m", message = "as a field", a = 1);
     audit!(log: log, "m", { a = 1 });
 
-    let said: Vec<_> = trail.entries().iter().map(|entry| entry["details"]["message"].clone()).collect();
+    let messages: Vec<_> = trail.entries().iter().map(|entry| entry["details"]["message"].clone()).collect();
     let expected = [
         "plain",
         "alice and 1",
@@ -119,13 +119,13 @@ fn every_form_of_a_message() {
         "concat",
         "as a field",
     ];
-    assert_eq!(said[..8], expected);
-    assert_eq!(said[8], value!(null));
+    assert_eq!(messages[..8], expected);
+    assert_eq!(messages[8], value!(null));
     assert_eq!(trail.entries()[4]["details"]["user"], "\"alice\"");
 }
 
 #[test]
-fn every_place_of_an_option() {
+fn options_are_accepted_at_every_position() {
     let trail = TestLog::new();
     let shared = Arc::new(trail.log.clone());
 
@@ -170,7 +170,7 @@ fn fields_are_evaluated_once_and_in_order() {
 }
 
 #[test]
-fn a_field_can_leave_the_function() {
+fn field_expression_can_return_break_or_panic() {
     fn question(log: &AuditLog, text: &str) -> Result<Receipt, Box<dyn std::error::Error>> {
         Ok(try_audit!(log: log, "x", n = text.parse::<u8>()?, text)?)
     }
@@ -199,7 +199,7 @@ fn a_field_can_leave_the_function() {
 }
 
 #[test]
-fn futures_stay_send() {
+fn futures_with_macros_are_send() {
     async fn number(n: u8) -> u8 {
         tokio::task::yield_now().await;
         n
@@ -223,7 +223,7 @@ fn futures_stay_send() {
 }
 
 #[test]
-fn values_that_are_borrowed_for_a_moment() {
+fn temporaries_live_until_the_entry_is_recorded() {
     let trail = TestLog::new();
     let shared = parking_lot::Mutex::new(vec![1, 2]);
     let mut counter = 0;
@@ -240,7 +240,7 @@ fn values_that_are_borrowed_for_a_moment() {
 }
 
 #[test]
-fn generic_functions() {
+fn macros_work_in_generic_functions() {
     fn generic<T: std::fmt::Debug + tracing::Value, const N: usize>(log: &AuditLog, value: T) -> Receipt {
         try_audit!(log: log, "generic", value, debug = ?[&value; N], n = N).unwrap()
     }
@@ -253,7 +253,7 @@ fn generic_functions() {
 }
 
 #[test]
-fn a_hundred_and_ten_fields() {
+fn event_can_have_110_fields() {
     let trail = TestLog::new();
     macro_rules! many {
         ($($name:ident)*) => { audit!(log: trail.log, "many", $($name = 1),*) };
@@ -268,7 +268,7 @@ fn a_hundred_and_ten_fields() {
     assert_eq!(details(&trail).as_object().unwrap().len(), 110);
 }
 
-/// Nothing that the caller names can get in the way.
+/// Names of a caller that would change the expansion of a macro which uses a path without `::` or `$crate`.
 #[allow(dead_code, non_camel_case_types, non_upper_case_globals, unused_macros, reason = "they are bait")]
 mod hostile {
     use super::TestLog;
@@ -311,7 +311,7 @@ mod hostile {
     }
 
     #[test]
-    fn names_in_scope() {
+    fn caller_names_do_not_shadow_macro_names() {
         let trail = TestLog::new();
         let (debug, display, message, event, log) = (1, 2, 3, 4, 5);
 
@@ -327,7 +327,7 @@ mod hostile {
     use ::std::assert_eq;
 }
 
-/// What the macros expand to has to be clean for callers who are strict.
+/// A caller that denies all warnings. The expansion of the macros must cause none.
 #[deny(warnings, clippy::all, clippy::pedantic)]
 mod strict {
     use kling_audit::{AuditLog, NotRecorded, audit, audit_span, try_audit, try_audit_async};
@@ -349,7 +349,7 @@ mod strict {
 }
 
 #[test]
-fn strict_callers() {
+fn macros_cause_no_warnings_for_strict_callers() {
     let trail = TestLog::new();
 
     let seq = strict::uses(&trail.log, "alice", 3).unwrap();
@@ -364,7 +364,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn every_form_of_an_awaited_event() {
+fn awaited_events_of_every_form_are_recorded() {
     const NAME: &str = "constant";
     let trail = TestLog::new();
     let (bare, debug, event_type) = (1, Some(2), "by_value");
@@ -399,8 +399,8 @@ fn every_form_of_an_awaited_event() {
 }
 
 #[test]
-fn what_fields_borrow_is_over_before_anything_is_awaited() {
-    /// Neither `Send` nor there for longer than the statement before the `await`.
+fn borrows_end_before_the_future_is_awaited() {
+    /// The fields borrow values that are not `Send`, and that end with the statement before the `await`.
     async fn work(log: AuditLog, shared: Arc<std::sync::Mutex<Vec<u8>>>) -> Result<Receipt, NotRecorded> {
         let length = async || shared.lock().unwrap().len();
         try_audit_async!(
@@ -435,7 +435,7 @@ fn what_fields_borrow_is_over_before_anything_is_awaited() {
 }
 
 #[test]
-fn an_awaited_event_has_its_place_when_the_macro_is_through() {
+fn awaited_event_is_linked_before_it_is_awaited() {
     let trail = TestLog::new();
 
     let first = try_audit_async!(log: trail.log, "first");
@@ -449,7 +449,7 @@ fn an_awaited_event_has_its_place_when_the_macro_is_through() {
 }
 
 #[test]
-fn an_awaited_event_reaches_the_other_layers_and_the_spans_around_it_are_named() {
+fn awaited_event_reaches_other_layers_and_names_its_spans() {
     use tracing_subscriber::prelude::*;
 
     #[derive(Clone, Default)]
@@ -476,7 +476,7 @@ fn an_awaited_event_reaches_the_other_layers_and_the_spans_around_it_are_named()
 }
 
 #[test]
-fn an_awaited_event_finds_a_layer_that_is_hidden() {
+fn awaited_event_finds_a_layer_under_reload() {
     use kling_audit::{AuditFilter, AuditLayer};
     use tracing_subscriber::{prelude::*, reload};
 
@@ -491,7 +491,7 @@ fn an_awaited_event_finds_a_layer_that_is_hidden() {
 }
 
 #[test]
-fn an_awaited_event_says_why_it_was_not_recorded() {
+fn awaited_event_returns_why_it_was_not_recorded() {
     let trail = TestLog::new();
 
     let no_log = block_on(try_audit_async!("x", n = 1)).unwrap_err();
@@ -505,7 +505,7 @@ fn an_awaited_event_says_why_it_was_not_recorded() {
 }
 
 #[test]
-fn outcomes() {
+fn outcome_holds_the_receipt_or_the_error() {
     let trail = TestLog::new();
 
     let recorded = audit!(log: trail.log, "x");

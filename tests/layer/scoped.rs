@@ -1,4 +1,4 @@
-//! Under a scoped subscriber, whose callsites are reached for the first time inside the scope.
+//! A scoped subscriber, with callsites that the program reaches first inside the scope.
 
 use kling_audit::{audit, audit_span};
 use tracing_subscriber::prelude::*;
@@ -9,9 +9,10 @@ use crate::support::{
     process::{isolated, test_path},
 };
 
-// In a process of its own: what matters is which subscriber is there when a callsite is first reached.
+// `tracing` registers a callsite at its first use. No other test of this process may register the callsites before, or
+// install a subscriber, so the test has a process of its own.
 #[test]
-fn the_first_event_and_span_of_a_callsite_reach_every_layer() {
+fn first_use_of_a_callsite_in_a_scope_reaches_every_layer() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let printed = Printed::default();

@@ -1,4 +1,4 @@
-//! What the self-test finds in stacks that lose something, and what it leaves behind.
+//! The self-test: losses that it finds in a stack, the causes that it names, and the entry that it records.
 
 use std::{
     panic::{RefUnwindSafe, UnwindSafe},
@@ -22,7 +22,7 @@ use crate::support::{
     process::{isolated, isolated_with, test_path},
 };
 
-/// What did not arrive, and why.
+/// Probes that the self-test of this log lost, and their cause.
 fn loss(log: &AuditLog) -> (Vec<&'static str>, Cause) {
     match log.self_test().unwrap_err() {
         SelfTestError::Lost { lost, cause, .. } => (lost, cause),
@@ -30,7 +30,7 @@ fn loss(log: &AuditLog) -> (Vec<&'static str>, Cause) {
     }
 }
 
-/// The details of the only `audit_self_test`.
+/// Details of the only `audit_self_test` entry.
 fn outcome(trail: &TestLog) -> Value {
     let own: Vec<_> =
         trail.all_entries().into_iter().filter(|entry| entry["event_type"] == "audit_self_test").collect();
@@ -41,7 +41,7 @@ fn outcome(trail: &TestLog) -> Value {
 }
 
 #[test]
-fn a_stack_that_loses_nothing() {
+fn self_test_passes_in_a_stack_without_loss() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry()
@@ -52,7 +52,7 @@ fn a_stack_that_loses_nothing() {
         let receipt = trail.log.self_test().unwrap();
         audit!("after");
 
-        let probe = |what| json!({"what": what, "passed": true});
+        let probe = |case| json!({"what": case, "passed": true});
         let expected = json!({"passed": true, "probes": [probe("macro"), probe("event"), probe("span")]});
         assert_eq!(outcome(&trail), expected);
         assert_eq!(receipt.seq, 1, "the probes themselves are not recorded");
@@ -63,7 +63,7 @@ fn a_stack_that_loses_nothing() {
 }
 
 #[test]
-fn a_global_filter_that_is_off() {
+fn self_test_names_a_global_filter_that_is_off() {
     isolated_with(test_path!(), &[("RUST_LOG", "off")], || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(EnvFilter::from_default_env()).init();
@@ -86,7 +86,7 @@ fn a_global_filter_that_is_off() {
 }
 
 #[test]
-fn a_global_filter_without_rust_log() {
+fn self_test_names_a_global_filter_without_rust_log() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(EnvFilter::from_default_env()).with(trail.log.layer()).init();
@@ -100,7 +100,7 @@ fn a_global_filter_without_rust_log() {
 }
 
 #[test]
-fn the_mend_that_it_names() {
+fn remedy_named_by_the_self_test_works() {
     isolated_with(test_path!(), &[("RUST_LOG", "off,audit=info")], || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(EnvFilter::from_default_env()).init();
@@ -110,7 +110,7 @@ fn the_mend_that_it_names() {
 }
 
 #[test]
-fn a_level_for_the_whole_stack() {
+fn self_test_names_a_global_level() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(LevelFilter::OFF).init();
@@ -120,7 +120,7 @@ fn a_level_for_the_whole_stack() {
 }
 
 #[test]
-fn a_filter_that_drops_spans_alone() {
+fn self_test_names_a_filter_of_spans_alone() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry()
@@ -135,7 +135,7 @@ fn a_filter_that_drops_spans_alone() {
     });
 }
 
-/// Keeps back all events with target `audit`, late.
+/// A layer that refuses all events with target `audit` in `event_enabled`, after the filters.
 struct Refuses;
 
 impl<S: Subscriber> Layer<S> for Refuses {
@@ -145,7 +145,7 @@ impl<S: Subscriber> Layer<S> for Refuses {
 }
 
 #[test]
-fn a_layer_that_refuses_each_event() {
+fn self_test_names_a_layer_that_refuses_events() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(Refuses).init();
@@ -155,7 +155,7 @@ fn a_layer_that_refuses_each_event() {
 }
 
 #[test]
-fn a_filter_around_the_layer() {
+fn self_test_names_a_filter_around_the_layer() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry()
@@ -168,7 +168,7 @@ fn a_filter_around_the_layer() {
 }
 
 #[test]
-fn a_subscriber_without_the_layer() {
+fn self_test_names_a_missing_layer() {
     isolated(test_path!(), || {
         let (trail, installed) = (TestLog::new(), TestLog::new());
         let nowhere = loss(&trail.log);
@@ -183,7 +183,7 @@ fn a_subscriber_without_the_layer() {
 }
 
 #[test]
-fn a_log_that_is_global_only() {
+fn self_test_names_a_missing_subscriber() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         trail.log.set_global();
@@ -193,7 +193,7 @@ fn a_log_that_is_global_only() {
 }
 
 #[test]
-fn a_layer_that_panics() {
+fn self_test_names_a_layer_that_panics() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(Panics).init();
@@ -203,7 +203,7 @@ fn a_layer_that_panics() {
 }
 
 #[test]
-fn layers_that_are_hidden_or_many() {
+fn self_test_finds_hidden_and_repeated_layers() {
     isolated(test_path!(), || {
         let (a, b) = (TestLog::new(), TestLog::new());
         let (hidden, _handle) = reload::Layer::new(AuditLayer::new(&a.log));
@@ -223,7 +223,7 @@ fn layers_that_are_hidden_or_many() {
 }
 
 #[test]
-fn a_scoped_subscriber() {
+fn self_test_uses_a_scoped_subscriber() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let subscriber = tracing_subscriber::registry().with(trail.log.layer());
@@ -234,7 +234,7 @@ fn a_scoped_subscriber() {
     });
 }
 
-/// Collects the messages of what reaches it.
+/// A layer that collects the messages of all events.
 #[derive(Default)]
 struct Collects(Mutex<Vec<String>>);
 
@@ -259,7 +259,7 @@ impl<S: Subscriber> Layer<S> for &'static Collects {
 }
 
 #[test]
-fn other_layers_see_two_events() {
+fn other_layers_see_two_events_of_the_self_test() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let collects: &'static Collects = Box::leak(Box::default());
@@ -272,7 +272,7 @@ fn other_layers_see_two_events() {
 }
 
 #[test]
-fn a_log_that_can_not_record() {
+fn self_test_of_a_closed_log_is_an_error() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -287,7 +287,7 @@ fn a_log_that_can_not_record() {
 }
 
 #[test]
-fn handles_can_cross_a_caught_panic() {
+fn handles_are_unwind_safe() {
     fn is_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
 
     is_unwind_safe::<AuditLog>();

@@ -33,7 +33,7 @@ use crate::support::{
     process::{isolated, isolated_after, isolated_with, test_path},
 };
 
-/// A layer that says no.
+/// A layer with fixed answers for `enabled` and `event_enabled`.
 struct Refuses {
     enabled: bool,
     event_enabled: bool,
@@ -49,7 +49,7 @@ impl<S: Subscriber> Layer<S> for Refuses {
     }
 }
 
-/// A layer that counts what reaches it.
+/// A layer that counts the events it receives.
 #[derive(Clone, Default)]
 struct Counts(Arc<AtomicUsize>);
 
@@ -65,7 +65,7 @@ impl<S: Subscriber> Layer<S> for Counts {
     }
 }
 
-/// A filter that decides anew for each event, as `EnvFilter` does with span directives.
+/// A filter that decides for each event again, as `EnvFilter` does with span directives.
 struct Dynamic(fn(&Metadata<'_>) -> bool);
 
 impl<S> Filter<S> for Dynamic {
@@ -74,8 +74,8 @@ impl<S> Filter<S> for Dynamic {
     }
 }
 
-/// What every stack has to record, whatever else is in it.
-fn all_macro_events_are_recorded(trail: &TestLog) {
+/// Fails unless three events of the macros are recorded: every stack must record them.
+fn assert_macro_events_are_recorded(trail: &TestLog) {
     let first = try_audit!("first", n = 1).unwrap();
     audit!("second", n = 2);
     audit!("third", level: ERROR, n = 3);
@@ -86,17 +86,17 @@ fn all_macro_events_are_recorded(trail: &TestLog) {
 }
 
 #[test]
-fn a_filter_that_is_off_for_the_whole_stack() {
+fn macros_pass_a_global_filter_that_is_off() {
     isolated_with(test_path!(), &[("RUST_LOG", "off")], || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(EnvFilter::from_default_env()).init();
 
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
     });
 }
 
 #[test]
-fn the_default_env_filter_for_the_whole_stack() {
+fn macros_pass_the_default_env_filter() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let printed = Printed::default();
@@ -106,7 +106,7 @@ fn the_default_env_filter_for_the_whole_stack() {
             .with(EnvFilter::from_default_env())
             .init();
 
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
 
         assert!(!printed.text().contains("second"));
         assert!(printed.text().contains("third"));
@@ -114,7 +114,7 @@ fn the_default_env_filter_for_the_whole_stack() {
 }
 
 #[test]
-fn an_env_filter_of_another_layer() {
+fn filter_of_another_layer_does_not_apply_to_the_audit_layer() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let printed = Printed::default();
@@ -131,48 +131,48 @@ fn an_env_filter_of_another_layer() {
 }
 
 #[test]
-fn another_layer_that_disables_everything() {
+fn macros_pass_a_layer_that_disables_everything() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let refuses = Refuses { enabled: false, event_enabled: true };
         tracing_subscriber::registry().with(trail.log.layer()).with(refuses).init();
 
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
     });
 }
 
 #[test]
-fn another_layer_that_disables_each_event() {
+fn macros_pass_a_layer_that_disables_each_event() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let refuses = Refuses { enabled: true, event_enabled: false };
         tracing_subscriber::registry().with(trail.log.layer()).with(refuses).init();
 
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
     });
 }
 
 #[test]
-fn a_layer_before_it_that_panics() {
+fn event_is_recorded_though_an_earlier_layer_panics() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(Panics).with(trail.log.layer()).init();
 
-        panics_are_passed_on_and_events_recorded(&trail);
+        assert_events_are_recorded_and_panics_passed_on(&trail);
     });
 }
 
 #[test]
-fn a_layer_after_it_that_panics() {
+fn event_is_recorded_though_a_later_layer_panics() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(Panics).init();
 
-        panics_are_passed_on_and_events_recorded(&trail);
+        assert_events_are_recorded_and_panics_passed_on(&trail);
     });
 }
 
-fn panics_are_passed_on_and_events_recorded(trail: &TestLog) {
+fn assert_events_are_recorded_and_panics_passed_on(trail: &TestLog) {
     catch_unwind(|| audit!("first")).unwrap_err();
     catch_unwind(|| audit!("second")).unwrap_err();
 
@@ -181,17 +181,17 @@ fn panics_are_passed_on_and_events_recorded(trail: &TestLog) {
 }
 
 #[test]
-fn a_filter_around_the_layer_itself() {
+fn macros_pass_a_filter_around_the_layer() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer().with_filter(LevelFilter::OFF)).init();
 
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
     });
 }
 
 #[test]
-fn a_layer_under_reload() {
+fn reloaded_layer_records_in_the_current_log() {
     isolated(test_path!(), || {
         let (before, after) = (TestLog::new(), TestLog::new());
         let (layer, handle) = reload::Layer::new(AuditLayer::new(&before.log));
@@ -216,7 +216,7 @@ fn a_layer_under_reload() {
 }
 
 #[test]
-fn a_layer_under_reload_and_a_filter_that_is_off() {
+fn global_log_replaces_a_hidden_filtered_layer() {
     isolated_with(test_path!(), &[("RUST_LOG", "off")], || {
         let trail = TestLog::new();
         let (layer, _handle) = reload::Layer::new(trail.log.layer());
@@ -226,24 +226,24 @@ fn a_layer_under_reload_and_a_filter_that_is_off() {
         trail.log.set_global();
 
         assert!(matches!(failure, NotRecorded::NoLog));
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
     });
 }
 
 #[test]
-fn a_layer_under_reload_and_a_global_log_record_once() {
+fn reload_and_global_log_record_an_event_once() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let (layer, _handle) = reload::Layer::new(trail.log.layer());
         tracing_subscriber::registry().with(layer).init();
         trail.log.set_global();
 
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
     });
 }
 
 #[test]
-fn layers_that_are_wrapped() {
+fn wrapped_layers_record() {
     isolated(test_path!(), || {
         let trails: Vec<_> = (0..4).map(|_| TestLog::new()).collect();
         tracing_subscriber::registry()
@@ -266,7 +266,7 @@ fn layers_that_are_wrapped() {
 }
 
 #[test]
-fn an_event_inside_the_field_of_another() {
+fn event_in_a_field_is_recorded_first() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry()
@@ -282,7 +282,7 @@ fn an_event_inside_the_field_of_another() {
 }
 
 #[test]
-fn a_debug_implementation_that_emits_events() {
+fn events_of_a_debug_implementation_are_recorded() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -302,7 +302,7 @@ fn a_debug_implementation_that_emits_events() {
 }
 
 #[test]
-fn what_a_debug_implementation_emits_is_recorded_once_for_two_logs() {
+fn nested_event_is_recorded_once_in_each_of_two_logs() {
     isolated(test_path!(), || {
         let (a, b) = (TestLog::new(), TestLog::new());
         tracing_subscriber::registry().with(a.log.layer()).with(b.log.layer()).init();
@@ -315,7 +315,7 @@ fn what_a_debug_implementation_emits_is_recorded_once_for_two_logs() {
 }
 
 #[test]
-fn a_debug_implementation_that_panics() {
+fn panic_in_debug_leaves_the_layer_usable() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -340,7 +340,7 @@ fn a_debug_implementation_that_panics() {
 }
 
 #[test]
-fn questions_about_other_events_lose_none() {
+fn calls_of_enabled_lose_no_event() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let dynamic = Dynamic(|metadata| metadata.target() == "other");
@@ -368,7 +368,7 @@ fn questions_about_other_events_lose_none() {
 }
 
 #[test]
-fn two_logs_in_one_stack() {
+fn two_logs_in_one_stack_record_the_same() {
     isolated(test_path!(), || {
         let (a, b) = (TestLog::new(), TestLog::new());
         audit!(log: a.log, "only here");
@@ -395,7 +395,7 @@ fn two_logs_in_one_stack() {
 }
 
 #[test]
-fn two_layers_of_one_log() {
+fn two_layers_of_one_log_record_once() {
     isolated(test_path!(), || {
         let (trail, other) = (TestLog::new(), TestLog::new());
         tracing_subscriber::registry()
@@ -414,7 +414,7 @@ fn two_layers_of_one_log() {
 }
 
 #[test]
-fn a_log_that_is_named() {
+fn named_log_receives_the_event() {
     isolated(test_path!(), || {
         let (installed, other) = (TestLog::new(), TestLog::new());
         tracing_subscriber::registry().with(installed.log.layer()).init();
@@ -434,7 +434,7 @@ fn a_log_that_is_named() {
 }
 
 #[test]
-fn scoped_subscribers() {
+fn scoped_subscriber_records_only_its_own_events() {
     isolated(test_path!(), || {
         let (global, scoped) = (TestLog::new(), TestLog::new());
         tracing_subscriber::registry().with(global.log.layer()).init();
@@ -454,7 +454,7 @@ fn scoped_subscribers() {
 }
 
 #[test]
-fn no_subscriber_at_all() {
+fn macro_without_subscriber_uses_the_global_log() {
     isolated(test_path!(), || {
         let (first, second) = (TestLog::new(), TestLog::new());
 
@@ -473,21 +473,21 @@ fn no_subscriber_at_all() {
 }
 
 #[test]
-fn a_subscriber_without_the_layer_and_a_global_log() {
+fn global_log_records_beside_a_subscriber_without_layer() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let counts = Counts::default();
         trail.log.set_global();
         tracing_subscriber::registry().with(counts.clone()).init();
 
-        all_macro_events_are_recorded(&trail);
+        assert_macro_events_are_recorded(&trail);
 
         assert_eq!(counts.get(), 3);
     });
 }
 
 #[test]
-fn a_log_that_was_closed() {
+fn event_of_a_closed_log_is_an_error() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let counts = Counts::default();
@@ -504,7 +504,7 @@ fn a_log_that_was_closed() {
 }
 
 #[test]
-fn a_reserved_type_that_is_known_at_run_time_only() {
+fn reserved_type_at_run_time_is_refused_or_renamed() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -521,7 +521,7 @@ fn a_reserved_type_that_is_known_at_run_time_only() {
 }
 
 #[test]
-fn a_span_that_a_filter_for_the_whole_stack_drops() {
+fn macro_in_a_span_dropped_by_a_filter_is_recorded() {
     isolated_with(test_path!(), &[("RUST_LOG", "off")], || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).with(EnvFilter::from_default_env()).init();
@@ -563,7 +563,7 @@ fn only_the_target_audit_is_recorded() {
 }
 
 #[test]
-fn other_layers_keep_all_that_they_had() {
+fn audit_layer_takes_no_event_from_other_layers() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let (printed, unfiltered, warnings) = (Printed::default(), Counts::default(), Counts::default());
@@ -591,7 +591,7 @@ fn other_layers_keep_all_that_they_had() {
 }
 
 #[test]
-fn alone_in_a_stack_it_enables_nothing_else() {
+fn audit_layer_alone_enables_only_audit_events() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -604,7 +604,7 @@ fn alone_in_a_stack_it_enables_nothing_else() {
 }
 
 #[test]
-fn fields_of_all_kinds() {
+fn values_of_every_kind_are_recorded() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -669,7 +669,7 @@ impl<E: std::error::Error + 'static> std::error::Error for Wrapped<E> {
 }
 
 #[test]
-fn a_field_that_is_named_twice() {
+fn repeated_field_keeps_its_last_value() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -694,7 +694,7 @@ fn instrumented(account: &str, password: &str, _skipped: u8) -> Result<usize, io
 }
 
 #[test]
-fn instrumented_functions() {
+fn instrumented_functions_are_recorded() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -716,7 +716,7 @@ fn instrumented_functions() {
 }
 
 #[test]
-fn fields_that_a_span_is_given_later() {
+fn fields_recorded_later_appear_in_later_entries() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -747,7 +747,7 @@ fn fields_that_a_span_is_given_later() {
 }
 
 #[test]
-fn parents_that_are_named() {
+fn explicit_parent_replaces_the_current_span() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry()
@@ -787,7 +787,7 @@ fn parents_that_are_named() {
 }
 
 #[test]
-fn one_span_on_several_threads() {
+fn span_entered_by_several_threads_is_one_span() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -814,14 +814,14 @@ fn one_span_on_several_threads() {
             assert_eq!(entry["context"], value!({"span": "span", "span_seq": entries[0]["seq"]}));
             assert_eq!(entry["actor"], "alice");
         }
-        // Once for all threads that are inside together.
+        // The span is busy while at least one thread is inside. Threads that are inside together count once.
         let details = &entries[9]["details"];
         assert!(details["busy_us"].as_u64().unwrap() <= most, "{details}");
     });
 }
 
 #[test]
-fn an_event_while_a_thread_ends() {
+fn event_of_an_ending_thread_is_recorded() {
     isolated(test_path!(), || {
         struct AtTheEnd;
         impl Drop for AtTheEnd {
@@ -849,7 +849,7 @@ fn an_event_while_a_thread_ends() {
 }
 
 #[test]
-fn a_span_that_is_never_closed() {
+fn span_that_is_never_closed_has_only_an_opening() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -863,7 +863,7 @@ fn a_span_that_is_never_closed() {
 }
 
 #[test]
-fn a_filter_by_target_beside_the_layer() {
+fn filter_by_target_of_other_layers_keeps_working() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let (audited, others) = (Counts::default(), Counts::default());
@@ -886,7 +886,7 @@ fn a_filter_by_target_beside_the_layer() {
 }
 
 #[test]
-fn records_of_the_log_crate() {
+fn log_crate_records_are_recorded_only_if_enabled() {
     isolated(test_path!(), || {
         let (not_asked, asked) = (TestLog::new(), TestLog::new());
         tracing_subscriber::registry()
@@ -908,7 +908,7 @@ fn records_of_the_log_crate() {
 }
 
 #[test]
-fn events_below_info() {
+fn events_below_info_need_another_layer() {
     isolated(test_path!(), || {
         let (alone, beside) = (TestLog::new(), TestLog::new());
         let emit = || {
@@ -927,7 +927,7 @@ fn events_below_info() {
 }
 
 #[test]
-fn structure_in_other_layers() {
+fn other_layers_print_structured_values_as_json() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         let printed = Printed::default();
@@ -940,7 +940,7 @@ fn structure_in_other_layers() {
 }
 
 #[test]
-fn what_a_log_emits_while_it_records() {
+fn events_of_the_clock_are_refused_as_reentered() {
     isolated(test_path!(), || {
         let losses: &'static Mutex<Vec<NotRecorded>> = Box::leak(Box::default());
         let trail = TestLog::with(|builder| {
@@ -961,7 +961,7 @@ fn what_a_log_emits_while_it_records() {
 
         assert_eq!(trail.event_types(), ["macro", "foreign", "span.opened", "span.closed"]);
         let losses = losses.lock();
-        // The first came up while the log was opened, when there was none to be reached.
+        // The first loss is of the opening: no layer had the log yet.
         assert!(matches!(losses[0], NotRecorded::NoLog), "{losses:?}");
         assert!(losses[1..].iter().all(|loss| matches!(loss, NotRecorded::Reentered)), "{losses:?}");
         assert_eq!(losses.len(), 5);
@@ -970,15 +970,15 @@ fn what_a_log_emits_while_it_records() {
 
 #[cfg(unix)]
 #[test]
-fn a_hook_that_emits_events() {
+fn events_of_the_error_hook_are_refused() {
     isolated_after(test_path!(), "trap '' XFSZ; ulimit -f 32", || {
-        let told: &'static AtomicUsize = Box::leak(Box::default());
+        let reports: &'static AtomicUsize = Box::leak(Box::default());
         let hook = move |_: &kling_audit::Error| {
             let failure = try_audit!("by_the_hook").unwrap_err();
             assert!(matches!(failure, NotRecorded::Reentered), "{failure:?}");
             tracing::error!(name: "by_the_hook", target: "audit", n = 1);
             drop(audit_span!("by_the_hook"));
-            told.fetch_add(1, Ordering::Relaxed);
+            reports.fetch_add(1, Ordering::Relaxed);
         };
         let written = TestLog::with(|builder| builder.on_error(hook));
         let buffered = TestLog::with(|builder| builder.on_error(hook).durability(Durability::Buffered));
@@ -989,8 +989,8 @@ fn a_hook_that_emits_events() {
         info!(name: "too much", target: "audit", text = large);
         written.log.append(Draft::new("too much").detail("text", &large)).unwrap_err();
         audit!(log: written.log, "after");
-        // The log's own thread finds out that it can't be written.
-        while told.load(Ordering::Relaxed) < 3 {
+        // The write of the buffered log fails in the flusher thread.
+        while reports.load(Ordering::Relaxed) < 3 {
             thread::sleep(std::time::Duration::from_millis(1));
         }
 
@@ -1001,9 +1001,9 @@ fn a_hook_that_emits_events() {
 
 #[cfg(unix)]
 #[test]
-fn a_write_that_fails() {
-    // Files of this process can't grow beyond 16 or 32 KiB, as the shell counts, and trying to is an error and not its
-    // end.
+fn failed_write_is_returned_and_counted() {
+    // Files of this process cannot grow beyond 16 or 32 KiB, depending on the unit of the shell. A longer write is an
+    // error, because the shell ignores the signal that would end the process.
     isolated_after(test_path!(), "trap '' XFSZ; ulimit -f 32", || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();

@@ -1,4 +1,4 @@
-//! An event gives the entry that a draft of the same details gives, whatever happens while it is rendered.
+//! An event gives the same entry as a draft with the same details, even if events or panics occur while it is rendered.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,7 +13,7 @@ use crate::support::{
     process::{isolated, test_path},
 };
 
-fn in_stack_of(trail: &TestLog, emit: impl FnOnce()) {
+fn with_layer_of(trail: &TestLog, emit: impl FnOnce()) {
     let stack = Dispatch::new(tracing_subscriber::registry().with(trail.log.layer()));
     dispatcher::with_default(&stack, emit);
 }
@@ -27,18 +27,18 @@ fn recorded(trail: &TestLog) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn an_event_of_any_size_is_what_a_draft_is() {
-    // Around the length from which a line is moved and not copied, and around the most that an entry has.
+fn event_of_any_size_equals_its_draft() {
+    // Lengths near the one from which the log moves a line instead of copying it, and near the maximum of an entry.
     let lengths = (900..1_200).chain(65_000..65_700).step_by(23);
     let (by_event, by_macro, by_draft) = (TestLog::new(), TestLog::new(), TestLog::new());
     let lengths: Vec<usize> = lengths.collect();
     for &length in &lengths {
         let text = "é\"x".repeat(length / 9);
         let short = &text[..0];
-        in_stack_of(&by_event, || {
+        with_layer_of(&by_event, || {
             info!(name: "sized", target: "audit", actor = "al\"ice", z = length, text = text.as_str(), a = 1.5, short);
         });
-        in_stack_of(&by_macro, || {
+        with_layer_of(&by_macro, || {
             drop(audit!("sized", actor = "al\"ice", z = length, text = text.as_str(), a = 1.5, short))
         });
         let draft = Draft::new("sized").actor("al\"ice").detail("z", length).detail("text", &text);
@@ -61,8 +61,8 @@ fn an_event_of_any_size_is_what_a_draft_is() {
 }
 
 #[test]
-fn events_within_events_keep_their_values_apart() {
-    // In a scoped stack `tracing` gives events within events to nobody.
+fn nested_events_keep_their_own_values() {
+    // Under a scoped subscriber, `tracing` drops an event that is emitted inside another one.
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -83,9 +83,9 @@ fn events_within_events_keep_their_values_apart() {
 }
 
 #[test]
-fn what_a_panic_leaves_behind_is_in_no_later_event() {
+fn fields_of_a_panicked_event_are_in_no_later_event() {
     let trail = TestLog::new();
-    in_stack_of(&trail, || {
+    with_layer_of(&trail, || {
         for number in 0..3 {
             let panics = Noisy(|| panic!("while it is rendered"));
             let emit =
@@ -102,7 +102,7 @@ fn what_a_panic_leaves_behind_is_in_no_later_event() {
 }
 
 #[test]
-fn two_logs_render_one_callsite_each_by_its_own_rules() {
+fn two_logs_apply_their_own_settings_to_a_callsite() {
     let plain = TestLog::new();
     let strict = TestLog::with(|builder| builder.redact(["account"]).source_location().actor("service"));
     let emit = || {
@@ -111,7 +111,7 @@ fn two_logs_render_one_callsite_each_by_its_own_rules() {
     };
     let [one, other] = [&plain, &strict].map(|trail| {
         for _ in 0..2 {
-            in_stack_of(trail, emit);
+            with_layer_of(trail, emit);
         }
         trail.entries()
     });

@@ -1,11 +1,10 @@
-//! What the macros refuse while their caller compiles, and how they say it; and a caller with no dependency on
-//! `tracing`, who gets no warning either.
+//! Errors of the macros at compile time, and a caller without a dependency on `tracing`, which compiles without warnings.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use serde_json::Value;
 
-/// Statements, and what has to be said about each.
+/// Name of a binary, its statement, and the compile error that the statement must cause.
 const REFUSED: [(&str, &str, &str); 19] = [
     ("twice", r#"audit!("x", rows = 1, rows = 2);"#, "the field `rows` is given twice"),
     ("twice_raw", r##"audit!("x", r#type = 1, "type" = 2);"##, "the field `type` is given twice"),
@@ -56,7 +55,7 @@ fn main() {
 "##;
 
 #[test]
-fn what_is_refused_says_why() {
+fn compile_errors_state_their_reason() {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile_time");
     write_package(&directory);
 
@@ -68,18 +67,18 @@ fn what_is_refused_says_why() {
         .output()
         .unwrap();
 
-    let said = messages(&checked.stdout);
+    let errors = messages(&checked.stdout);
     let failed = || String::from_utf8_lossy(&checked.stderr).into_owned();
     for (name, statement, expected) in REFUSED {
-        let said = said.get(name).unwrap_or_else(|| panic!("`{statement}` compiles\n{}", failed()));
-        assert!(said.iter().any(|message| message.contains(expected)), "`{statement}`: {said:?}");
+        let errors = errors.get(name).unwrap_or_else(|| panic!("`{statement}` compiles\n{}", failed()));
+        assert!(errors.iter().any(|message| message.contains(expected)), "`{statement}`: {errors:?}");
     }
-    assert_eq!(said.get("accepted"), None);
+    assert_eq!(errors.get("accepted"), None);
 }
 
-/// Features of `tracing` that take audit events out of a program are not taken in silence.
+/// A feature of `tracing` can remove audit events from a program. The crate must not compile with it.
 #[test]
-fn a_level_that_compiles_audit_events_out() {
+fn static_level_that_removes_audit_events_is_refused() {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("static_level");
     let root = env!("CARGO_MANIFEST_DIR");
     fs::create_dir_all(directory.join("src")).unwrap();
@@ -99,9 +98,9 @@ fn a_level_that_compiles_audit_events_out() {
         .output()
         .unwrap();
 
-    let said = String::from_utf8_lossy(&checked.stderr);
+    let text = String::from_utf8_lossy(&checked.stderr);
     assert!(!checked.status.success());
-    assert!(said.contains("compiles events of level INFO out, and audit events with them"), "{said}");
+    assert!(text.contains("compiles events of level INFO out, and audit events with them"), "{text}");
 }
 
 fn write_package(directory: &Path) {
@@ -122,22 +121,25 @@ fn write_package(directory: &Path) {
     }
 }
 
-/// Leaves a file alone that is right already, so that nothing is checked again for nothing.
+/// Writes a file unless it has this text already. Cargo checks only packages with newer files again.
 fn write(path: &Path, text: &str) {
     if fs::read_to_string(path).ok().as_deref() != Some(text) {
         fs::write(path, text).unwrap();
     }
 }
 
-/// What the compiler said, by binary.
+/// Messages of the compiler, by binary.
 fn messages(output: &[u8]) -> BTreeMap<String, Vec<String>> {
-    let mut said = BTreeMap::<_, Vec<_>>::new();
+    let mut messages = BTreeMap::<_, Vec<_>>::new();
     for line in output.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let message: Value = serde_json::from_slice(line).unwrap();
         if message["reason"] == "compiler-message" && message["target"]["kind"][0] == "bin" {
             let name = message["target"]["name"].as_str().unwrap().to_owned();
-            said.entry(name).or_default().push(message["message"]["message"].as_str().unwrap().to_owned());
+            messages
+                .entry(name)
+                .or_default()
+                .push(message["message"]["message"].as_str().unwrap().to_owned());
         }
     }
-    said
+    messages
 }

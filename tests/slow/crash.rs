@@ -1,6 +1,6 @@
-//! Processes that are killed while they record: what was acknowledged is there, and no crash looks like tampering.
+//! Processes that are killed while they append: acknowledged entries survive, and no crash is reported as tampering.
 //!
-//! The tests run this very program again as the process that is killed. With KLING_AUDIT_LONG=1 it is 1,000 rounds.
+//! The killed process is this test binary as a child. With `KLING_AUDIT_LONG=1`, a test kills 1,000 of them.
 
 use std::{
     collections::BTreeMap,
@@ -26,23 +26,23 @@ use crate::support::{
     trail::make_writable,
 };
 
-/// How the child records.
-const MODE: &str = "KLING_AUDIT_CRASH_MODE";
+/// Holds the [`Mode`] of a child.
+const CHILD_MODE: &str = "KLING_AUDIT_CRASH_MODE";
 
-/// A trail is begun anew after so many rounds, since each is verified from its start.
-const ROUNDS_A_TRAIL: u64 = 20;
+/// Each round verifies the whole trail. After this many rounds, a new trail keeps that short.
+const ROUNDS_PER_TRAIL: u64 = 20;
 
 fn rounds() -> u64 {
     if is_long() { 1_000 } else { 50 }
 }
 
-/// What the child does.
+/// Durability of the log of a child, and the end of the child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Written,
     Synced,
     Buffered,
-    /// It ends itself, by `std::process::exit`, while its threads append.
+    /// The child calls `std::process::exit` while its threads append.
     Exits,
 }
 
@@ -56,11 +56,11 @@ impl Mode {
     }
 }
 
-/// Not a test by itself: the process that is killed.
+/// The body of the child. In any other process, the test does nothing.
 #[test]
-fn child() {
+fn child_appends_until_it_is_killed() {
     let Some(trail) = child_directory() else { return };
-    let mode = std::env::var(MODE).expect("a mode");
+    let mode = std::env::var(CHILD_MODE).expect("a mode");
     let mode = [Mode::Written, Mode::Synced, Mode::Buffered, Mode::Exits]
         .into_iter()
         .find(|known| format!("{known:?}") == mode)
@@ -92,68 +92,70 @@ fn child() {
 }
 
 fn start(trail: &Path, mode: Mode) -> Child {
-    in_directory(process::child(test_path!(child)), trail)
-        .env(MODE, format!("{mode:?}"))
+    in_directory(process::child(test_path!(child_appends_until_it_is_killed)), trail)
+        .env(CHILD_MODE, format!("{mode:?}"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("starts")
 }
 
-/// What the child said before it ended.
+/// Receipts and flushes that a child printed.
 #[derive(Default)]
-struct EntryView {
+struct ChildOutput {
     receipts: Vec<(u64, String)>,
-    /// Everything that was acknowledged up to this number was flushed.
+    /// All acknowledged entries up to this number were flushed.
     flushed: Option<u64>,
 }
 
-fn listen(child: &mut Child, kill_after: Option<(bool, Duration)>) -> EntryView {
+/// Reads all that a child prints, and waits for its end. `kill_after` holds a time after which the child is killed, and
+/// `true` if the time starts now instead of at the first receipt.
+fn read_until_end(child: &mut Child, kill_after: Option<(bool, Duration)>) -> ChildOutput {
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
-    let mut said = EntryView::default();
+    let mut output = ChildOutput::default();
     let mut line = String::new();
-    let mut read = |said: &mut EntryView| {
+    let mut read = |output: &mut ChildOutput| {
         line.clear();
         let more = lines.read_line(&mut line).expect("readable") > 0;
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         match words[..] {
             ["R", seq, hash] if line.ends_with('\n') && hash.len() == 64 => {
-                said.receipts.push((seq.parse().expect("a number"), hash.to_owned()));
+                output.receipts.push((seq.parse().expect("a number"), hash.to_owned()));
             }
             ["F", seq] if line.ends_with('\n') => {
                 let seq = seq.parse().expect("a number");
-                said.flushed = said.flushed.max(Some(seq));
+                output.flushed = output.flushed.max(Some(seq));
             }
             _ => {}
         }
         more
     };
     if let Some((from_start, after)) = kill_after {
-        // The pipe is read all the while, or the child would wait for it.
+        // This thread keeps reading, because a full pipe would stop the child.
         let mut end = from_start.then(|| Instant::now() + after);
         if end.is_none() {
-            while said.receipts.is_empty() && read(&mut said) {}
+            while output.receipts.is_empty() && read(&mut output) {}
             end = Some(Instant::now() + after);
         }
         let id = child.id();
         let killer = thread::spawn(move || {
             thread::sleep(end.map_or(Duration::ZERO, |end| end.saturating_duration_since(Instant::now())));
-            let killed = Command::new("kill").args(["-9", &id.to_string()]).status().expect("kill is there");
+            let killed = Command::new("kill").args(["-9", &id.to_string()]).status().expect("kill runs");
             assert!(killed.success(), "the child ended by itself");
         });
-        while read(&mut said) {}
+        while read(&mut output) {}
         killer.join().expect("killed");
     } else {
-        while read(&mut said) {}
+        while read(&mut output) {}
     }
     let status = child.wait().expect("ended");
-    let mut complaint = String::new();
-    std::io::Read::read_to_string(&mut child.stderr.take().expect("a pipe"), &mut complaint).expect("text");
-    assert!(status.success() == kill_after.is_none() && !complaint.contains("panicked"), "{complaint}");
-    said
+    let mut errors = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().expect("a pipe"), &mut errors).expect("text");
+    assert!(status.success() == kill_after.is_none() && !errors.contains("panicked"), "{errors}");
+    output
 }
 
-/// The hash of each entry. No number is there twice, and none is missing.
+/// Hash of each entry, by its number. Fails if a number occurs twice, or if one is missing.
 fn hashes(trail: &Path) -> Vec<String> {
     let mut hashes = BTreeMap::new();
     for file in jsonl_files(trail) {
@@ -165,7 +167,7 @@ fn hashes(trail: &Path) -> Vec<String> {
             let hash = text[text.len() - 67..text.len() - 3].to_owned();
             assert!(
                 hashes.insert(seq.parse::<u64>().expect("a number"), hash).is_none(),
-                "{seq} is there twice"
+                "{seq} occurs twice"
             );
         }
     }
@@ -173,9 +175,9 @@ fn hashes(trail: &Path) -> Vec<String> {
     hashes.into_values().collect()
 }
 
-/// What came out of the rounds.
+/// Results of all rounds.
 #[derive(Debug, Default)]
-struct Tally {
+struct Results {
     rounds: u64,
     acknowledged: u64,
     lost: u64,
@@ -183,19 +185,20 @@ struct Tally {
     torn: u64,
 }
 
-fn kill_again_and_again(mode: Mode, seed: u64) -> Tally {
+/// Kills children that append to a trail, and verifies the trail after each.
+fn kill_repeatedly(mode: Mode, seed: u64) -> Results {
     let mut random = Random(seed);
-    let mut tally = Tally::default();
-    while tally.rounds < rounds() {
+    let mut results = Results::default();
+    while results.rounds < rounds() {
         let root = tempfile::tempdir().expect("a directory");
         let trail = root.path().join("audit");
         let mut known = Vec::new();
-        for _ in 0..ROUNDS_A_TRAIL.min(rounds() - tally.rounds) {
+        for _ in 0..ROUNDS_PER_TRAIL.min(rounds() - results.rounds) {
             let from_start = random.below(3) == 0;
             let after = Duration::from_micros(random.below(25_000) as u64);
-            let said = listen(&mut start(&trail, mode), Some((from_start, after)));
-            tally.rounds += 1;
-            tally.acknowledged += said.receipts.len() as u64;
+            let output = read_until_end(&mut start(&trail, mode), Some((from_start, after)));
+            results.rounds += 1;
+            results.acknowledged += output.receipts.len() as u64;
             if !trail.exists() {
                 continue;
             }
@@ -203,64 +206,64 @@ fn kill_again_and_again(mode: Mode, seed: u64) -> Tally {
             let verification = Verifier::new(&trail).run().expect("can be read");
             let none_yet = verification.entries() == 0 && known.is_empty();
             if verification.verdict() != Verdict::Intact && !none_yet {
-                tally.false_alarms += 1;
-                println!("round {}: {verification}", tally.rounds);
+                results.false_alarms += 1;
+                println!("round {}: {verification}", results.rounds);
             }
-            tally.torn += u64::from(!verification.notices().is_empty());
+            results.torn += u64::from(!verification.notices().is_empty());
             let there = hashes(&trail);
-            for (seq, hash) in said.receipts {
+            for (seq, hash) in output.receipts {
                 let is_there = there.get(usize::try_from(seq).expect("small")) == Some(&hash);
                 if is_there {
                     known.push((seq, hash));
                 } else {
-                    tally.lost += 1;
-                    let flushed = said.flushed.is_some_and(|flushed| seq <= flushed);
-                    assert!(mode == Mode::Buffered && !flushed, "round {}: {seq} is lost", tally.rounds);
+                    results.lost += 1;
+                    let flushed = output.flushed.is_some_and(|flushed| seq <= flushed);
+                    assert!(mode == Mode::Buffered && !flushed, "round {}: {seq} is lost", results.rounds);
                 }
             }
-            // What was there once stays.
+            // Entries that were on disk in an earlier round are still there.
             for (seq, hash) in &known {
                 assert_eq!(there.get(usize::try_from(*seq).expect("small")), Some(hash), "{seq}");
             }
         }
     }
-    println!("{mode:?}, seed {seed}: {tally:?}");
-    tally
+    println!("{mode:?}, seed {seed}: {results:?}");
+    results
 }
 
 #[test]
-fn a_process_that_is_killed_loses_nothing_that_was_written() {
-    let tally = kill_again_and_again(Mode::Written, 1);
+fn killed_process_loses_no_written_entry() {
+    let results = kill_repeatedly(Mode::Written, 1);
 
-    assert!(tally.acknowledged > tally.rounds);
-    assert_eq!((tally.lost, tally.false_alarms), (0, 0));
+    assert!(results.acknowledged > results.rounds);
+    assert_eq!((results.lost, results.false_alarms), (0, 0));
 }
 
 #[test]
-fn a_process_that_is_killed_loses_nothing_that_was_synced() {
-    let tally = kill_again_and_again(Mode::Synced, 2);
+fn killed_process_loses_no_synced_entry() {
+    let results = kill_repeatedly(Mode::Synced, 2);
 
-    assert_eq!((tally.lost, tally.false_alarms), (0, 0));
+    assert_eq!((results.lost, results.false_alarms), (0, 0));
 }
 
 #[test]
-fn a_process_that_is_killed_loses_of_a_buffer_what_was_not_flushed_and_nothing_looks_tampered() {
-    let tally = kill_again_and_again(Mode::Buffered, 3);
+fn killed_process_loses_only_unflushed_buffered_entries() {
+    let results = kill_repeatedly(Mode::Buffered, 3);
 
-    assert!(tally.acknowledged > tally.rounds);
-    assert_eq!(tally.false_alarms, 0);
+    assert!(results.acknowledged > results.rounds);
+    assert_eq!(results.false_alarms, 0);
 }
 
 #[test]
-fn a_process_that_exits_loses_nothing_that_was_written() {
+fn exiting_process_loses_no_written_entry() {
     let root = tempfile::tempdir().expect("a directory");
     let trail = root.path().join("audit");
     for _ in 0..5 {
-        let said = listen(&mut start(&trail, Mode::Exits), None);
+        let output = read_until_end(&mut start(&trail, Mode::Exits), None);
 
         let there = hashes(&trail);
-        assert!(said.receipts.len() >= 300);
-        for (seq, hash) in said.receipts {
+        assert!(output.receipts.len() >= 300);
+        for (seq, hash) in output.receipts {
             assert_eq!(there.get(usize::try_from(seq).expect("small")), Some(&hash));
         }
         let verification = Verifier::new(&trail).run().expect("can be read");
@@ -268,13 +271,13 @@ fn a_process_that_exits_loses_nothing_that_was_written() {
     }
 }
 
-/// The head is written with each commit of a synced log, so a crash covers up for nobody.
+/// A synced log writes the head with each commit. So even after a crash, the head reveals a truncation.
 #[test]
-fn acknowledged_entries_that_are_cut_off_after_a_crash_are_missed() {
+fn truncation_after_a_crash_is_found() {
     let root = tempfile::tempdir().expect("a directory");
     let trail = root.path().join("audit");
-    let said = listen(&mut start(&trail, Mode::Synced), Some((false, Duration::from_millis(50))));
-    let last = said.receipts.iter().map(|(seq, _)| *seq).max().expect("receipts");
+    let output = read_until_end(&mut start(&trail, Mode::Synced), Some((false, Duration::from_millis(50))));
+    let last = output.receipts.iter().map(|(seq, _)| *seq).max().expect("receipts");
     let is_before = |line: &&&[u8]| {
         let text = String::from_utf8_lossy(line);
         let seq = text.rsplit_once("\", \"seq\": ").and_then(|(_, rest)| rest.split_once(','));
@@ -300,24 +303,26 @@ fn acknowledged_entries_that_are_cut_off_after_a_crash_are_missed() {
     assert!(matches!(AuditLog::open(&trail), Err(Error::CannotResume { .. })));
 }
 
-/// A log that nobody uses costs nothing.
+/// A log without work does not wake its thread.
 #[cfg(target_os = "linux")]
 #[test]
-fn an_idle_log_does_not_wake() {
+fn idle_log_wakes_no_thread() {
     isolated(test_path!(), || {
+        // Number of the threads of all logs, and of their voluntary context switches.
         let switches = || {
-            let mut total = 0;
+            let (mut threads, mut total) = (0, 0);
             for task in fs::read_dir("/proc/self/task").expect("tasks") {
                 let path = task.expect("readable").path();
                 let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
-                if name.starts_with("kling-audit kee") {
+                if name.starts_with("kling-audit ") {
+                    threads += 1;
                     let status = fs::read_to_string(path.join("status")).unwrap_or_default();
                     let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"));
                     let count = line.and_then(|line| line.split_ascii_whitespace().nth(1));
                     total += count.and_then(|count| count.parse::<u64>().ok()).unwrap_or_default();
                 }
             }
-            total
+            (threads, total)
         };
         let root = tempfile::tempdir().expect("a directory");
         let logs: Vec<_> = [Durability::Buffered, Durability::Written, Durability::Synced]
@@ -330,15 +335,16 @@ fn an_idle_log_does_not_wake() {
             })
             .collect();
 
-        // Where the machine is busy, what there was to do is done later.
+        // On a busy machine, the work after the appends may take longer than one pause.
         let quiet = (0..10).any(|_| {
             let before = switches();
-            // Longer than anything is put off.
+            // Longer than any delay of the flusher thread.
             thread::sleep(Duration::from_millis(2_500));
             switches() == before
         });
 
-        assert!(quiet, "none of the logs ever sleeps for long");
+        assert!(quiet, "a thread wakes in every pause");
+        assert_eq!(switches().0, logs.len(), "each log has a thread");
         drop(logs);
     });
 }

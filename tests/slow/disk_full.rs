@@ -1,4 +1,4 @@
-//! A disk that fills, is freed, and a log that goes on by itself: what was refused is counted, and nothing else is lost.
+//! Full disks. The log counts and describes refused entries, loses no other, and continues when there is space again.
 
 use std::{
     collections::HashSet,
@@ -17,12 +17,12 @@ use crate::support::{
     trail::{LIVE, TestTrail, assert_recorded},
 };
 
-const LEVELS: [Durability; 3] = [Durability::Written, Durability::Buffered, Durability::Synced];
-/// The file system says so itself.
+const DURABILITIES: [Durability; 3] = [Durability::Written, Durability::Buffered, Durability::Synced];
+/// Error of a full file system.
 const NO_SPACE: &str = "No space left on device";
-/// The limit on a process's files.
+/// Error of a limit on the size of files.
 const TOO_LARGE: &str = "File too large";
-/// Appends until `refusals` appends were refused.
+/// Appends entries until the log has refused `refusals` of them.
 fn fill(log: &AuditLog, name: &str, refusals: usize, done: &Mutex<Done>) {
     let (mut number, mut refused) = (0, 0);
     while refused < refusals {
@@ -48,9 +48,16 @@ struct Done {
     errors: Vec<Error>,
 }
 
-/// Fills the disk with `threads` threads, frees it, and appends again; twice. `full` fills or frees the disk.
-fn fill_and_free(trail: &TestTrail, level: Durability, threads: usize, cause: &str, full: &dyn Fn(bool)) {
-    let log = trail.builder().durability(level).open().expect("opens");
+/// Fills the disk with entries of `threads` threads, frees it, and appends again, twice. `full(true)` leaves little space
+/// on the disk, and `full(false)` frees it.
+fn fill_and_free(
+    trail: &TestTrail,
+    durability: Durability,
+    threads: usize,
+    cause: &str,
+    full: &dyn Fn(bool),
+) {
+    let log = trail.builder().durability(durability).open().expect("opens");
     let done = Mutex::new(Done::default());
     for round in 0..2 {
         full(true);
@@ -67,11 +74,11 @@ fn fill_and_free(trail: &TestTrail, level: Durability, threads: usize, cause: &s
 
         let so_far = done.lock().expect("whole").refused.len() as u64;
         let in_this_round = so_far / (round + 1);
-        // Where there was room to say what was lost but not for more, it is said in several parts.
+        // If `audit_degraded` still fits, but the next entry does not, the losses are described by several entries.
         match log.health() {
-            Health::Degraded { lost, cause: told, .. } => {
-                assert!((1..=in_this_round).contains(&lost), "{level:?}, {threads} threads: {lost}");
-                assert!(told.contains(cause) && told.contains("audit/audit-"), "{told}");
+            Health::Degraded { lost, cause: found, .. } => {
+                assert!((1..=in_this_round).contains(&lost), "{durability:?}, {threads} threads: {lost}");
+                assert!(found.contains(cause) && found.contains("audit/audit-"), "{found}");
             }
             other => unreachable!("{other:?}"),
         }
@@ -80,9 +87,11 @@ fn fill_and_free(trail: &TestTrail, level: Durability, threads: usize, cause: &s
         assert_eq!(counters.recorded, done.lock().expect("whole").receipts.len() as u64);
 
         full(false);
-        if level == Durability::Buffered {
-            // Its full buffer is tried again by the log itself.
-            wait_until("it goes on by itself", || matches!(log.health(), Health::Recording));
+        if durability == Durability::Buffered {
+            // The flusher thread writes the full buffer again, without a call.
+            wait_until("the flusher thread has written the buffer", || {
+                matches!(log.health(), Health::Recording)
+            });
         }
         let receipt = log.append(Draft::new("freed")).expect("recorded again");
         done.lock().expect("whole").receipts.push(receipt);
@@ -100,8 +109,8 @@ fn fill_and_free(trail: &TestTrail, level: Durability, threads: usize, cause: &s
     let entries = trail.entries();
     assert_recorded(&done.receipts, &entries);
     let keys: HashSet<&str> = entries.iter().filter_map(|entry| entry["details"]["key"].as_str()).collect();
-    assert!(done.refused.iter().all(|key| !keys.contains(key.as_str())), "what was refused is nowhere");
-    assert_eq!(keys.len() + 2, done.receipts.len(), "what was acknowledged is there, once");
+    assert!(done.refused.iter().all(|key| !keys.contains(key.as_str())), "no refused entry is in the trail");
+    assert_eq!(keys.len() + 2, done.receipts.len(), "each acknowledged entry is in the trail once");
     let degraded: Vec<&Value> =
         entries.iter().filter(|entry| entry["event_type"] == "audit_degraded").collect();
     let lost: u64 = degraded.iter().filter_map(|entry| entry["details"]["lost"].as_u64()).sum();
@@ -109,9 +118,13 @@ fn fill_and_free(trail: &TestTrail, level: Durability, threads: usize, cause: &s
     for entry in &degraded {
         assert!(entry["details"]["cause"].as_str().is_some_and(|text| text.contains(cause)), "{entry}");
     }
-    if level != Durability::Buffered {
+    if durability != Durability::Buffered {
         for (at, _) in entries.iter().enumerate().filter(|(_, entry)| entry["event_type"] == "freed") {
-            assert_eq!(entries[at - 1]["event_type"], "audit_degraded", "it comes first");
+            assert_eq!(
+                entries[at - 1]["event_type"],
+                "audit_degraded",
+                "audit_degraded precedes the next entry"
+            );
         }
     }
     assert_eq!(entries.last().expect("one")["details"]["not_recorded"], done.refused.len());
@@ -120,15 +133,15 @@ fn fill_and_free(trail: &TestTrail, level: Durability, threads: usize, cause: &s
 }
 
 #[test]
-fn a_full_file_system_that_is_freed_is_gone_on_with() {
-    for level in LEVELS {
+fn log_continues_when_a_full_file_system_is_freed() {
+    for durability in DURABILITIES {
         for threads in [1, 8] {
-            // More than what a buffer and its lines take, twice.
+            // Space for two full buffers and their lines.
             let Some(trail) = TestTrail::on_tmpfs("size=16m") else { return };
             let ballast = trail.root().join("ballast");
-            fill_and_free(&trail, level, threads, NO_SPACE, &|full| {
+            fill_and_free(&trail, durability, threads, NO_SPACE, &|full| {
                 if full {
-                    // As much as there is, but for a little.
+                    // All space except for 64 KiB.
                     let free = rustix::fs::statvfs(trail.root()).expect("known").f_bavail * 4096;
                     let length = usize::try_from(free.saturating_sub(65_536)).expect("small");
                     fs::write(&ballast, vec![0; length]).expect("fits");
@@ -141,12 +154,12 @@ fn a_full_file_system_that_is_freed_is_gone_on_with() {
 }
 
 #[test]
-fn a_limit_on_the_size_of_files_that_is_lifted_is_gone_on_with() {
+fn log_continues_when_a_file_size_limit_is_lifted() {
     isolated_after(test_path!(), "trap '' XFSZ", || {
-        for level in LEVELS {
+        for durability in DURABILITIES {
             for threads in [1, 8] {
                 let trail = TestTrail::new();
-                fill_and_free(&trail, level, threads, TOO_LARGE, &|full| {
+                fill_and_free(&trail, durability, threads, TOO_LARGE, &|full| {
                     let length = fs::metadata(trail.path(LIVE)).expect("there").len();
                     limit(full.then_some(length + 20_000));
                 });
@@ -162,10 +175,10 @@ fn limit(bytes: Option<u64>) {
 }
 
 #[test]
-fn a_disk_that_is_full_at_the_first_opening_is_an_error_and_no_harm() {
+fn failed_opening_on_a_full_disk_can_be_repeated() {
     let Some(trail) = TestTrail::on_tmpfs("size=1m") else { return };
     let ballast = trail.root().join("ballast");
-    // What is left for the trail, in pages: nothing, one, two, ….
+    // Pages that are left for the trail.
     for left in 0..6_u64 {
         for beginning in [true, false] {
             if beginning {
@@ -183,7 +196,7 @@ fn a_disk_that_is_full_at_the_first_opening_is_an_error_and_no_harm() {
                 }
             }
             fs::remove_file(&ballast).expect("removed");
-            // A process that another test starts just now may have it open for a moment.
+            // Another test may fork this process. Until the fork runs its program, it has the ballast file open.
             wait_until("the space is free", || {
                 rustix::fs::statvfs(trail.root()).expect("known").f_bavail > left + 8
             });
@@ -195,21 +208,21 @@ fn a_disk_that_is_full_at_the_first_opening_is_an_error_and_no_harm() {
 }
 
 #[test]
-fn a_log_that_can_not_close_on_a_full_disk_says_so_and_is_opened_again() {
-    for level in LEVELS {
+fn failed_close_on_a_full_disk_can_be_reopened() {
+    for durability in DURABILITIES {
         let Some(trail) = TestTrail::on_tmpfs("size=1m") else { return };
         let ballast = trail.root().join("ballast");
-        let log = trail.builder().durability(level).open().expect("opens");
+        let log = trail.builder().durability(durability).open().expect("opens");
         let receipt = log.append(Draft::new("first")).expect("recorded");
         log.flush().expect("flushed");
         let free = rustix::fs::statvfs(trail.root()).expect("known").f_bavail;
         fs::write(&ballast, vec![0; (free * 4096) as usize]).expect("fits");
         let mut done = Mutex::new(Done::default());
-        if level != Durability::Buffered {
+        if durability != Durability::Buffered {
             fill(&log, "full", 3, &done);
         }
 
-        // The page of the file's end has room for a while.
+        // The last page of the file has space for some more entries.
         for _ in 0..20 {
             drop(log.append(Draft::new("more").detail("filling", "x".repeat(1_000))));
         }
@@ -228,25 +241,27 @@ fn a_log_that_can_not_close_on_a_full_disk_says_so_and_is_opened_again() {
 }
 
 #[test]
-fn a_file_system_that_takes_no_more_files_is_gone_on_with() {
-    for level in LEVELS {
+fn log_continues_when_inodes_are_free_again() {
+    for durability in DURABILITIES {
         let Some(trail) = TestTrail::on_tmpfs("size=4m,nr_inodes=12") else { return };
-        let log = trail.builder().durability(level).max_file_size(4_000).open().expect("opens");
+        let log = trail.builder().durability(durability).max_file_size(4_000).open().expect("opens");
         let done = Mutex::new(Done::default());
 
-        if level == Durability::Buffered {
+        if durability == Durability::Buffered {
             for number in 0..40 {
                 let draft = Draft::new("worked").detail("key", number).detail("filling", "x".repeat(1_500));
                 done.lock().expect("whole").receipts.push(log.append(draft).expect("buffered"));
             }
-            wait_until("it is told", || matches!(log.health(), Health::Degraded { .. }));
+            wait_until("the log is degraded", || matches!(log.health(), Health::Degraded { .. }));
         } else {
             fill(&log, "full", 4, &done);
             assert!(matches!(log.health(), Health::Degraded { lost: 4, .. }), "{:?}", log.health());
         }
         assert!(trail.remount("size=4m,nr_inodes=200"));
-        if level == Durability::Buffered {
-            wait_until("it goes on by itself", || matches!(log.health(), Health::Recording));
+        if durability == Durability::Buffered {
+            wait_until("the flusher thread has written the buffer", || {
+                matches!(log.health(), Health::Recording)
+            });
         }
         let receipt = log.append(Draft::new("freed")).expect("recorded again");
         log.close().expect("closes");

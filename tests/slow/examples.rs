@@ -1,8 +1,9 @@
-//! The examples of the client, run as their users run them: what they print, leave behind and exit with.
+//! The examples of the client, run by Cargo: their output, their trails and their exit status.
 
 use std::{
+    io::{self, BufRead, BufReader, Lines},
     path::Path,
-    process::{Command, Output},
+    process::{Child, ChildStdout, Command, Output, Stdio},
 };
 
 use tempfile::TempDir;
@@ -17,7 +18,7 @@ use crate::support::{
 
 const PROMPT: &str = "a clockwork heron wades through violet fog";
 
-/// The example, which Cargo builds if it has to. With the features of this test it mostly is built already.
+/// A command that builds and runs an example, with the features of this test, so that its dependencies are built already.
 fn example(name: &str) -> Command {
     let features = if cfg!(feature = "cli") { "kling,cli" } else { "kling" };
     let mut command = Command::new(env!("CARGO"));
@@ -38,7 +39,7 @@ fn generate_video(server: &StandIn, audit: &Path, more: &[&str]) -> Output {
 }
 
 #[test]
-fn generate_video_exits_0_only_with_a_video_and_never_prints_the_prompt() {
+fn generate_video_exits_with_0_only_with_a_video() {
     let server = StandIn::start();
     server.fail_queries([Fault::Html(502)]);
     let audit = TempDir::new().unwrap();
@@ -82,7 +83,7 @@ fn generate_video_without_credentials_names_the_variable() {
 }
 
 #[test]
-fn quickstart_shows_a_trail_with_every_event_in_order() {
+fn quickstart_records_every_event_in_order() {
     let output = example("quickstart").output().unwrap();
 
     let printed = String::from_utf8_lossy(&output.stdout);
@@ -111,49 +112,68 @@ fn quickstart_shows_a_trail_with_every_event_in_order() {
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
-#[test]
-fn kling_stand_in_serves_whoever_has_the_keys_that_it_prints() {
-    use std::{
-        io::{BufRead, BufReader},
-        process::Stdio,
-    };
+/// The example `kling_stand_in` in a process of its own. Dropping it kills the process.
+struct StandInProcess {
+    child: Child,
+    /// Kept open until the end: the server fails if it cannot print.
+    lines: Lines<BufReader<ChildStdout>>,
+}
 
-    let unusable = example("kling_stand_in").args(["--port", "none"]).output().unwrap();
-    let unknown = example("kling_stand_in").args(["--lose-every", "0"]).output().unwrap();
-    // Cargo would stand between us and the program that we have to end.
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/debug/examples/kling_stand_in");
-    let built = std::env::current_exe()
-        .ok()
-        .and_then(|path| Some(path.parent()?.parent()?.join("examples/kling_stand_in")))
-        .unwrap_or(built);
-    let mut server = Command::new(built)
-        .args(["--port=0", "--seconds", "1", "--lose-every", "2", "--throttle-every", "3", "--cash"])
-        .args([
-            "--callback-secret",
-            "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=",
-            "--callbacks-out-of-order",
-        ])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let printed: Vec<(String, String)> = (0..3)
-        .map(|_| {
-            let line = lines.next().unwrap().unwrap();
+impl StandInProcess {
+    /// Starts the example without Cargo, so that the test can kill the server itself. Cargo must have built it.
+    fn start(arguments: &[&str]) -> StandInProcess {
+        let this = std::env::current_exe().unwrap();
+        let built = this.parent().and_then(Path::parent).unwrap().join("examples/kling_stand_in");
+        let mut child = Command::new(built).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        StandInProcess { child, lines }
+    }
+
+    /// Runs `generate_video` with the three environment variables that the server prints.
+    fn generate_video(&mut self, directory: &Path) -> Output {
+        let variable = |line: io::Result<String>| {
+            let line = line.unwrap();
             let (name, value) = line.split_once('=').unwrap();
             (name.to_owned(), value.to_owned())
-        })
-        .collect();
+        };
+        let variables: Vec<(String, String)> = self.lines.by_ref().take(3).map(variable).collect();
+        example("generate_video")
+            .args(["--audit-dir", directory.to_str().unwrap(), "--prompt", PROMPT])
+            .envs(variables)
+            .output()
+            .unwrap()
+    }
+}
+
+impl Drop for StandInProcess {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn stand_in_serves_a_client_with_the_printed_keys() {
+    // These two calls build the example.
+    let unusable = example("kling_stand_in").args(["--port", "none"]).output().unwrap();
+    let unknown = example("kling_stand_in").args(["--lose-every", "0"]).output().unwrap();
+    let mut server = StandInProcess::start(&[
+        "--port=0",
+        "--seconds",
+        "1",
+        "--lose-every",
+        "2",
+        "--throttle-every",
+        "3",
+        "--cash",
+        "--callback-secret",
+        "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=",
+        "--callbacks-out-of-order",
+    ]);
     let audit = TempDir::new().unwrap();
     let directory = audit.path().join("audit");
 
-    let made = example("generate_video")
-        .args(["--audit-dir", directory.to_str().unwrap(), "--prompt", PROMPT])
-        .envs(printed)
-        .output()
-        .unwrap();
-    server.kill().unwrap();
-    server.wait().unwrap();
+    let made = server.generate_video(&directory);
 
     assert_eq!((unusable.status.code(), unknown.status.code()), (Some(2), Some(2)));
     assert_eq!(made.status.code(), Some(0), "{}", String::from_utf8_lossy(&made.stderr));
@@ -161,49 +181,19 @@ fn kling_stand_in_serves_whoever_has_the_keys_that_it_prints() {
 }
 
 #[test]
-fn kling_stand_in_goes_wrong_in_the_ways_that_it_is_told() {
-    use std::{
-        io::{BufRead, BufReader},
-        process::Stdio,
-    };
-
-    // Builds it, and says no to what is no number.
+fn stand_in_fails_in_the_requested_ways() {
+    // This call builds the example. Its argument is not a number, so it exits with an error.
     let unusable = example("kling_stand_in").args(["--clock-ahead", "soon"]).output().unwrap();
-    let built = std::env::current_exe().unwrap();
-    let built = built.parent().and_then(Path::parent).unwrap().join("examples/kling_stand_in");
     for (switches, expected) in [
         (["--halve-every", "1", "--clock-ahead=-60"].as_slice(), [true, true]),
         (&["--error-every", "1"], [false, true]),
         (&["--slow-every", "1", "--late", "0"], [false, false]),
     ] {
-        let mut server = Command::new(&built)
-            .args(["--seconds", "0"])
-            .args(switches)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // Kept to the end: what the server prints has to go somewhere.
-        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-        let printed: Vec<(String, String)> = lines
-            .by_ref()
-            .take(3)
-            .map(|line| {
-                let line = line.unwrap();
-                let (name, value) = line.split_once('=').unwrap();
-                (name.to_owned(), value.to_owned())
-            })
-            .collect();
+        let mut server = StandInProcess::start(&[&["--seconds", "0"], switches].concat());
         let audit = TempDir::new().unwrap();
         let directory = audit.path().join("audit");
 
-        let made = example("generate_video")
-            .args(["--audit-dir", directory.to_str().unwrap(), "--prompt", PROMPT])
-            .envs(printed)
-            .output()
-            .unwrap();
-        server.kill().unwrap();
-        server.wait().unwrap();
-        drop(lines);
+        let made = server.generate_video(&directory);
 
         assert!(made.status.success(), "{switches:?} {}", String::from_utf8_lossy(&made.stderr));
         let trail = text(&directory);

@@ -1,8 +1,8 @@
-//! Bytes that nobody wrote, by the million: the recogniser and the verifier, recovery, and the head's reader.
+//! Fuzzing with random mutations: lines and the verifier, recovery, the head, and whole directories.
 //!
-//! Each mutation comes from a seed, so a failure can be had again: `KLING_AUDIT_SEED` sets another. Trails hold the id of
-//! the process, so that takes one of as many digits. By default a few thousand executions are run; with
-//! `KLING_AUDIT_LONG=1` as many as `KLING_AUDIT_EXECUTIONS` says, or 200,000 each.
+//! A seed repeats all mutations: `KLING_AUDIT_SEED` sets another one. Trails contain the process id, so a repetition needs
+//! an id with as many digits. The tests run a few thousand executions; with `KLING_AUDIT_LONG=1` they run
+//! `KLING_AUDIT_EXECUTIONS` each, or 200,000.
 
 use std::{
     collections::BTreeMap,
@@ -36,10 +36,10 @@ fn random(own: u64) -> Random {
     Random(number("KLING_AUDIT_SEED").unwrap_or(20_261_124).wrapping_mul(1_000_003) ^ own)
 }
 
-/// Files by name.
+/// Contents of files, by name.
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// A trail of two days and three files, with all that an entry can hold.
+/// Files of a trail of two days, with all kinds of values.
 fn trail(short: bool) -> Files {
     let trail = TestTrail::new();
     let length = if short { HashLength::Short } else { HashLength::Full };
@@ -66,7 +66,7 @@ fn trail(short: bool) -> Files {
     files
 }
 
-/// Changes some bytes, as damage, tools and people do.
+/// Changes bytes and lines, as damaged disks, programs and persons do.
 fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     for _ in 0..=random.below(3) {
         let at = random.below(bytes.len());
@@ -105,7 +105,7 @@ fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
                 bytes.splice(at..at, WORDS[random.below(WORDS.len())].iter().copied());
             }
             8 => {
-                // Whole lines: one dropped, doubled or moved.
+                // Removes, doubles or moves a line.
                 let mut lines: Vec<Vec<u8>> =
                     bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
                 let line = random.below(lines.len());
@@ -123,7 +123,7 @@ fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
                 bytes.splice(at..at, other[from..to].iter().copied());
             }
             10 => {
-                // A digit for a digit, a letter for a letter: what stays canonical the longest.
+                // Replaces a digit by a digit, or a letter by a letter. The line often stays canonical.
                 if let Some(byte) = bytes.get_mut(at) {
                     if byte.is_ascii_digit() {
                         *byte = b'0' + random.below(10) as u8;
@@ -137,7 +137,7 @@ fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     }
 }
 
-/// A directory that is filled anew for each execution; in memory where there is such a file system.
+/// A directory that each execution fills again. It is in memory, if the machine has `/dev/shm`.
 fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory")
 }
@@ -155,7 +155,7 @@ fn fill(directory: &Path, files: &Files) {
     }
 }
 
-/// What must hold of every verification, whatever it looked at.
+/// Fails unless verdict, findings and text of a verification agree.
 fn assert_sane(verification: &Verification) {
     let found = verification.findings_total() > 0;
     assert_eq!(verification.verdict() == Verdict::Tampered, found, "{verification}");
@@ -166,7 +166,7 @@ fn assert_sane(verification: &Verification) {
 }
 
 #[test]
-fn mutated_trails_are_verified_without_a_panic_and_never_pass() {
+fn mutated_trails_never_panic_and_never_verify() {
     let mut random = random(1);
     let trails = [trail(false), trail(true)];
     let scratch = scratch();
@@ -187,13 +187,13 @@ fn mutated_trails_are_verified_without_a_panic_and_never_pass() {
 
         assert_sane(&verification);
         if verification.verdict() == Verdict::Intact {
-            // Unchanged, or the same entries with unfinished bytes behind the last.
+            // Only unchanged files verify, and unfinished bytes after the last line.
             let same = |(name, bytes): (&String, &Vec<u8>)| {
                 let newest = Some(name) == names.last().copied();
                 files[name] == *bytes || newest && files[name].starts_with(bytes)
             };
             let kept = whole.iter().all(same);
-            // Without its last newline, the last entry is one that the head reaches: tampered, never intact.
+            // A removed last newline is tampering, because the head names the last entry.
             assert!(kept, "execution {execution}, seed {seed}: {verification}");
         }
         *verdicts.entry(format!("{:?}", verification.verdict())).or_default() += 1;
@@ -205,7 +205,7 @@ fn mutated_trails_are_verified_without_a_panic_and_never_pass() {
 }
 
 #[test]
-fn recovery_loses_no_byte_and_a_refusal_changes_none() {
+fn recovery_loses_no_byte_and_refusal_changes_none() {
     let mut random = random(2);
     let trails = [trail(false), trail(true)];
     let scratch = scratch();
@@ -220,12 +220,12 @@ fn recovery_loses_no_byte_and_a_refusal_changes_none() {
         let bytes = files.get_mut(&name).expect("there");
         match random.below(3) {
             0 => mutate(bytes, b"", &mut random),
-            // What a crash leaves: an unfinished line, zeros.
+            // Bytes that a crash can leave: an unfinished line, or zeros.
             1 => bytes.extend(
                 (0..random.below(300)).map(|at| if seed.is_multiple_of(2) { 0 } else { at as u8 | 0x40 }),
             ),
             _ => {
-                // A cut, with a head that does not reach it: as a power cut leaves it, under another boot.
+                // A truncated file without a head, which names no entry as written.
                 let at = random.below(bytes.len() + 1);
                 bytes.truncate(at);
                 files.remove("audit.head");
@@ -273,7 +273,7 @@ fn recovery_loses_no_byte_and_a_refusal_changes_none() {
                 };
                 let verification = Verifier::new(&directory).run().expect("can be read");
                 assert_sane(&verification);
-                // What was damaged in the middle stays a finding; going on adds none and hides none.
+                // Damage in the middle remains a finding. Continuing the trail adds no finding and hides none.
                 assert_eq!(
                     verification.findings_total(),
                     before,
@@ -287,7 +287,7 @@ fn recovery_loses_no_byte_and_a_refusal_changes_none() {
 }
 
 #[test]
-fn mutated_heads_are_read_without_a_panic_and_never_end_a_trail_early() {
+fn mutated_heads_never_panic_and_never_shorten_a_trail() {
     let mut random = random(3);
     let whole = trail(false);
     let other = trail(false);
@@ -300,7 +300,7 @@ fn mutated_heads_are_read_without_a_panic_and_never_end_a_trail_early() {
         let head = files.get_mut("audit.head").expect("there");
         match random.below(4) {
             0 => {
-                // A block of another trail.
+                // One of the two blocks belongs to another trail.
                 let at = 512 * random.below(2);
                 head[at..at + 512].copy_from_slice(&other["audit.head"][at..at + 512]);
             }
@@ -342,7 +342,7 @@ fn mutated_heads_are_read_without_a_panic_and_never_end_a_trail_early() {
 }
 
 #[test]
-fn arbitrary_directories_are_verified_opened_and_given_up_without_a_panic() {
+fn arbitrary_directories_never_panic() {
     let mut random = random(4);
     let trails = [trail(false), trail(true), adopted()];
     let pieces: Vec<(&String, &Vec<u8>)> = trails.iter().flatten().collect();
@@ -373,7 +373,7 @@ fn arbitrary_directories_are_verified_opened_and_given_up_without_a_panic() {
         let verified = Verifier::new(&directory).run();
         if let Ok(verification) = &verified {
             assert_sane(verification);
-            let again = Verifier::new(&directory).run().expect("as before");
+            let again = Verifier::new(&directory).run().expect("can be read again");
             assert_eq!(again.to_string(), verification.to_string(), "execution {execution}, seed {seed}");
         }
         drop(Reporter::new(&directory).run());
@@ -393,7 +393,7 @@ fn arbitrary_directories_are_verified_opened_and_given_up_without_a_panic() {
     println!("directories: {count} executions, {outcomes:?}");
 }
 
-/// A trail that took the place of another, with the other.
+/// Files of an adopted trail, including the sealed directory.
 fn adopted() -> Files {
     let trail = TestTrail::new();
     trail.record_run(2);

@@ -1,4 +1,4 @@
-//! Many events from many threads and tasks: each is recorded, in order, in its span.
+//! Many events from many threads and tasks: each is recorded once, in order and in its span.
 
 use std::thread;
 
@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 #[test]
-fn eight_threads_with_ten_thousand_events_each() {
+fn eight_threads_record_ten_thousand_events_each() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -44,7 +44,7 @@ fn eight_threads_with_ten_thousand_events_each() {
 }
 
 #[test]
-fn forty_thousand_nested_events() {
+fn forty_thousand_nested_events_keep_their_spans() {
     isolated(test_path!(), || {
         let trail = TestLog::new();
         tracing_subscriber::registry().with(trail.log.layer()).init();
@@ -75,7 +75,7 @@ fn forty_thousand_nested_events() {
 }
 
 #[test]
-fn spans_across_awaits() {
+fn spans_follow_ten_thousand_tasks_across_awaits() {
     isolated(test_path!(), || {
         use tracing::Instrument as _;
         let trail = TestLog::new();

@@ -1,4 +1,4 @@
-//! A trail that is verified while it is written is intact, whenever one looks.
+//! Verification of a trail while a log writes it: it is intact at every time.
 
 use std::{
     sync::{
@@ -26,7 +26,8 @@ fn seconds() -> u64 {
     if is_long() { 60 } else { 2 }
 }
 
-fn look(directory: &std::path::Path) -> Verification {
+/// Verifies the trail. Fails unless it is intact, and has no notice except for a torn tail.
+fn verify_growing(directory: &std::path::Path) -> Verification {
     let verification = Verifier::new(directory).run().expect("can be read");
     let torn = |notice: &Notice| matches!(notice, Notice::TornTail { .. });
 
@@ -35,8 +36,8 @@ fn look(directory: &std::path::Path) -> Verification {
     verification
 }
 
-/// Four threads append while others verify, over files of `max_file_size` bytes, with a clock that moves by `tick`
-/// an entry and steps back by `step` now and then.
+/// Verifies and reports while four threads append, in files of `max_file_size` bytes. The clock advances by `tick` at each
+/// entry, and steps back by `step` at every fiftieth entry of one thread.
 fn verify_while_written(durability: Durability, max_file_size: u64, tick: i64, step: i64) {
     let root = tempfile::tempdir().expect("a directory");
     let directory = root.path().join("audit");
@@ -54,7 +55,7 @@ fn verify_while_written(durability: Durability, max_file_size: u64, tick: i64, s
     let over = AtomicBool::new(false);
     let end = Instant::now() + Duration::from_secs(seconds());
 
-    let (mut appended, mut looks, mut seen) = (0, 0, 0);
+    let (mut appended, mut verifications, mut seen) = (0, 0, 0);
     thread::scope(|scope| {
         let writers: Vec<_> = (0..4_u64)
             .map(|writer| {
@@ -70,7 +71,7 @@ fn verify_while_written(durability: Durability, max_file_size: u64, tick: i64, s
                         if writer == 0 && step > 0 && number.is_multiple_of(50) {
                             now.fetch_sub(step, Ordering::Relaxed);
                         }
-                        // So that verification, which starts over every time, keeps up.
+                        // Each verification reads the whole trail, so the trail must not grow too fast.
                         if number.is_multiple_of(8) {
                             thread::sleep(Duration::from_millis(4));
                         }
@@ -87,44 +88,44 @@ fn verify_while_written(durability: Durability, max_file_size: u64, tick: i64, s
             }
         });
         while Instant::now() < end && !reporter.is_finished() {
-            let verification = look(&directory);
+            let verification = verify_growing(&directory);
             assert!(verification.entries() >= seen, "{} < {seen}", verification.entries());
             seen = verification.entries();
-            looks += 1;
+            verifications += 1;
         }
         over.store(true, Ordering::Relaxed);
-        appended = writers.into_iter().map(|writer| writer.join().expect("it went well")).sum();
+        appended = writers.into_iter().map(|writer| writer.join().expect("no panic")).sum();
     });
     log.close().expect("closes");
 
-    let verification = look(&directory);
-    assert!(looks > 1, "{looks} looks");
+    let verification = verify_growing(&directory);
+    assert!(verifications > 1, "{verifications} verifications");
     assert!(verification.entries() >= appended + 2, "{verification}");
     assert!(verification.files().len() > 3, "{verification}");
     assert!(verification.notices().is_empty(), "{verification}");
 }
 
 #[test]
-fn a_written_trail_is_intact_while_it_grows() {
+fn growing_written_trail_stays_intact() {
     verify_while_written(Durability::Written, 20_000, 1_000, 0);
 }
 
 #[test]
-fn a_buffered_trail_is_intact_while_it_grows() {
+fn growing_buffered_trail_stays_intact() {
     verify_while_written(Durability::Buffered, 20_000, 1_000, 0);
 }
 
 #[test]
-fn a_trail_is_intact_while_every_entry_begins_a_file() {
+fn growing_trail_with_a_file_per_entry_stays_intact() {
     verify_while_written(Durability::Written, 1, 1_000, 0);
 }
 
 #[test]
-fn a_trail_is_intact_while_its_clock_goes_to_and_fro_over_midnight() {
+fn growing_trail_stays_intact_around_midnight() {
     verify_while_written(Durability::Written, 3_000, SECOND, 200 * SECOND);
 }
 
 #[test]
-fn a_buffered_trail_is_intact_while_its_clock_goes_to_and_fro_over_midnight() {
+fn growing_buffered_trail_stays_intact_around_midnight() {
     verify_while_written(Durability::Buffered, 3_000, SECOND, 200 * SECOND);
 }

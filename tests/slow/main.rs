@@ -15,7 +15,6 @@ mod support {
     pub(crate) mod noisy;
     pub(crate) mod process;
     pub(crate) mod random;
-    #[cfg(unix)]
     pub(crate) mod trail;
 }
 

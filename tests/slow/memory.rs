@@ -1,6 +1,6 @@
-//! Many entries from several threads, over many files: constant memory, and every entry there at the end.
+//! Memory of the log and of the verifier: constant for any number of entries, findings and bytes.
 //!
-//! 100,000 entries by default; with `KLING_AUDIT_LONG=1` ten million, for which a release build is made.
+//! The soaks append 100,000 entries; with `KLING_AUDIT_LONG=1` up to ten million, which need a release build.
 
 use std::{
     fs::File,
@@ -25,8 +25,8 @@ use crate::support::trail::LIVE;
 const THREADS: u64 = 4;
 const MEBIBYTE: u64 = 1 << 20;
 
-/// After as many entries every buffer was full once, and has the size that it keeps.
-const WARM: u64 = 20_000;
+/// After this many entries, every buffer was full once and has reached its size.
+const WARM_UP_ENTRIES: u64 = 20_000;
 
 fn append_and_verify(durability: Durability, entries: u64, file_size: u64) {
     let root = tempfile::tempdir().expect("a directory");
@@ -47,8 +47,11 @@ fn append_and_verify(durability: Durability, entries: u64, file_size: u64) {
                 })
             })
             .collect();
-        while log.counters().recorded < WARM.max(entries / 10) {
-            assert!(writers.iter().all(|writer| !writer.is_finished()), "no writer ends early");
+        while log.counters().recorded < WARM_UP_ENTRIES.max(entries / 10) {
+            assert!(
+                writers.iter().all(|writer| !writer.is_finished()),
+                "no thread ends before the first measurement"
+            );
             thread::sleep(Duration::from_millis(5));
         }
         early = peak_memory();
@@ -60,7 +63,7 @@ fn append_and_verify(durability: Durability, entries: u64, file_size: u64) {
     assert_eq!((counters.recorded, counters.not_recorded, counters.io_errors), (entries, 0, 0));
     assert!(late < early + 4 * MEBIBYTE && late < 48 * MEBIBYTE, "from {early} to {late} bytes of memory");
     let begun = Instant::now();
-    // Each thread has memory of its own: the most that there are by default, on any machine.
+    // Each thread has buffers of its own. 16 threads are the most that verification uses by default.
     let most = NonZero::new(16).expect("not zero");
     let verification = Verifier::new(&directory).threads(most).run().expect("can be read");
     let verified = begun.elapsed();
@@ -81,7 +84,7 @@ fn append_and_verify(durability: Durability, entries: u64, file_size: u64) {
 }
 
 #[test]
-fn ten_million_entries_of_four_threads_take_constant_memory_and_are_all_there() {
+fn written_entries_of_four_threads_take_constant_memory() {
     isolated(test_path!(), || {
         let (entries, file_size) = if is_long() { (10_000_000, 64 * MEBIBYTE) } else { (100_000, MEBIBYTE) };
         append_and_verify(Durability::Written, entries, file_size);
@@ -89,7 +92,7 @@ fn ten_million_entries_of_four_threads_take_constant_memory_and_are_all_there() 
 }
 
 #[test]
-fn a_million_buffered_entries_take_constant_memory_and_are_all_there() {
+fn buffered_entries_of_four_threads_take_constant_memory() {
     isolated(test_path!(), || {
         let (entries, file_size) = if is_long() { (1_000_000, 64 * MEBIBYTE) } else { (100_000, MEBIBYTE) };
         append_and_verify(Durability::Buffered, entries, file_size);
@@ -97,7 +100,7 @@ fn a_million_buffered_entries_take_constant_memory_and_are_all_there() {
 }
 
 #[test]
-fn findings_are_counted_beyond_those_that_are_listed() {
+fn unlisted_findings_are_counted_in_bounded_memory() {
     let lines: u64 = if is_long() { 20_000_000 } else { 1_000_000 };
     let directory = tempfile::tempdir().expect("a directory");
     let mut file = BufWriter::new(File::create(directory.path().join(LIVE)).expect("created"));
@@ -114,7 +117,7 @@ fn findings_are_counted_beyond_those_that_are_listed() {
 }
 
 #[test]
-fn a_line_of_any_length_is_read_in_bounded_memory() {
+fn line_of_any_length_is_read_in_bounded_memory() {
     let length = if is_long() { 1024 * MEBIBYTE } else { 64 * MEBIBYTE };
     for start in ["", "{\"actor\": \"a", "{\"timestamp\": \"2026", "\n"] {
         for end in ["\n", "", "\"}\n{\"actor\""] {
@@ -134,12 +137,13 @@ fn a_line_of_any_length_is_read_in_bounded_memory() {
     }
 }
 
-/// Verifies and reports in a process of its own, and measures how much memory that took at most.
+/// Verifies and reports in a child process. Returns the verification as JSON, and the peak memory of the child.
 fn in_child(path: &Path) -> (serde_json::Value, u64) {
-    let Ended { status, text } = run(in_directory(child(test_path!(the_child_of_other_tests)), path));
+    let Ended { status, text } =
+        run(in_directory(child(test_path!(child_verifies_and_prints_its_peak_memory)), path));
     assert!(status.success(), "{text}");
     let after = |mark: &str| {
-        let at = text.find(mark).expect("the child says it") + mark.len();
+        let at = text.find(mark).expect("the child prints it") + mark.len();
         text[at..].lines().next().expect("a line").to_owned()
     };
     let peak: u64 = after("PEAK ").parse().expect("a number");
@@ -147,9 +151,9 @@ fn in_child(path: &Path) -> (serde_json::Value, u64) {
 }
 
 #[test]
-fn the_child_of_other_tests() {
+fn child_verifies_and_prints_its_peak_memory() {
     let Some(path) = child_directory() else { return };
-    // Each thread has memory of its own: the most that there are by default, on any machine.
+    // As in `append_and_verify`.
     let most = NonZero::new(16).expect("not zero");
     Reporter::new(&path).threads(most).run().expect("can be read");
     let verification = Verifier::new(&path).threads(most).run().expect("can be read");

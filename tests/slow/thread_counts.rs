@@ -1,4 +1,4 @@
-//! What verification and report say does not depend on how many threads look at lines.
+//! Verification and report give the same result with any number of threads.
 
 use std::{fs, num::NonZero, path::Path};
 
@@ -6,7 +6,7 @@ use kling_audit::{AuditLog, Draft, Durability, report::Reporter, verify::Verifie
 
 use crate::support::{files::jsonl_files, random::Random};
 
-/// A trail of so many entries, in several files, with lines of very different lengths.
+/// Writes a trail of several files, with lines of very different lengths.
 fn trail(directory: &Path, entries: u64) {
     let log = AuditLog::builder(directory)
         .durability(Durability::Buffered)
@@ -27,8 +27,8 @@ fn trail(directory: &Path, entries: u64) {
     log.close().expect("closes");
 }
 
-/// Everything that both say, as JSON.
-fn said(directory: &Path, threads: usize) -> String {
+/// Verification and report, as JSON.
+fn results(directory: &Path, threads: usize) -> String {
     let threads = NonZero::new(threads).expect("not zero");
     let verification = Verifier::new(directory).threads(threads).run().expect("can be read");
     let now = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(40_000);
@@ -36,7 +36,7 @@ fn said(directory: &Path, threads: usize) -> String {
     serde_json::to_string(&(verification, report)).expect("serialises")
 }
 
-/// One of the things that happen to files.
+/// Damages a file in one of seven ways.
 fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
     let at = random.below(bytes.len());
     let line = bytes[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
@@ -59,9 +59,9 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
 }
 
 #[test]
-fn any_number_of_threads_finds_the_same_in_the_same_order() {
-    let place = tempfile::tempdir().expect("a directory");
-    let whole = place.path().join("audit");
+fn result_does_not_depend_on_the_number_of_threads() {
+    let root = tempfile::tempdir().expect("a directory");
+    let whole = root.path().join("audit");
     trail(&whole, 2_500);
     let originals: Vec<_> =
         jsonl_files(&whole).into_iter().map(|path| (fs::read(&path).expect("readable"), path)).collect();
@@ -79,10 +79,10 @@ fn any_number_of_threads_finds_the_same_in_the_same_order() {
                 fs::write(path, bytes).expect("written");
             }
         }
-        let expected = said(&whole, 1);
+        let expected = results(&whole, 1);
 
         for threads in [2, 3, 8] {
-            assert_eq!(said(&whole, threads), expected, "{threads} threads, {round} kinds of damage");
+            assert_eq!(results(&whole, threads), expected, "{threads} threads, {round} kinds of damage");
         }
         tampered += usize::from(expected.contains("\"verdict\":\"tampered\""));
         for (bytes, path) in &originals {

@@ -1,4 +1,4 @@
-//! Many threads and tasks on one log: nobody waits for ever, and the chain is one.
+//! Many threads and tasks that use one log: no call hangs, and all entries form one chain.
 
 use std::{
     collections::HashMap,
@@ -18,15 +18,15 @@ use kling_audit::{
 
 use crate::support::{files, limits::is_long};
 
-/// Runs `body`; that it doesn't end is a failure and no hanging test.
-fn watched(body: impl FnOnce() + Send + 'static) {
+/// Runs `body` in another thread. Fails if it does not end in time, instead of hanging.
+fn run_with_deadline(body: impl FnOnce() + Send + 'static) {
     let (ended, end) = mpsc::channel();
     let runs = thread::spawn(move || {
         body();
-        ended.send(()).expect("somebody listens");
+        ended.send(()).expect("the test waits for it");
     });
     let limit = Duration::from_secs(if is_long() { 1_800 } else { 600 });
-    assert_ne!(end.recv_timeout(limit), Err(mpsc::RecvTimeoutError::Timeout), "it hangs");
+    assert_ne!(end.recv_timeout(limit), Err(mpsc::RecvTimeoutError::Timeout), "the test does not end");
     runs.join().expect("no panic");
 }
 
@@ -34,8 +34,8 @@ fn draft(number: u64) -> Draft {
     Draft::new("worked").actor("alice").detail("number", number)
 }
 
-/// The trail is intact, and has each receipt's entry and no others than these and the log's own.
-fn check(directory: &std::path::Path, receipts: &[Receipt], own: u64) {
+/// Fails unless the trail is intact, and has the entries of the receipts and `own` others.
+fn assert_intact(directory: &std::path::Path, receipts: &[Receipt], own: u64) {
     let verification = Verifier::new(directory).run().expect("can be read");
     assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
     let entries = files::entries(directory);
@@ -48,8 +48,8 @@ fn check(directory: &std::path::Path, receipts: &[Receipt], own: u64) {
 }
 
 #[test]
-fn sixty_four_threads_make_one_chain() {
-    watched(|| {
+fn sixty_four_threads_write_one_chain() {
+    run_with_deadline(|| {
         for (durability, critical) in [
             (Durability::Written, false),
             (Durability::Synced, false),
@@ -85,15 +85,15 @@ fn sixty_four_threads_make_one_chain() {
             assert_eq!(log.counters().recorded, 64 * each);
             assert_eq!(log.counters().waiting, 0);
             log.close().expect("closes");
-            check(&directory, &receipts.into_inner().expect("no panic"), 2);
+            assert_intact(&directory, &receipts.into_inner().expect("no panic"), 2);
         }
     });
 }
 
-/// Tasks that await, tasks that give up waiting, threads that block, all at once.
+/// Some tasks await their entry, some drop the future before it is ready, and threads block.
 #[test]
-fn tasks_and_threads_append_together_and_some_give_up() {
-    watched(|| {
+fn tasks_and_threads_append_while_futures_are_dropped() {
+    run_with_deadline(|| {
         for durability in [Durability::Written, Durability::Synced, Durability::Buffered] {
             let root = tempfile::tempdir().expect("a directory");
             let directory = root.path().join("audit");
@@ -147,16 +147,16 @@ fn tasks_and_threads_append_together_and_some_give_up() {
             log.flush().expect("works");
 
             let dropped = dropped.load(Ordering::Relaxed);
-            assert_eq!(log.counters().recorded, 40 * each, "dropped ones too");
+            assert_eq!(log.counters().recorded, 40 * each, "entries of dropped futures are recorded too");
             log.close().expect("closes");
-            check(&directory, &receipts.lock().expect("no panic"), 2 + dropped);
+            assert_intact(&directory, &receipts.lock().expect("no panic"), 2 + dropped);
         }
     });
 }
 
 #[test]
-fn tasks_that_append_while_the_log_is_closed_are_recorded_or_refused() {
-    watched(|| {
+fn appends_during_close_are_recorded_or_refused() {
+    run_with_deadline(|| {
         for round in 0..if is_long() { 200 } else { 10 } {
             let root = tempfile::tempdir().expect("a directory");
             let directory = root.path().join("audit");
@@ -176,7 +176,7 @@ fn tasks_that_append_while_the_log_is_closed_are_recorded_or_refused() {
                                 Err(Error::Closed { .. }) => break,
                                 Err(error) => panic!("{error}"),
                             }
-                            // A runtime's worker has other tasks too.
+                            // The other tasks need this worker of the runtime.
                             tokio::task::yield_now().await;
                         }
                     })
@@ -191,15 +191,15 @@ fn tasks_that_append_while_the_log_is_closed_are_recorded_or_refused() {
                     task.await.expect("no panic");
                 }
             });
-            check(&directory, &receipts.lock().expect("no panic"), 2);
+            assert_intact(&directory, &receipts.lock().expect("no panic"), 2);
         }
     });
 }
 
-/// A handle that is dropped while its thread panics still ends the trail in order.
+/// The last handle is dropped by a panic. The drop still writes `audit_stopped`.
 #[test]
-fn a_panic_ends_the_trail_in_order() {
-    watched(|| {
+fn handle_dropped_by_a_panic_closes_the_log() {
+    run_with_deadline(|| {
         let root = tempfile::tempdir().expect("a directory");
         let directory = root.path().join("audit");
         for durability in [Durability::Written, Durability::Buffered] {
@@ -212,6 +212,6 @@ fn a_panic_ends_the_trail_in_order() {
             });
             assert!(panicked.join().is_err());
         }
-        check(&directory, &[], 8);
+        assert_intact(&directory, &[], 8);
     });
 }

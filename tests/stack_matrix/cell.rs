@@ -1,4 +1,4 @@
-//! One stack with one scenario: run in processes of its own, and judged by what is in the trail afterwards.
+//! A cell: runs a scenario in a stack, in a process with the layer and in one without, and compares trail and layers.
 
 use std::{
     collections::BTreeMap,
@@ -18,14 +18,15 @@ use crate::{
     support::log::TestLog,
 };
 
-/// Names the cell that a process is for, and where it is to leave its findings.
+/// Holds, in a child, the name of its cell.
 const CELL: &str = "KLING_AUDIT_CELL";
+/// Holds, in a child, the path to which it writes its findings.
 const FINDINGS: &str = "KLING_AUDIT_CELL_FINDINGS";
-/// Set in the run without the layer.
-const WITHOUT: &str = "KLING_AUDIT_CELL_WITHOUT";
+/// Set in a child that runs without the layer.
+const WITHOUT_LAYER: &str = "KLING_AUDIT_CELL_WITHOUT";
 
-/// A process that takes longer hangs, however slow the machine is.
-const TIME: Duration = Duration::from_secs(120);
+/// A child that takes longer has a deadlock, even on a slow machine.
+const MAX_CHILD_TIME: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Cell {
@@ -33,23 +34,24 @@ pub(crate) struct Cell {
     pub(crate) scenario: &'static Scenario,
 }
 
-/// What a process finds out about itself.
+/// Results of a child.
 #[derive(Default, Deserialize, Serialize)]
 struct Findings {
     recorded: usize,
     lost: usize,
     doubled: usize,
-    /// What other layers saw, how often.
+    /// Events and spans that other layers received, with their number.
     seen: BTreeMap<String, u64>,
     problems: Vec<String>,
 }
 
-/// What became of a cell.
+/// Result of a cell, from both children.
 pub(crate) struct Verdict {
     pub(crate) cell: Cell,
     pub(crate) recorded: usize,
     pub(crate) lost: usize,
     pub(crate) doubled: usize,
+    /// Events and spans that other layers received only without the audit layer.
     pub(crate) silenced: u64,
     pub(crate) hung: bool,
     pub(crate) problems: Vec<String>,
@@ -70,16 +72,16 @@ impl Cell {
         self.stack.heavy || !self.scenario.heavy
     }
 
-    /// The cell that this process was started for.
+    /// The cell of this process, if it is a child.
     pub(crate) fn of_this_process() -> Option<Self> {
         let name = env::var(CELL).ok()?;
         let cells = STACKS.iter().flat_map(|stack| SCENARIOS.iter().map(|scenario| Self { stack, scenario }));
         Some(cells.into_iter().find(|cell| cell.name() == name).unwrap())
     }
 
-    /// Runs the scenario in this process, and writes what it finds.
+    /// Runs the scenario in this process, and writes its findings.
     pub(crate) fn run_here(self) {
-        let trails: Vec<TestLog> = match env::var_os(WITHOUT) {
+        let trails: Vec<TestLog> = match env::var_os(WITHOUT_LAYER) {
             Some(_) => Vec::new(),
             None => (0..self.stack.logs).map(|_| TestLog::new()).collect(),
         };
@@ -90,7 +92,7 @@ impl Cell {
             let problem = match (self.stack.culprit, log.self_test()) {
                 (None, Ok(_)) => None,
                 (Some(culprit), Err(error)) if error.to_string().contains(culprit) => None,
-                (_, outcome) => Some(format!("the self-test says {outcome:?}")),
+                (_, outcome) => Some(format!("the self-test returned {outcome:?}")),
             };
             findings.problems.extend(problem);
         }
@@ -105,7 +107,7 @@ impl Cell {
         fs::write(env::var_os(FINDINGS).unwrap(), serde_json::to_vec(&findings).unwrap()).unwrap();
     }
 
-    /// Compares what was sent with what is in the trail.
+    /// Compares the sent events with the entries of the trail.
     fn judge(self, trail: &TestLog, findings: &mut Findings) {
         let entries = trail.entries();
         let sent = record::all_sent();
@@ -123,7 +125,7 @@ impl Cell {
             findings.problems.push(format!("{key:?} was sent {sent} times and recorded {found} times"));
         }
 
-        // Each span that was dropped is counted, at its opening; what was dropped of other events no log can know.
+        // A log counts a dropped span at its opening. It cannot know of a dropped event that is not from a macro.
         let dropped =
             |way, key: &Key| way == Way::Span && key.0.ends_with(".opened") && !self.stack.promise.holds(way);
         let dropped = sent.iter().filter(|(way, key)| dropped(*way, key)).count() as u64;
@@ -132,12 +134,12 @@ impl Cell {
             findings.problems.push(format!("{counters:?}, where {dropped} spans were dropped"));
         }
         if record::refused() > 0 {
-            findings.problems.push(format!("{} macros said that they had no record", record::refused()));
+            findings.problems.push(format!("{} macros returned an error", record::refused()));
         }
         trail.close_and_verify();
     }
 
-    /// Runs it with the layer and without, each in a process of its own, and compares the two.
+    /// Runs the cell in two children, with the layer and without it, and compares them.
     pub(crate) fn run_apart(self) -> Verdict {
         let with = self.run_process(true);
         let without = self.run_process(false);
@@ -152,14 +154,14 @@ impl Cell {
         };
         match (with, without) {
             (Ok(with), Ok(without)) => {
-                for (what, seen) in difference(&without.seen, &with.seen) {
+                for (name, seen) in difference(&without.seen, &with.seen) {
                     verdict.silenced += seen;
-                    verdict.problems.push(format!("{what}: {seen} times less than without the layer"));
+                    verdict.problems.push(format!("{name}: {seen} times less than without the layer"));
                 }
-                // A value is rendered once more for the log, so what its `Debug` emits is emitted once more.
-                for (what, seen) in difference(&with.seen, &without.seen) {
-                    if !what.contains("in_debug") && !self.scenario.asks {
-                        verdict.problems.push(format!("{what}: {seen} times more than without the layer"));
+                // The audit layer renders a value once more, so events of its `Debug` implementation occur once more.
+                for (name, seen) in difference(&with.seen, &without.seen) {
+                    if !name.contains("in_debug") && !self.scenario.asks {
+                        verdict.problems.push(format!("{name}: {seen} times more than without the layer"));
                     }
                 }
                 (verdict.recorded, verdict.lost, verdict.doubled) = (with.recorded, with.lost, with.doubled);
@@ -178,22 +180,22 @@ impl Cell {
 
     fn run_process(self, with: bool) -> Result<Findings, Failure> {
         let files = tempfile::tempdir().unwrap();
-        let (findings, said) = (files.path().join("findings"), files.path().join("said"));
+        let (findings, output) = (files.path().join("findings"), files.path().join("output"));
         let mut command = Command::new(env::current_exe().unwrap());
         command
             .env(CELL, self.name())
             .env(FINDINGS, &findings)
             .env_remove("RUST_LOG")
             .envs(self.stack.directives.map(|directives| ("RUST_LOG", directives)))
-            .envs((!with).then_some((WITHOUT, "1")))
+            .envs((!with).then_some((WITHOUT_LAYER, "1")))
             .stdout(Stdio::null())
-            .stderr(fs::File::create(&said).unwrap());
+            .stderr(fs::File::create(&output).unwrap());
         let mut child = command.spawn().unwrap();
         let start = Instant::now();
         let status = loop {
             match child.try_wait().unwrap() {
                 Some(status) => break status,
-                None if start.elapsed() > TIME => {
+                None if start.elapsed() > MAX_CHILD_TIME => {
                     child.kill().unwrap();
                     child.wait().unwrap();
                     return Err(Failure::Hung);
@@ -202,17 +204,17 @@ impl Cell {
             }
         };
         if !status.success() {
-            return Err(Failure::Ended(format!("{status}\n{}", fs::read_to_string(said).unwrap())));
+            return Err(Failure::Ended(format!("{status}\n{}", fs::read_to_string(output).unwrap())));
         }
         Ok(serde_json::from_slice(&fs::read(findings).unwrap()).unwrap())
     }
 }
 
-/// Why a process left no findings.
+/// Reason for a child without findings.
 #[derive(Debug)]
 enum Failure {
     Hung,
-    /// How, and what it said.
+    /// Exit status and output.
     #[expect(dead_code, reason = "shown by `Debug`")]
     Ended(String),
 }
@@ -221,10 +223,10 @@ fn key_of(entry: &Value) -> Key {
     (entry["event_type"].as_str().unwrap().to_owned(), entry["details"]["n"].as_u64())
 }
 
-/// What is more often in `many` than in `few`, and by how much.
+/// Names that occur more often in `many` than in `few`, with the difference.
 fn difference(many: &BTreeMap<String, u64>, few: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
-    let more = many.iter().map(|(what, count)| {
-        (what.clone(), count.saturating_sub(few.get(what).copied().unwrap_or_default()))
+    let more = many.iter().map(|(name, count)| {
+        (name.clone(), count.saturating_sub(few.get(name).copied().unwrap_or_default()))
     });
     more.filter(|(_, count)| *count > 0).collect()
 }

@@ -1,12 +1,12 @@
-//! The layer in stacks of all kinds, each with each scenario, each pair a process of its own:
+//! A matrix of subscriber stacks and scenarios. Each cell runs one scenario in one stack, in processes of its own:
 //!
 //! ```sh
 //! cargo test --test stack_matrix                          # the table
-//! cargo test --test stack_matrix -- opentelemetry         # the cells with that in their name
+//! cargo test --test stack_matrix -- opentelemetry         # the cells with this word in their name
 //! KLING_AUDIT_LONG=1 cargo test --test stack_matrix       # the heavy scenarios in every stack
 //! ```
 //!
-//! Each cell runs twice, with the layer and without. What other layers saw without it they have to see with it.
+//! Each cell runs with the audit layer and without it. All other layers must receive the same events in both runs.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a failed test is meant to panic")]
 
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     if verdicts.iter().all(Verdict::is_good) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs the cells, as many at a time as there are processors.
+/// Runs the cells, one on each processor.
 fn run_all(cells: &[Cell]) -> Vec<Verdict> {
     let next = AtomicUsize::new(0);
     let verdicts = Mutex::new(Vec::new());
@@ -75,7 +75,7 @@ fn run_all(cells: &[Cell]) -> Vec<Verdict> {
     verdicts.into_inner()
 }
 
-/// What the arguments ask for, as they are given to every test.
+/// The arguments that Cargo and callers pass to a test binary.
 struct Filter {
     names: Vec<String>,
     lists: bool,
@@ -88,9 +88,9 @@ impl Filter {
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--list" => filter.lists = true,
-                // No cell is ignored.
+                // No cell is marked as ignored, so none has this name.
                 "--ignored" => filter.names.push("\0".to_owned()),
-                // Options of the usual harness with a value that is not a name.
+                // Options of the usual harness. Their value is no name of a cell.
                 "--test-threads" | "--skip" | "--format" | "--color" | "--logfile" => drop(arguments.next()),
                 option if option.starts_with('-') => {}
                 name => filter.names.push(name.to_owned()),

@@ -1,4 +1,4 @@
-//! What this process sent, and what other layers saw of it.
+//! Events and spans that this process sent, and those that other layers received.
 
 use std::{
     collections::BTreeMap,
@@ -11,24 +11,24 @@ use parking_lot::Mutex;
 use tracing::{Event, Metadata, Span, Subscriber, span::Attributes, span::Id};
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
-/// The way on which something is sent: what a stack promises depends on it.
+/// The means by which an event or a span is sent. A stack promises to record some of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     /// `audit!`.
     Macro,
     /// `tracing::info!`.
     Event,
-    /// As `Event`, with level ERROR.
+    /// An event of level ERROR, as `#[instrument(err)]` emits it.
     Error,
-    /// `audit_span!`: its opening, or its closing.
+    /// Opening or closing of an `audit_span!`.
     Span,
-    /// `tracing::info_span!` or `#[instrument]`, the same.
+    /// Opening or closing of a `tracing::info_span!` or an `#[instrument]`.
     ForeignSpan,
     /// `log::info!`.
     Record,
 }
 
-/// One entry that is to be, if its way is open: type, and number where it has one.
+/// Type and number of an expected entry. Some have no number.
 pub(crate) type Key = (String, Option<u64>);
 
 static SENT: Mutex<Vec<(Way, Key)>> = Mutex::new(Vec::new());
@@ -37,7 +37,7 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 static PANICS_EXPECTED: AtomicBool = AtomicBool::new(false);
 
-/// A number that nothing else has.
+/// Returns a number that is unique in this process.
 pub(crate) fn next() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
@@ -46,12 +46,12 @@ pub(crate) fn sent(way: Way, event_type: &str, n: Option<u64>) {
     SENT.lock().push((way, (event_type.to_owned(), n)));
 }
 
-/// Takes down what a macro answered.
+/// Counts the result of a macro, if it is an error.
 pub(crate) fn answer(answer: &Result<Receipt, NotRecorded>) {
     REFUSED.fetch_add(u64::from(answer.is_err()), Ordering::Relaxed);
 }
 
-/// How many events of macros were not recorded, as they said themselves.
+/// Number of macros that returned an error.
 pub(crate) fn refused() -> u64 {
     REFUSED.load(Ordering::Relaxed)
 }
@@ -64,12 +64,12 @@ pub(crate) fn all_seen() -> BTreeMap<String, u64> {
     SEEN.lock().clone()
 }
 
-/// From here on a panic of another layer is no surprise.
+/// Allows panics of other layers from now on.
 pub(crate) fn expect_panics() {
     PANICS_EXPECTED.store(true, Ordering::Relaxed);
 }
 
-/// Does `work`, and stops a panic of another layer where one is expected.
+/// Runs `work`. Returns `None` after a panic, if panics are allowed.
 pub(crate) fn calm<T>(work: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(done) => Some(done),
@@ -78,7 +78,7 @@ pub(crate) fn calm<T>(work: impl FnOnce() -> T) -> Option<T> {
     }
 }
 
-/// An open span. Its closing is sent when it is dropped.
+/// An open span. Dropping it sends its closing.
 pub(crate) struct Opened {
     pub(crate) span: Span,
     way: Way,
@@ -99,36 +99,36 @@ impl Drop for Opened {
     }
 }
 
-/// Another layer, which counts all that reaches it.
+/// A layer that counts all events and spans that it receives.
 pub(crate) struct Witness(pub(crate) &'static str);
 
 impl Witness {
-    fn note(&self, what: &str, metadata: &Metadata<'_>) {
+    fn count(&self, kind: &str, metadata: &Metadata<'_>) {
         let name = metadata.name();
-        // Sent by one of the two runs alone, or broken off before any layer can be sure to have seen it.
+        // Only the run with the layer has a self-test. A `doomed` event panics, so a layer may or may not receive it.
         if !name.starts_with("audit_self_test") && name != "doomed" {
-            *SEEN.lock().entry(format!("{}: {what} {name}", self.0)).or_default() += 1;
+            *SEEN.lock().entry(format!("{}: {kind} {name}", self.0)).or_default() += 1;
         }
     }
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Witness {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        self.note("event", event.metadata());
+        self.count("event", event.metadata());
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
-        self.note("new", attributes.metadata());
+        self.count("new", attributes.metadata());
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         if let Some(span) = context.span(&id) {
-            self.note("close", span.metadata());
+            self.count("close", span.metadata());
         }
     }
 }
 
-/// A name that a witness of another kind saw.
-pub(crate) fn see(what: String) {
-    *SEEN.lock().entry(what).or_default() += 1;
+/// Counts a name for a layer of another kind.
+pub(crate) fn see(name: String) {
+    *SEEN.lock().entry(name).or_default() += 1;
 }

@@ -1,4 +1,4 @@
-//! The scenarios: what a program does with events and spans, whatever stack it runs in.
+//! The scenarios: uses of events and spans, which do not depend on the stack.
 
 use std::{cell::RefCell, io, sync::Arc, thread};
 
@@ -13,10 +13,10 @@ use crate::{
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) run: fn(),
-    /// Whether it takes long.
+    /// `true` if the scenario takes long.
     pub(crate) heavy: bool,
-    /// Whether it asks `tracing::enabled!` and sends nothing, after which a layer with a filter of its own may miss
-    /// what comes next. Beside the audit layer it may miss less.
+    /// `true` if the scenario calls `tracing::enabled!` without sending an event. After such a call, a layer with a filter
+    /// of its own can miss the next event. Beside the audit layer, it can miss fewer.
     pub(crate) asks: bool,
 }
 
@@ -38,7 +38,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "10000", run: || spans_over_workers(10_000), heavy: true, ..USUAL },
 ];
 
-/// Sends an event of this type by `audit!`; gives its number.
+/// Sends an event of this type by `audit!`, and returns its number.
 macro_rules! by_macro {
     ($type:literal $(, $($fields:tt)+)?) => {{
         let n = next();
@@ -50,7 +50,7 @@ macro_rules! by_macro {
     }};
 }
 
-/// The same by `tracing::info!`.
+/// Sends an event of this type by `tracing::info!`, and returns its number.
 macro_rules! by_event {
     ($type:literal $(, $($fields:tt)+)?) => {{
         let n = next();
@@ -76,7 +76,7 @@ macro_rules! by_foreign_span {
     }};
 }
 
-/// What a program does that has nothing to do with audit.
+/// Sends events and spans that are not audited.
 fn others() {
     calm(|| info!(target: "nobody", "nobody wants this"));
     calm(|| info!(name: "other", "of another target"));
@@ -128,7 +128,7 @@ fn debug_that_emits() {
 
 fn debug_that_panics() {
     let panics = Noisy(|| panic!("as it is meant to"));
-    // What is caught here is the panic of this field, in every stack.
+    // Catches the panic of the field `panics`, which occurs in every stack.
     let doomed = |work: &dyn Fn()| {
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
         drop(caught);
@@ -138,7 +138,7 @@ fn debug_that_panics() {
         by_macro!("after");
         doomed(&|| info!(name: "doomed", target: "audit", panics = ?panics));
         by_event!("after");
-        // Not by a span: `fmt` and others leave a span unusable when one of its fields panics.
+        // No field of a span panics: `fmt` and other layers leave such a span unusable.
         let span = by_span!("outer");
         span.span.in_scope(|| {
             doomed(&|| drop(try_audit!("doomed", panics = ?panics)));
@@ -253,11 +253,10 @@ fn thread_ends() {
         }
     }
     thread_local!(static END: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) });
-    // `fmt` panics when it is asked for something while its thread ends: that is no surprise here, and comes too late
-    // for a macro.
+    // `fmt` panics for an event of an ending thread. The macros have recorded the event by then.
     record::expect_panics();
     for _ in 0..3 {
-        // First in, last out: the thread-locals of all others are gone.
+        // The thread-local that was initialised first is dropped last, after those of all layers.
         let early = thread::spawn(|| {
             END.set(Some(AtTheEnd { event: false }));
             by_macro!("before");

@@ -1,4 +1,4 @@
-//! The stacks: how each is put together, and what it promises.
+//! The stacks: the layers of each, and the events that it must record.
 
 use kling_audit::{AuditFilter, AuditLayer, AuditLog};
 use opentelemetry::trace::TracerProvider as _;
@@ -26,18 +26,18 @@ use crate::{
 /// A subscriber stack.
 pub(crate) struct Stack {
     pub(crate) name: &'static str,
-    /// Installs it; without logs, all but their layers.
+    /// Installs the stack with the layers of these logs, or without an audit layer.
     pub(crate) install: fn(&[AuditLog]),
     pub(crate) logs: usize,
-    /// `RUST_LOG`.
+    /// Value of `RUST_LOG`.
     pub(crate) directives: Option<&'static str>,
-    /// What gets through beside events of the macros, which always do.
+    /// Events and spans that are recorded in addition to the events of the macros.
     pub(crate) promise: Promise,
-    /// What the self-test says; `None` if it has to pass.
+    /// Part of the error of the self-test. `None` if the self-test must pass.
     pub(crate) culprit: Option<&'static str>,
-    /// Whether one of its layers panics.
+    /// `true` if one of the layers panics.
     pub(crate) panics: bool,
-    /// Whether the heavy scenarios run in it by default.
+    /// `true` if the heavy scenarios run in this stack by default.
     pub(crate) heavy: bool,
 }
 
@@ -66,7 +66,7 @@ const USUAL: Stack = Stack {
 };
 
 impl Promise {
-    /// Whether what is sent on `way` is recorded.
+    /// Returns `true` if the stack must record events and spans that are sent this way.
     pub(crate) fn holds(self, way: Way) -> bool {
         match way {
             Way::Macro => true,
@@ -78,7 +78,7 @@ impl Promise {
     }
 }
 
-/// Installs a registry with layers, of which the one in the middle is there only if there is a log.
+/// Installs a registry with layers. The one in the middle is left out if there is no log.
 macro_rules! install {
     ([$($before:expr),*], |$log:ident| $audit:expr, [$($after:expr),*]) => {
         |logs| match logs.first() {
@@ -267,11 +267,11 @@ fn printing<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
     fmt::layer().with_writer(std::io::sink)
 }
 
-/// The layer of `tracing-opentelemetry`, whose spans are counted when they end.
+/// The layer of `tracing-opentelemetry`, with a processor that counts spans at their end.
 fn exporting<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
     let provider = SdkTracerProvider::builder().with_span_processor(Ends).build();
     let tracer = provider.tracer("stack_matrix");
-    // A provider that is dropped shuts down.
+    // Dropping the provider would shut it down.
     std::mem::forget(provider);
     tracing_opentelemetry::layer().with_tracer(tracer)
 }
@@ -300,7 +300,7 @@ impl SpanProcessor for Ends {
     }
 }
 
-/// A layer that filters for the whole stack, by target.
+/// A layer that filters for the whole stack by target.
 struct Enables(fn(&str) -> bool);
 
 impl<S: Subscriber> Layer<S> for Enables {
@@ -309,7 +309,7 @@ impl<S: Subscriber> Layer<S> for Enables {
     }
 }
 
-/// A layer that lets no event through, late.
+/// A layer that refuses every event in `event_enabled`, after the filters.
 struct Refuses;
 
 impl<S: Subscriber> Layer<S> for Refuses {

@@ -1,11 +1,11 @@
-//! The matrix as it is printed: a row for each stack, a column for each scenario.
+//! The printed matrix: a row for each stack, a column for each scenario.
 
 use std::fmt;
 
 use crate::{cell::Verdict, scenarios::SCENARIOS, stacks::STACKS};
 
-const FIRST: usize = 30;
-const COLUMN: usize = 11;
+const FIRST_COLUMN_WIDTH: usize = 30;
+const COLUMN_WIDTH: usize = 11;
 
 pub(crate) struct Table<'a> {
     pub(crate) verdicts: &'a [Verdict],
@@ -13,8 +13,8 @@ pub(crate) struct Table<'a> {
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:FIRST$}", "entries recorded")?;
-        SCENARIOS.iter().try_for_each(|scenario| write!(f, "{:>COLUMN$}", scenario.name))?;
+        write!(f, "{:FIRST_COLUMN_WIDTH$}", "entries recorded")?;
+        SCENARIOS.iter().try_for_each(|scenario| write!(f, "{:>COLUMN_WIDTH$}", scenario.name))?;
         writeln!(f)?;
         for stack in STACKS {
             let row: Vec<_> =
@@ -22,11 +22,11 @@ impl fmt::Display for Table<'_> {
             if row.is_empty() {
                 continue;
             }
-            write!(f, "{:FIRST$}", stack.name)?;
+            write!(f, "{:FIRST_COLUMN_WIDTH$}", stack.name)?;
             for scenario in SCENARIOS {
                 let verdict = row.iter().find(|verdict| verdict.cell.scenario.name == scenario.name);
                 let shown = verdict.map_or_else(|| "-".to_owned(), |verdict| shown(verdict));
-                write!(f, "{shown:>COLUMN$}")?;
+                write!(f, "{shown:>COLUMN_WIDTH$}")?;
             }
             writeln!(f)?;
         }
@@ -55,11 +55,11 @@ fn shown(verdict: &Verdict) -> String {
     if verdict.hung {
         wrong.push("hung".to_owned());
     }
-    for (count, what) in
+    for (count, name) in
         [(verdict.lost as u64, "lost"), (verdict.doubled as u64, "double"), (verdict.silenced, "hidden")]
     {
         if count > 0 {
-            wrong.push(format!("{count} {what}"));
+            wrong.push(format!("{count} {name}"));
         }
     }
     if verdict.is_good() {

@@ -12,7 +12,7 @@ use std::{
         Mutex, Once, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use kling_audit::{
@@ -151,6 +151,15 @@ pub(crate) fn outcome<T>(result: &Result<T, Error>) -> String {
         Err(Error::NotRecorded { event, .. }) => format!("not recorded {event}"),
         Err(Error::OutcomeNotRecorded { event, .. }) => format!("outcome not recorded {event}"),
         Err(other) => format!("{other:?}"),
+    }
+}
+
+/// Waits until a condition holds that the client or a server brings about, and fails after two minutes.
+pub(crate) async fn wait_until(condition: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited for two minutes: {condition}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 

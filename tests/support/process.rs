@@ -123,7 +123,7 @@ pub(crate) fn isolated_by(test: &str, command: Command, body: impl FnOnce()) {
 /// A process that has ended.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
-    /// What it wrote to standard output and standard error.
+    /// All that the process wrote to standard output and standard error.
     pub(crate) text: String,
 }
 

@@ -1,5 +1,5 @@
-//! Attacks on a trail, each carried out on a real directory, and what verification says of it with each kind of evidence.
-//! The table is that of the manual, word for word.
+//! Attacks on a trail. Each is carried out on a directory, which is then verified with each kind of evidence. The manual
+//! has the table of the results.
 
 use std::{
     fs,
@@ -24,7 +24,8 @@ const COLUMNS: [&str; 6] = ["files", "head", "key", "age", "kept", "receipt"];
 
 const MAX_AGE: TimeDelta = TimeDelta::days(10);
 
-/// A trail of two runs, 20 days apart, whose checkpoints and receipts were kept elsewhere.
+/// A signed trail of two runs, 20 days apart. Around it: its key, kept checkpoints and receipts, and a copy of the first
+/// run.
 struct World {
     root: tempfile::TempDir,
 }
@@ -54,7 +55,7 @@ impl World {
         SigningKey::open(self.path("key")).expect("a key")
     }
 
-    /// Five entries, a checkpoint, five more, and the one at the end.
+    /// Appends five entries, signs, appends five more, and closes the log, which signs again.
     fn run(&self, name: &str, now: DateTime<Utc>, receipts: &mut Vec<Receipt>) {
         let checkpoints = Checkpoints::new(self.key()).sink(CheckpointSink::file(self.path("kept")));
         let builder = AuditLog::builder(self.path(name)).clock(move || now);
@@ -71,7 +72,7 @@ impl World {
         log.close().expect("closes");
     }
 
-    /// What verification says with the evidence of a column.
+    /// Verifies the trail with the evidence of a column.
     fn verify(&self, column: usize) -> Result<Verification, Error> {
         let verifier = Verifier::new(self.trail());
         let with_key = || verifier.clone().key(self.key().verifying_key().clone());
@@ -87,7 +88,7 @@ impl World {
     }
 
     fn outcome(&self, column: usize) -> String {
-        let Ok(verification) = self.verify(column) else { return "could not look".to_owned() };
+        let Ok(verification) = self.verify(column) else { return "error".to_owned() };
         match verification.verdict() {
             Verdict::Intact => "not found".to_owned(),
             Verdict::Unverifiable => "unverifiable".to_owned(),
@@ -101,13 +102,13 @@ impl World {
     }
 }
 
-/// Takes the place of the trail.
-fn put_in_place(world: &World, name: &str) {
+/// Replaces the trail by another directory.
+fn swap_in(world: &World, name: &str) {
     fs::remove_dir_all(world.trail()).expect("removed");
     fs::rename(world.path(name), world.trail()).expect("renamed");
 }
 
-/// Writes lines in the place of those that are there, each into the file of its day.
+/// Replaces all lines of a trail. Each goes into the file of its day.
 fn store(trail: &Path, lines: &[String]) {
     jsonl_files(trail).iter().for_each(|path| fs::remove_file(path).expect("removed"));
     for line in lines {
@@ -119,12 +120,12 @@ fn store(trail: &Path, lines: &[String]) {
     }
 }
 
-/// Gives every line a fresh number, a fresh link and a fresh hash: all that needs no key.
+/// Gives every line a new number, link and hash. None of these needs a key.
 fn relink(lines: &mut [String]) {
     relink_after(lines, 0, "genesis");
 }
 
-/// The same, with numbers from `first` on.
+/// As [`relink`], with numbers from `first` on, behind an entry with the hash `previous`.
 fn relink_after(lines: &mut [String], first: usize, previous: &str) {
     let mut previous = previous.to_owned();
     for (seq, line) in (first..).zip(lines) {
@@ -138,7 +139,7 @@ fn relink_after(lines: &mut [String], first: usize, previous: &str) {
     }
 }
 
-/// Writes a head that names the last line: it has no secret in it either.
+/// Writes a head that names the last line. A head needs no key either.
 fn renew_head(trail: &Path) {
     let path = trail.join("audit.head");
     let old = fs::read_to_string(&path).expect("text");
@@ -153,7 +154,7 @@ fn renew_head(trail: &Path) {
     fs::write(&path, format!("{block}{block}")).expect("written");
 }
 
-/// Changes lines, and hides it as far as that needs no key.
+/// Changes lines, and makes hashes, links and head valid again.
 fn forge(trail: &Path, change: impl FnOnce(&mut Vec<String>)) {
     let mut all = lines(trail);
     change(&mut all);
@@ -167,12 +168,12 @@ fn raise_an_amount(lines: &mut [String]) {
     *line = line.replace("\"amount\": 3", "\"amount\": 3000");
 }
 
-/// Takes out what tells of checkpoints.
-fn deny_checkpoints(lines: &mut Vec<String>) {
+/// Removes the entries about checkpoints.
+fn remove_checkpoint_entries(lines: &mut Vec<String>) {
     lines.retain(|line| !line.contains("\"audit_checkpoint\""));
 }
 
-/// Puts three invented entries in the place of all, and a record that says that those before them were pruned.
+/// Replaces all entries by three invented ones, and adds a record that the entries before them were pruned.
 fn invent_after_pruned(trail: &Path) {
     let all = lines(trail);
     let mut invented: Vec<_> =
@@ -195,7 +196,7 @@ fn invent_after_pruned(trail: &Path) {
     renew_head(trail);
 }
 
-/// Adds the record that a log would make that prunes the oldest file.
+/// Adds the record that a log would write for a prune of the oldest file.
 fn forge_pruned(world: &World) {
     copy_directory(&world.trail(), &world.path("pruned"));
     fs::copy(world.path("key"), world.path("key-of-copy")).expect("copied");
@@ -211,8 +212,8 @@ fn forge_pruned(world: &World) {
     renew_head(&world.trail());
 }
 
-/// Neither who signs once nor a running log signs what stands there.
-fn assert_nobody_signs(world: &World, reason: &str) {
+/// Fails if `checkpoint` or a running log signs the trail.
+fn assert_signing_refused(world: &World, reason: &str) {
     let error = kling_audit::checkpoint(world.trail(), &world.key()).expect_err("refused").to_string();
     assert!(error.contains(reason), "{error}");
     let signed = fs::read(checkpoints(&world.trail())).expect("readable");
@@ -228,20 +229,20 @@ fn checkpoints(trail: &Path) -> PathBuf {
     trail.join("audit.checkpoints")
 }
 
-/// Takes what the key was used for out of its file.
-fn forget(world: &World) {
+/// Removes the trail from the file of the key, which then has no memory of it.
+fn reset_key(world: &World) {
     let text = fs::read_to_string(world.path("key")).expect("text");
     fs::write(world.path("key"), text.lines().next().expect("a key")).expect("written");
 }
 
-/// What the holder of the key can do: forget that it was used, and sign what stands there.
+/// Signs the trail as the holder of the key can, with a key file that has no memory of it.
 fn sign_as_if_new(world: &World) {
     fs::remove_file(checkpoints(&world.trail())).expect("removed");
-    forget(world);
+    reset_key(world);
     kling_audit::checkpoint(world.trail(), &world.key()).expect("signed");
 }
 
-/// A key of the same name that somebody else made.
+/// Signs the trail with another key of the same name.
 fn forge_checkpoints(world: &World) {
     let key = SigningKey::generate(world.path("forger"), "example.com/audit").expect("a key");
     fs::remove_file(checkpoints(&world.trail())).expect("removed");
@@ -251,17 +252,17 @@ fn forge_checkpoints(world: &World) {
 struct Attack {
     what: &'static str,
     carry_out: fn(&World),
-    /// What each column finds.
+    /// The outcome for each column.
     found: [&'static str; 6],
 }
 
-const NOT: &str = "not found";
+const NOT_FOUND: &str = "not found";
 const UNVERIFIABLE: &str = "unverifiable";
 const HASH: &str = "`hash_mismatch`";
 const GAP: &str = "`sequence_gap`";
-const MISSING: &str = "`missing_file`";
+const FILE_MISSING: &str = "`missing_file`";
 const TRUNCATED: &str = "`truncated`";
-const HEADLESS: &str = "`head_missing`";
+const HEAD_MISSING: &str = "`head_missing`";
 const MISMATCH: &str = "`checkpoint_mismatch`";
 const FORGED: &str = "`checkpoint_forged`";
 const FORGED_AND_MORE: &str = "`checkpoint_forged`, `checkpoint_mismatch`, `truncated`";
@@ -270,30 +271,30 @@ const RECEIPT: &str = "`receipt_missing`";
 
 /// The words of the table's cells.
 const CELLS: [(&str, &str); 11] = [
-    (NOT, "-"),
+    (NOT_FOUND, "-"),
     (UNVERIFIABLE, "?"),
     (HASH, "hash"),
     (GAP, "gap"),
-    (MISSING, "file"),
+    (FILE_MISSING, "file"),
     (TRUNCATED, "end"),
-    (HEADLESS, "head"),
+    (HEAD_MISSING, "head"),
     (MISMATCH, "differs"),
     (FORGED, "forged"),
     (STALE, "stale"),
     (RECEIPT, "receipt"),
 ];
 
-/// Who can read the directory.
+/// Attacks by a reader of the directory.
 const READS: [Attack; 1] = [Attack {
     what: "copy the trail and read its values",
     carry_out: |world| {
         copy_directory(&world.trail(), &world.path("copy"));
-        put_in_place(world, "copy");
+        swap_in(world, "copy");
     },
-    found: [NOT; 6],
+    found: [NOT_FOUND; 6],
 }];
 
-/// Who can write the directory, and has no key.
+/// Attacks by a writer of the directory, who has no key.
 const WRITES: [Attack; 22] = [
     Attack {
         what: "edit an entry and leave its hash",
@@ -316,12 +317,19 @@ const WRITES: [Attack; 22] = [
     Attack {
         what: "delete the oldest file",
         carry_out: |world| fs::remove_file(&jsonl_files(&world.trail())[0]).expect("removed"),
-        found: [MISSING, MISSING, MISSING, MISSING, MISSING, "`missing_file`, `receipt_missing`"],
+        found: [
+            FILE_MISSING,
+            FILE_MISSING,
+            FILE_MISSING,
+            FILE_MISSING,
+            FILE_MISSING,
+            "`missing_file`, `receipt_missing`",
+        ],
     },
     Attack {
         what: "rewrite the trail with new hashes and a new head",
         carry_out: |world| forge(&world.trail(), |lines| raise_an_amount(lines)),
-        found: [NOT, NOT, MISMATCH, MISMATCH, MISMATCH, RECEIPT],
+        found: [NOT_FOUND, NOT_FOUND, MISMATCH, MISMATCH, MISMATCH, RECEIPT],
     },
     Attack {
         what: "remove the last entries",
@@ -329,7 +337,7 @@ const WRITES: [Attack; 22] = [
             let all = lines(&world.trail());
             store(&world.trail(), &all[..all.len() - 3]);
         },
-        found: [NOT, TRUNCATED, TRUNCATED, TRUNCATED, TRUNCATED, "`receipt_missing`, `truncated`"],
+        found: [NOT_FOUND, TRUNCATED, TRUNCATED, TRUNCATED, TRUNCATED, "`receipt_missing`, `truncated`"],
     },
     Attack {
         what: "remove the end after a checkpoint, put back head and checkpoints",
@@ -338,12 +346,12 @@ const WRITES: [Attack; 22] = [
             forge(&world.trail(), |lines| lines.truncate(old));
             fs::copy(checkpoints(&world.path("old")), checkpoints(&world.trail())).expect("copied");
         },
-        found: [NOT, NOT, NOT, STALE, TRUNCATED, RECEIPT],
+        found: [NOT_FOUND, NOT_FOUND, NOT_FOUND, STALE, TRUNCATED, RECEIPT],
     },
     Attack {
         what: "replace the directory by an older copy",
-        carry_out: |world| put_in_place(world, "old"),
-        found: [NOT, NOT, NOT, STALE, TRUNCATED, RECEIPT],
+        carry_out: |world| swap_in(world, "old"),
+        found: [NOT_FOUND, NOT_FOUND, NOT_FOUND, STALE, TRUNCATED, RECEIPT],
     },
     Attack {
         what: "continue an older copy with other entries, then swap it in",
@@ -353,9 +361,9 @@ const WRITES: [Attack; 22] = [
                 log.append(Draft::new("nothing_to_see")).expect("recorded");
             }
             log.close().expect("closes");
-            put_in_place(world, "old");
+            swap_in(world, "old");
         },
-        found: [NOT, NOT, NOT, STALE, MISMATCH, RECEIPT],
+        found: [NOT_FOUND, NOT_FOUND, NOT_FOUND, STALE, MISMATCH, RECEIPT],
     },
     Attack {
         what: "as the row before, then ask for a signature (refused)",
@@ -365,18 +373,18 @@ const WRITES: [Attack; 22] = [
                 log.append(Draft::new("nothing_to_see")).expect("recorded");
             }
             log.close().expect("closes");
-            put_in_place(world, "old");
-            assert_nobody_signs(world, "the trail was put back to an older state");
+            swap_in(world, "old");
+            assert_signing_refused(world, "the trail was put back to an older state");
         },
-        found: [NOT, NOT, NOT, STALE, MISMATCH, RECEIPT],
+        found: [NOT_FOUND, NOT_FOUND, NOT_FOUND, STALE, MISMATCH, RECEIPT],
     },
     Attack {
         what: "replace the directory by an older copy, ask for a signature (refused)",
         carry_out: |world| {
-            put_in_place(world, "old");
-            assert_nobody_signs(world, "it was put back to an older state");
+            swap_in(world, "old");
+            assert_signing_refused(world, "it was put back to an older state");
         },
-        found: [NOT, NOT, NOT, STALE, TRUNCATED, RECEIPT],
+        found: [NOT_FOUND, NOT_FOUND, NOT_FOUND, STALE, TRUNCATED, RECEIPT],
     },
     Attack {
         what: "replace the trail by another one with a key of its own",
@@ -389,39 +397,46 @@ const WRITES: [Attack; 22] = [
                 log.append(Draft::new("something_else")).expect("recorded");
             }
             log.close().expect("closes");
-            put_in_place(world, "other");
+            swap_in(world, "other");
         },
-        found: [NOT, NOT, UNVERIFIABLE, UNVERIFIABLE, MISMATCH, RECEIPT],
+        found: [NOT_FOUND, NOT_FOUND, UNVERIFIABLE, UNVERIFIABLE, MISMATCH, RECEIPT],
     },
     Attack {
         what: "rewrite, sign with a key of the same name",
         carry_out: |world| {
             forge(&world.trail(), |lines| {
                 raise_an_amount(lines);
-                deny_checkpoints(lines);
+                remove_checkpoint_entries(lines);
             });
             forge_checkpoints(world);
         },
-        found: [NOT, NOT, FORGED, FORGED, FORGED_AND_MORE, RECEIPT],
+        found: [NOT_FOUND, NOT_FOUND, FORGED, FORGED, FORGED_AND_MORE, RECEIPT],
     },
     Attack {
         what: "remove the checkpoints",
         carry_out: |world| fs::remove_file(checkpoints(&world.trail())).expect("removed"),
-        found: [NOT, NOT, UNVERIFIABLE, UNVERIFIABLE, NOT, NOT],
+        found: [NOT_FOUND, NOT_FOUND, UNVERIFIABLE, UNVERIFIABLE, NOT_FOUND, NOT_FOUND],
     },
     Attack {
         what: "rewrite, remove checkpoints, ask for a signature (refused)",
         carry_out: |world| {
             forge(&world.trail(), |lines| {
                 raise_an_amount(lines);
-                deny_checkpoints(lines);
+                remove_checkpoint_entries(lines);
             });
             fs::remove_file(checkpoints(&world.trail())).expect("removed");
             let error =
                 kling_audit::checkpoint(world.trail(), &world.key()).expect_err("refused").to_string();
             assert!(error.contains("the signed checkpoints must be put back"), "{error}");
         },
-        found: [NOT, NOT, UNVERIFIABLE, UNVERIFIABLE, "`checkpoint_mismatch`, `truncated`", RECEIPT],
+        found: [
+            NOT_FOUND,
+            NOT_FOUND,
+            UNVERIFIABLE,
+            UNVERIFIABLE,
+            "`checkpoint_mismatch`, `truncated`",
+            RECEIPT,
+        ],
     },
     Attack {
         what: "rewrite, keep checkpoints, ask for a signature (refused)",
@@ -430,13 +445,13 @@ const WRITES: [Attack; 22] = [
             let error = kling_audit::checkpoint(world.trail(), &world.key()).expect_err("refused");
             assert!(matches!(error, Error::NotIntact(_)), "{error}");
         },
-        found: [NOT, NOT, MISMATCH, MISMATCH, MISMATCH, RECEIPT],
+        found: [NOT_FOUND, NOT_FOUND, MISMATCH, MISMATCH, MISMATCH, RECEIPT],
     },
     Attack {
         what: "invent a trail behind a forged `audit_pruned`, ask for a signature (refused)",
         carry_out: |world| {
             invent_after_pruned(&world.trail());
-            assert_nobody_signs(world, "the entries below 40 are not there");
+            assert_signing_refused(world, "the entries below 40 are not there");
         },
         found: [UNVERIFIABLE; 6],
     },
@@ -445,7 +460,7 @@ const WRITES: [Attack; 22] = [
         carry_out: |world| {
             forge_pruned(world);
             fs::remove_file(&jsonl_files(&world.trail())[0]).expect("removed");
-            assert_nobody_signs(world, "were removed before a checkpoint covered it");
+            assert_signing_refused(world, "were removed before a checkpoint covered it");
         },
         found: [UNVERIFIABLE; 6],
     },
@@ -456,7 +471,7 @@ const WRITES: [Attack; 22] = [
             kling_audit::checkpoint(world.trail(), &world.key()).expect("signed");
             fs::remove_file(&jsonl_files(&world.trail())[0]).expect("removed");
         },
-        found: [UNVERIFIABLE, UNVERIFIABLE, NOT, NOT, NOT, UNVERIFIABLE],
+        found: [UNVERIFIABLE, UNVERIFIABLE, NOT_FOUND, NOT_FOUND, NOT_FOUND, UNVERIFIABLE],
     },
     Attack {
         what: "have an entry with a future time signed, to hide old age",
@@ -469,12 +484,12 @@ const WRITES: [Attack; 22] = [
             });
             kling_audit::checkpoint(world.trail(), &world.key()).expect("signed");
         },
-        found: [NOT, NOT, NOT, STALE, NOT, NOT],
+        found: [NOT_FOUND, NOT_FOUND, NOT_FOUND, STALE, NOT_FOUND, NOT_FOUND],
     },
     Attack {
         what: "delete the head",
         carry_out: |world| fs::remove_file(world.trail().join("audit.head")).expect("removed"),
-        found: [NOT, HEADLESS, HEADLESS, HEADLESS, NOT, HEADLESS],
+        found: [NOT_FOUND, HEAD_MISSING, HEAD_MISSING, HEAD_MISSING, NOT_FOUND, HEAD_MISSING],
     },
     Attack {
         what: "append forged entries",
@@ -489,7 +504,7 @@ const WRITES: [Attack; 22] = [
                 lines.push(forged.replace(&time(&forged), &time(last)));
             });
         },
-        found: [NOT; 6],
+        found: [NOT_FOUND; 6],
     },
     Attack {
         what: "rewrite entries that no checkpoint covers yet, have them signed",
@@ -506,11 +521,11 @@ const WRITES: [Attack; 22] = [
             });
             kling_audit::checkpoint(world.trail(), &world.key()).expect("signed");
         },
-        found: [NOT, NOT, NOT, NOT, NOT, RECEIPT],
+        found: [NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND, RECEIPT],
     },
 ];
 
-/// Root on the host, who has no key, but all files of the host.
+/// Attacks by root on the host, who has all files of the host, but no key.
 const ROOT: [Attack; 2] = [
     Attack {
         what: "delete all files of the directory",
@@ -524,48 +539,48 @@ const ROOT: [Attack; 2] = [
         what: "replace directory and kept checkpoints of this host by older copies",
         carry_out: |world| {
             fs::copy(checkpoints(&world.path("old")), world.path("kept")).expect("copied");
-            put_in_place(world, "old");
+            swap_in(world, "old");
         },
-        found: [NOT, NOT, NOT, STALE, NOT, RECEIPT],
+        found: [NOT_FOUND, NOT_FOUND, NOT_FOUND, STALE, NOT_FOUND, RECEIPT],
     },
 ];
 
-/// Who holds the signing key, and can write the directory.
+/// Attacks by the holder of the signing key, who can write the directory.
 const KEY: [Attack; 3] = [
     Attack {
         what: "rewrite the trail and sign it again",
         carry_out: |world| {
             forge(&world.trail(), |lines| {
                 raise_an_amount(lines);
-                deny_checkpoints(lines);
+                remove_checkpoint_entries(lines);
             });
             sign_as_if_new(world);
         },
-        found: [NOT, NOT, NOT, NOT, "`checkpoint_mismatch`, `truncated`", RECEIPT],
+        found: [NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND, "`checkpoint_mismatch`, `truncated`", RECEIPT],
     },
     Attack {
         what: "continue an older copy, sign it, swap it in",
         carry_out: |world| {
             let mut none = Vec::new();
-            forget(world);
+            reset_key(world);
             let kept = fs::read(world.path("kept")).expect("readable");
             world.run("old", Utc::now(), &mut none);
             fs::write(world.path("kept"), kept).expect("written");
-            put_in_place(world, "old");
+            swap_in(world, "old");
         },
-        found: [NOT, NOT, NOT, NOT, MISMATCH, RECEIPT],
+        found: [NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND, MISMATCH, RECEIPT],
     },
     Attack {
         what: "rewrite, sign again, replace the kept checkpoints",
         carry_out: |world| {
             forge(&world.trail(), |lines| {
                 raise_an_amount(lines);
-                deny_checkpoints(lines);
+                remove_checkpoint_entries(lines);
             });
             sign_as_if_new(world);
             fs::copy(checkpoints(&world.trail()), world.path("kept")).expect("copied");
         },
-        found: [NOT, NOT, NOT, NOT, NOT, RECEIPT],
+        found: [NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND, RECEIPT],
     },
 ];
 
@@ -583,7 +598,7 @@ fn without_an_attack_nothing_is_found() {
     let world = World::new();
 
     for (column, name) in COLUMNS.iter().enumerate() {
-        assert_eq!(world.outcome(column), NOT, "{name}");
+        assert_eq!(world.outcome(column), NOT_FOUND, "{name}");
     }
     let verification = world.verify(2).expect("readable");
     assert_eq!(
@@ -617,7 +632,7 @@ fn each_attack_is_found_as_the_table_says() {
 }
 
 #[test]
-fn what_is_not_found_is_shown_to_be_by_the_chain_alone() {
+fn undetected_attacks_are_covered_by_the_chain_alone() {
     for what in ["append forged entries", "continue an older copy with other entries, then swap it in"] {
         let world = World::new();
         let attack = WRITES.iter().find(|attack| attack.what == what).expect("in the table");
@@ -630,14 +645,14 @@ fn what_is_not_found_is_shown_to_be_by_the_chain_alone() {
     }
 }
 
-/// An outcome as a cell of the table, which has one short word for each kind of finding.
+/// Converts an outcome into a cell of the table, which has a short word for each kind of finding.
 fn cell(outcome: &str) -> String {
     let word = |kind| CELLS.iter().find(|(known, _)| *known == kind).expect("a word for each kind").1;
     outcome.split(", ").map(word).collect::<Vec<_>>().join(", ")
 }
 
 #[test]
-fn the_manual_has_this_table() {
+fn manual_contains_the_table_of_attacks() {
     let manual = include_str!("../../src/manual/trust.md");
     let mut parts: Vec<String> =
         CELLS.iter().map(|(outcome, word)| format!("- `{word}`: {outcome}")).collect();

@@ -1,5 +1,4 @@
-//! Whatever the bytes are, and whatever lies in the directory: no panic, no hang, bounded memory, and nothing that
-//! steers a terminal.
+//! Directories with arbitrary bytes and files: verification does not panic or hang, and prints no control characters.
 
 use std::{
     fmt::Display,
@@ -49,8 +48,8 @@ impl Directory {
         self.0.path().join(name)
     }
 
-    /// Verifies and reports; a hang is a failure.
-    fn look(&self) -> Result<Verification, Error> {
+    /// Verifies and reports in another thread. Fails if that takes more than five minutes.
+    fn verify(&self) -> Result<Verification, Error> {
         let (sender, receiver) = mpsc::channel();
         let path = self.0.path().to_owned();
         thread::spawn(move || {
@@ -59,20 +58,20 @@ impl Directory {
             assert_eq!(reported.is_ok(), verified.is_ok());
             sender.send(verified).ok();
         });
-        receiver.recv_timeout(Duration::from_secs(300)).expect("it neither hangs nor panics")
+        receiver.recv_timeout(Duration::from_secs(300)).expect("verification and report end without a panic")
     }
 
     fn verdict(&self) -> Verdict {
-        self.look().expect("can be read").verdict()
+        self.verify().expect("can be read").verdict()
     }
 }
 
-/// The hour of all entries here: no file ends meanwhile.
+/// The time of all entries, so that no file ends at midnight.
 fn noon() -> DateTime<Utc> {
     "2026-11-24T12:00:00Z".parse().expect("a time")
 }
 
-/// A trail of some entries, its one file named `NAME`.
+/// A trail of seven entries in one file, which is named `NAME`.
 fn trail() -> Directory {
     let directory = Directory::new();
     let log = AuditLog::builder(directory.0.path()).clock(noon).open().expect("opens");
@@ -90,7 +89,7 @@ fn append(path: &Path, bytes: &[u8]) {
 }
 
 #[test]
-fn random_bytes_are_no_trail() {
+fn random_bytes_are_tampered() {
     let mut random = Random(20_261_124);
     for round in 0..150 {
         let alphabet: &[u8] = match round % 3 {
@@ -108,12 +107,12 @@ fn random_bytes_are_no_trail() {
 
         let trail = trail();
         append(&trail.path(NAME), &bytes);
-        assert_eq!(trail.verdict(), Verdict::Tampered, "round {round}, behind a trail");
+        assert_eq!(trail.verdict(), Verdict::Tampered, "round {round}, after a trail");
     }
 }
 
 #[test]
-fn nothing_at_all_is_unverifiable() {
+fn empty_directory_is_unverifiable() {
     assert_eq!(Directory::new().verdict(), Verdict::Unverifiable);
     assert_eq!(Directory::with("notes.txt", "no trail").verdict(), Verdict::Unverifiable);
     assert_eq!(Directory::with("audit.lock", "").verdict(), Verdict::Unverifiable);
@@ -123,14 +122,14 @@ fn nothing_at_all_is_unverifiable() {
     assert_eq!(empty.verdict(), Verdict::Unverifiable);
     assert_eq!(Verifier::new(empty.path(NAME)).run().expect("can be read").verdict(), Verdict::Unverifiable);
     assert!(matches!(verify(empty.0.path()), Err(Error::NotIntact(_))));
-    // All that a crash at the very first entry left.
+    // A crash during the first write can leave these.
     assert_eq!(Directory::with(NAME, "{\"actor\": \"al").verdict(), Verdict::Unverifiable);
     assert_eq!(Directory::with(NAME, vec![0; 70_000]).verdict(), Verdict::Unverifiable);
     assert_eq!(Directory::with(NAME, "\n").verdict(), Verdict::Tampered);
 }
 
 #[test]
-fn what_follows_the_last_newline_is_torn_whatever_it_is() {
+fn bytes_after_the_last_newline_are_a_torn_tail() {
     let mut random = Random(7);
     for length in [1, 63, 64, 65, 65_535, 65_536, 65_537, 300_000, 3 << 20] {
         for alphabet in [&b"\0"[..], b"abc\xff{\""] {
@@ -138,7 +137,7 @@ fn what_follows_the_last_newline_is_torn_whatever_it_is() {
             let whole = fs::metadata(trail.path(NAME)).expect("is there").len();
             append(&trail.path(NAME), &random.bytes(length, alphabet));
 
-            let verification = trail.look().expect("can be read");
+            let verification = trail.verify().expect("can be read");
 
             assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
             let torn = |notice: &&Notice| {
@@ -180,20 +179,20 @@ fn deep_nesting_is_one_malformed_line() {
     for line in lines {
         let start = &line[..60];
 
-        let alone = Directory::with(NAME, &line).look().expect("can be read");
+        let alone = Directory::with(NAME, &line).verify().expect("can be read");
         assert_eq!(alone.findings_total(), 1, "{start}: {alone}");
         assert_eq!(alone.findings()[0].kind, FindingKind::MalformedLine, "{start}: {alone}");
 
         let trail = trail();
         append(&trail.path(NAME), line.as_bytes());
-        let behind = trail.look().expect("can be read");
+        let behind = trail.verify().expect("can be read");
         assert_eq!(behind.findings_total(), 1, "{start}: {behind}");
         assert_eq!(behind.findings()[0].kind, FindingKind::MalformedLine, "{start}: {behind}");
     }
 }
 
 #[test]
-fn what_is_no_regular_file_is_an_error_that_names_it() {
+fn irregular_file_is_an_error_with_its_name() {
     type Make = fn(&Path);
     let kinds: [(&str, Make); 6] = [
         ("directory", |path| fs::create_dir(path).expect("created")),
@@ -215,7 +214,7 @@ fn what_is_no_regular_file_is_an_error_that_names_it() {
             let trail = trail();
             make(&trail.path(name));
 
-            let error = trail.look().expect_err(kind);
+            let error = trail.verify().expect_err(kind);
             assert!(error.to_string().contains(name), "{kind}: {error}");
             assert!(matches!(error, Error::Unreadable { .. }), "{kind}: {error}");
 
@@ -226,7 +225,7 @@ fn what_is_no_regular_file_is_an_error_that_names_it() {
                 assert!(error.expect_err(kind).to_string().contains(name), "{kind}");
             }
 
-            // Other names are nobody's business.
+            // Files with other names are ignored.
             let harmless = self::trail();
             make(&harmless.path("audit.checkpoints.old"));
             assert_eq!(harmless.verdict(), Verdict::Intact, "{kind}");
@@ -235,7 +234,7 @@ fn what_is_no_regular_file_is_an_error_that_names_it() {
 }
 
 #[test]
-fn what_can_not_be_read_is_an_error_that_names_it() {
+fn unreadable_file_is_an_error_with_its_name() {
     let trail = trail();
 
     let missing = Verifier::new(trail.path("nowhere")).run().expect_err("missing");
@@ -245,80 +244,80 @@ fn what_can_not_be_read_is_an_error_that_names_it() {
 
     fs::set_permissions(trail.path(NAME), fs::Permissions::from_mode(0o000)).expect("allowed");
     if File::open(trail.path(NAME)).is_err() {
-        // Root reads everything.
-        let unreadable = trail.look().expect_err("unreadable");
+        // Root can open the file in spite of its mode.
+        let unreadable = trail.verify().expect_err("unreadable");
         assert!(unreadable.to_string().contains(NAME), "{unreadable}");
     }
 }
 
 #[test]
-fn nothing_that_steers_a_terminal_is_printed() {
-    const STEERING: &str = "\u{1b}[2J\u{9b}31m\r\u{8}\u{202e}\u{2028}\u{7}x";
+fn control_characters_are_never_printed() {
+    const CONTROLS: &str = "\u{1b}[2J\u{9b}31m\r\u{8}\u{202e}\u{2028}\u{7}x";
     let root = Directory::new();
-    let path = root.path(STEERING);
+    let path = root.path(CONTROLS);
     let log = AuditLog::builder(&path).clock(noon).open().expect("opens");
-    log.append(Draft::new(STEERING).actor(STEERING).detail(STEERING, STEERING)).expect("recorded");
+    log.append(Draft::new(CONTROLS).actor(CONTROLS).detail(CONTROLS, CONTROLS)).expect("recorded");
     log.close().expect("closes");
     let name = jsonl_files(&path).remove(0);
 
-    shows_nothing(&Verifier::new(&path).run().expect("can be read"));
-    shows_nothing(&report(&path, 30).expect("can be read"));
-    shows_nothing(&verify(path.join("nowhere")).expect_err("missing"));
-    shows_nothing(&verify(path.join(STEERING)).expect_err("missing"));
+    assert_printable(&Verifier::new(&path).run().expect("can be read"));
+    assert_printable(&report(&path, 30).expect("can be read"));
+    assert_printable(&verify(path.join("nowhere")).expect_err("missing"));
+    assert_printable(&verify(path.join(CONTROLS)).expect_err("missing"));
     let locked = AuditLog::builder(&path).clock(noon).open().expect("opens");
-    shows_nothing(&AuditLog::open(&path).expect_err("locked"));
+    assert_printable(&AuditLog::open(&path).expect_err("locked"));
     locked.close().expect("closes");
-    shows_nothing(&locked.append(Draft::new("late")).expect_err("closed"));
+    assert_printable(&locked.append(Draft::new("late")).expect_err("closed"));
 
-    // A file whose name steers, with a line that steers.
-    let steering = path.join(format!("audit-{STEERING}.jsonl"));
-    fs::rename(name, &steering).expect("renamed");
-    shows_nothing(&verify(&path).expect_err("in the wrong file"));
-    shows_nothing(&Verifier::new(&path).run().expect("can be read"));
-    append(&steering, STEERING.as_bytes());
-    shows_nothing(&Verifier::new(&path).run().expect("can be read"));
-    append(&steering, b"\n");
-    shows_nothing(&Verifier::new(&path).run().expect("can be read"));
-    shows_nothing(&verify(&path).expect_err("malformed"));
-    shows_nothing(&verify(&steering).expect_err("malformed"));
-    shows_nothing(&report(&path, 30).expect("can be read"));
-    shows_nothing(&AuditLog::open(&path).expect_err("does not verify"));
+    // Control characters in the name and in a line of a file.
+    let odd_name = path.join(format!("audit-{CONTROLS}.jsonl"));
+    fs::rename(name, &odd_name).expect("renamed");
+    assert_printable(&verify(&path).expect_err("in the wrong file"));
+    assert_printable(&Verifier::new(&path).run().expect("can be read"));
+    append(&odd_name, CONTROLS.as_bytes());
+    assert_printable(&Verifier::new(&path).run().expect("can be read"));
+    append(&odd_name, b"\n");
+    assert_printable(&Verifier::new(&path).run().expect("can be read"));
+    assert_printable(&verify(&path).expect_err("malformed"));
+    assert_printable(&verify(&odd_name).expect_err("malformed"));
+    assert_printable(&report(&path, 30).expect("can be read"));
+    assert_printable(&AuditLog::open(&path).expect_err("does not verify"));
 
-    // A format that is unknown, in a file whose name steers.
-    let text = fs::read_to_string(&steering).expect("readable");
+    // An unknown format, in a file with control characters in its name.
+    let text = fs::read_to_string(&odd_name).expect("readable");
     let first = text.lines().next().expect("a line").replace("\"format\": 1", "\"format\": \"\\u001b[2J\"");
-    fs::write(&steering, sealed(&first)).expect("written");
+    fs::write(&odd_name, with_valid_hash(&first)).expect("written");
     let unverifiable = verify(&path).expect_err("of another format");
     assert!(unverifiable.to_string().contains("unverifiable"), "{unverifiable}");
-    shows_nothing(&unverifiable);
-    shows_nothing(&Verifier::new(&path).run().expect("can be read"));
-    shows_nothing(&AuditLog::open(&path).expect_err("of another format"));
+    assert_printable(&unverifiable);
+    assert_printable(&Verifier::new(&path).run().expect("can be read"));
+    assert_printable(&AuditLog::open(&path).expect_err("of another format"));
 
-    // A pipe whose name steers, and a log of the Python tool.
-    fs::remove_file(&steering).expect("removed");
-    fs::create_dir(&steering).expect("created");
-    shows_nothing(&verify(&path).expect_err("a directory"));
-    fs::remove_dir(&steering).expect("removed");
+    // A directory with control characters in its name, and a log of the Python tool.
+    fs::remove_file(&odd_name).expect("removed");
+    fs::create_dir(&odd_name).expect("created");
+    assert_printable(&verify(&path).expect_err("a directory"));
+    fs::remove_dir(&odd_name).expect("removed");
     let escaped = r"\u001b[2J\u202e";
     let line = format!(
         "{{\"timestamp\": \"{}Z\", \"event_type\": \"{escaped}\", \"actor\": \"{escaped}\\ud800\", \"details\": {{}}, \
          \"prev_hash\": \"{escaped}\", \"hash\": \"0123456789abcdef\"}}\n",
         Utc::now().format("%Y-%m-%dT%H:%M:%S%.6f")
     );
-    fs::write(&steering, [&line[..], &line, "{\"timestamp\": \"\u{1b}[2J\"}\n"].concat()).expect("written");
-    shows_nothing(&Verifier::new(&path).run().expect("can be read"));
-    shows_nothing(&report(&path, 30).expect("can be read"));
-    shows_nothing(&verify(&path).expect_err("not intact"));
+    fs::write(&odd_name, [&line[..], &line, "{\"timestamp\": \"\u{1b}[2J\"}\n"].concat()).expect("written");
+    assert_printable(&Verifier::new(&path).run().expect("can be read"));
+    assert_printable(&report(&path, 30).expect("can be read"));
+    assert_printable(&verify(&path).expect_err("not intact"));
 }
 
-fn shows_nothing(value: &impl Display) {
+fn assert_printable(value: &impl Display) {
     let text = value.to_string();
-    let steers = |c: &char| c.is_control() && *c != '\n' || ('\u{2028}'..='\u{202e}').contains(c);
+    let is_control = |c: &char| c.is_control() && *c != '\n' || ('\u{2028}'..='\u{202e}').contains(c);
 
-    assert_eq!(text.chars().find(steers), None, "{text:?}");
+    assert_eq!(text.chars().find(is_control), None, "{text:?}");
 }
 
-/// A first line with the hash that its other members call for.
-fn sealed(line: &str) -> String {
+/// A first line with a valid hash.
+fn with_valid_hash(line: &str) -> String {
     with_hash(before_hash(line), "genesis").0 + "\n"
 }

@@ -1,4 +1,4 @@
-//! Trails are checked by a program that shares nothing with the crate: forty lines of Python.
+//! Trails verify in a Python script of forty lines, which shares no code with the crate.
 
 use std::{
     fmt::Write as _,
@@ -24,7 +24,7 @@ impl Drafts {
         self.0.below(bound)
     }
 
-    /// A scalar value of a random plane, with the awkward ones more often.
+    /// A scalar value of a random plane. Characters with escapes are more frequent.
     fn scalar(&mut self) -> char {
         let awkward =
             ['"', '\\', '/', '\u{0}', '\u{1f}', '\u{7f}', '\u{2028}', '\u{202e}', '\u{feff}', '\u{10ffff}'];
@@ -67,7 +67,7 @@ impl Drafts {
                 }
             },
             4 => format!("{sign}{}.{}", self.0.next() >> self.below(64), self.0.next()),
-            // Halves and quarters between neighbouring doubles: where shortest spellings tie.
+            // Halves and quarters between neighbouring doubles, for which two shortest spellings exist.
             5 => format!(
                 "{sign}{}.{}",
                 (1 << 49) + self.below(1 << 49),
@@ -136,7 +136,7 @@ impl Drafts {
 }
 
 #[test]
-fn random_drafts_over_days_and_restarts_verify_without_this_crate() {
+fn random_drafts_verify_without_this_crate() {
     let directory = tempfile::tempdir().expect("a directory");
     let trail = directory.path().join("audit");
     let mut random = Drafts(Random(1));
@@ -161,7 +161,7 @@ fn random_drafts_over_days_and_restarts_verify_without_this_crate() {
             let appended = log.append(Draft::from_json(&draft).expect("a draft")).expect("recorded");
             writeln!(inputs, "{} {draft}", appended.seq).expect("a string takes everything");
         }
-        // Three hours back now and then.
+        // Every second run begins three hours earlier.
         clock.fetch_sub(10_800_000_000 * (run % 2), Ordering::Relaxed);
         log.close().expect("closes");
     }
@@ -175,7 +175,7 @@ fn random_drafts_over_days_and_restarts_verify_without_this_crate() {
 }
 
 #[test]
-fn short_hashes_also_pass_the_rule_of_the_python_tool() {
+fn short_hashes_pass_the_rule_of_the_python_tool() {
     let directory = tempfile::tempdir().expect("a directory");
     let trail = directory.path().join("audit");
     let mut random = Drafts(Random(2));

@@ -1,4 +1,4 @@
-//! Reports say what an independent count of the same trail says.
+//! Reports equal a count of the same trail by a Python script.
 
 use std::{
     fs,
@@ -28,11 +28,11 @@ fn clock(micros: &Arc<AtomicI64>) -> impl Fn() -> DateTime<Utc> + Send + Sync + 
     move || DateTime::from_timestamp_micros(micros.load(Ordering::Relaxed)).expect("a time")
 }
 
-/// A trail of about `entries` entries of all kinds, over several days, runs and files.
+/// Writes a trail of about `entries` entries of all kinds, over several days, runs and files.
 fn mixed_trail(directory: &Path, entries: u64) {
     let mut random = Random(42);
     let micros = Arc::new(AtomicI64::new(START));
-    // Spread over six days, whatever their number.
+    // The entries cover six days, independent of their number.
     let step = (6 * 86_400_000_000 / entries.max(1)).max(1) as usize;
     let runs = 4;
     for run in 0..runs {
@@ -51,20 +51,20 @@ fn mixed_trail(directory: &Path, entries: u64) {
                 mixed_entry(&log, &mut random, run * entries + number, &mut open, &mut tasks);
             }
         });
-        // One run in two ends without notice.
+        // Every second run ends without `audit_stopped`.
         if run % 2 == 0 {
             log.close().expect("closes");
         } else {
             log.flush().expect("flushed");
             abandon(directory, log);
         }
-        // Some spans of an ended run are never closed.
+        // Spans that are still open are never closed.
         open.into_iter().for_each(std::mem::forget);
         micros.fetch_sub(if run == 1 { 7_200_000_000 } else { 0 }, Ordering::Relaxed);
     }
 }
 
-/// Ends a run without `audit_stopped`: the trail is copied as a crash would leave it, and put back.
+/// Ends a run without `audit_stopped`: copies the trail, closes the log, and replaces the trail by the copy.
 fn abandon(directory: &Path, log: AuditLog) {
     let copy = directory.with_extension("copy");
     copy_directory(directory, &copy);
@@ -142,7 +142,7 @@ fn python_count(directory: &Path) -> Value {
     serde_json::from_str(&python("count_trail.py", &[&directory])).expect("JSON")
 }
 
-/// The report in the form that the script prints.
+/// Converts a report into the form of the script.
 fn as_counted(report: &Report) -> Value {
     let seqs = |tasks: &[OpenTask]| tasks.iter().map(|task| task.seq).collect::<Vec<_>>();
     let micros = |seconds: f64| (seconds * 1e6).round() as i64;
@@ -197,8 +197,8 @@ fn as_counted(report: &Report) -> Value {
     })
 }
 
-/// Cuts the lists of the count where the report's stop.
-fn listed(mut counted: Value, report: &Report) -> Value {
+/// Shortens the lists of the count to the length that a report lists at most.
+fn shorten_lists(mut counted: Value, report: &Report) -> Value {
     for (name, total) in [
         ("without_outcome", report.without_outcome.total),
         ("unfinished", report.unfinished.total),
@@ -213,7 +213,7 @@ fn listed(mut counted: Value, report: &Report) -> Value {
 }
 
 #[test]
-fn a_report_is_right_by_an_independent_count() {
+fn report_equals_an_independent_count() {
     let entries = if is_long() { 1_000_000 } else { 20_000 };
     let directory = tempfile::tempdir().expect("a directory");
     let trail = directory.path().join("audit");
@@ -224,10 +224,10 @@ fn a_report_is_right_by_an_independent_count() {
 
     assert_eq!(report.verdict, Verdict::Intact, "{}", report.verification);
     assert!(report.total_events >= entries * 9 / 10);
-    // The last run ended without notice too, but it could still be going on.
+    // The last run has no `audit_stopped` either, but could still be running, so one run counts.
     assert!(report.open_spans.total > 0 && report.runs.not_stopped == 1 && report.remarks.total > 0);
     let mut counted = python_count(&trail);
-    // A mean of floats can't give back a sum to the microsecond; to a thousandth it must.
+    // A mean in floats loses microseconds of the sum. It must be exact to a thousandth.
     let mut ours = as_counted(&report);
     for (our, their) in ours["tasks"]
         .as_array_mut()
@@ -243,13 +243,13 @@ fn a_report_is_right_by_an_independent_count() {
             assert!((mine - independent).abs() <= independent.abs() / 1e3 + 1.0, "{mine} {independent}");
         }
     }
-    assert_eq!(ours, listed(counted, &report));
+    assert_eq!(ours, shorten_lists(counted, &report));
     let text = report.to_string();
     assert!(text.lines().all(|line| line.chars().count() <= 80 || line.starts_with("      {")), "{text}");
 }
 
 #[test]
-fn files_that_ended_before_the_period_are_not_read() {
+fn files_before_the_period_are_not_read() {
     let directory = tempfile::tempdir().expect("a directory");
     let trail = directory.path().join("audit");
     let micros = Arc::new(AtomicI64::new(START));
@@ -259,7 +259,7 @@ fn files_that_ended_before_the_period_are_not_read() {
         micros.fetch_add(86_400_000_000, Ordering::Relaxed);
     }
     log.close().expect("closes");
-    // Damage in the first file: a report that doesn't read it can't find it.
+    // Damage in the first file is found only by a report that reads this file.
     let first = trail.join("audit-2026-11-20.jsonl");
     let text = fs::read_to_string(&first).expect("a file").replacen("worked", "lurked", 1);
     fs::remove_file(&first).expect("removed");
@@ -273,6 +273,6 @@ fn files_that_ended_before_the_period_are_not_read() {
     assert!(whole.to_string().starts_with("DO NOT RELY ON THIS REPORT"));
     assert_eq!(part.verdict, Verdict::Intact);
     assert!(part.verification.basis().contains("of the period"), "{}", part.verification.basis());
-    assert_eq!(part.total_events, 4, "three days, and the stop on the fourth");
+    assert_eq!(part.total_events, 4, "three days, and audit_stopped on the fourth");
     assert_eq!(part.verification.files().len(), 4);
 }

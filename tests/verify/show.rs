@@ -1,4 +1,4 @@
-//! Showing entries: which ones, in what form, and what becomes of odd lines.
+//! The reader: selection of entries, their text and JSON, damaged lines, and the commands `show` and `erase`.
 use std::fs;
 
 use kling_audit::{
@@ -25,7 +25,7 @@ fn seqs(reader: Reader) -> Vec<u64> {
     entries(reader).iter().map(|entry| entry.seq().expect("a number")).collect()
 }
 
-/// Three days of one file each, 40 entries of callers a day.
+/// A trail of three days with one file each. Callers appended 40 entries a day.
 fn three_days() -> TestTrail {
     let trail = TestTrail::new();
     let log = trail.open();
@@ -41,7 +41,7 @@ fn three_days() -> TestTrail {
 }
 
 #[test]
-fn everything_is_shown_in_order() {
+fn all_entries_are_read_in_order() {
     let trail = three_days();
 
     let all = entries(Reader::new(trail.directory()));
@@ -83,7 +83,7 @@ fn entries_are_selected_by_number_actor_and_type() {
 }
 
 #[test]
-fn a_late_entry_of_a_large_file_is_found_by_its_number() {
+fn entry_of_a_large_file_is_found_by_its_number() {
     let trail = TestTrail::new();
     let log = trail.open();
     let filling = "x".repeat(1_000);
@@ -99,7 +99,7 @@ fn a_late_entry_of_a_large_file_is_found_by_its_number() {
 }
 
 #[test]
-fn values_are_joined_in_while_they_are_at_hand() {
+fn private_values_are_shown_until_they_are_gone() {
     let trail = TestTrail::new();
     let log = trail.open();
     let draft =
@@ -118,7 +118,7 @@ fn values_are_joined_in_while_they_are_at_hand() {
     let line: Value = serde_json::from_str(&before.to_json()).expect("JSON");
     assert_eq!(line["values"], json!({"email": "alice\u{1b}[2J"}));
     assert_eq!(line["values_gone"], json!(["name"]));
-    assert!(line["details"]["email"]["erasable"].is_string(), "the entry's own members stand as they are");
+    assert!(line["details"]["email"]["erasable"].is_string(), "the members of the entry are unchanged");
 
     let path = trail.path("audit.private").join(LIVE);
     let changed = fs::read_to_string(&path).expect("a file").replace("alice", "clara");
@@ -130,7 +130,7 @@ fn values_are_joined_in_while_they_are_at_hand() {
 }
 
 #[test]
-fn what_does_not_hold_is_shown_and_said() {
+fn damaged_lines_are_shown_and_marked() {
     let trail = TestTrail::new();
     trail.record_run(3);
     trail.edit(LIVE, |bytes| {
@@ -156,7 +156,7 @@ fn what_does_not_hold_is_shown_and_said() {
 }
 
 #[test]
-fn logs_of_the_python_tool_and_single_files_are_shown() {
+fn python_logs_and_single_files_can_be_read() {
     let logs = || Reader::new("tests/data/tool/midnight");
     let tool = entries(logs());
     assert!(!tool.is_empty());
@@ -185,7 +185,7 @@ mod command {
     }
 
     #[test]
-    fn the_command_prints_a_line_for_each_entry() {
+    fn show_prints_one_line_per_entry() {
         let trail = three_days();
         let lines = |arguments: &[&str]| {
             let output = show(&trail, arguments);
@@ -214,7 +214,7 @@ mod command {
     }
 
     #[test]
-    fn a_line_that_does_not_hold_ends_it_with_1() {
+    fn show_exits_with_1_if_a_line_is_damaged() {
         let trail = TestTrail::new();
         trail.record_run(1);
         trail.edit(LIVE, |bytes| bytes.extend_from_slice(b"garbage\n"));
@@ -224,7 +224,7 @@ mod command {
     }
 
     #[test]
-    fn erasing_on_the_command_line_prints_where_that_is_told() {
+    fn erase_prints_the_receipt_of_its_entry() {
         let trail = TestTrail::new();
         let log = trail.open();
         let receipt = log.append(Draft::new("e").erasable("email", "alice@example.com")).expect("recorded");
@@ -250,6 +250,6 @@ mod command {
         assert!(String::from_utf8_lossy(&again.stderr).contains("erased before"));
         fs::remove_dir_all(trail.directory()).expect("removed");
         assert_eq!(erase(&["--seq", &seq]).status.code(), Some(2));
-        assert!(!trail.directory().exists(), "nothing is created");
+        assert!(!trail.directory().exists(), "erase creates no trail");
     }
 }

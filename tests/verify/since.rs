@@ -1,4 +1,4 @@
-//! Verification from an entry on that is known from elsewhere.
+//! Verification that starts at an anchor: an entry with a number and a hash that the caller kept.
 
 use std::{fs, path::PathBuf};
 
@@ -15,14 +15,14 @@ struct Trail {
     _place: tempfile::TempDir,
 }
 
-/// Entries 1 to `entries`, behind an `audit_started`, in several files.
+/// Appends entries 1 to `entries`, after `audit_started`. They fill several files.
 fn trail(entries: u64) -> Trail {
     let place = tempfile::tempdir().expect("a directory");
     let directory = place.path().join("audit");
     let log = AuditLog::builder(&directory)
         .durability(Durability::Buffered)
         .max_file_size(300_000)
-        // Files end where they are full, and not at midnight.
+        // The clock stands still, so that files end only when they are full.
         .clock(|| "2026-11-24T12:00:00Z".parse().expect("a time"))
         .open()
         .expect("a log");
@@ -52,7 +52,7 @@ impl Trail {
 }
 
 #[test]
-fn only_what_came_after_is_verified() {
+fn only_entries_after_the_anchor_are_verified() {
     let trail = trail(3_000);
     let last = trail.receipts.len() as u64 + 1;
     assert!(trail.files().len() > 2);
@@ -68,10 +68,10 @@ fn only_what_came_after_is_verified() {
 }
 
 #[test]
-fn what_came_before_is_not_looked_at_and_what_came_after_is() {
+fn damage_is_found_only_after_the_anchor() {
     let trail = trail(3_000);
     let known = trail.receipts[2_000];
-    // The first file is one that ended long before; the last has the end of the trail.
+    // The first file ends before the anchor. The last file ends the trail.
     trail.edit(0, |bytes| bytes[5_000] ^= 1);
     assert_eq!(trail.since(known.seq, known.hash).verdict(), Verdict::Intact);
     let last = trail.files().len() - 1;
@@ -90,7 +90,7 @@ fn what_came_before_is_not_looked_at_and_what_came_after_is() {
 }
 
 #[test]
-fn a_finding_in_the_file_of_the_known_entry_names_the_line_from_its_start() {
+fn finding_after_the_anchor_has_its_line_in_the_file() {
     let trail = trail(3_000);
     let last = trail.files().len() - 1;
     let known = trail.receipts[2_950];
@@ -109,7 +109,7 @@ fn a_finding_in_the_file_of_the_known_entry_names_the_line_from_its_start() {
 }
 
 #[test]
-fn another_hash_is_a_finding() {
+fn anchor_with_another_hash_is_a_finding() {
     let trail = trail(50);
     let (known, other) = (trail.receipts[20], trail.receipts[21]);
 
@@ -122,7 +122,7 @@ fn another_hash_is_a_finding() {
 }
 
 #[test]
-fn an_entry_that_is_not_there_is_a_finding_or_can_not_be_told() {
+fn missing_anchor_is_a_finding_or_unverifiable() {
     let trail = trail(3_000);
     let known = trail.receipts[2_990];
 
@@ -148,7 +148,7 @@ fn an_entry_that_is_not_there_is_a_finding_or_can_not_be_told() {
 }
 
 #[test]
-fn one_file_can_be_verified_from_an_entry_on() {
+fn single_file_can_be_verified_from_an_anchor() {
     let trail = trail(200);
     let known = trail.receipts[100];
 

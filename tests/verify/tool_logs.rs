@@ -1,4 +1,4 @@
-//! Logs that the Python tool wrote verify for ever: `tests/data/tool` holds some, recorded once by `tool_log.py`.
+//! Logs of the Python tool verify. `tests/data/tool` has such logs, which `tool_log.py` wrote.
 
 use std::{
     fs,
@@ -25,11 +25,11 @@ fn verify(path: impl AsRef<Path>) -> Verification {
     Verifier::new(path).run().expect("can be read")
 }
 
-fn place(finding: &Finding) -> (FindingKind, &str, Option<u64>) {
+fn kind_and_line(finding: &Finding) -> (FindingKind, &str, Option<u64>) {
     (finding.kind, finding.file.as_str(), finding.line)
 }
 
-/// A copy of a recorded log, one file of it edited.
+/// Verifies a copy of a recorded log, with one edited file.
 fn edited(log: &str, file: &str, edit: impl FnOnce(&mut Vec<String>)) -> Verification {
     let directory = tempfile::tempdir().expect("a directory");
     copy_directory(&recorded(log), directory.path());
@@ -42,7 +42,7 @@ fn edited(log: &str, file: &str, edit: impl FnOnce(&mut Vec<String>)) -> Verific
 }
 
 #[test]
-fn the_recorded_logs_are_those_that_the_script_writes() {
+fn recorded_logs_equal_those_of_the_script() {
     let directory = tempfile::tempdir().expect("a directory");
 
     python("tool_log.py", &[&"write", &directory.path()]);
@@ -58,7 +58,7 @@ fn the_recorded_logs_are_those_that_the_script_writes() {
 }
 
 #[test]
-fn a_chain_runs_on_over_midnight() {
+fn python_chain_continues_over_midnight() {
     let verification = verify(recorded("midnight"));
 
     assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
@@ -68,7 +68,7 @@ fn a_chain_runs_on_over_midnight() {
 }
 
 #[test]
-fn the_file_of_a_later_day_is_intact_by_itself() {
+fn file_of_a_later_day_verifies_alone() {
     for (log, day, entries) in [
         ("midnight", "2026-11-24", 6),
         ("midnight", "2026-11-25", 6),
@@ -85,7 +85,7 @@ fn the_file_of_a_later_day_is_intact_by_itself() {
 }
 
 #[test]
-fn every_value_that_python_writes_verifies() {
+fn all_values_written_by_python_verify() {
     let verification = verify(recorded("values"));
 
     assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
@@ -93,13 +93,13 @@ fn every_value_that_python_writes_verifies() {
 }
 
 #[test]
-fn a_restart_breaks_the_chain_at_its_line() {
+fn python_restart_breaks_the_chain_at_its_line() {
     for (log, file, line) in
         [("restart", "audit-2026-11-24.jsonl", 3), ("restart_at_midnight", "audit-2026-11-25.jsonl", 1)]
     {
         let verification = verify(recorded(log));
 
-        let findings: Vec<_> = verification.findings().iter().map(place).collect();
+        let findings: Vec<_> = verification.findings().iter().map(kind_and_line).collect();
         assert_eq!(findings, [(FindingKind::ChainBroken, file, Some(line))], "{verification}");
         assert_eq!(verification.findings()[0].found, "genesis");
         assert_eq!(verification.findings()[0].seq, None);
@@ -108,7 +108,7 @@ fn a_restart_breaks_the_chain_at_its_line() {
 }
 
 #[test]
-fn every_edit_is_found_at_its_line() {
+fn edits_of_a_python_log_are_found_at_their_line() {
     use FindingKind::{ChainBroken, HashMismatch, MalformedLine};
     type Row = (&'static str, FindingKind, u64, fn(&mut Vec<String>));
     let rows: [Row; 19] = [
@@ -148,16 +148,16 @@ fn every_edit_is_found_at_its_line() {
         ("line empty", MalformedLine, 3, |lines| lines.insert(2, String::new())),
     ];
 
-    for (what, kind, line, edit) in rows {
+    for (case, kind, line, edit) in rows {
         let verification = edited("midnight", "audit-2026-11-24.jsonl", edit);
 
-        let findings: Vec<_> = verification.findings().iter().map(place).collect();
-        assert_eq!(findings, [(kind, "audit-2026-11-24.jsonl", Some(line))], "{what}: {verification}");
+        let findings: Vec<_> = verification.findings().iter().map(kind_and_line).collect();
+        assert_eq!(findings, [(kind, "audit-2026-11-24.jsonl", Some(line))], "{case}: {verification}");
     }
 }
 
 #[test]
-fn a_damaged_first_byte_does_not_hide_whose_log_it_is() {
+fn damage_in_the_first_line_does_not_hide_a_python_log() {
     let length = fs::read_to_string(recorded("midnight").join("audit-2026-11-24.jsonl"))
         .expect("readable")
         .find('\n')
@@ -175,7 +175,7 @@ fn a_damaged_first_byte_does_not_hide_whose_log_it_is() {
 }
 
 #[test]
-fn a_line_may_have_a_mebibyte_and_no_more() {
+fn python_line_of_more_than_a_mebibyte_is_malformed() {
     let long = |bytes: usize| {
         edited("midnight", "audit-2026-11-24.jsonl", |lines| {
             let text = "x".repeat(bytes - lines[5].len() - 1);
@@ -190,7 +190,7 @@ fn a_line_may_have_a_mebibyte_and_no_more() {
 }
 
 #[test]
-fn reports_count_what_python_counts() {
+fn report_of_a_python_log_equals_the_count_of_python() {
     for (log, days, now) in [
         ("midnight", 30, "2026-12-01T00:00:00"),
         ("midnight", 1, "2026-11-26T00:00:00"),
@@ -217,7 +217,7 @@ fn reports_count_what_python_counts() {
 }
 
 #[test]
-fn a_report_says_first_that_a_restart_broke_the_log() {
+fn report_opens_with_the_broken_chain() {
     let now = "2026-12-01T00:00:00Z".parse().expect("a time");
 
     let report = Reporter::new(recorded("restart")).now(now).run().expect("can be read");
@@ -227,7 +227,7 @@ fn a_report_says_first_that_a_restart_broke_the_log() {
 }
 
 #[test]
-fn a_log_of_the_tool_is_not_continued() {
+fn recorded_python_log_is_not_continued() {
     let directory = tempfile::tempdir().expect("a directory");
     copy_directory(&recorded("midnight"), directory.path());
 

@@ -1,4 +1,4 @@
-//! Giving a trail up: whatever refused the opening, what is there is kept, and the new trail tells of it for ever.
+//! Adoption: a trail that cannot be opened is sealed as it is, and a new trail records what was sealed.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -17,7 +17,8 @@ use crate::support::{
 
 type Damage = fn(&TestTrail);
 
-/// What refuses the opening of a trail, and what verification says of it.
+/// Ways to damage a trail so that it cannot be opened, and the kinds of the findings. An empty list stands for one
+/// finding of any kind.
 const DAMAGES: [(&str, Damage, &[&str]); 9] = [
     (
         "a changed tail",
@@ -73,7 +74,7 @@ const DAMAGES: [(&str, Damage, &[&str]); 9] = [
     ),
 ];
 
-/// A damaged trail that can't be opened.
+/// A trail with this damage. Fails if it can still be opened.
 fn damaged(damage: Damage) -> TestTrail {
     let trail = TestTrail::new();
     trail.record_run(3);
@@ -84,8 +85,8 @@ fn damaged(damage: Damage) -> TestTrail {
     trail
 }
 
-/// Where the given-up trail is.
-fn sealed(trail: &TestTrail) -> PathBuf {
+/// Directory of the only sealed trail.
+fn sealed_directory(trail: &TestTrail) -> PathBuf {
     let [name] = &files::names(&trail.path("sealed"))[..] else { unreachable!("one trail is sealed") };
     trail.path("sealed").join(name)
 }
@@ -95,74 +96,73 @@ fn by_name(files: BTreeMap<PathBuf, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
     files.into_iter().map(|(path, bytes)| (name(path), bytes)).collect()
 }
 
-/// What the verification of the new trail must be: intact, with the notice; of more than one trail, where that one had
-/// taken the place of another.
-fn assert_adopted(trail: &TestTrail, what: &str) -> Value {
+/// Returns what the first entry records of the adoption. Fails unless the new trail is intact and has a notice of it.
+fn assert_adopted(trail: &TestTrail, case: &str) -> Value {
     let verification = trail.verify();
-    assert_eq!(verification.verdict(), Verdict::Intact, "{what}: {verification}");
+    assert_eq!(verification.verdict(), Verdict::Intact, "{case}: {verification}");
     let adopted = |notice: &&Notice| matches!(notice, Notice::Adopted { actor, reason, .. } if actor == "alice" && reason == "it broke");
-    assert!(verification.notices().iter().any(|notice| adopted(&notice)), "{what}: {verification}");
+    assert!(verification.notices().iter().any(|notice| adopted(&notice)), "{case}: {verification}");
     trail.entries()[0]["details"]["adopted"].clone()
 }
 
 #[test]
-fn whatever_refuses_the_opening_can_be_given_up() {
-    for (what, damage, findings) in DAMAGES {
+fn trail_that_cannot_be_opened_is_adopted() {
+    for (case, damage, findings) in DAMAGES {
         let trail = damaged(damage);
         let before = by_name(files::contents(&trail.directory()));
         let found = trail.finding_kinds();
-        assert!(found == findings || findings.is_empty() && found.len() == 1, "{what}: {found:?}");
+        assert!(found == findings || findings.is_empty() && found.len() == 1, "{case}: {found:?}");
 
         let log = trail.builder().adopt("alice", "it broke").expect("adopted");
         log.append(Draft::new("anew")).expect("recorded");
         log.close().expect("closes");
 
-        let adopted = assert_adopted(&trail, what);
-        assert_eq!(adopted["verdict"], "tampered", "{what}");
-        assert_eq!(adopted["findings"], 1, "{what}");
-        let mut kept = by_name(files::contents(&sealed(&trail)));
+        let adopted = assert_adopted(&trail, case);
+        assert_eq!(adopted["verdict"], "tampered", "{case}");
+        assert_eq!(adopted["findings"], 1, "{case}");
+        let mut kept = by_name(files::contents(&sealed_directory(&trail)));
         let old: Value =
             serde_json::from_slice(&kept.remove("verification.json").expect("kept")).expect("JSON");
-        assert_eq!(old["findings"][0]["kind"], found[0], "{what}");
+        assert_eq!(old["findings"][0]["kind"], found[0], "{case}");
         assert!(kept.remove("SHA256SUMS").is_some());
-        assert_eq!(kept, before, "{what}: unchanged");
+        assert_eq!(kept, before, "{case}: unchanged");
         let checked = std::process::Command::new("sha256sum")
             .args(["--check", "--quiet", "SHA256SUMS"])
-            .current_dir(sealed(&trail))
+            .current_dir(sealed_directory(&trail))
             .status();
-        assert!(checked.is_ok_and(|status| status.success()), "{what}");
-        // The notice stays, whatever comes after.
+        assert!(checked.is_ok_and(|status| status.success()), "{case}");
+        // Later runs do not remove the notice.
         trail.advance_clock(DAY);
         trail.record_run(2);
-        assert_adopted(&trail, what);
+        assert_adopted(&trail, case);
         assert!(!trail.path("sealed/untold.json").exists());
     }
 }
 
 #[cfg(feature = "cli")]
 #[test]
-fn the_command_gives_a_trail_up() {
+fn command_adopts_a_damaged_trail() {
     let run = |arguments: &[&str], trail: &TestTrail| {
         let directory = trail.directory();
         let directory = directory.to_str().expect("Unicode");
         command::status_and_text(command::run(&[&[arguments[0], directory], &arguments[1..]].concat()))
     };
     let adopt = ["adopt", "--actor", "alice", "--reason", "it broke"];
-    for (what, damage, _) in DAMAGES {
+    for (case, damage, _) in DAMAGES {
         let trail = damaged(damage);
         let (code, text) = run(&["append", "--event-type", "more"], &trail);
-        assert_eq!(code, Some(2), "{what}: {text}");
-        assert!(text.contains("kling-audit adopt DIR --actor A --reason R"), "{what}: {text}");
+        assert_eq!(code, Some(2), "{case}: {text}");
+        assert!(text.contains("kling-audit adopt DIR --actor A --reason R"), "{case}: {text}");
 
         let (code, text) = run(&adopt, &trail);
 
-        assert_eq!(code, Some(0), "{what}: {text}");
+        assert_eq!(code, Some(0), "{case}: {text}");
         assert!(text.starts_with("the new trail is "), "{text}");
         let (code, text) = run(&["verify"], &trail);
-        assert_eq!(code, Some(0), "{what}: {text}");
+        assert_eq!(code, Some(0), "{case}: {text}");
         assert!(text.contains("when alice sealed it: it broke"), "{text}");
-        assert_eq!(run(&["append", "--event-type", "more"], &trail).0, Some(0), "{what}");
-        assert_adopted(&trail, what);
+        assert_eq!(run(&["append", "--event-type", "more"], &trail).0, Some(0), "{case}");
+        assert_adopted(&trail, case);
     }
 
     let trail = TestTrail::new();
@@ -175,11 +175,11 @@ fn the_command_gives_a_trail_up() {
     assert_eq!(code, Some(2));
     assert!(text.contains("another writer holds the lock"), "{text}");
     log.close().expect("closes");
-    assert_eq!(run(&["adopt", "--actor", "alice"], &trail).0, Some(2), "a reason is asked for");
+    assert_eq!(run(&["adopt", "--actor", "alice"], &trail).0, Some(2), "--reason is required");
 }
 
 #[test]
-fn a_trail_without_damage_can_be_given_up_too() {
+fn intact_trail_can_be_adopted() {
     let trail = TestTrail::new();
     trail.record_run(3);
     let old = trail.entries()[0]["details"]["trail_id"].clone();
@@ -191,12 +191,12 @@ fn a_trail_without_damage_can_be_given_up_too() {
     assert_eq!(adopted["entries"], 5);
     assert_eq!(adopted["trail_id"], old);
     assert_ne!(trail.entries()[0]["details"]["trail_id"], old);
-    // What was sealed is still a trail.
-    assert_eq!(Verifier::new(sealed(&trail)).run().expect("read").verdict(), Verdict::Intact);
+    // The sealed directory is a trail of its own.
+    assert_eq!(Verifier::new(sealed_directory(&trail)).run().expect("read").verdict(), Verdict::Intact);
 }
 
 #[test]
-fn nothing_to_give_up_and_a_held_lock_are_errors_and_change_nothing() {
+fn adoption_without_trail_or_lock_changes_nothing() {
     let trail = TestTrail::new();
     fs::create_dir(trail.directory()).expect("created");
     fs::write(trail.path("notes.txt"), "no trail").expect("written");
@@ -216,8 +216,8 @@ fn nothing_to_give_up_and_a_held_lock_are_errors_and_change_nothing() {
 }
 
 #[test]
-fn a_trail_is_given_up_as_often_as_need_be() {
-    for (what, damage, _) in DAMAGES {
+fn trail_can_be_adopted_repeatedly() {
+    for (case, damage, _) in DAMAGES {
         let trail = damaged(damage);
         for round in 0..3 {
             let log = trail.builder().adopt("alice", "it broke").expect("adopted");
@@ -226,22 +226,22 @@ fn a_trail_is_given_up_as_often_as_need_be() {
             }
             log.close().expect("closes");
 
-            assert_adopted(&trail, what);
-            assert_eq!(files::names(&trail.path("sealed")).len(), round + 1, "{what}");
+            assert_adopted(&trail, case);
+            assert_eq!(files::names(&trail.path("sealed")).len(), round + 1, "{case}");
             damage(&trail);
-            assert!(trail.builder().open().is_err(), "{what}");
+            assert!(trail.builder().open().is_err(), "{case}");
         }
     }
 }
 
 #[test]
-fn trails_that_were_given_up_before_are_looked_after_too() {
+fn verification_covers_trails_adopted_earlier() {
     let trail = TestTrail::new();
     trail.record_run(3);
     let mut oldest = None;
     for round in 0..3 {
         trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
-        oldest.get_or_insert_with(|| sealed(&trail));
+        oldest.get_or_insert_with(|| sealed_directory(&trail));
         let verification = trail.verify();
         assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
         let told = verification.notices().iter().filter(|notice| matches!(notice, Notice::Adopted { .. }));
@@ -261,7 +261,7 @@ fn trails_that_were_given_up_before_are_looked_after_too() {
         assert_eq!(verification.findings()[0].file, format!("sealed/{id}/{name}"));
         fs::write(&path, bytes).expect("written");
     }
-    // Whoever gives up the trail that lacks it knows that by then.
+    // An adoption starts from the state that it finds: the new trail does not expect the directory that is gone.
     fs::remove_dir_all(&oldest).expect("removed");
     assert_eq!(trail.verify().verdict(), Verdict::Tampered);
     trail.builder().adopt("alice", "it is gone").expect("adopted").close().expect("closes");
@@ -270,7 +270,7 @@ fn trails_that_were_given_up_before_are_looked_after_too() {
 }
 
 #[test]
-fn a_line_whose_hash_does_not_hold_accuses_no_sealed_file() {
+fn sealed_files_are_not_blamed_for_a_line_with_a_wrong_hash() {
     let trail = TestTrail::new();
     trail.record_run(3);
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
@@ -288,7 +288,7 @@ fn a_line_whose_hash_does_not_hold_accuses_no_sealed_file() {
 }
 
 #[test]
-fn a_line_that_was_no_entry_of_the_trail_accuses_no_sealed_file() {
+fn sealed_files_are_not_blamed_for_a_line_of_another_trail() {
     let other = TestTrail::new();
     other.record_run(3);
     other.builder().adopt("alice", "elsewhere").expect("adopted").close().expect("closes");
@@ -304,11 +304,11 @@ fn a_line_that_was_no_entry_of_the_trail_accuses_no_sealed_file() {
 }
 
 #[test]
-fn no_file_that_is_put_beside_sealed_ones_hides_what_they_tell() {
+fn file_added_beside_sealed_files_hides_no_finding() {
     let trail = TestTrail::new();
     trail.record_run(3);
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
-    let oldest = sealed(&trail);
+    let oldest = sealed_directory(&trail);
     let old = trail.entries()[0]["details"]["trail_id"].clone();
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
     let beside = trail.path("sealed").join(old.as_str().expect("an id")).join("audit-2000-01-01.jsonl");
@@ -326,8 +326,8 @@ fn no_file_that_is_put_beside_sealed_ones_hides_what_they_tell() {
     assert_eq!(trail.finding_kinds(), ["hash_mismatch"]);
 }
 
-/// A damaged trail of several files with torn bytes beside.
-fn of_many_files(files: usize) -> TestTrail {
+/// A damaged trail of this many files, with torn bytes beside them.
+fn damaged_files(files: usize) -> TestTrail {
     let trail = TestTrail::new();
     let log = trail.builder().max_file_size(1).open().expect("opens");
     for number in 2..files {
@@ -342,9 +342,9 @@ fn of_many_files(files: usize) -> TestTrail {
 }
 
 #[test]
-fn an_interrupted_adoption_is_refused_by_open_and_finished_by_adopt() {
-    // As it stands after so many files were moved; with all of them moved, the new trail had not begun yet.
-    let template = of_many_files(5);
+fn interrupted_adoption_is_refused_by_open_finished_by_adopt() {
+    // The process ended after it had moved `moved` files. If all are moved, only the new trail was still to begin.
+    let template = damaged_files(5);
     let whole = files::contents(&template.directory());
     for headless in [false, true] {
         let moves = if headless { 6 } else { 7 };
@@ -357,7 +357,7 @@ fn an_interrupted_adoption_is_refused_by_open_and_finished_by_adopt() {
                     fs::write(trail.path(name), bytes).expect("written");
                 }
             }
-            let untold = untold_of(&trail, moves, moved);
+            let pending = interrupt_adoption(&trail, moves, moved);
 
             let opened = trail.builder().open();
             if moved < moves {
@@ -369,25 +369,26 @@ fn an_interrupted_adoption_is_refused_by_open_and_finished_by_adopt() {
             }
 
             let adopted = assert_adopted(&trail, &format!("{moved} moved"));
-            assert_eq!(adopted, untold, "{moved} moved");
+            assert_eq!(adopted, pending, "{moved} moved");
             assert_eq!(adopted["verdict"], "tampered");
-            let names = files::names(&sealed(&trail));
+            let names = files::names(&sealed_directory(&trail));
             assert_eq!(names.len(), moves + 2, "{names:?}");
             trail.record_run(1);
             assert_eq!(
                 trail.entries().iter().filter(|entry| entry["details"]["adopted"].is_object()).count(),
                 1,
-                "it is told once"
+                "recorded once"
             );
         }
     }
 }
 
-/// Brings a trail to where an adoption moved so many of its files and was interrupted; what it was to say.
-fn untold_of(trail: &TestTrail, moves: usize, moved: usize) -> Value {
+/// Brings a trail into the state of an adoption that ended after it had moved `moved` files. Returns what that adoption
+/// was going to record.
+fn interrupt_adoption(trail: &TestTrail, moves: usize, moved: usize) -> Value {
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
     let adopted = trail.entries()[0]["details"]["adopted"].clone();
-    let sealed = sealed(trail);
+    let sealed = sealed_directory(trail);
     for name in trail.jsonl_names().iter().map(String::as_str).chain(["audit.head"]) {
         fs::remove_file(trail.path(name)).expect("removed");
     }
@@ -404,7 +405,7 @@ fn untold_of(trail: &TestTrail, moves: usize, moved: usize) -> Value {
 }
 
 #[test]
-fn an_adoption_that_was_told_but_not_closed_is_not_told_again() {
+fn adoption_recorded_before_a_crash_is_not_recorded_again() {
     let trail = damaged(DAMAGES[1].1);
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
     let adopted = trail.entries()[0]["details"]["adopted"].clone();
@@ -414,8 +415,8 @@ fn an_adoption_that_was_told_but_not_closed_is_not_told_again() {
     trail.record_run(1);
 
     assert!(!trail.path("sealed/untold.json").exists());
-    assert_adopted(&trail, "told already");
-    // The next adoption is one of its own.
+    assert_adopted(&trail, "recorded before");
+    // Another adoption replaces the pending one.
     fs::write(trail.path("sealed/untold.json"), serde_json::to_vec(&adopted).expect("JSON"))
         .expect("written");
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
@@ -423,7 +424,7 @@ fn an_adoption_that_was_told_but_not_closed_is_not_told_again() {
 }
 
 #[test]
-fn an_adoption_that_was_interrupted_before_anything_moved_begins_anew() {
+fn adoption_interrupted_before_the_first_move_starts_over() {
     let trail = damaged(DAMAGES[1].1);
     let id = {
         let probe = TestTrail::new();
@@ -432,7 +433,7 @@ fn an_adoption_that_was_interrupted_before_anything_moved_begins_anew() {
             fs::copy(trail.path(name), probe.path(name)).expect("copied");
         }
         probe.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
-        sealed(&probe).file_name().expect("a name").to_owned()
+        sealed_directory(&probe).file_name().expect("a name").to_owned()
     };
     let unfinished = trail.path("sealed").join(id);
     fs::create_dir_all(&unfinished).expect("created");
@@ -441,18 +442,22 @@ fn an_adoption_that_was_interrupted_before_anything_moved_begins_anew() {
 
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
 
-    assert_adopted(&trail, "begun anew");
-    assert_eq!(sealed(&trail), unfinished);
+    assert_adopted(&trail, "started over");
+    assert_eq!(sealed_directory(&trail), unfinished);
 }
 
 #[test]
-fn every_sealed_file_is_looked_after() {
+fn verification_checks_every_sealed_file() {
     for files in [3, 252] {
-        let trail = of_many_files(files);
+        let trail = damaged_files(files);
         trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
         let adopted = assert_adopted(&trail, "many files");
-        assert_eq!(adopted["files"].is_array(), files < 250, "of so many, the manifest stands for them");
-        let sealed = sealed(&trail);
+        assert_eq!(
+            adopted["files"].is_array(),
+            files < 250,
+            "beyond 250 files, the entry has only the hash of the manifest"
+        );
+        let sealed = sealed_directory(&trail);
         let id = sealed.file_name().expect("a name").to_str().expect("Unicode").to_owned();
         let all = files::names(&sealed);
         assert_eq!(all.len(), files + 4, "head, torn bytes, verification, manifest");
@@ -481,23 +486,23 @@ fn every_sealed_file_is_looked_after() {
                 let kind = if change.is_some() { "hash_mismatch" } else { "missing_file" };
                 assert_eq!((finding.kind.name(), finding.line), (kind, None), "{name}");
                 assert!(verification.notices().iter().any(|notice| matches!(notice, Notice::Adopted { .. })));
-                // A copy without what was sealed is not asked for it.
+                // Without the head, verification does not require the sealed files.
                 let copy = Verifier::new(trail.directory()).without_head().run().expect("read");
                 assert_eq!(copy.verdict(), Verdict::Intact, "{name}: {copy}");
 
                 fs::write(&path, &bytes).expect("written");
             }
         }
-        assert_adopted(&trail, "put right");
+        assert_adopted(&trail, "restored");
     }
 }
 
 #[test]
-fn no_link_and_no_pipe_in_place_of_a_sealed_file_is_read() {
-    let trail = of_many_files(252);
+fn link_or_pipe_instead_of_a_sealed_file_is_not_read() {
+    let trail = damaged_files(252);
     trail.builder().adopt("alice", "it broke").expect("adopted").close().expect("closes");
     for name in ["SHA256SUMS", LIVE] {
-        let path = sealed(&trail).join(name);
+        let path = sealed_directory(&trail).join(name);
         let bytes = fs::read(&path).expect("there");
         fs::remove_file(&path).expect("removed");
         std::os::unix::fs::symlink("/dev/zero", &path).expect("linked");
@@ -512,7 +517,7 @@ fn no_link_and_no_pipe_in_place_of_a_sealed_file_is_read() {
 }
 
 #[test]
-fn a_second_opening_during_an_adoption_is_kept_out() {
+fn trail_is_locked_during_its_adoption() {
     let trail = damaged(DAMAGES[0].1);
     let log = trail.builder().adopt("alice", "it broke").expect("adopted");
 

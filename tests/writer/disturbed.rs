@@ -1,4 +1,5 @@
-//! What others do to a trail under its writer: each is a clear error or a recovery, none a panic, none a silent loss.
+//! Other programs change files under a running log. Each change is a clear error or a recovery, never a panic and never
+//! a silent loss.
 
 use std::{
     fs,
@@ -24,8 +25,8 @@ fn append(log: &AuditLog, event_type: &'static str) -> Receipt {
     log.append(Draft::new(event_type)).expect("recorded")
 }
 
-/// A running log with three entries of which nothing waits any more.
-fn running(trail: &TestTrail) -> (AuditLog, Vec<Receipt>) {
+/// An open log whose three entries are on disk.
+fn open_with_entries(trail: &TestTrail) -> (AuditLog, Vec<Receipt>) {
     let log = trail.open();
     let receipts = ["one", "two", "three"].map(|name| append(&log, name)).to_vec();
     log.flush().expect("flushed");
@@ -33,7 +34,7 @@ fn running(trail: &TestTrail) -> (AuditLog, Vec<Receipt>) {
 }
 
 #[test]
-fn a_live_file_that_is_taken_away_is_copied_back() {
+fn removed_live_file_is_restored() {
     type Take = fn(&Path);
     let ways: [(&str, Take); 4] = [
         ("deleted", |live| fs::remove_file(live).expect("removed")),
@@ -49,10 +50,10 @@ fn a_live_file_that_is_taken_away_is_copied_back() {
                 .expect("renamed");
         }),
     ];
-    for (what, take) in ways {
+    for (case, take) in ways {
         for flushed in [false, true] {
             let trail = TestTrail::new();
-            let (log, mut receipts) = running(&trail);
+            let (log, mut receipts) = open_with_entries(&trail);
 
             take(&trail.path(LIVE));
             if flushed {
@@ -66,22 +67,22 @@ fn a_live_file_that_is_taken_away_is_copied_back() {
             assert_recorded(&receipts, &entries);
             let replaced: Vec<_> =
                 entries.iter().filter(|entry| entry["event_type"] == "audit_file_replaced").collect();
-            assert_eq!(replaced.len(), 1, "{what}, {flushed}");
-            assert_eq!(replaced[0]["details"]["file"], LIVE, "{what}");
-            assert_eq!(replaced[0]["details"]["restored"], true, "{what}");
-            let told = trail.errors();
-            assert_eq!(told.len(), 1, "{what}: {told:?}");
-            assert!(told[0].contains(LIVE) && told[0].contains("copied back"), "{told:?}");
+            assert_eq!(replaced.len(), 1, "{case}, {flushed}");
+            assert_eq!(replaced[0]["details"]["file"], LIVE, "{case}");
+            assert_eq!(replaced[0]["details"]["restored"], true, "{case}");
+            let errors = trail.errors();
+            assert_eq!(errors.len(), 1, "{case}: {errors:?}");
+            assert!(errors[0].contains(LIVE) && errors[0].contains("copied back"), "{errors:?}");
             trail.record_run(1);
-            assert_eq!(trail.event_types().last().map(String::as_str), Some("audit_stopped"), "{what}");
+            assert_eq!(trail.event_types().last().map(String::as_str), Some("audit_stopped"), "{case}");
         }
     }
 }
 
 #[test]
-fn a_live_file_that_is_replaced_by_another_is_kept_beside_it() {
+fn replaced_live_file_is_found_and_no_entry_is_lost() {
     let trail = TestTrail::new();
-    let (log, mut receipts) = running(&trail);
+    let (log, mut receipts) = open_with_entries(&trail);
     let foreign = trail.path("foreign");
     fs::write(&foreign, "not of this log\n").expect("written");
 
@@ -91,7 +92,7 @@ fn a_live_file_that_is_replaced_by_another_is_kept_beside_it() {
     receipts.push(append(&log, "five"));
     log.close().expect("closes");
 
-    // The foreign line is a finding, and the only one.
+    // The foreign line is the only finding.
     assert_eq!(trail.finding_kinds(), ["malformed_line"]);
     let verification = trail.verify();
     let entries = trail.readable_entries(&verification);
@@ -100,10 +101,10 @@ fn a_live_file_that_is_replaced_by_another_is_kept_beside_it() {
 }
 
 #[test]
-fn a_live_file_that_is_cut_is_found_and_the_error_names_copytruncate() {
+fn truncated_live_file_is_found_and_names_copytruncate() {
     for length in [0, 100, 700] {
         let trail = TestTrail::new();
-        let (log, _) = running(&trail);
+        let (log, _) = open_with_entries(&trail);
 
         fs::File::options().write(true).open(trail.path(LIVE)).expect("opens").set_len(length).expect("cut");
         append(&log, "four");
@@ -111,8 +112,11 @@ fn a_live_file_that_is_cut_is_found_and_the_error_names_copytruncate() {
         let receipt = append(&log, "five");
         log.close().expect("closes");
 
-        let told = trail.errors();
-        assert!(told.len() == 1 && told[0].contains("copytruncate") && told[0].contains(LIVE), "{told:?}");
+        let errors = trail.errors();
+        assert!(
+            errors.len() == 1 && errors[0].contains("copytruncate") && errors[0].contains(LIVE),
+            "{errors:?}"
+        );
         let verification = trail.verify();
         assert_eq!(verification.verdict(), Verdict::Tampered, "{length}: {verification}");
         assert_eq!(verification.findings_total(), 1, "{length}: {verification}");
@@ -124,20 +128,22 @@ fn a_live_file_that_is_cut_is_found_and_the_error_names_copytruncate() {
 }
 
 #[test]
-fn a_live_file_that_another_program_appends_to_stops_the_log() {
-    appended_by_another("a foreign line\n");
-    // The next line stands behind the half, and the log may look before there is one more.
-    let trail = (0..50).map(|_| appended_by_another("half a foreign line")).find(|(_, more)| *more > 1);
-    let (trail, _) = trail.expect("a machine that isn't that slow");
-    // Whole lines behind it are the log's own: the finding stands, and the trail can be gone on with.
+fn foreign_append_to_the_live_file_poisons_the_log() {
+    append_foreign_bytes("a foreign line\n");
+    // The next line of the log completes the foreign half line. On a slow machine the log may check its file before it
+    // has written a second one; then the round proves nothing.
+    let trail = (0..50).map(|_| append_foreign_bytes("half a foreign line")).find(|(_, more)| *more > 1);
+    let (trail, _) = trail.expect("a round in which the log wrote two lines");
+    // Whole lines of the log follow, so the trail can be continued, and the finding remains.
     trail.record_run(1);
     assert_eq!(trail.verify().findings_total(), 1);
 }
 
-/// A trail whose live file another program appended `bytes` to, and how many entries came before the log looked.
-fn appended_by_another(bytes: &str) -> (TestTrail, u64) {
+/// Appends foreign bytes to the live file of a running log. Returns the trail, and the number of entries until the log
+/// noticed.
+fn append_foreign_bytes(bytes: &str) -> (TestTrail, u64) {
     let trail = TestTrail::new();
-    let (log, receipts) = running(&trail);
+    let (log, receipts) = open_with_entries(&trail);
 
     fs::File::options()
         .append(true)
@@ -146,7 +152,7 @@ fn appended_by_another(bytes: &str) -> (TestTrail, u64) {
         .write_all(bytes.as_bytes())
         .expect("written");
     let mut more = 0;
-    wait_until("the log looks", || log.append(Draft::new("more")).map(|_| more += 1).is_err());
+    wait_until("the log checks its live file", || log.append(Draft::new("more")).map(|_| more += 1).is_err());
 
     assert!(matches!(log.health(), Health::Poisoned { .. }), "{:?}", log.health());
     let refused = log.append(Draft::new("more")).expect_err("poisoned").to_string();
@@ -159,10 +165,10 @@ fn appended_by_another(bytes: &str) -> (TestTrail, u64) {
 }
 
 #[test]
-fn a_directory_that_is_moved_away_stops_the_log_and_loses_nothing() {
+fn moved_directory_poisons_the_log_and_loses_no_entry() {
     for again in [false, true] {
         let trail = TestTrail::new();
-        let (log, mut receipts) = running(&trail);
+        let (log, mut receipts) = open_with_entries(&trail);
         let away = trail.root().join("away");
 
         fs::rename(trail.directory(), &away).expect("moved");
@@ -194,9 +200,9 @@ fn a_directory_that_is_moved_away_stops_the_log_and_loses_nothing() {
 }
 
 #[test]
-fn a_deleted_lock_file_does_not_let_a_second_writer_in() {
+fn deleted_lock_file_admits_no_second_writer() {
     let trail = TestTrail::new();
-    let (log, mut receipts) = running(&trail);
+    let (log, mut receipts) = open_with_entries(&trail);
     for round in 0..10 {
         receipts.push(append(&log, "more"));
         log.flush().expect("flushed");
@@ -208,7 +214,7 @@ fn a_deleted_lock_file_does_not_let_a_second_writer_in() {
         assert!(matches!(second, Error::Locked { .. }), "round {round}: {second}");
         assert!(second.to_string().contains(LIVE), "{second}");
         receipts.push(append(&log, "more"));
-        log.flush().expect("the lock is taken anew");
+        log.flush().expect("the log locks a new file");
         let second = trail.builder().open().expect_err("there is a writer");
         assert!(second.to_string().contains("audit.lock"), "round {round}: {second}");
     }
@@ -217,12 +223,12 @@ fn a_deleted_lock_file_does_not_let_a_second_writer_in() {
 }
 
 #[test]
-fn a_second_writer_without_the_lock_file_leaves_half_a_line_alone() {
+fn second_writer_without_lock_file_keeps_an_unfinished_line() {
     let trail = TestTrail::new();
-    let (log, _) = running(&trail);
+    let (log, _) = open_with_entries(&trail);
     std::thread::sleep(std::time::Duration::from_millis(20));
     fs::remove_file(trail.path("audit.lock")).expect("removed");
-    // As if the first one were in the middle of a write.
+    // The first writer could be in the middle of a write.
     let mut live = fs::File::options().append(true).open(trail.path(LIVE)).expect("opens");
     live.write_all(b"{\"actor\": \"al").expect("written");
     let before = files::contents(&trail.directory());
@@ -231,11 +237,11 @@ fn a_second_writer_without_the_lock_file_leaves_half_a_line_alone() {
 
     assert!(matches!(second, Error::Locked { .. }), "{second}");
     assert_eq!(files::contents(&trail.directory()), before);
-    log.close().expect_err("somebody wrote into the live file");
+    log.close().expect_err("another program wrote to the live file");
 }
 
 #[test]
-fn a_head_that_is_taken_away_under_the_writer_is_written_anew() {
+fn damaged_head_is_rewritten_by_the_running_log() {
     type Take = fn(&Path);
     let ways: [(&str, Take); 4] = [
         ("deleted", |head| fs::remove_file(head).expect("removed")),
@@ -243,7 +249,7 @@ fn a_head_that_is_taken_away_under_the_writer_is_written_anew() {
         ("overwritten", |head| fs::write(head, "nonsense").expect("written")),
         ("cut", |head| fs::write(head, "").expect("written")),
     ];
-    for (what, take) in ways {
+    for (case, take) in ways {
         for level in [Durability::Written, Durability::Buffered, Durability::Synced] {
             let trail = TestTrail::new();
             let log = trail.builder().durability(level).open().expect("opens");
@@ -254,14 +260,14 @@ fn a_head_that_is_taken_away_under_the_writer_is_written_anew() {
             append(&log, "two");
             log.close().expect("closes");
 
-            assert_eq!(trail.entries().len(), 4, "{what}, {level:?}");
+            assert_eq!(trail.entries().len(), 4, "{case}, {level:?}");
             trail.record_run(1);
         }
     }
 }
 
 #[test]
-fn heads_that_are_not_this_trails_are_findings_and_refuse_the_opening() {
+fn foreign_head_is_a_finding_and_refuses_opening() {
     let other = TestTrail::new();
     other.record_run(1);
     let foreign = fs::read(other.path("audit.head")).expect("there");
@@ -280,27 +286,27 @@ fn heads_that_are_not_this_trails_are_findings_and_refuse_the_opening() {
         ("nonsense", &no_block, &["head_missing"], false),
         ("empty", b"", &["head_missing"], false),
         ("of nothing but zeros", &[0; 1024], &["head_missing"], false),
-        // The end can't be told from one that the head was not written for yet.
+        // The trail continues behind this head, as it does when a crash prevents the next write of the head.
         ("rolled back alone", &rolled_back, &[], true),
         ("with one block", &one_block, &[], true),
         ("its own", &head, &[], true),
     ];
-    for (what, bytes, findings, opens) in heads {
+    for (case, bytes, findings, opens) in heads {
         fs::write(trail.path("audit.head"), bytes).expect("written");
         let before = files::contents(&trail.directory());
 
-        assert_eq!(trail.finding_kinds(), findings, "{what}");
+        assert_eq!(trail.finding_kinds(), findings, "{case}");
         match trail.builder().open() {
             Ok(log) => {
-                assert!(opens, "{what}");
+                assert!(opens, "{case}");
                 log.close().expect("closes");
             }
             Err(error) => {
-                assert!(!opens, "{what}: {error}");
-                assert!(matches!(error, Error::CannotResume { .. }), "{what}: {error}");
-                assert!(error.to_string().contains("audit.head"), "{what}: {error}");
-                assert!(error.to_string().contains("kling-audit adopt"), "{what}: {error}");
-                assert_eq!(files::contents(&trail.directory()), before, "{what}");
+                assert!(!opens, "{case}: {error}");
+                assert!(matches!(error, Error::CannotResume { .. }), "{case}: {error}");
+                assert!(error.to_string().contains("audit.head"), "{case}: {error}");
+                assert!(error.to_string().contains("kling-audit adopt"), "{case}: {error}");
+                assert_eq!(files::contents(&trail.directory()), before, "{case}");
             }
         }
     }
@@ -311,7 +317,7 @@ fn heads_that_are_not_this_trails_are_findings_and_refuse_the_opening() {
 }
 
 #[test]
-fn a_trail_that_is_cut_behind_its_head_is_truncated() {
+fn trail_shorter_than_its_head_is_truncated() {
     let trail = TestTrail::new();
     trail.record_run(3);
     let whole = fs::read(trail.path(LIVE)).expect("there");
@@ -331,7 +337,7 @@ fn a_trail_that_is_cut_behind_its_head_is_truncated() {
 }
 
 #[test]
-fn links_are_not_followed() {
+fn symbolic_links_are_not_followed() {
     for name in ["audit.head", "audit.lock", LIVE] {
         for target in ["elsewhere", "/dev/zero", "/nonexistent/file", "."] {
             let trail = TestTrail::new();
@@ -352,7 +358,7 @@ fn links_are_not_followed() {
             }
         }
     }
-    // Names under which torn bytes would be kept.
+    // Torn bytes would be kept under these names.
     for suffix in ["torn", "torn-unrecorded"] {
         let trail = TestTrail::new();
         trail.record_run(1);
@@ -374,7 +380,7 @@ fn links_are_not_followed() {
 }
 
 #[test]
-fn a_read_only_file_system_is_an_error_at_the_opening_and_can_be_verified() {
+fn read_only_trail_can_be_verified_but_not_opened() {
     let Some(trail) = TestTrail::on_tmpfs("size=1m") else { return };
     trail.record_run(2);
     assert!(trail.remount("ro"));
@@ -389,24 +395,24 @@ fn a_read_only_file_system_is_an_error_at_the_opening_and_can_be_verified() {
     assert_eq!(trail.entries().len(), 7);
 }
 
-/// Runs a scenario as somebody without rights; `false` where nobody can be made so.
-fn as_nobody(name: &str, body: impl FnOnce()) {
-    const NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+/// Runs the body of a test in a process without privileges. Prints that it skips the test where root cannot drop them.
+fn unprivileged(name: &str, body: impl FnOnce()) {
+    const WITHOUT_PRIVILEGES: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
     if !rustix::process::geteuid().is_root() && !is_child(name) {
         return body();
     }
     let command = ["setpriv", "--help"];
     let known = std::process::Command::new(command[0]).arg(command[1]).output().is_ok();
     if !known && !is_child(name) {
-        println!("skipped: root has every right, and there is no setpriv to give them up");
+        println!("skipped: the process is root, and there is no setpriv to drop its privileges");
         return;
     }
-    isolated_by(name, child_through(name, &NOBODY), body);
+    isolated_by(name, child_through(name, &WITHOUT_PRIVILEGES), body);
 }
 
 #[test]
-fn permissions_that_are_missing_are_errors_that_name_the_path() {
-    as_nobody(test_path!(), || {
+fn missing_permission_is_an_error_with_the_path() {
+    unprivileged(test_path!(), || {
         let set =
             |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
         let trail = TestTrail::new();
@@ -434,8 +440,8 @@ fn permissions_that_are_missing_are_errors_that_name_the_path() {
 }
 
 #[test]
-fn a_directory_that_takes_no_more_files_is_gone_on_with_when_it_does() {
-    as_nobody(test_path!(), || {
+fn log_continues_once_its_directory_is_writable_again() {
+    unprivileged(test_path!(), || {
         let set =
             |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
         let trail = TestTrail::new();
@@ -460,11 +466,11 @@ fn a_directory_that_takes_no_more_files_is_gone_on_with_when_it_does() {
 }
 
 #[test]
-fn a_trail_whose_newest_file_is_closed_is_gone_on_with_in_a_new_one() {
-    as_nobody(test_path!(), || {
+fn closed_newest_file_is_continued_in_a_new_file() {
+    unprivileged(test_path!(), || {
         let trail = TestTrail::new();
         trail.record_run(1);
-        // As a crash between closing one file and beginning the next leaves it.
+        // A crash can leave the newest file closed, before the next file exists.
         fs::set_permissions(trail.path(LIVE), fs::Permissions::from_mode(0o400)).expect("set");
 
         trail.record_run(1);
@@ -475,10 +481,10 @@ fn a_trail_whose_newest_file_is_closed_is_gone_on_with_in_a_new_one() {
 }
 
 #[test]
-fn a_trail_with_a_restored_file_is_gone_on_with() {
-    as_nobody(test_path!(), || {
+fn trail_with_a_restored_file_can_be_reopened() {
+    unprivileged(test_path!(), || {
         let trail = TestTrail::new();
-        let (log, receipts) = running(&trail);
+        let (log, receipts) = open_with_entries(&trail);
         fs::remove_file(trail.path(LIVE)).expect("removed");
         log.close().expect("closes");
 
@@ -489,7 +495,7 @@ fn a_trail_with_a_restored_file_is_gone_on_with() {
 }
 
 #[test]
-fn too_many_open_files_are_an_error_and_pass() {
+fn log_recovers_from_too_many_open_files() {
     isolated(test_path!(), || {
         let maximum = getrlimit(Resource::Nofile).maximum;
         let plenty = 10_000.min(maximum.unwrap_or(u64::MAX));
@@ -504,7 +510,7 @@ fn too_many_open_files_are_an_error_and_pass() {
             hoard
         };
 
-        // The opening, with room for any number of files.
+        // Opening, with every number of files that the process may still open, from none on.
         for beginning in [true, false] {
             let trail = TestTrail::new();
             if !beginning {
@@ -531,9 +537,9 @@ fn too_many_open_files_are_an_error_and_pass() {
             trail.entries();
         }
 
-        // A new day, a deleted live file, a deleted lock.
+        // A running log that needs a new file, or one that was removed.
         let trail = TestTrail::new();
-        let (log, mut receipts) = running(&trail);
+        let (log, mut receipts) = open_with_entries(&trail);
         let files = hoard();
         trail.advance_clock(DAY);
         for _ in 0..3 {
@@ -552,19 +558,19 @@ fn too_many_open_files_are_an_error_and_pass() {
 
         for name in ["audit-2026-11-24.jsonl", "audit.lock", "audit.head"] {
             let trail = TestTrail::new();
-            let (log, mut receipts) = running(&trail);
+            let (log, mut receipts) = open_with_entries(&trail);
             fs::remove_file(trail.path(name)).expect("removed");
             let files = hoard();
-            // What can't be looked after now is looked after later, or the log stops.
+            // The log cannot replace the file now. It replaces the file later, or it is poisoned.
             receipts.extend(log.append(Draft::new("four")).ok());
             std::thread::sleep(std::time::Duration::from_millis(50));
             drop(files);
             receipts.extend(log.append(Draft::new("five")).ok());
             let closed = log.close();
 
-            let told = trail.errors().join("\n");
+            let errors = trail.errors().join("\n");
             if closed.is_err() {
-                assert!(told.contains("Too many open files"), "{name}: {told}");
+                assert!(errors.contains("Too many open files"), "{name}: {errors}");
             } else {
                 assert_recorded(&receipts, &trail.entries());
             }
@@ -573,7 +579,7 @@ fn too_many_open_files_are_an_error_and_pass() {
 }
 
 #[test]
-fn directories_with_strange_company_are_opened() {
+fn unrelated_files_in_the_directory_are_ignored() {
     let trail = TestTrail::new();
     trail.record_run(1);
     for name in ["notes.txt", "audit", "audit-.jsonl.gz", "x.torn", "x.torn-unrecorded", ".audit.swp"] {

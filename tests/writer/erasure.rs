@@ -1,4 +1,4 @@
-//! Values that can be erased: what stands where, what is left of what failed, and what verification says.
+//! Erasable values: where they are stored, how they are erased, and what crashes and damage leave of them.
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use kling_audit::{
@@ -19,16 +19,16 @@ fn private(trail: &TestTrail, name: &str) -> PathBuf {
     trail.path("audit.private").join(name)
 }
 
-/// The private records of a file; `None` for one that was erased.
+/// Private records of a file, in order. An erased one is `None`.
 fn records(trail: &TestTrail, name: &str) -> Vec<Option<Value>> {
     let text = fs::read_to_string(private(trail, name)).expect("a file");
     text.lines().map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// What an auditor computes.
+/// The commitment to a private record, computed as an auditor would.
 fn commitment(record: &Value) -> String {
     let salt = record["salt"].as_str().expect("a string");
-    // Canonical text is serde_json's for plain strings and numbers.
+    // For strings and numbers without escapes, the canonical text is that of serde_json.
     sha256_hex(format!("{salt}{}", record["value"]))
 }
 
@@ -49,7 +49,7 @@ fn email() -> Draft {
 }
 
 #[test]
-fn an_entry_commits_to_a_value_that_stands_beside_the_trail() {
+fn entry_holds_a_commitment_and_not_the_erasable_value() {
     let trail = TestTrail::new();
     let log = trail.builder().group_readable().open().expect("opens");
 
@@ -74,7 +74,7 @@ fn an_entry_commits_to_a_value_that_stands_beside_the_trail() {
 }
 
 #[test]
-fn two_commitments_to_one_value_differ() {
+fn commitments_to_equal_values_differ() {
     let trail = TestTrail::new();
     let log = trail.open();
 
@@ -87,7 +87,7 @@ fn two_commitments_to_one_value_differ() {
 }
 
 #[test]
-fn other_layers_see_nothing_of_the_value() {
+fn other_layers_do_not_see_erasable_values() {
     let trail = TestTrail::new();
     let log = trail.open();
     let printed = Printed::default();
@@ -113,7 +113,7 @@ fn other_layers_see_nothing_of_the_value() {
 }
 
 #[test]
-fn a_span_s_value_is_withheld_wherever_it_goes() {
+fn erasable_span_field_is_erasable_in_every_entry() {
     let trail = TestTrail::new();
     let log = trail.builder().inherit_fields(["customer"]).open().expect("opens");
 
@@ -136,7 +136,7 @@ fn a_span_s_value_is_withheld_wherever_it_goes() {
 }
 
 #[test]
-fn redaction_and_limits_apply() {
+fn erasable_values_are_redacted_and_truncated() {
     let trail = TestTrail::new();
     let log = trail.open();
     let long = "é".repeat(50_000);
@@ -153,12 +153,12 @@ fn redaction_and_limits_apply() {
     assert_eq!(
         entries[2]["context"],
         json!({"erasable": ["letter"]}),
-        "no hash of the whole value is in the chain"
+        "the chain has no hash of the whole value"
     );
     assert!(entries[3]["details"]["oversized"].is_object());
     assert!(entries[3].get("context").is_none());
     let records = records(&trail, LIVE);
-    assert_eq!(records.len(), 1, "what nothing commits to is not kept");
+    assert_eq!(records.len(), 1, "only values with a commitment are stored");
     let record = records[0].as_ref().expect("a record");
     assert_eq!(record["cut"]["letter.text"]["length"], 100_000);
     assert!(record["value"]["text"].as_str().is_some_and(|text| long.starts_with(text)));
@@ -167,7 +167,7 @@ fn redaction_and_limits_apply() {
 }
 
 #[test]
-fn an_erased_value_is_gone_and_the_trail_intact() {
+fn erased_value_is_removed_and_the_trail_stays_intact() {
     let trail = TestTrail::new();
     let log = trail.open();
     let draft = email().erasable("phone", "555-0100");
@@ -180,20 +180,20 @@ fn an_erased_value_is_gone_and_the_trail_intact() {
     let erased = log.erase(receipt.seq, "email", "privacy office", "request 4711").expect("erased");
 
     let after = fs::read(private(&trail, LIVE)).expect("a file");
-    assert_eq!(after.len(), before.len(), "nothing moves");
+    assert_eq!(after.len(), before.len(), "the other records keep their places");
     let text = String::from_utf8(after).expect("text");
     assert!(!text.contains(&salt), "{text}");
-    assert_eq!(text.matches("alice").count(), 1, "that of the other entry");
+    assert_eq!(text.matches("alice").count(), 1, "the value of the other entry");
     log.append(email()).expect("recorded");
     assert_eq!(counts(&withheld(&trail)), [4, 3, 1, 0]);
     log.erase(receipt.seq, None, "privacy office", "request 4712").expect("erased");
     log.close().expect("closes");
     let entries = trail.entries();
-    let told = &entries[erased.seq as usize];
-    assert_eq!(told["event_type"], "audit_erased");
-    assert_eq!(told["actor"], "privacy office");
-    assert_eq!(told["hash"], erased.hash.to_string());
-    assert_eq!(told["details"], json!({"fields": ["email"], "reason": "request 4711", "seq": receipt.seq}));
+    let record = &entries[erased.seq as usize];
+    assert_eq!(record["event_type"], "audit_erased");
+    assert_eq!(record["actor"], "privacy office");
+    assert_eq!(record["hash"], erased.hash.to_string());
+    assert_eq!(record["details"], json!({"fields": ["email"], "reason": "request 4711", "seq": receipt.seq}));
     assert_eq!(counts(&withheld(&trail)), [4, 2, 2, 0]);
     assert!(!private(&trail, "erasing.json").exists());
     let shown = trail.verify().to_string();
@@ -201,7 +201,7 @@ fn an_erased_value_is_gone_and_the_trail_intact() {
 }
 
 #[test]
-fn erasing_what_is_not_there_is_an_error_that_says_so() {
+fn erasing_a_missing_value_is_an_error() {
     let trail = TestTrail::new();
     let log = trail.open();
     let receipt = log.append(email()).expect("recorded");
@@ -224,7 +224,7 @@ fn erasing_what_is_not_there_is_an_error_that_says_so() {
 }
 
 #[test]
-fn values_follow_their_entries_through_files_days_and_runs() {
+fn private_values_are_found_across_files_days_and_runs() {
     for durability in [Durability::Buffered, Durability::Written, Durability::Synced] {
         let trail = TestTrail::new();
         let mut receipts = Vec::new();
@@ -253,7 +253,7 @@ fn values_follow_their_entries_through_files_days_and_runs() {
 }
 
 #[test]
-fn threads_keep_values_together() {
+fn private_values_of_many_threads_match_their_entries() {
     let trail = TestTrail::new();
     let log = trail.builder().durability(Durability::Synced).max_file_size(4_000).open().expect("opens");
 
@@ -278,7 +278,7 @@ fn threads_keep_values_together() {
 }
 
 #[test]
-fn a_changed_value_is_a_finding_of_its_own() {
+fn changed_private_value_is_one_finding() {
     let trail = TestTrail::new();
     let log = trail.open();
     log.append(email()).expect("recorded");
@@ -307,7 +307,7 @@ fn a_changed_value_is_a_finding_of_its_own() {
             assert_eq!((finding.line, finding.offset, finding.seq), (Some(1), Some(0), seq));
         }
     }
-    // Somebody takes one away, and a copy for others has none.
+    // A record may be missing, and so may the whole directory, as in a copy for another party.
     fs::write(&path, good.replacen(first, &" ".repeat(first.len()), 1)).expect("written");
     let verification = trail.verify();
     assert_eq!(verification.verdict(), Verdict::Intact);
@@ -319,7 +319,7 @@ fn a_changed_value_is_a_finding_of_its_own() {
 }
 
 #[test]
-fn what_is_left_of_entries_that_were_not_written_is_taken_out() {
+fn private_values_of_unwritten_entries_are_removed_on_open() {
     let trail = TestTrail::new();
     let log = trail.open();
     log.append(email()).expect("recorded");
@@ -328,16 +328,15 @@ fn what_is_left_of_entries_that_were_not_written_is_taken_out() {
     let good = fs::read_to_string(&path).expect("a file");
     let left = good.replace("\"seq\": 1", "\"seq\": 3");
     fs::write(&path, format!("{good}{left}{}", &left[..40])).expect("written");
-    assert_eq!(counts(&withheld(&trail)), [1, 1, 0, 0], "it hurts nobody");
+    assert_eq!(counts(&withheld(&trail)), [1, 1, 0, 0], "a record without an entry is no finding");
 
     trail.record_run(1);
 
     assert_eq!(fs::read_to_string(&path).expect("a file"), good);
 }
 
-/// Each step at which the process may end while a value is erased.
 #[test]
-fn an_interrupted_erasure_is_completed_at_the_next_opening_and_told_once() {
+fn interrupted_erasure_is_completed_on_open_and_recorded_once() {
     let trail = TestTrail::new();
     let log = trail.open();
     let receipt = log.append(email()).expect("recorded");
@@ -351,29 +350,30 @@ fn an_interrupted_erasure_is_completed_at_the_next_opening_and_told_once() {
             "spans": [{"offset": 0, "length": length}], "next": next,
         })
     };
-    // Noted, and nothing more.
+    // The process ended after it had written the note.
     fs::write(private(&trail, "erasing.json"), note(4).to_string()).expect("written");
     trail.record_run(0);
-    let told = |trail: &TestTrail| trail.event_types().iter().filter(|name| *name == "audit_erased").count();
-    assert_eq!(told(&trail), 1);
+    let erasures =
+        |trail: &TestTrail| trail.event_types().iter().filter(|name| *name == "audit_erased").count();
+    assert_eq!(erasures(&trail), 1);
     assert_eq!(counts(&withheld(&trail)), [2, 1, 1, 0]);
     assert!(!private(&trail, "erasing.json").exists());
 
-    // Told, and half overwritten.
+    // The process ended after it had appended the entry, while it was overwriting the line.
     let mut bytes = fs::read(&path).expect("a file");
     bytes[length - 10..length].copy_from_slice(b"e.com\"}   ");
     fs::write(&path, &bytes).expect("written");
     fs::write(private(&trail, "erasing.json"), note(4).to_string()).expect("written");
-    assert_eq!(trail.verify().findings(), [], "a line that is being overwritten is nobody's doing");
+    assert_eq!(trail.verify().findings(), [], "a half overwritten line is no finding while a note names it");
     trail.record_run(0);
-    assert_eq!(told(&trail), 1, "it is told once");
+    assert_eq!(erasures(&trail), 1, "recorded once");
     assert_eq!(counts(&withheld(&trail)), [2, 1, 1, 0]);
     let left = fs::read(&path).expect("a file");
     assert!(left[..length].iter().all(|&byte| byte == b' '));
 }
 
 #[test]
-fn a_note_that_fits_no_line_overwrites_nothing() {
+fn erasure_note_that_matches_no_line_changes_nothing() {
     let trail = TestTrail::new();
     let log = trail.open();
     log.append(email()).expect("recorded");
@@ -399,7 +399,7 @@ fn a_note_that_fits_no_line_overwrites_nothing() {
 }
 
 #[test]
-fn a_killed_process_leaves_every_acknowledged_value() {
+fn killed_process_keeps_acknowledged_private_values() {
     let name = test_path!();
     if is_child(name) {
         let log = AuditLog::open(child_directory().expect("given")).expect("opens");
@@ -423,15 +423,15 @@ fn a_killed_process_leaves_every_acknowledged_value() {
 }
 
 #[test]
-fn a_file_that_can_not_be_written_fails_the_entry() {
+fn entry_fails_if_its_private_value_cannot_be_written() {
     let trail = TestTrail::new();
     let log = trail.open();
     fs::write(trail.path("audit.private"), "in the way").expect("written");
 
-    let error = log.append(email()).expect_err("nowhere to keep the value");
+    let error = log.append(email()).expect_err("the value cannot be stored");
 
     assert!(error.to_string().contains("audit.private: not a directory"), "{error}");
-    log.append(Draft::new("other")).expect("others are recorded");
+    log.append(Draft::new("other")).expect("an entry without a value is recorded");
     fs::remove_file(trail.path("audit.private")).expect("removed");
     log.append(email()).expect("recorded");
     log.close().expect("closes");
@@ -439,7 +439,7 @@ fn a_file_that_can_not_be_written_fails_the_entry() {
 }
 
 #[test]
-fn values_that_somebody_deletes_are_copied_back() {
+fn deleted_private_values_are_restored() {
     let trail = TestTrail::new();
     let log = trail.builder().durability(Durability::Synced).open().expect("opens");
     log.append(email()).expect("recorded");
@@ -450,13 +450,13 @@ fn values_that_somebody_deletes_are_copied_back() {
     log.append(email()).expect("recorded");
     log.close().expect("closes");
     assert_eq!(counts(&withheld(&trail)), [2, 2, 0, 0]);
-    let told = trail.errors();
-    assert!(told.iter().any(|told| told.contains("is copied back")), "{told:?}");
+    let errors = trail.errors();
+    assert!(errors.iter().any(|error| error.contains("is copied back")), "{errors:?}");
     assert_eq!(mode(&private(&trail, LIVE)), 0o600);
 }
 
 #[test]
-fn values_of_a_trail_that_is_given_up_are_kept_with_it() {
+fn adoption_keeps_the_private_values() {
     let trail = TestTrail::new();
     let log = trail.open();
     log.append(email()).expect("recorded");
@@ -475,7 +475,7 @@ fn values_of_a_trail_that_is_given_up_are_kept_with_it() {
 }
 
 #[test]
-fn json_text_says_what_can_be_erased() {
+fn draft_from_json_can_have_erasable_values() {
     let trail = TestTrail::new();
     let log = trail.open();
     let draft = Draft::from_json(
@@ -492,7 +492,7 @@ fn json_text_says_what_can_be_erased() {
 }
 
 #[test]
-fn an_event_of_try_audit_gives_the_receipt_to_erase_by() {
+fn receipt_of_try_audit_identifies_the_value_to_erase() {
     let trail = TestTrail::new();
     let log = trail.open();
 

@@ -1,4 +1,4 @@
-//! Opening, resuming and ending a trail: what a restart, a crash, a second writer and a clock do.
+//! Opening, resuming and closing a trail, after restarts, crashes and clock steps.
 
 use std::{
     fs::{self, OpenOptions},
@@ -17,7 +17,7 @@ fn append_bytes(trail: &TestTrail, bytes: &[u8]) {
 }
 
 #[test]
-fn the_chain_runs_on_across_restarts() {
+fn chain_continues_after_a_restart() {
     let trail = TestTrail::new();
 
     trail.record_run(2);
@@ -40,7 +40,7 @@ fn the_chain_runs_on_across_restarts() {
 }
 
 #[test]
-fn each_day_has_its_file_and_each_size_limit_one_more() {
+fn new_day_or_full_file_starts_a_new_file() {
     let trail = TestTrail::new();
     let log = trail.builder().max_file_size(1_500).open().expect("opens");
     for _ in 0..3 {
@@ -66,7 +66,7 @@ fn each_day_has_its_file_and_each_size_limit_one_more() {
 }
 
 #[test]
-fn a_clock_that_steps_back_is_recorded_and_a_small_step_is_not() {
+fn clock_step_back_is_recorded_unless_it_is_small() {
     let trail = TestTrail::new();
     let log = trail.open();
     log.append(Draft::new("before")).expect("recorded");
@@ -100,8 +100,8 @@ fn a_clock_that_steps_back_is_recorded_and_a_small_step_is_not() {
 }
 
 #[test]
-fn clocks_at_the_edges_of_time_do_no_harm() {
-    // 1970, just before 2038, 2262, and what no entry can state.
+fn extreme_clock_values_survive_a_restart() {
+    // 1970, just before 2038, 2262, and two times before and after the range of an entry.
     for micros in
         [0, 2_147_483_647 * SECOND, 9_223_372_036_854_775, -70_000_000_000_000_000, 300_000_000_000_000_000]
     {
@@ -116,7 +116,7 @@ fn clocks_at_the_edges_of_time_do_no_harm() {
 }
 
 #[test]
-fn an_unfinished_last_line_is_set_aside_and_recorded() {
+fn unfinished_last_line_is_kept_aside_and_recorded() {
     let torn: [&[u8]; 5] =
         [b"{\"actor\": \"al", b"x", &[0; 4096], &[b'y'; 200_000], "{\"actor\": \"ü".as_bytes()];
     for bytes in torn {
@@ -145,7 +145,7 @@ fn an_unfinished_last_line_is_set_aside_and_recorded() {
 }
 
 #[test]
-fn a_crash_between_setting_aside_and_recording_is_made_good() {
+fn torn_bytes_kept_before_a_crash_are_recorded_on_open() {
     let trail = TestTrail::new();
     trail.record_run(1);
     let name = trail.newest_file().file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
@@ -160,7 +160,7 @@ fn a_crash_between_setting_aside_and_recording_is_made_good() {
 }
 
 #[test]
-fn a_second_writer_is_told_what_to_do() {
+fn error_for_a_second_writer_names_the_remedy() {
     let trail = TestTrail::new();
     let log = trail.open();
 
@@ -174,7 +174,7 @@ fn a_second_writer_is_told_what_to_do() {
 }
 
 #[test]
-fn a_lock_file_that_was_deleted_does_not_break_the_next_opening() {
+fn trail_without_its_lock_file_can_be_opened() {
     let trail = TestTrail::new();
     trail.record_run(0);
 
@@ -185,7 +185,7 @@ fn a_lock_file_that_was_deleted_does_not_break_the_next_opening() {
 }
 
 #[test]
-fn what_does_not_verify_at_its_end_is_not_continued() {
+fn trail_with_a_damaged_end_is_not_continued() {
     type Damage = fn(&Path);
     let damages: [(&str, Damage, &str); 5] = [
         (
@@ -212,17 +212,17 @@ fn what_does_not_verify_at_its_end_is_not_continued() {
             "first line",
         ),
     ];
-    for (what, damage, reason) in damages {
+    for (case, damage, reason) in damages {
         let trail = TestTrail::new();
         trail.record_run(1);
         damage(&trail.newest_file());
         let before: Vec<_> = trail.names();
 
-        let error = trail.builder().open().expect_err(what);
+        let error = trail.builder().open().expect_err(case);
 
-        assert!(matches!(error, Error::CannotResume { .. }), "{what}: {error}");
-        assert!(error.to_string().contains(reason), "{what}: {error}");
-        assert_eq!(trail.names(), before, "{what}");
+        assert!(matches!(error, Error::CannotResume { .. }), "{case}: {error}");
+        assert!(error.to_string().contains(reason), "{case}: {error}");
+        assert_eq!(trail.names(), before, "{case}");
     }
 }
 
@@ -232,7 +232,7 @@ fn edit(file: &Path, change: fn(String) -> String) {
 }
 
 #[test]
-fn logs_of_the_python_tool_are_not_continued() {
+fn log_of_the_python_tool_is_not_continued() {
     let trail = TestTrail::new();
     fs::create_dir(trail.directory()).expect("created");
     let line = r#"{"timestamp": "2026-11-24T00:00:00Z", "event_type": "e", "actor": "a", "details": {}, "prev_hash": "genesis", "hash": "0123456789abcdef"}"#;
@@ -244,7 +244,7 @@ fn logs_of_the_python_tool_are_not_continued() {
 }
 
 #[test]
-fn a_trail_never_mixes_hash_lengths() {
+fn trail_keeps_its_hash_length() {
     let trail = TestTrail::new();
     trail.builder().hash_length(HashLength::Short).open().expect("opens").close().expect("closes");
 
@@ -256,7 +256,7 @@ fn a_trail_never_mixes_hash_lengths() {
 }
 
 #[test]
-fn reserved_empty_and_unserialisable_drafts_are_refused_and_counted() {
+fn invalid_drafts_are_refused_and_counted() {
     let trail = TestTrail::new();
     let log = trail.open();
 
@@ -278,7 +278,7 @@ fn reserved_empty_and_unserialisable_drafts_are_refused_and_counted() {
 }
 
 #[test]
-fn a_closed_log_takes_nothing_more() {
+fn closed_log_refuses_entries() {
     let trail = TestTrail::new();
     let log = trail.open();
     let clone = log.clone();
@@ -291,7 +291,7 @@ fn a_closed_log_takes_nothing_more() {
 }
 
 #[test]
-fn dropping_the_last_handle_ends_the_trail_in_order() {
+fn dropping_the_last_handle_closes_the_log() {
     for durability in [Durability::Buffered, Durability::Written, Durability::Synced] {
         let trail = TestTrail::new();
         let log = trail.builder().durability(durability).open().expect("opens");
@@ -305,7 +305,7 @@ fn dropping_the_last_handle_ends_the_trail_in_order() {
 }
 
 #[test]
-fn a_buffered_entry_is_written_within_moments_and_at_a_flush() {
+fn buffered_entry_is_written_soon_and_on_flush() {
     let trail = TestTrail::new();
     let log = trail.builder().durability(Durability::Buffered).open().expect("opens");
     log.append(Draft::new("first")).expect("recorded");
@@ -316,14 +316,14 @@ fn a_buffered_entry_is_written_within_moments_and_at_a_flush() {
 
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while trail.entries().len() < 3 {
-        assert!(std::time::Instant::now() < deadline, "the flusher writes");
+        assert!(std::time::Instant::now() < deadline, "the flusher thread writes the entry within a minute");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     log.close().expect("closes");
 }
 
 #[test]
-fn a_written_receipt_is_in_the_file_when_it_is_given() {
+fn receipt_is_returned_after_its_entry_is_written() {
     let trail = TestTrail::new();
     for durability in [Durability::Written, Durability::Synced] {
         let log = trail.builder().durability(durability).open().expect("opens");
@@ -342,7 +342,7 @@ fn a_written_receipt_is_in_the_file_when_it_is_given() {
 
 #[cfg(unix)]
 #[test]
-fn modes_restrict_what_is_created_and_loose_ones_are_noticed() {
+fn file_modes_are_restrictive_and_loose_ones_noticed() {
     use std::os::unix::fs::PermissionsExt;
 
     let mode = |path: PathBuf| fs::metadata(path).expect("there").permissions().mode() & 0o7777;
@@ -367,12 +367,12 @@ fn modes_restrict_what_is_created_and_loose_ones_are_noticed() {
             Notice::LoosePermissions { file: "audit-2026-11-25.jsonl".into(), mode: "0664".into() };
         assert_eq!(format!("{:?}", verified.notices()), format!("{:?}", [expected]));
         trail.record_run(0);
-        assert_eq!(mode(trail.newest_file()), 0o664, "existing modes are left alone");
+        assert_eq!(mode(trail.newest_file()), 0o664, "the log keeps the modes of existing files");
     }
 }
 
 #[test]
-fn days_without_entries_are_listed() {
+fn days_without_entries_are_noticed() {
     let trail = TestTrail::new();
     trail.record_run(1);
     trail.advance_clock(3 * DAY);
@@ -390,7 +390,7 @@ fn days_without_entries_are_listed() {
 }
 
 #[test]
-fn an_oversized_entry_is_cut_and_says_so() {
+fn oversized_entry_is_truncated_and_marked() {
     let trail = TestTrail::new();
     let log = trail.builder().actor("a".repeat(70_000)).open().expect("opens");
     let long = "ü".repeat(60_000);
@@ -418,10 +418,10 @@ fn an_oversized_entry_is_cut_and_says_so() {
 }
 
 #[test]
-fn opening_reads_the_ends_and_not_the_trail() {
+fn opening_does_not_verify_the_middle_of_a_trail() {
     let trail = TestTrail::new();
     trail.record_run(3);
-    // Damage in the middle is for verification to find: opening does not look there.
+    // Opening reads the ends of a trail. Damage in the middle is found by verification alone.
     edit(&trail.newest_file(), |text| text.replacen("\"number\": 1", "\"number\": 9", 1));
 
     let log = trail.open();

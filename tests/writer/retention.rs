@@ -1,4 +1,4 @@
-//! Retention: what leaves a trail and what must stay, and what verification says before, in between and after.
+//! Retention: which files a prune removes, how it is recorded, and how the trail verifies before, during and after it.
 use std::{fs, path::Path};
 
 use kling_audit::{
@@ -38,7 +38,7 @@ fn assert_intact(trail: &TestTrail) {
     assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
 }
 
-/// A file a day, for six days, and one entry on the seventh.
+/// Records five entries on each of six days, and one on the seventh. Each day has a file.
 fn record_days(trail: &TestTrail, log: &AuditLog) -> Vec<Receipt> {
     let mut receipts = Vec::new();
     for day in 0..6 {
@@ -46,7 +46,7 @@ fn record_days(trail: &TestTrail, log: &AuditLog) -> Vec<Receipt> {
             let draft = Draft::new("worked").detail("day", day).erasable("who", format!("person {number}"));
             receipts.push(log.append(draft).expect("recorded"));
         }
-        // A log that signs does so at a new day; what it records of that is of the same day.
+        // Signs now, so that the entry about the checkpoint belongs to this day and not to the next.
         if let Err(error) = log.checkpoint() {
             assert!(error.to_string().contains("AuditLogBuilder::checkpoints"), "{error}");
         }
@@ -56,10 +56,10 @@ fn record_days(trail: &TestTrail, log: &AuditLog) -> Vec<Receipt> {
     receipts
 }
 
-/// A signed trail of six days that is closed.
+/// A closed and signed trail of six days.
 fn six_days() -> (TestTrail, Vec<Receipt>) {
     let trail = TestTrail::new();
-    // Signed at the end: what a running log notes of its checkpoints comes when it comes.
+    // Signed after it is closed: a running log adds entries about its checkpoints at times that the test cannot know.
     let log = trail.open();
     let receipts = record_days(&trail, &log);
     log.close().expect("closes");
@@ -71,10 +71,10 @@ fn first_seq(trail: &TestTrail) -> u64 {
     verify(trail).first().and_then(|first| first.seq).expect("an entry")
 }
 
-fn told(trail: &TestTrail) -> Vec<Value> {
-    let mut told = trail.readable_entries(&trail.verify());
-    told.retain(|entry| entry["event_type"] == "audit_pruned");
-    told
+fn prune_records(trail: &TestTrail) -> Vec<Value> {
+    let mut records = trail.readable_entries(&trail.verify());
+    records.retain(|entry| entry["event_type"] == "audit_pruned");
+    records
 }
 
 #[test]
@@ -93,14 +93,14 @@ fn prune_archive_restore_and_erase_leave_the_trail_intact() {
     let first = first_seq(&trail);
     assert_eq!(pruning.through, Some(first - 1));
     let verification = verify(&trail);
-    let notice = Notice::Pruned { last: first - 1, recorded_at: pruning.recorded_at.expect("told") };
+    let notice = Notice::Pruned { last: first - 1, recorded_at: pruning.recorded_at.expect("a record") };
     assert!(verification.notices().contains(&notice), "{verification}");
-    let told_of = told(&trail);
-    assert_eq!(told_of.len(), 1);
-    assert_eq!(told_of[0]["actor"], "ops");
-    assert_eq!(told_of[0]["details"]["files"], serde_json::json!(files[..2]));
-    assert_eq!(told_of[0]["details"]["archived"], true);
-    assert_eq!(names(&archive.join("audit.private")), files[..2], "values go along");
+    let records = prune_records(&trail);
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["actor"], "ops");
+    assert_eq!(records[0]["details"]["files"], serde_json::json!(files[..2]));
+    assert_eq!(records[0]["details"]["archived"], true);
+    assert_eq!(names(&archive.join("audit.private")), files[..2], "private values move with their file");
 
     log.append(Draft::new("later")).expect("recorded");
     log.erase(receipts[25].seq, "who", "office", "r").expect("erased");
@@ -117,7 +117,7 @@ fn prune_archive_restore_and_erase_leave_the_trail_intact() {
     log.close().expect("closes");
     assert_intact(&trail);
 
-    // One is put back, then all.
+    // Files come back from the archive, the newest first.
     for name in [&files[2], &files[1], &files[0]] {
         fs::rename(archive.join(name), trail.path(name)).expect("moved");
         let values = Path::new("audit.private").join(name);
@@ -129,21 +129,21 @@ fn prune_archive_restore_and_erase_leave_the_trail_intact() {
     let withheld = verification.erasable().expect("values");
     assert_eq!((withheld.values, withheld.at_hand, withheld.erased, withheld.missing), (30, 28, 2, 0));
     assert!(!verification.notices().iter().any(|notice| matches!(notice, Notice::Pruned { .. })));
-    assert_eq!(told(&trail).len(), 2);
+    assert_eq!(prune_records(&trail).len(), 2);
 
-    // What was put back goes again, and is told already.
+    // The files are pruned again. Their record exists, so no second one is written.
     let log = signing(&trail);
     let third = log.prune(&Retention::days(4)).expect("pruned");
     assert_eq!(third.files, files[..3]);
     assert_eq!(third.recorded_at, again.recorded_at);
     log.close().expect("closes");
     assert_intact(&trail);
-    assert_eq!(told(&trail).len(), 2);
-    assert!(!trail.path("audit.private").join(&files[0]).exists(), "values go along");
+    assert_eq!(prune_records(&trail).len(), 2);
+    assert!(!trail.path("audit.private").join(&files[0]).exists(), "private values move with their file");
 }
 
 #[test]
-fn with_nothing_to_prune_nothing_is_recorded() {
+fn prune_without_old_files_records_nothing() {
     let (trail, _) = six_days();
     let log = signing(&trail);
     let before = log.counters().bytes;
@@ -152,13 +152,13 @@ fn with_nothing_to_prune_nothing_is_recorded() {
 
     assert!(pruning.files.is_empty() && pruning.recorded_at.is_none());
     assert_eq!(log.counters().bytes, before);
-    assert!(told(&trail).is_empty());
+    assert!(prune_records(&trail).is_empty());
 }
 
 #[test]
-fn a_clock_that_is_wrong_prunes_nothing_before_its_time() {
+fn wrong_clock_prunes_no_file_early() {
     let (trail, _) = six_days();
-    // Years ahead; the last entry of the trail is of its seventh day.
+    // The clock is years ahead of the last entry, which is of the seventh day.
     let log = signing(&trail);
     trail.advance_clock(3_000 * DAY);
 
@@ -168,7 +168,7 @@ fn a_clock_that_is_wrong_prunes_nothing_before_its_time() {
 }
 
 #[test]
-fn what_the_trail_ever_stated_to_be_kept_is_kept() {
+fn longest_stated_retention_stays_in_force() {
     let trail = TestTrail::new();
     let days = |days| {
         let checkpoints = Checkpoints::new(key(&trail));
@@ -186,7 +186,7 @@ fn what_the_trail_ever_stated_to_be_kept_is_kept() {
     assert_eq!(log.prune(&Retention::days(4)).expect("pruned").files.len(), 2);
     log.close().expect("closes");
     trail.advance_clock(DAY);
-    // What said so is gone, and what is left remembers.
+    // The entry that stated four days is pruned, and the record of the prune repeats its statement.
     let log = days(0);
     log.prune(&Retention::days(3)).expect_err("four days are stated");
     log.close().expect("closes");
@@ -194,7 +194,7 @@ fn what_the_trail_ever_stated_to_be_kept_is_kept() {
 }
 
 #[test]
-fn a_log_that_does_not_sign_prunes_nothing() {
+fn log_without_checkpoints_prunes_nothing() {
     let (trail, _) = six_days();
     let files = trail.jsonl_names();
     let checkpoints = trail.path("audit.checkpoints");
@@ -204,17 +204,17 @@ fn a_log_that_does_not_sign_prunes_nothing() {
         fs::write(&checkpoints, stored).expect("written");
         let log = trail.open();
 
-        let refused = log.prune(&Retention::days(4)).expect_err("nobody signs").to_string();
+        let refused = log.prune(&Retention::days(4)).expect_err("the log does not sign").to_string();
 
         assert!(refused.contains("use a log that signs checkpoints"), "{refused}");
         log.close().expect("closes");
         assert!(files.iter().all(|name| trail.path(name).exists()));
-        assert!(told(&trail).is_empty());
+        assert!(prune_records(&trail).is_empty());
     }
 }
 
 #[test]
-fn what_does_not_go_on_from_what_was_signed_is_not_pruned() {
+fn trail_that_contradicts_its_checkpoint_is_not_pruned() {
     let (trail, _) = six_days();
     let files = trail.jsonl_names();
     let checkpoints = trail.path("audit.checkpoints");
@@ -223,16 +223,16 @@ fn what_does_not_go_on_from_what_was_signed_is_not_pruned() {
     fs::write(&checkpoints, good.replace(signature, &"A".repeat(signature.len()))).expect("written");
     let log = signing(&trail);
 
-    let refused = log.prune(&Retention::days(4)).expect_err("nobody signed that").to_string();
+    let refused = log.prune(&Retention::days(4)).expect_err("the signature is invalid").to_string();
 
     assert!(refused.contains("is no checkpoint") || refused.contains("not signed by"), "{refused}");
     log.close().expect_err("the last checkpoint is refused too");
     assert!(files.iter().all(|name| trail.path(name).exists()));
-    assert!(told(&trail).is_empty());
+    assert!(prune_records(&trail).is_empty());
 }
 
 #[test]
-fn a_forged_record_is_not_signed() {
+fn forged_prune_record_is_not_signed() {
     let trail = TestTrail::new();
     trail.set_clock(NOON - 100 * DAY);
     let log = trail.builder().min_retention_days(4).open().expect("opens");
@@ -271,7 +271,7 @@ fn a_forged_record_is_not_signed() {
 }
 
 #[test]
-fn an_interrupted_prune_is_harmless_and_completed_by_the_next() {
+fn interrupted_prune_is_harmless_and_completed_by_the_next() {
     let (trail, _) = six_days();
     let before = trail.root().join("before");
     copy_directory(&trail.directory(), &before);
@@ -279,7 +279,7 @@ fn an_interrupted_prune_is_harmless_and_completed_by_the_next() {
     let pruning = log.prune(&Retention::days(3)).expect("pruned");
     log.close().expect("closes");
     assert_eq!(pruning.files.len(), 3);
-    // Files go from the oldest on: the last of them are still there, as if it had ended earlier.
+    // A prune removes the oldest file first. An interrupted one leaves the newest of its files.
     for name in pruning.files.iter().rev() {
         fs::copy(before.join(name), trail.path(name)).expect("copied");
         let values = Path::new("audit.private").join(name);
@@ -293,13 +293,13 @@ fn an_interrupted_prune_is_harmless_and_completed_by_the_next() {
     log.close().expect("closes");
 
     assert_eq!(again.files, pruning.files[1..]);
-    assert_eq!(again.recorded_at, pruning.recorded_at, "told once");
+    assert_eq!(again.recorded_at, pruning.recorded_at, "recorded once");
     assert_intact(&trail);
-    assert_eq!(told(&trail).len(), 1);
+    assert_eq!(prune_records(&trail).len(), 1);
 }
 
 #[test]
-fn a_trail_is_not_its_own_archive() {
+fn trail_directory_is_refused_as_archive() {
     let (trail, _) = six_days();
     let files = trail.jsonl_names();
     let link = trail.root().join("link");
@@ -315,13 +315,13 @@ fn a_trail_is_not_its_own_archive() {
 }
 
 #[test]
-fn an_interrupted_copy_to_the_archive_is_gone_on_with() {
+fn interrupted_copy_to_the_archive_is_continued() {
     let (trail, _) = six_days();
     let archive = trail.root().join("archive");
     let files = trail.jsonl_names();
     fs::create_dir(&archive).expect("created");
     fs::copy(trail.path(&files[0]), archive.join(&files[0])).expect("copied");
-    fs::write(archive.join(&files[1]), "of somebody else").expect("written");
+    fs::write(archive.join(&files[1]), "another file").expect("written");
     let log = signing(&trail);
 
     let refused = log.prune(&Retention::days(4).archive(&archive)).expect_err("in the way").to_string();
@@ -331,14 +331,14 @@ fn an_interrupted_copy_to_the_archive_is_gone_on_with() {
     fs::remove_file(archive.join(&files[1])).expect("removed");
     log.prune(&Retention::days(4).archive(&archive)).expect("pruned");
     assert_intact(&trail);
-    assert_eq!(told(&trail).len(), 1);
+    assert_eq!(prune_records(&trail).len(), 1);
     let mut archived = names(&archive);
     archived.retain(|name| name.ends_with(".jsonl"));
     assert_eq!(archived, files[..2]);
 }
 
 #[test]
-fn a_prune_that_was_not_recorded_is_a_missing_file() {
+fn file_removed_without_a_prune_record_is_a_finding() {
     let (trail, _) = six_days();
     let files = trail.jsonl_names();
     fs::remove_file(trail.path(&files[0])).expect("removed");
@@ -350,14 +350,14 @@ fn a_prune_that_was_not_recorded_is_a_missing_file() {
     let refused = trail.builder().open().expect_err("refused").to_string();
     assert!(refused.contains("no entry records that the entries before it were pruned"), "{refused}");
 
-    // Nor does a record excuse more than it tells of.
+    // A prune record does not excuse a file that it does not name,
     let (trail, _) = six_days();
     let log = signing(&trail);
     log.prune(&Retention::days(4)).expect("pruned");
     log.close().expect("closes");
     fs::remove_file(trail.path(&files[2])).expect("removed");
     assert_eq!(trail.finding_kinds(), ["missing_file"]);
-    // And not one in the middle.
+    // nor one in the middle of the trail.
     let (trail, _) = six_days();
     let log = signing(&trail);
     log.prune(&Retention::days(4)).expect("pruned");
@@ -366,7 +366,7 @@ fn a_prune_that_was_not_recorded_is_a_missing_file() {
     assert_eq!(trail.finding_kinds(), ["missing_file"]);
 }
 
-/// Appends an entry with hashes that fit to the trail's newest file, as anybody can who can write there.
+/// Appends an entry with a valid hash to the newest file, as any program with write access can.
 fn forge(trail: &TestTrail, event_type: &str, details: &str) {
     let name = trail.jsonl_names().pop().expect("files");
     trail.edit(&name, |bytes| {
@@ -376,7 +376,7 @@ fn forge(trail: &TestTrail, event_type: &str, details: &str) {
     });
 }
 
-/// The details that a real prune of a copy of the trail records, and the names of what it removes.
+/// Prunes a copy of the trail. Returns the details of its prune record, and the names of the removed files.
 fn details_of_a_prune(trail: &TestTrail) -> (String, Vec<String>) {
     let copied = trail.root().join("copied");
     copy_directory(&trail.directory(), &copied);
@@ -393,7 +393,7 @@ fn details_of_a_prune(trail: &TestTrail) -> (String, Vec<String>) {
 }
 
 #[test]
-fn a_forged_record_makes_no_trail_intact() {
+fn forged_prune_record_does_not_make_a_trail_intact() {
     let (trail, _) = six_days();
     let (details, files) = details_of_a_prune(&trail);
     let good: Value = serde_json::from_str(&details).expect("JSON");
@@ -405,13 +405,13 @@ fn a_forged_record_makes_no_trail_intact() {
     copy_directory(&trail.directory(), &before);
 
     for (details, verdict, finding) in [
-        // True in every word, and nobody signed it.
+        // A true record without a signature.
         (details.clone(), Verdict::Unverifiable, None),
-        // Another tree: the checkpoints over what is left are not over this.
+        // The frontier of another tree, which the checkpoints over the remaining entries contradict.
         (details.replace(node, &node.chars().rev().collect::<String>()), Verdict::Tampered, None),
         (details.replace(node, &other), Verdict::Tampered, Some("checkpoint_mismatch")),
         (details.replace(through, &"0".repeat(64)), Verdict::Tampered, Some("missing_file")),
-        // More than is gone may be told, but not less.
+        // A record may name more entries than are gone, but not fewer.
         (
             details.replace(&format!("\"through_seq\": {seq}"), &format!("\"through_seq\": {}", seq - 1)),
             Verdict::Tampered,
@@ -437,7 +437,7 @@ fn a_forged_record_makes_no_trail_intact() {
 }
 
 #[test]
-fn what_does_not_verify_is_not_pruned() {
+fn damaged_file_is_not_pruned() {
     let (trail, _) = six_days();
     let files = trail.jsonl_names();
     let log = signing(&trail);
@@ -446,15 +446,15 @@ fn what_does_not_verify_is_not_pruned() {
         bytes[at] ^= 1;
     });
 
-    let refused = log.prune(&Retention::days(4)).expect_err("it would be hidden");
+    let refused = log.prune(&Retention::days(4)).expect_err("a prune would hide the damage");
 
     assert!(matches!(refused, Error::NotIntact(_)), "{refused}");
     assert!(trail.path(&files[0]).exists());
-    assert!(told(&trail).is_empty());
+    assert!(prune_records(&trail).is_empty());
 }
 
 #[test]
-fn what_was_asked_of_pruned_entries_can_not_be_told() {
+fn evidence_about_pruned_entries_is_unverifiable() {
     let trail = TestTrail::new();
     let log = signing(&trail);
     let early = log.checkpoint().expect("signed");
@@ -483,7 +483,7 @@ fn what_was_asked_of_pruned_entries_can_not_be_told() {
 }
 
 #[test]
-fn a_report_that_reaches_beyond_what_was_pruned_needs_the_key() {
+fn report_over_pruned_entries_needs_the_key() {
     let (trail, _) = six_days();
     let now = verify(&trail).last().expect("an entry").timestamp;
     let reporter = |days| Reporter::new(trail.directory()).days(days).now(now);
@@ -491,12 +491,16 @@ fn a_report_that_reaches_beyond_what_was_pruned_needs_the_key() {
     let whole = reporter(100).run().expect("readable");
     let part = reporter(3).run().expect("readable");
     let keyed = with_key(reporter(3)).run().expect("readable");
-    assert_eq!(keyed.verification.first().and_then(|first| first.seq), Some(0), "all is verified");
+    assert_eq!(
+        keyed.verification.first().and_then(|first| first.seq),
+        Some(0),
+        "the whole trail is verified"
+    );
     assert!(keyed.verification.signed_through().is_some());
     assert_eq!(
         (keyed.total_events, keyed.days.len()),
         (part.total_events, part.days.len()),
-        "as much is counted"
+        "the same entries are counted"
     );
     assert!(part.total_events < whole.total_events);
 
@@ -504,7 +508,11 @@ fn a_report_that_reaches_beyond_what_was_pruned_needs_the_key() {
     log.prune(&Retention::days(4)).expect("pruned");
     log.close().expect("closes");
 
-    assert_eq!(reporter(3).run().expect("readable").verdict, Verdict::Intact, "the period is there");
+    assert_eq!(
+        reporter(3).run().expect("readable").verdict,
+        Verdict::Intact,
+        "all entries of the period exist"
+    );
     assert_eq!(reporter(100).run().expect("readable").verdict, Verdict::Unverifiable);
     let verified = with_key(reporter(100)).run().expect("readable");
     assert_eq!(verified.verdict, Verdict::Intact);
@@ -512,13 +520,13 @@ fn a_report_that_reaches_beyond_what_was_pruned_needs_the_key() {
 }
 
 #[test]
-fn a_pruned_trail_is_opened_with_the_note_or_without_it() {
+fn pruned_trail_opens_with_a_missing_or_wrong_note() {
     let (trail, receipts) = six_days();
     let log = signing(&trail);
     let pruning = log.prune(&Retention::days(4)).expect("pruned");
     log.close().expect("closes");
     let note = trail.path("audit.pruned");
-    let recorded_at = pruning.recorded_at.expect("told");
+    let recorded_at = pruning.recorded_at.expect("a record");
     assert_eq!(fs::read_to_string(&note).expect("a note"), format!("{recorded_at}\n"));
 
     for odd in [None, Some("0"), Some("x"), Some("99999"), Some(""), Some("12")] {
@@ -536,7 +544,7 @@ fn a_pruned_trail_is_opened_with_the_note_or_without_it() {
 }
 
 #[test]
-fn what_is_left_can_be_proven() {
+fn remaining_entries_can_be_proven_after_a_prune() {
     let (trail, receipts) = six_days();
     let earlier = kling_audit::checkpoint(trail.directory(), &key(&trail)).expect("signed");
     let log = signing(&trail);
@@ -561,7 +569,7 @@ fn what_is_left_can_be_proven() {
 }
 
 #[test]
-fn what_was_torn_from_a_file_leaves_with_it() {
+fn torn_bytes_are_pruned_with_their_file() {
     let (trail, _) = six_days();
     let files = trail.jsonl_names();
     let torn = format!("{}.123.torn", files[0]);
@@ -578,11 +586,11 @@ fn what_was_torn_from_a_file_leaves_with_it() {
 
 #[cfg(feature = "cli")]
 #[test]
-fn the_command_prunes_signs_and_says_what_went() {
+fn command_prunes_signs_and_prints_the_files() {
     use crate::support::command;
 
     let trail = TestTrail::new();
-    // The command has the machine's clock.
+    // The command uses the clock of the machine.
     trail.set_clock(NOON - 400 * DAY);
     let long_ago = trail.builder().open().expect("opens");
     record_days(&trail, &long_ago);
@@ -594,7 +602,7 @@ fn the_command_prunes_signs_and_says_what_went() {
         let mut command = command::command(&["prune"]);
         command.arg(trail.directory()).args(arguments).env("USER", "ops").output().expect("runs")
     };
-    assert_eq!(prune(&[]).status.code(), Some(2), "how long is to be said");
+    assert_eq!(prune(&[]).status.code(), Some(2), "--keep-days is required");
     let nowhere = command::run(&["prune", "/nowhere/at/all", "--keep-days", "1"]);
     assert_eq!(nowhere.status.code(), Some(2));
 
@@ -607,6 +615,6 @@ fn the_command_prunes_signs_and_says_what_went() {
     assert!(printed.starts_with(&files[0]), "{printed}");
     assert!(printed.contains("entries through seq"), "{printed}");
     assert_intact(&trail);
-    assert_eq!(told(&trail)[0]["actor"], "ops");
+    assert_eq!(prune_records(&trail)[0]["actor"], "ops");
     assert!(archive.join(&files[0]).exists());
 }

@@ -1,4 +1,4 @@
-//! Checkpoints that a running log signs.
+//! Checkpoints that a running log signs: when it signs, what it refuses to sign, and which sinks receive them.
 
 use std::{
     fs,
@@ -44,7 +44,7 @@ impl SignedTrail {
         SigningKey::open(self.path("key")).expect("a key")
     }
 
-    /// Signs when it is asked to, and at the end.
+    /// Checkpoints on request and at the end only.
     fn checkpoints(&self) -> Checkpoints {
         Checkpoints::new(self.key()).every_entries(1_000_000)
     }
@@ -62,7 +62,7 @@ impl SignedTrail {
         Verifier::new(self.path("audit")).key(key).run().expect("readable")
     }
 
-    /// The whole trail is signed.
+    /// Fails unless a checkpoint covers the whole trail.
     fn assert_signed(&self) {
         let verification = self.verify();
         assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
@@ -73,7 +73,7 @@ impl SignedTrail {
         );
     }
 
-    fn told(&self) -> Vec<String> {
+    fn errors(&self) -> Vec<String> {
         self.trail.errors()
     }
 
@@ -107,7 +107,7 @@ fn append(log: &AuditLog, count: u64) {
 }
 
 #[test]
-fn the_last_checkpoint_covers_the_end_and_is_told_by_no_entry() {
+fn last_checkpoint_covers_the_end_without_an_entry() {
     let signed = SignedTrail::new();
     let log = signed.open();
     append(&log, 5);
@@ -118,11 +118,11 @@ fn the_last_checkpoint_covers_the_end_and_is_told_by_no_entry() {
     assert_eq!(signed.entries().last().expect("entries")["event_type"], "audit_stopped");
     assert_eq!(signed.stored().len(), 1);
     assert!(signed.notes().is_empty());
-    assert!(signed.told().is_empty(), "{:?}", signed.told());
+    assert!(signed.errors().is_empty(), "{:?}", signed.errors());
 }
 
 #[test]
-fn a_checkpoint_that_is_asked_for_is_told_by_an_entry() {
+fn requested_checkpoint_is_recorded_in_an_entry() {
     let signed = SignedTrail::new();
     let log = signed.open();
     append(&log, 5);
@@ -146,18 +146,18 @@ fn a_checkpoint_that_is_asked_for_is_told_by_an_entry() {
 }
 
 #[test]
-fn a_log_without_checkpoints_says_so() {
+fn checkpoint_of_a_log_without_key_is_an_error() {
     let signed = SignedTrail::new();
     let log = signed.trail.open();
 
-    let error = log.checkpoint().expect_err("nobody signs").to_string();
+    let error = log.checkpoint().expect_err("the log has no key").to_string();
 
     assert!(error.contains("AuditLogBuilder::checkpoints"), "{error}");
     log.close().expect("closes");
 }
 
 #[test]
-fn every_so_many_entries_one_is_signed_in_every_durability() {
+fn checkpoint_is_signed_after_a_number_of_entries() {
     for durability in [Durability::Buffered, Durability::Written, Durability::Synced] {
         let signed = SignedTrail::new();
         let checkpoints = signed.checkpoints().every_entries(20);
@@ -171,18 +171,18 @@ fn every_so_many_entries_one_is_signed_in_every_durability() {
 
         signed.assert_signed();
         assert_eq!(signed.stored().len(), signed.notes().len() + 1);
-        assert!(signed.told().is_empty(), "{:?}", signed.told());
+        assert!(signed.errors().is_empty(), "{:?}", signed.errors());
     }
 }
 
 #[test]
-fn one_checkpoint_is_not_the_reason_for_another() {
+fn entry_about_a_checkpoint_causes_no_other() {
     let signed = SignedTrail::new();
     let log = signed.builder(signed.checkpoints().every_entries(1)).open().expect("opens");
     append(&log, 1);
     wait_until("signed", || signed.notes().len() == 1);
 
-    // As long as several would take, if each brought the next.
+    // Enough time for several checkpoints, if the entry about one caused the next.
     thread::sleep(Duration::from_millis(100));
 
     assert_eq!(signed.notes().len(), 1);
@@ -190,7 +190,7 @@ fn one_checkpoint_is_not_the_reason_for_another() {
 }
 
 #[test]
-fn a_silent_log_signs_its_silence() {
+fn log_without_new_entries_signs_on_schedule() {
     let signed = SignedTrail::new();
     let log = signed.builder(signed.checkpoints().every(Duration::from_millis(20))).open().expect("opens");
 
@@ -201,7 +201,7 @@ fn a_silent_log_signs_its_silence() {
 }
 
 #[test]
-fn a_new_file_is_reason_for_a_checkpoint() {
+fn new_file_causes_a_checkpoint() {
     let signed = SignedTrail::new();
     let log = signed.builder(signed.checkpoints()).max_file_size(2_000).open().expect("opens");
     append(&log, 20);
@@ -213,7 +213,7 @@ fn a_new_file_is_reason_for_a_checkpoint() {
 }
 
 #[test]
-fn a_log_goes_on_from_the_last_checkpoint_and_reads_nothing_before() {
+fn reopened_log_does_not_read_entries_before_its_checkpoint() {
     let signed = SignedTrail::new();
     for _ in 0..4 {
         let log = signed.open();
@@ -228,7 +228,7 @@ fn a_log_goes_on_from_the_last_checkpoint_and_reads_nothing_before() {
     fs::write(&file, text.replacen("\"number\": 3", "\"number\": 4", 1)).expect("written");
 
     let log = signed.open();
-    log.checkpoint().expect("signed, since the beginning is not read");
+    log.checkpoint().expect("signed, because opening does not read the changed entry");
     log.close().expect("closes");
 
     let verification = signed.verify();
@@ -238,7 +238,7 @@ fn a_log_goes_on_from_the_last_checkpoint_and_reads_nothing_before() {
 }
 
 #[test]
-fn an_old_trail_can_be_signed_from_now_on() {
+fn unsigned_trail_can_be_signed_later() {
     let signed = SignedTrail::new();
     let log = signed.trail.open();
     append(&log, 30);
@@ -252,7 +252,7 @@ fn an_old_trail_can_be_signed_from_now_on() {
 }
 
 #[test]
-fn short_hashes_are_signed_in_full() {
+fn signed_trail_with_short_hashes_can_be_reopened() {
     let signed = SignedTrail::new();
     let log = signed.builder(signed.checkpoints()).hash_length(HashLength::Short).open().expect("opens");
     append(&log, 3);
@@ -266,7 +266,7 @@ fn short_hashes_are_signed_in_full() {
 }
 
 #[test]
-fn threads_and_checkpoints_do_not_meet() {
+fn concurrent_appends_and_checkpoints_stay_signed() {
     for durability in [Durability::Buffered, Durability::Written] {
         let signed = SignedTrail::new();
         let checkpoints = signed.checkpoints().every_entries(30);
@@ -287,7 +287,7 @@ fn threads_and_checkpoints_do_not_meet() {
 }
 
 #[test]
-fn each_sink_gets_each_checkpoint() {
+fn every_sink_receives_every_checkpoint() {
     let signed = SignedTrail::new();
     let seen: Arc<Mutex<Vec<SignedCheckpoint>>> = Arc::default();
     let by_callback = Arc::clone(&seen);
@@ -319,7 +319,7 @@ fn each_sink_gets_each_checkpoint() {
 }
 
 #[test]
-fn a_file_that_was_cut_while_it_was_written_is_gone_on_with() {
+fn truncated_checkpoint_file_is_continued() {
     let signed = SignedTrail::new();
     let file = signed.path("file");
     let run = || {
@@ -344,7 +344,7 @@ fn a_file_that_was_cut_while_it_was_written_is_gone_on_with() {
 }
 
 #[test]
-fn a_sink_that_fails_is_told_and_nothing_else_happens() {
+fn failing_sink_is_reported_and_changes_nothing_else() {
     let signed = SignedTrail::new();
     let all = signed
         .checkpoints()
@@ -356,27 +356,27 @@ fn a_sink_that_fails_is_told_and_nothing_else_happens() {
 
     log.checkpoint().expect("signed");
 
-    let told = signed.told();
-    assert_eq!(told.len(), 4, "{told:?}");
-    assert!(told[0].starts_with("append a checkpoint to"), "{told:?}");
-    assert!(told[3].ends_with("not today"), "{told:?}");
+    let errors = signed.errors();
+    assert_eq!(errors.len(), 4, "{errors:?}");
+    assert!(errors[0].starts_with("append a checkpoint to"), "{errors:?}");
+    assert!(errors[3].ends_with("not today"), "{errors:?}");
     log.close().expect("closes");
     signed.assert_signed();
 }
 
 #[test]
-fn a_sink_that_calls_back_waits_for_nobody() {
+fn sink_that_calls_the_log_gets_an_error_without_waiting() {
     let signed = SignedTrail::new();
     let log: Arc<Mutex<Option<AuditLog>>> = Arc::default();
     let inside = Arc::clone(&log);
-    let said: Arc<Mutex<Vec<String>>> = Arc::default();
-    let saying = Arc::clone(&said);
+    let answers: Arc<Mutex<Vec<String>>> = Arc::default();
+    let from_sink = Arc::clone(&answers);
     let sink = CheckpointSink::callback(move |_| {
         let log = inside.lock().map_err(|_| "poisoned")?.take();
         if let Some(log) = log {
-            let mut said = saying.lock().map_err(|_| "poisoned")?;
-            said.extend(log.checkpoint().err().map(|error| error.to_string()));
-            said.extend(log.close().err().map(|error| error.to_string()));
+            let mut answers = from_sink.lock().map_err(|_| "poisoned")?;
+            answers.extend(log.checkpoint().err().map(|error| error.to_string()));
+            answers.extend(log.close().err().map(|error| error.to_string()));
         }
         Ok(())
     });
@@ -385,22 +385,22 @@ fn a_sink_that_calls_back_waits_for_nobody() {
 
     own.checkpoint().expect("signed");
 
-    let said = said.lock().expect("no panic").clone();
-    assert_eq!(said.len(), 2, "{said:?}");
-    assert!(said.iter().all(|said| said.contains("a sink or a signer requested it")), "{said:?}");
-    own.close().expect("closed already");
+    let answers = answers.lock().expect("no panic").clone();
+    assert_eq!(answers.len(), 2, "{answers:?}");
+    assert!(answers.iter().all(|answer| answer.contains("a sink or a signer requested it")), "{answers:?}");
+    own.close().expect("closed by the sink before");
     let verification = signed.verify();
     assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
 }
 
-/// A signer elsewhere, which may fail.
-struct Remote {
+/// A signer that fails, or panics, while `fails` is set.
+struct FailingSigner {
     key: SigningKey,
     fails: Arc<AtomicBool>,
     panics: bool,
 }
 
-impl Signer for Remote {
+impl Signer for FailingSigner {
     fn verifying_key(&self) -> &VerifyingKey {
         self.key.verifying_key()
     }
@@ -415,15 +415,15 @@ impl Signer for Remote {
 }
 
 #[test]
-fn a_signer_that_fails_delays_the_signature_and_nothing_else() {
+fn failing_signer_only_delays_the_signature() {
     for panics in [false, true] {
         let signed = SignedTrail::new();
         let fails = Arc::new(AtomicBool::new(true));
-        let signer = Remote { key: signed.key(), fails: Arc::clone(&fails), panics };
+        let signer = FailingSigner { key: signed.key(), fails: Arc::clone(&fails), panics };
         let log = signed.builder(Checkpoints::new(signer)).open().expect("opens");
         append(&log, 3);
 
-        let error = log.checkpoint().expect_err("it is out of order").to_string();
+        let error = log.checkpoint().expect_err("the signer fails").to_string();
         assert!(error.contains("out of order") || panics && error.contains("panicked"), "{error}");
         append(&log, 3);
         assert!(signed.stored().is_empty());
@@ -436,7 +436,7 @@ fn a_signer_that_fails_delays_the_signature_and_nothing_else() {
 }
 
 #[test]
-fn a_signature_of_another_key_is_not_taken() {
+fn signature_of_another_key_is_refused() {
     struct Wrong(SigningKey, SigningKey);
     impl Signer for Wrong {
         fn verifying_key(&self) -> &VerifyingKey {
@@ -458,7 +458,7 @@ fn a_signature_of_another_key_is_not_taken() {
 }
 
 #[test]
-fn a_key_of_another_trail_signs_nothing_and_the_log_goes_on() {
+fn key_of_another_trail_signs_nothing_but_log_continues() {
     let signed = SignedTrail::new();
     signed.key().claim("0".repeat(32).parse::<TrailId>().expect("an id")).expect("taken");
     let log = signed.open();
@@ -470,12 +470,16 @@ fn a_key_of_another_trail_signs_nothing_and_the_log_goes_on() {
     let error = log.close().expect_err("the last one is refused too").to_string();
     assert!(error.contains("one key, one trail"), "{error}");
     assert!(signed.stored().is_empty());
-    assert!(signed.told().iter().all(|told| told.contains("one key, one trail")), "{:?}", signed.told());
+    assert!(
+        signed.errors().iter().all(|error| error.contains("one key, one trail")),
+        "{:?}",
+        signed.errors()
+    );
     kling_audit::verify(signed.path("audit")).expect("intact");
 }
 
 #[test]
-fn what_does_not_follow_from_the_last_checkpoint_is_not_signed() {
+fn trail_that_contradicts_its_checkpoint_is_not_signed() {
     type Disturb = fn(&Path);
     fn live(audit: &Path) -> PathBuf {
         jsonl_files(audit).remove(0)
@@ -513,7 +517,7 @@ fn what_does_not_follow_from_the_last_checkpoint_is_not_signed() {
             "is not signed by",
         ),
         (
-            "junk stands among the checkpoints",
+            "the file of checkpoints holds other text",
             |audit| {
                 let path = audit.join("audit.checkpoints");
                 let good = fs::read_to_string(&path).expect("text");
@@ -522,7 +526,7 @@ fn what_does_not_follow_from_the_last_checkpoint_is_not_signed() {
             "not a checkpoint",
         ),
     ];
-    for (what, disturb, expected) in ways {
+    for (case, disturb, expected) in ways {
         let signed = SignedTrail::new();
         let log = signed.open();
         append(&log, 5);
@@ -534,19 +538,22 @@ fn what_does_not_follow_from_the_last_checkpoint_is_not_signed() {
         disturb(&signed.path("audit"));
         let log = signed.open();
         append(&log, 1);
-        let error = log.checkpoint().expect_err(what).to_string();
+        let error = log.checkpoint().expect_err(case).to_string();
 
-        assert!(error.contains(expected), "{what}: {error}");
-        assert!(matches!(log.close(), Err(Error::Conflict { .. })), "{what}");
+        assert!(error.contains(expected), "{case}: {error}");
+        assert!(matches!(log.close(), Err(Error::Conflict { .. })), "{case}");
         let after = fs::read_to_string(signed.path("audit/audit.checkpoints")).unwrap_or_default();
-        assert!(after.matches("example.com/audit\n").count() <= before.len() + 1, "{what}: {after}");
-        let told = signed.told();
-        assert!(!told.is_empty() && told.iter().all(|told| told.contains(expected)), "{what}: {told:?}");
+        assert!(after.matches("example.com/audit\n").count() <= before.len() + 1, "{case}: {after}");
+        let errors = signed.errors();
+        assert!(
+            !errors.is_empty() && errors.iter().all(|error| error.contains(expected)),
+            "{case}: {errors:?}"
+        );
     }
 }
 
 #[test]
-fn a_log_that_was_not_closed_goes_on_signing() {
+fn log_that_was_not_closed_continues_signing() {
     let signed = SignedTrail::new();
     let log = signed.open();
     append(&log, 5);
@@ -560,7 +567,7 @@ fn a_log_that_was_not_closed_goes_on_signing() {
     fs::remove_dir_all(signed.path("audit")).expect("removed");
     fs::rename(copy, signed.path("audit")).expect("renamed");
     fs::write(signed.path("key"), remembered).expect("written");
-    // A note that was being written when the process died.
+    // The process died while it was writing a checkpoint.
     let path = signed.path("audit/audit.checkpoints");
     let good = fs::read_to_string(&path).expect("text");
     fs::write(&path, format!("{good}\nexample.com/audit\n12\nAAAA")).expect("written");
@@ -575,7 +582,7 @@ fn a_log_that_was_not_closed_goes_on_signing() {
 
 #[cfg(unix)]
 #[test]
-fn a_key_file_that_can_not_be_written_signs_on() {
+fn read_only_key_file_can_sign() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let signed = SignedTrail::new();
@@ -593,15 +600,15 @@ fn a_key_file_that_can_not_be_written_signs_on() {
     append(&log, 3);
     log.close().expect("closes");
 
-    // Root writes everywhere.
+    // Root may write to the file in spite of its mode.
     assert_eq!(fs::read(secrets.join("key")).expect("readable") == before, unwritable);
     mode(0o700);
-    assert!(signed.told().is_empty(), "{:?}", signed.told());
+    assert!(signed.errors().is_empty(), "{:?}", signed.errors());
     signed.assert_signed();
 }
 
 #[test]
-fn a_trail_that_was_given_up_takes_its_checkpoints_along() {
+fn adopted_trail_starts_with_new_checkpoints() {
     let signed = SignedTrail::new();
     signed.open().close().expect("closes");
     SigningKey::generate(signed.path("key2"), "example.com/audit-2").expect("a key");

@@ -1,4 +1,4 @@
-//! What clocks do: midnight in a running process, leap days, steps, and the edges of time.
+//! Clocks: midnight in a running process, leap days, steps back, and extreme times.
 
 use chrono::{DateTime, Utc};
 use kling_audit::{AuditLogBuilder, Draft, Durability};
@@ -13,17 +13,17 @@ fn micros(text: &str) -> i64 {
     text.parse::<DateTime<Utc>>().expect("a time").timestamp_micros()
 }
 
-/// What a log is opened with.
+/// Changes the settings of a log.
 type Setting = fn(AuditLogBuilder) -> AuditLogBuilder;
 
-const WAYS: [(&str, Setting); 4] = [
+const SETTINGS: [(&str, Setting); 4] = [
     ("written", |builder| builder),
     ("buffered", |builder| builder.durability(Durability::Buffered)),
     ("synced", |builder| builder.durability(Durability::Synced)),
     ("in small files", |builder| builder.max_file_size(900)),
 ];
 
-/// Appends at each of the times, in one run or in a run each.
+/// Appends an entry at each of the times, in one run, or in a run of its own for each.
 fn at_times(times: &[i64], way: fn(AuditLogBuilder) -> AuditLogBuilder, one_run: bool) -> TestTrail {
     let trail = TestTrail::new();
     trail.set_clock(times[0]);
@@ -44,7 +44,7 @@ fn at_times(times: &[i64], way: fn(AuditLogBuilder) -> AuditLogBuilder, one_run:
     trail
 }
 
-/// All entries in one run, and a run for each where that costs little or matters.
+/// Values of `one_run`: always `true`, and `false` in long tests and where files are small.
 fn runs(way: &str) -> impl Iterator<Item = bool> + use<> {
     let each = is_long() || way == "in small files";
     [true, false].into_iter().take(if each { 2 } else { 1 })
@@ -58,7 +58,7 @@ fn days_of_files(trail: &TestTrail) -> Vec<String> {
 }
 
 #[test]
-fn midnight_begins_a_new_file_in_a_running_process() {
+fn new_file_starts_at_midnight_in_a_running_process() {
     let midnights: [(&str, &str, [&str; 2]); 8] = [
         ("an ordinary night", "2026-11-25T00:00:00Z", ["2026-11-24", "2026-11-25"]),
         ("the end of a month", "2026-12-01T00:00:00Z", ["2026-11-30", "2026-12-01"]),
@@ -69,11 +69,11 @@ fn midnight_begins_a_new_file_in_a_running_process() {
         ("a century's leap day", "2000-02-29T00:00:00Z", ["2000-02-28", "2000-02-29"]),
         ("a century without", "2100-03-01T00:00:00Z", ["2100-02-28", "2100-03-01"]),
     ];
-    for (what, midnight, days) in midnights {
+    for (case, midnight, days) in midnights {
         let midnight = micros(midnight);
         let times: Vec<i64> =
             [-SECOND, -2, -1, 0, 1, SECOND].iter().map(|offset| midnight + offset).collect();
-        for (way, settings) in WAYS {
+        for (way, settings) in SETTINGS {
             for one_run in runs(way) {
                 let trail = at_times(&times, settings, one_run);
 
@@ -83,16 +83,16 @@ fn midnight_begins_a_new_file_in_a_running_process() {
                     .filter(|entry| entry["event_type"] == "worked")
                     .map(|entry| micros(entry["timestamp"].as_str().expect("a time")))
                     .collect();
-                assert_eq!(stated, times, "{what}, {way}");
-                assert_eq!(days_of_files(&trail), days, "{what}, {way}");
-                assert!(trail.verify().notices().is_empty(), "{what}, {way}");
+                assert_eq!(stated, times, "{case}, {way}");
+                assert_eq!(days_of_files(&trail), days, "{case}, {way}");
+                assert!(trail.verify().notices().is_empty(), "{case}, {way}");
             }
         }
     }
 }
 
 #[test]
-fn a_step_back_is_recorded_when_it_is_more_than_a_second() {
+fn step_back_of_more_than_a_second_is_recorded() {
     let start = micros("2026-11-24T12:00:00Z");
     for (step, recorded) in [
         (0, false),
@@ -104,7 +104,7 @@ fn a_step_back_is_recorded_when_it_is_more_than_a_second() {
         (13 * 3_600 * SECOND, true),
         (400 * DAY, true),
     ] {
-        for (way, settings) in WAYS {
+        for (way, settings) in SETTINGS {
             for one_run in runs(way) {
                 let trail = at_times(&[start, start - step, start - step + 1], settings, one_run);
 
@@ -123,7 +123,7 @@ fn a_step_back_is_recorded_when_it_is_more_than_a_second() {
 }
 
 #[test]
-fn a_clock_that_wanders_over_midnight_does_no_harm() {
+fn clock_that_moves_around_midnight_keeps_trail_intact() {
     let midnight = micros("2027-01-01T00:00:00Z");
     let mut random = Random(20_270_101);
     let mut times = Vec::new();
@@ -132,7 +132,7 @@ fn a_clock_that_wanders_over_midnight_does_no_harm() {
         times.push(midnight + random.below(4 * DAY as usize) as i64 - 2 * DAY);
         times.push(midnight + random.below(5) as i64 - 2);
     }
-    for (way, settings) in WAYS {
+    for (way, settings) in SETTINGS {
         for one_run in runs(way) {
             let times = if one_run { &times[..] } else { &times[..30] };
 
@@ -145,7 +145,7 @@ fn a_clock_that_wanders_over_midnight_does_no_harm() {
 }
 
 #[test]
-fn clocks_at_the_edges_of_time_do_no_harm() {
+fn extreme_clock_values_are_recorded_in_every_mode() {
     let edges = [
         ("1970", 0),
         ("before 1970", -1),
@@ -158,23 +158,23 @@ fn clocks_at_the_edges_of_time_do_no_harm() {
         ("the year 0 before", micros("0000-01-01T00:00:00Z") - 1),
         ("the year 10000", micros("9999-12-31T23:59:59.999999Z") + 1),
     ];
-    for (what, edge) in edges {
-        for (way, settings) in WAYS {
+    for (case, edge) in edges {
+        for (way, settings) in SETTINGS {
             for one_run in runs(way) {
                 let trail = at_times(&[edge - 2, edge - 1, edge, edge + 1, edge + 2], settings, one_run);
 
                 let worked = trail.event_types().iter().filter(|name| *name == "worked").count();
-                assert_eq!(worked, 5, "{what}, {way}");
+                assert_eq!(worked, 5, "{case}, {way}");
             }
         }
     }
-    // From one edge to the other and back.
+    // One trail over all these times.
     let trail = at_times(&edges.map(|(_, edge)| edge), |builder| builder.max_file_size(500), true);
     assert_eq!(trail.event_types().iter().filter(|name| *name == "worked").count(), edges.len());
 }
 
 #[test]
-fn a_process_that_sleeps_for_days_leaves_a_notice_and_no_finding() {
+fn gap_of_several_days_is_a_notice_and_no_finding() {
     let start = micros("2028-02-27T12:00:00Z");
     for one_run in [true, false] {
         let trail = at_times(&[start, start + 3 * DAY, start + 400 * DAY], |builder| builder, one_run);
@@ -187,7 +187,7 @@ fn a_process_that_sleeps_for_days_leaves_a_notice_and_no_finding() {
 }
 
 #[test]
-fn a_thread_that_waits_for_long_between_clock_and_lock_is_no_step() {
+fn late_thread_with_an_older_time_is_no_clock_step() {
     use std::sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -195,7 +195,7 @@ fn a_thread_that_waits_for_long_between_clock_and_lock_is_no_step() {
 
     let trail = TestTrail::new();
     let start = micros("2026-11-24T12:00:00Z");
-    // The first reading of an append may be older than the entry before it.
+    // A thread reads the clock before it has the lock. Its time may be older than the entry before it.
     let late = Arc::new(AtomicI64::new(0));
     let reading = Arc::clone(&late);
     let log = trail

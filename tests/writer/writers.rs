@@ -1,6 +1,6 @@
-//! One trail has one writer: races to open it, forks of its writer, and a writer that ends rather than go on unrecorded.
+//! One trail has one writer: races to open it, forks of its process, and the `Abort` policy.
 
-#![allow(unsafe_code, reason = "forking, which is what is tested, is unsafe")]
+#![allow(unsafe_code, reason = "the tests fork their process, which is unsafe")]
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use crate::support::{
     trail::{LIVE, TestTrail},
 };
 
-/// A process that opens and closes trails when it is told to.
+/// A child process that opens and closes trails on order.
 struct Opener {
     child: Child,
     orders: ChildStdin,
@@ -48,7 +48,7 @@ impl Opener {
         }
     }
 
-    /// The process itself: opens each trail that is named, until the next line.
+    /// The body of the child: opens the trail that a line of input names, and closes it at the next line.
     fn obey() {
         let mut lines = std::io::stdin().lines();
         while let Some(Ok(order)) = lines.next() {
@@ -56,7 +56,7 @@ impl Opener {
             match &log {
                 Ok(log) => {
                     log.append(Draft::new("opened")).expect("recorded");
-                    // Its head is written then, and it looks at nothing until its next entry.
+                    // The flush writes the head. Until its next entry, the log does not check its files.
                     log.flush().expect("flushed");
                     println!("\nANSWER opened");
                 }
@@ -79,7 +79,7 @@ impl Drop for Opener {
 }
 
 #[test]
-fn of_two_processes_that_open_at_once_exactly_one_does() {
+fn one_of_two_processes_that_open_together_succeeds() {
     let name = test_path!();
     if is_child(name) {
         return Opener::obey();
@@ -89,7 +89,7 @@ fn of_two_processes_that_open_at_once_exactly_one_does() {
     let trail = TestTrail::new();
     let mut firsts = [0, 0];
     for round in 0..rounds {
-        // Every fifth round begins a trail, the others go on with it; now and then the lock's file is not there.
+        // Five rounds share a trail. In one of the five, the lock file is missing.
         let directory = trail.root().join(format!("audit-{}", round / 5));
         if round % 5 == 3 {
             fs::remove_file(directory.join("audit.lock")).expect("removed");
@@ -113,7 +113,7 @@ fn of_two_processes_that_open_at_once_exactly_one_does() {
 }
 
 #[test]
-fn a_second_process_without_the_lock_file_is_kept_out() {
+fn second_process_is_refused_without_the_lock_file() {
     let name = test_path!();
     if is_child(name) {
         return Opener::obey();
@@ -136,11 +136,11 @@ fn a_second_process_without_the_lock_file_is_kept_out() {
     assert_eq!(kling_audit::verify(trail.directory()).expect("intact").entries(), 3);
 }
 
-/// Runs `body` in a fork of this process; what it gives is the fork's exit code. A panic in it gives 101.
+/// Runs `body` in a fork of this process, and returns the exit status of the fork. A panic is 101.
 fn fork(body: impl FnOnce() -> i32) -> i32 {
-    // SAFETY: the child of a process with several threads may only do what is safe in a signal handler; glibc allows
-    // allocating too. The code under test is to refuse before it takes any lock, which is the point. The child ends
-    // with `_exit`, which runs none of the parent's handlers.
+    // SAFETY: the child of a process with several threads may only call functions that are safe in a signal handler.
+    // glibc allows allocation as well. The code under test must refuse before it takes any lock: the tests prove that.
+    // The child ends by `_exit`, which runs no handler of the parent.
     unsafe {
         let child = libc::fork();
         assert!(child >= 0, "forks");
@@ -155,7 +155,7 @@ fn fork(body: impl FnOnce() -> i32) -> i32 {
 }
 
 #[test]
-fn a_fork_of_the_writer_can_not_write_and_takes_nothing_from_it() {
+fn forked_process_cannot_write_or_disturb_its_parent() {
     isolated(test_path!(), || {
         for level in [Durability::Written, Durability::Buffered, Durability::Synced] {
             let trail = TestTrail::new();
@@ -170,19 +170,19 @@ fn a_fork_of_the_writer_can_not_write_and_takes_nothing_from_it() {
                     forked(clone.append(Draft::new("child").critical()).map(drop)),
                     forked(clone.flush()),
                     forked(clone.close()),
-                    forked(wait(clone.append_async(Draft::new("child"))).map(drop)),
+                    forked(poll_once(clone.append_async(Draft::new("child"))).map(drop)),
                     clone.health() == Health::Closed,
                     clone.counters().bytes == 0,
                 ];
-                // The last handle of this process, as far as it knows.
+                // For the fork, this is the last handle.
                 drop(clone);
                 refused.iter().position(|refused| !refused).map_or(0, |at| at as i32 + 1)
             });
 
-            assert_eq!(code, 0, "{level:?}: what is not refused");
+            assert_eq!(code, 0, "{level:?}: number of the call that was not refused");
             assert!(
                 matches!(AuditLog::open(trail.directory()), Err(Error::Locked { .. })),
-                "it is still open"
+                "the parent still has the trail open"
             );
             log.append(Draft::new("after")).expect("recorded");
             log.close().expect("closes");
@@ -195,17 +195,17 @@ fn a_fork_of_the_writer_can_not_write_and_takes_nothing_from_it() {
     });
 }
 
-/// The outcome of a future that is done at once.
-fn wait<F: Future>(future: F) -> F::Output {
+/// The output of a future that is ready at its first poll.
+fn poll_once<F: Future>(future: F) -> F::Output {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     let std::task::Poll::Ready(output) = std::pin::pin!(future).poll(&mut context) else {
-        unreachable!("it is done at once");
+        unreachable!("ready at the first poll");
     };
     output
 }
 
 #[test]
-fn a_fork_drops_every_handle_without_ending_the_trail() {
+fn handle_dropped_in_a_fork_does_not_close_the_trail() {
     isolated(test_path!(), || {
         let trail = TestTrail::new();
         let mut log = Some(trail.open());
@@ -224,7 +224,7 @@ fn a_fork_drops_every_handle_without_ending_the_trail() {
 }
 
 #[test]
-fn forks_of_a_busy_writer_neither_hang_nor_write() {
+fn forks_of_a_busy_writer_do_not_hang_or_write() {
     isolated(test_path!(), || {
         let trail = TestTrail::new();
         let log = trail.open();
@@ -248,7 +248,7 @@ fn forks_of_a_busy_writer_neither_hang_nor_write() {
             for code in &mut codes {
                 *code = fork(|| {
                     let refused = log.append(Draft::new("child")).is_err()
-                        && wait(log.append_async(Draft::new("child"))).is_err()
+                        && poll_once(log.append_async(Draft::new("child"))).is_err()
                         && log.close().is_err()
                         && log.counters().recorded > 0
                         && log.health() == Health::Closed;
@@ -265,11 +265,11 @@ fn forks_of_a_busy_writer_neither_hang_nor_write() {
 }
 
 #[test]
-fn a_fork_that_lives_on_does_not_keep_the_next_writer_out() {
+fn living_fork_does_not_block_the_next_writer() {
     isolated(test_path!(), || {
         let trail = TestTrail::new();
         let log = trail.open();
-        // SAFETY: as in `fork`; the child does nothing but sleep.
+        // SAFETY: as in `fork`. The child only sleeps.
         let child = unsafe {
             let child = libc::fork();
             if child == 0 {
@@ -282,18 +282,18 @@ fn a_fork_that_lives_on_does_not_keep_the_next_writer_out() {
         log.close().expect("closes");
         let opened = trail.builder().open();
 
-        // SAFETY: ends and reaps the child that was just made.
+        // SAFETY: kills and reaps the child of the call above.
         unsafe {
             libc::kill(child, libc::SIGKILL);
             libc::waitpid(child, std::ptr::null_mut(), 0);
         }
-        opened.expect("the trail was let go").close().expect("closes");
+        opened.expect("the parent released its locks").close().expect("closes");
         assert_eq!(trail.entries().len(), 4);
     });
 }
 
 #[test]
-fn a_log_that_is_to_abort_ends_the_process_when_an_entry_is_not_recorded() {
+fn on_failure_abort_ends_the_process_at_a_lost_entry() {
     let name = test_path!();
     if is_child(name) {
         let trail = child_directory().expect("a directory");
@@ -303,7 +303,7 @@ fn a_log_that_is_to_abort_ends_the_process_when_an_entry_is_not_recorded() {
             .on_error(move |error| fs::write(&hooked, error.to_string()).expect("written"))
             .open()
             .expect("opens");
-        log.append(Draft::new("audit_mine")).expect_err("reserved, which is no failure of the log");
+        log.append(Draft::new("audit_mine")).expect_err("a reserved type is no failure of the log");
         log.append(Draft::new("recorded")).expect("recorded");
         let maximum = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
         let limit = rustix::process::Rlimit { current: Some(2_000), maximum };
@@ -311,7 +311,7 @@ fn a_log_that_is_to_abort_ends_the_process_when_an_entry_is_not_recorded() {
         for _ in 0..100 {
             drop(log.append(Draft::new("more").detail("filling", "x".repeat(500))));
         }
-        println!("it goes on");
+        println!("the process continues");
         return;
     }
     let trail = TestTrail::new();
@@ -332,7 +332,7 @@ fn a_log_that_is_to_abort_ends_the_process_when_an_entry_is_not_recorded() {
 }
 
 #[test]
-fn the_hook_is_told_of_every_entry_that_is_not_recorded() {
+fn hook_receives_the_error_of_every_lost_entry() {
     let trail = TestTrail::new();
     let log = trail.open();
     for _ in 0..3 {
@@ -341,10 +341,10 @@ fn the_hook_is_told_of_every_entry_that_is_not_recorded() {
     log.close().expect("closes");
     log.append(Draft::new("late")).expect_err("closed");
 
-    let told = trail.errors();
+    let errors = trail.errors();
 
-    assert_eq!(told.len(), 4);
-    assert!(told[0].contains("audit_mine") && told[3].contains("was closed"), "{told:?}");
+    assert_eq!(errors.len(), 4);
+    assert!(errors[0].contains("audit_mine") && errors[3].contains("was closed"), "{errors:?}");
     assert_eq!(log.counters().not_recorded, 4);
     assert!(trail.path(LIVE).exists());
 }

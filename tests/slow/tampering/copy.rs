@@ -1,18 +1,10 @@
-//! A trail as its files and lines, to be edited and written somewhere else. It links and hashes by itself, so that
-//! it can forge: it shares no code with the crate.
+//! A trail as files and lines that tests edit and write elsewhere. Its links and hashes are computed here and in
+//! `support::forge`, without code of the crate.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-};
+use std::{fs, path::Path};
 
-use chrono::{DateTime, Utc};
 use kling_audit::{
-    AuditLog, AuditLogBuilder, Draft,
+    AuditLog, Draft,
     verify::{Finding, Verification, Verifier},
 };
 use serde_json::json;
@@ -20,14 +12,14 @@ use serde_json::json;
 use crate::support::{
     files::jsonl_files,
     forge::{before_hash, head_block, with_hash},
+    trail::{SECOND, TestTrail},
 };
 
-const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3_600 * SECOND;
 /// 2026-11-24T20:00:00Z.
 const EVENING: i64 = 1_795_550_400 * SECOND;
 
-/// One file; its lines have their newlines.
+/// A file with its lines, which include their newlines.
 #[derive(Clone)]
 pub(crate) struct Sheet {
     pub(crate) name: String,
@@ -38,61 +30,61 @@ pub(crate) struct Sheet {
 #[derive(Clone)]
 pub(crate) struct Copy {
     pub(crate) sheets: Vec<Sheet>,
-    /// What the head says: number and hash of the last entry before anything was edited.
+    /// Number and hash in the head: those of the last entry before any edit.
     head: (u64, String),
 }
 
 impl Copy {
-    /// About 60 entries of three days in several files, with restarts and with clocks that step back, once over
-    /// midnight. It is the same in every run and on every machine.
+    /// About 60 entries of three days in several files, with restarts and with steps back of the clock, one of them over
+    /// midnight. All runs of the tests have the same entries.
     pub(crate) fn large() -> Self {
-        let clock = Clock::new();
-        clock.run(4_000, |log| {
+        let trail = evening_trail();
+        run(&trail, 4_000, |log| {
             for number in 0..16 {
-                clock.pass(700 * SECOND + 1);
+                trail.advance_clock(700 * SECOND + 1);
                 log.append(draft(number)).expect("recorded");
             }
         });
-        clock.pass(30 * 60 * SECOND);
-        clock.run(4_000, |log| {
-            clock.pass(-10 * SECOND);
+        trail.advance_clock(30 * 60 * SECOND);
+        run(&trail, 4_000, |log| {
+            trail.advance_clock(-10 * SECOND);
             for number in 16..26 {
-                clock.pass(11 * 60 * SECOND);
+                trail.advance_clock(11 * 60 * SECOND);
                 log.append(draft(number)).expect("recorded");
             }
-            clock.pass(-4 * HOUR);
+            trail.advance_clock(-4 * HOUR);
             for number in 26..29 {
                 log.append(draft(number)).expect("recorded");
             }
         });
-        clock.pass(30 * HOUR);
-        clock.run(4_000, |log| {
+        trail.advance_clock(30 * HOUR);
+        run(&trail, 4_000, |log| {
             for number in 29..45 {
-                clock.pass(60 * SECOND);
+                trail.advance_clock(60 * SECOND);
                 log.append(draft(number)).expect("recorded");
             }
         });
-        clock.copy()
+        Self::read(&trail.directory())
     }
 
-    /// A dozen entries in three files.
+    /// Twelve entries in three files.
     pub(crate) fn small() -> Self {
-        let clock = Clock::new();
-        clock.run(1_800, |log| {
+        let trail = evening_trail();
+        run(&trail, 1_800, |log| {
             for number in 0..4 {
                 log.append(draft(number)).expect("recorded");
             }
         });
-        clock.pass(5 * HOUR);
-        clock.run(100_000, |log| {
+        trail.advance_clock(5 * HOUR);
+        run(&trail, 100_000, |log| {
             for number in 4..8 {
                 log.append(draft(number)).expect("recorded");
             }
         });
-        clock.copy()
+        Self::read(&trail.directory())
     }
 
-    /// Reads what a log wrote. What differs from run to run is replaced.
+    /// Reads a trail, and replaces values that differ between runs and machines.
     fn read(directory: &Path) -> Self {
         let mut sheets: Vec<Sheet> = jsonl_files(directory)
             .iter()
@@ -119,17 +111,17 @@ impl Copy {
         copy
     }
 
-    /// Lets the head say that this is the last entry.
+    /// Makes the head name this entry as the last.
     pub(crate) fn acknowledge(&mut self, last: usize) {
         let line = self.line(last);
-        self.head = (seq(line), stated(line));
+        self.head = (seq(line), printed_hash(line));
     }
 
     pub(crate) fn entries(&self) -> usize {
         self.sheets.iter().map(|sheet| sheet.lines.len()).sum()
     }
 
-    /// The file and the line, both from 0, of an entry.
+    /// Index of the file and of the line of an entry.
     pub(crate) fn place(&self, seq: usize) -> (usize, usize) {
         let mut line = seq;
         for (file, sheet) in self.sheets.iter().enumerate() {
@@ -146,12 +138,12 @@ impl Copy {
         &mut self.sheets[file].lines[line]
     }
 
-    /// The first entry of a file.
+    /// Number of the first entry of a file.
     pub(crate) fn first(&self, file: usize) -> usize {
         self.sheets[..file].iter().map(|sheet| sheet.lines.len()).sum()
     }
 
-    /// Takes an entry out.
+    /// Removes an entry.
     pub(crate) fn take(&mut self, seq: usize) -> Vec<u8> {
         let (file, line) = self.place(seq);
         self.sheets[file].lines.remove(line)
@@ -163,19 +155,19 @@ impl Copy {
         *self.line(other) = mine;
     }
 
-    /// Links and hashes every entry from `from` on anew, in the order of the files.
+    /// Computes the links and hashes of all entries from `from` on, in the order of the files.
     pub(crate) fn relink(&mut self, from: usize) {
         let mut previous = match from {
             0 => "genesis".to_owned(),
-            _ => stated(self.line(from - 1)),
+            _ => printed_hash(self.line(from - 1)),
         };
         for at in from..self.entries() {
             let line = self.line(at);
             set(line, "prev_hash", &format!("\"{previous}\""));
-            seal(line, 64);
-            previous = stated(line);
+            rehash(line, 64);
+            previous = printed_hash(line);
         }
-        // Who can do this can write the head, too.
+        // An attacker who can rewrite entries can rewrite the head as well.
         let last = self.entries() - 1;
         self.acknowledge(last);
     }
@@ -199,7 +191,7 @@ impl Copy {
         block.into_bytes()
     }
 
-    /// Verifies these files in a directory of their own.
+    /// Writes the files into a temporary directory, and verifies it.
     pub(crate) fn verify(&self) -> Verification {
         let directory = tempfile::tempdir().expect("a directory");
         let trail = directory.path().join("audit");
@@ -208,22 +200,22 @@ impl Copy {
     }
 }
 
-/// A finding as a test states it: kind, file, line, seq.
+/// Kind, file, line and number of a finding.
 pub(crate) fn brief(finding: &Finding) -> (&'static str, String, Option<u64>, Option<u64>) {
     (finding.kind.name(), finding.file.clone(), finding.line, finding.seq)
 }
 
-/// The number that a line states.
+/// Number of an entry.
 pub(crate) fn seq(line: &[u8]) -> u64 {
     value(line, "seq").parse().expect("a number")
 }
 
-/// The hash that a line states.
-pub(crate) fn stated(line: &[u8]) -> String {
+/// Hash in a line, which may be wrong.
+pub(crate) fn printed_hash(line: &[u8]) -> String {
     value(line, "hash").trim_matches('"').to_owned()
 }
 
-/// The text of a member, without what could stand inside strings in mind: the last of that name.
+/// Text of the last member of that name. Strings that contain its name or a bracket are not handled.
 pub(crate) fn value(line: &[u8], name: &str) -> String {
     let text = std::str::from_utf8(line).expect("ASCII");
     let name = format!("\"{name}\": ");
@@ -232,7 +224,7 @@ pub(crate) fn value(line: &[u8], name: &str) -> String {
     text[at..at + length].to_owned()
 }
 
-/// Replaces the text of a member, where the line has it; its hash stays.
+/// Replaces the text of a member, if the line has it, and keeps the hash.
 pub(crate) fn set(line: &mut Vec<u8>, name: &str, value: &str) {
     let text = std::str::from_utf8(line).expect("ASCII");
     let name = format!("\"{name}\": ");
@@ -241,15 +233,15 @@ pub(crate) fn set(line: &mut Vec<u8>, name: &str, value: &str) {
     line.splice(at..at + length, value.bytes());
 }
 
-/// Replaces the first `from` by `to`; its hash stays.
+/// Replaces the first `from` by `to`, and keeps the hash.
 pub(crate) fn replace(line: &mut Vec<u8>, from: &str, to: &str) {
     let text = std::str::from_utf8(line).expect("ASCII");
     assert!(text.contains(from), "{from} in {text}");
     *line = text.replacen(from, to, 1).into_bytes();
 }
 
-/// Gives a line the hash that its other members call for.
-pub(crate) fn seal(line: &mut Vec<u8>, digits: usize) {
+/// Replaces the hash of a line by the valid one, in this many digits.
+pub(crate) fn rehash(line: &mut Vec<u8>, digits: usize) {
     let text = std::str::from_utf8(line).expect("ASCII");
     let unhashed = before_hash(text);
     let previous = value(line, "prev_hash");
@@ -271,38 +263,16 @@ fn draft(number: u64) -> Draft {
     }
 }
 
-struct Clock {
-    directory: tempfile::TempDir,
-    now: Arc<AtomicI64>,
+/// A trail whose clock begins in the evening.
+fn evening_trail() -> TestTrail {
+    let trail = TestTrail::new();
+    trail.set_clock(EVENING);
+    trail
 }
 
-impl Clock {
-    fn new() -> Self {
-        Self { directory: tempfile::tempdir().expect("a directory"), now: Arc::new(AtomicI64::new(EVENING)) }
-    }
-
-    fn trail(&self) -> PathBuf {
-        self.directory.path().join("audit")
-    }
-
-    fn pass(&self, micros: i64) {
-        self.now.fetch_add(micros, Ordering::Relaxed);
-    }
-
-    fn builder(&self) -> AuditLogBuilder {
-        let now = Arc::clone(&self.now);
-        AuditLog::builder(self.trail()).clock(move || {
-            DateTime::<Utc>::from_timestamp_micros(now.load(Ordering::Relaxed)).expect("a time")
-        })
-    }
-
-    fn run(&self, max_file_size: u64, work: impl FnOnce(&AuditLog)) {
-        let log = self.builder().max_file_size(max_file_size).open().expect("opens");
-        work(&log);
-        log.close().expect("closes");
-    }
-
-    fn copy(&self) -> Copy {
-        Copy::read(&self.trail())
-    }
+/// Opens the trail, passes the log to `work`, and closes it.
+fn run(trail: &TestTrail, max_file_size: u64, work: impl FnOnce(&AuditLog)) {
+    let log = trail.builder().max_file_size(max_file_size).open().expect("opens");
+    work(&log);
+    log.close().expect("closes");
 }

@@ -1,4 +1,4 @@
-//! Every byte of a trail changed, and every line moved: there is no place where an edit hides.
+//! Every byte of a trail changed, and every line removed, doubled or swapped.
 
 use std::{fs::OpenOptions, os::unix::fs::FileExt};
 
@@ -8,7 +8,7 @@ use super::copy::{Copy, brief};
 use crate::support::limits::is_long;
 
 #[test]
-fn every_changed_byte_is_one_finding_in_its_line() {
+fn changed_byte_is_one_finding_in_its_line() {
     let copy = Copy::small();
     let directory = tempfile::tempdir().expect("a directory");
     let trail = directory.path().join("audit");
@@ -30,12 +30,12 @@ fn every_changed_byte_is_one_finding_in_its_line() {
                 file.write_at(&[value(byte)], offset as u64).expect("written");
                 let verification = Verifier::new(&trail).run().expect("can be read");
 
-                let what = format!("{}:{line} byte {offset} is {:?}", sheet.name, value(byte));
-                let (kind, name, found, _) = only_finding(&what, &verification);
-                assert!(["malformed_line", "hash_mismatch"].contains(&kind), "{what}: {verification}");
-                assert_eq!(name, sheet.name, "{what}: {verification}");
+                let case = format!("{}:{line} byte {offset} is {:?}", sheet.name, value(byte));
+                let (kind, name, found, _) = only_finding(&case, &verification);
+                assert!(["malformed_line", "hash_mismatch"].contains(&kind), "{case}: {verification}");
+                assert_eq!(name, sheet.name, "{case}: {verification}");
                 let next = byte == b'\n' && found == Some(line + 1);
-                assert!(found == Some(line) || next, "{what}: {verification}");
+                assert!(found == Some(line) || next, "{case}: {verification}");
                 changed += 1;
             }
             file.write_at(&[byte], offset as u64).expect("written");
@@ -47,16 +47,16 @@ fn every_changed_byte_is_one_finding_in_its_line() {
 }
 
 #[test]
-fn every_line_removed_doubled_or_swapped_is_one_finding_in_its_file() {
+fn moved_or_removed_line_is_one_finding_in_its_file() {
     let copy = Copy::small();
     let names = |one: usize, other: usize| {
         [one, other].map(|at| copy.sheets[copy.place(at.min(copy.entries() - 1)).0].name.clone())
     };
-    let check = |what: String, edited: &Copy, names: [String; 2]| {
+    let check = |case: String, edited: &Copy, names: [String; 2]| {
         let verification = edited.verify();
 
-        let (_, file, ..) = only_finding(&what, &verification);
-        assert!(names.contains(&file), "{what}: {verification}");
+        let (_, file, ..) = only_finding(&case, &verification);
+        assert!(names.contains(&file), "{case}: {verification}");
     };
 
     for one in 0..copy.entries() {
@@ -80,8 +80,8 @@ fn every_line_removed_doubled_or_swapped_is_one_finding_in_its_file() {
     }
 }
 
-fn only_finding(what: &str, verification: &Verification) -> (&'static str, String, Option<u64>, Option<u64>) {
-    assert_eq!(verification.verdict(), Verdict::Tampered, "{what}: {verification}");
-    assert_eq!(verification.findings_total(), 1, "{what}: {verification}");
+fn only_finding(case: &str, verification: &Verification) -> (&'static str, String, Option<u64>, Option<u64>) {
+    assert_eq!(verification.verdict(), Verdict::Tampered, "{case}: {verification}");
+    assert_eq!(verification.findings_total(), 1, "{case}: {verification}");
     brief(&verification.findings()[0])
 }

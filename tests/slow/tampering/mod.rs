@@ -1,4 +1,4 @@
-//! Whatever is done to a finished trail is found, at the right place, and one edit is one finding.
+//! Edits of a finished trail: verification finds each at its place, and one edit gives one finding.
 
 mod copy;
 mod every_byte;

@@ -1,17 +1,17 @@
-//! Edits, one a row, each with the one finding that it must give.
+//! A table of edits. Each row has one edit and the one finding that it must give.
 
 use kling_audit::{
     AuditLog,
     verify::{Notice, Verdict, Verifier},
 };
 
-use super::copy::{Copy, Sheet, brief, replace, seal, seq, set, stated, value};
+use super::copy::{Copy, Sheet, brief, printed_hash, rehash, replace, seq, set, value};
 
-/// Where the table works: the entry at this index of a file has neighbours in its file on both sides.
-const IN: usize = 3;
+/// Index of a line that has neighbours on both sides in its file.
+const INNER_LINE: usize = 3;
 
 struct Row {
-    what: String,
+    case: String,
     edited: Copy,
     expected: (&'static str, String, Option<u64>, Option<u64>),
 }
@@ -26,15 +26,15 @@ impl Table {
         Self { base: Copy::large(), rows: Vec::new() }
     }
 
-    /// The entry at the index `IN` of a file.
+    /// Number of the entry at [`INNER_LINE`] of a file.
     fn inner(&self, file: usize) -> usize {
-        self.base.first(file) + IN
+        self.base.first(file) + INNER_LINE
     }
 
-    /// A row whose finding is at a line, from 0, of a file.
+    /// Adds a row whose finding is at a line of a file. Both are counted from 0.
     fn at(
         &mut self,
-        what: impl Into<String>,
+        case: impl Into<String>,
         kind: &'static str,
         (file, line): (usize, usize),
         seq: impl Into<Option<usize>>,
@@ -42,35 +42,35 @@ impl Table {
     ) {
         let name = self.base.sheets[file].name.clone();
         let seq = seq.into().map(|seq| seq as u64);
-        self.push(what.into(), (kind, name, Some(line as u64 + 1), seq), edit);
+        self.push(case.into(), (kind, name, Some(line as u64 + 1), seq), edit);
     }
 
-    /// A row whose finding is about what is missing before a file.
-    fn missing(&mut self, what: impl Into<String>, file: usize, seq: usize, edit: impl FnOnce(&mut Copy)) {
+    /// Adds a row whose finding is that entries are missing before a file.
+    fn missing(&mut self, case: impl Into<String>, file: usize, seq: usize, edit: impl FnOnce(&mut Copy)) {
         let name = self.base.sheets[file].name.clone();
-        self.push(what.into(), ("missing_file", name, None, Some(seq as u64)), edit);
+        self.push(case.into(), ("missing_file", name, None, Some(seq as u64)), edit);
     }
 
     fn push(
         &mut self,
-        what: String,
+        case: String,
         expected: (&'static str, String, Option<u64>, Option<u64>),
         edit: impl FnOnce(&mut Copy),
     ) {
         let mut edited = self.base.clone();
         edit(&mut edited);
-        self.rows.push(Row { what, edited, expected });
+        self.rows.push(Row { case, edited, expected });
     }
 
-    /// Every row gives its finding and no other.
+    /// Fails unless each row gives its finding and no other.
     fn check(self) {
         let mut wrong = Vec::new();
-        for Row { what, edited, expected } in self.rows {
+        for Row { case, edited, expected } in self.rows {
             let verification = edited.verify();
 
             let findings: Vec<_> = verification.findings().iter().map(brief).collect();
             if findings != [expected.clone()] || verification.verdict() != Verdict::Tampered {
-                wrong.push(format!("{what}:\n    expected {expected:?}\n    found    {findings:?}\n"));
+                wrong.push(format!("{case}:\n    expected {expected:?}\n    found    {findings:?}\n"));
             }
         }
         assert!(wrong.is_empty(), "{} rows:\n{}", wrong.len(), wrong.concat());
@@ -78,7 +78,7 @@ impl Table {
 }
 
 #[test]
-fn the_trails_that_are_edited_are_intact() {
+fn unedited_copies_are_intact() {
     for (copy, files) in [(Copy::large(), 7), (Copy::small(), 3)] {
         let verification = copy.verify();
 
@@ -89,13 +89,13 @@ fn the_trails_that_are_edited_are_intact() {
 }
 
 #[test]
-fn a_changed_member_is_found_in_its_line() {
+fn changed_member_is_one_finding_in_its_line() {
     let mut table = Table::new();
     for file in [0, 1, 3, 5] {
         let at = table.inner(file);
-        let place = (file, IN);
-        let mut changed = |what: &str, seq: usize, edit: &dyn Fn(&mut Vec<u8>)| {
-            table.at(format!("{what} in file {file}"), "hash_mismatch", place, seq, |copy| {
+        let place = (file, INNER_LINE);
+        let mut changed = |case: &str, seq: usize, edit: &dyn Fn(&mut Vec<u8>)| {
+            table.at(format!("{case} in file {file}"), "hash_mismatch", place, seq, |copy| {
                 edit(copy.line(at))
             });
         };
@@ -120,7 +120,7 @@ fn a_changed_member_is_found_in_its_line() {
         });
         changed("day", at, &|line| set(line, "timestamp", "\"2031-01-01T05:00:00.000000Z\""));
         changed("hash", at, &|line| {
-            let hash = stated(line);
+            let hash = printed_hash(line);
             let digit = if hash.starts_with('0') { '1' } else { '0' };
             set(line, "hash", &format!("\"{digit}{}\"", &hash[1..]));
         });
@@ -131,7 +131,7 @@ fn a_changed_member_is_found_in_its_line() {
 }
 
 #[test]
-fn another_spelling_is_found_in_its_line() {
+fn noncanonical_spelling_is_one_finding_in_its_line() {
     let mut table = Table::new();
     let at = (0..table.base.entries())
         .find(|&at| {
@@ -140,14 +140,14 @@ fn another_spelling_is_found_in_its_line() {
         })
         .expect("there is an entry with escapes");
     let place = table.base.place(at);
-    let mut spelled = |what: &str, edit: &dyn Fn(&mut Vec<u8>)| {
-        table.at(what, "malformed_line", place, None, |copy| edit(copy.line(at)));
-        // Who can hash can't spell otherwise either.
-        table.at(format!("{what}, hashed anew"), "malformed_line", place, None, |copy| {
+    let mut spelled = |case: &str, edit: &dyn Fn(&mut Vec<u8>)| {
+        table.at(case, "malformed_line", place, None, |copy| edit(copy.line(at)));
+        // A valid hash does not make another spelling canonical.
+        table.at(format!("{case}, hashed anew"), "malformed_line", place, None, |copy| {
             edit(copy.line(at));
             let whole = copy.line(at).ends_with(b"\"}\n");
             if whole {
-                seal(copy.line(at), 64);
+                rehash(copy.line(at), 64);
             }
         });
     };
@@ -211,8 +211,8 @@ fn another_spelling_is_found_in_its_line() {
         line.extend_from_within(..);
         line.push(b'\n');
     });
-    let mut odd = |what: &str, edit: &dyn Fn(&mut Vec<u8>)| {
-        table.at(what, "malformed_line", place, None, |copy| edit(copy.line(at)));
+    let mut odd = |case: &str, edit: &dyn Fn(&mut Vec<u8>)| {
+        table.at(case, "malformed_line", place, None, |copy| edit(copy.line(at)));
     };
     odd("invalid UTF-8", &|line| {
         let at = line.windows(4).position(|window| window == b"text").expect("it is there");
@@ -220,7 +220,7 @@ fn another_spelling_is_found_in_its_line() {
     });
     odd("hash in upper case", &|line| set(line, "hash", &format!("\"{}\"", "A1".repeat(32))));
     odd("hash a digit short", &|line| set(line, "hash", &format!("\"{}\"", &"a1".repeat(32)[1..])));
-    odd("hash with 16 digits", &|line| seal(line, 16));
+    odd("hash with 16 digits", &|line| rehash(line, 16));
     odd("hash null", &|line| set(line, "hash", "null"));
     odd("previous hash cut", &|line| set(line, "prev_hash", "\"a1\""));
     odd("something after the entry", &|line| replace(line, "\"}\n", "\"} {}\n"));
@@ -233,11 +233,11 @@ fn another_spelling_is_found_in_its_line() {
 }
 
 #[test]
-fn a_newline_more_or_less_is_one_finding() {
+fn added_or_removed_newline_is_one_finding() {
     let mut table = Table::new();
     for file in 0..table.base.sheets.len() {
         let lines = table.base.sheets[file].lines.len();
-        for line in [0, 1, IN, lines - 1] {
+        for line in [0, 1, INNER_LINE, lines - 1] {
             if line >= lines {
                 continue;
             }
@@ -275,7 +275,7 @@ fn a_newline_more_or_less_is_one_finding() {
     for at in [0, table.inner(0), table.base.first(2), table.inner(3), table.base.entries() - 1] {
         let (file, line) = table.base.place(at);
         let length = table.base.clone().line(at).len();
-        // Around the start of the object in `details`, which begins as an entry does, no place is left out.
+        // The first 120 bytes include the start of `details`, whose object begins like an entry. Every byte counts there.
         for byte in (0..120).chain((120..length - 1).step_by(7)) {
             table.at(
                 format!("newline before byte {byte} of {at}"),
@@ -293,7 +293,7 @@ fn a_newline_more_or_less_is_one_finding() {
 }
 
 #[test]
-fn lines_out_of_their_places_are_one_finding() {
+fn removed_doubled_or_swapped_line_is_one_finding() {
     let mut table = Table::new();
     let last = table.base.entries() - 1;
     for file in 0..table.base.sheets.len() {
@@ -301,21 +301,21 @@ fn lines_out_of_their_places_are_one_finding() {
         let first = table.base.first(file);
         for line in 0..lines {
             let at = first + line;
-            let what = |what: &str| format!("{what} {at} (file {file})");
+            let case = |case: &str| format!("{case} {at} (file {file})");
             if at < last {
                 let removed = move |copy: &mut Copy| drop(copy.take(at));
                 if line == 0 && lines > 1 {
-                    table.missing(what("removed"), file, at + 1, removed);
+                    table.missing(case("removed"), file, at + 1, removed);
                 } else if line + 1 == lines {
-                    table.missing(what("removed"), file + 1, at + 1, |copy| {
+                    table.missing(case("removed"), file + 1, at + 1, |copy| {
                         copy.take(at);
                         copy.sheets.retain(|sheet| !sheet.lines.is_empty());
                     });
                 } else {
-                    table.at(what("removed"), "sequence_gap", (file, line), at + 1, removed);
+                    table.at(case("removed"), "sequence_gap", (file, line), at + 1, removed);
                 }
             }
-            table.at(what("doubled"), "sequence_gap", (file, line + 1), at, |copy| {
+            table.at(case("doubled"), "sequence_gap", (file, line + 1), at, |copy| {
                 let twice = copy.line(at).clone();
                 copy.sheets[file].lines.insert(line + 1, twice);
             });
@@ -327,13 +327,13 @@ fn lines_out_of_their_places_are_one_finding() {
             if file != other_file && (other - one) % 5 != 0 {
                 continue;
             }
-            let what = format!("{one} swapped with {other} (files {file}, {other_file})");
+            let case = format!("{one} swapped with {other} (files {file}, {other_file})");
             let swap = |copy: &mut Copy| copy.swap(one, other);
-            // Where a file has but one line, its place can only be told by its name.
+            // A swap of the first line of a file is found before the file, where its entries should continue.
             if line == 0 {
-                table.missing(what, file, other, swap);
+                table.missing(case, file, other, swap);
             } else {
-                table.at(what, "sequence_gap", (file, line), other, swap);
+                table.at(case, "sequence_gap", (file, line), other, swap);
             }
         }
     }
@@ -342,25 +342,27 @@ fn lines_out_of_their_places_are_one_finding() {
 }
 
 #[test]
-fn lines_that_were_moved_are_one_finding() {
+fn moved_block_of_lines_is_one_finding() {
     let mut table = Table::new();
     for (from, to) in [(0, 1), (0, 3), (3, 0), (5, 1), (1, 5), (4, 0), (3, 4), (4, 3)] {
         for length in [1, 2] {
             let (start, target) = (table.inner(from) - 1, table.inner(to));
-            // Whichever comes first in the trail, the hole or the block before its time, is the place.
-            let found = if from < to { ((from, IN - 1), start + length) } else { ((to, IN), start) };
-            let what = format!("{length} from file {from} to {to}");
-            table.at(format!("moved {what}"), "sequence_gap", found.0, found.1, |copy| {
-                let block: Vec<_> = copy.sheets[from].lines.drain(IN - 1..IN - 1 + length).collect();
-                copy.sheets[to].lines.splice(IN..IN, block);
+            // The finding is at the gap or at the inserted block, depending on which comes first.
+            let found =
+                if from < to { ((from, INNER_LINE - 1), start + length) } else { ((to, INNER_LINE), start) };
+            let case = format!("{length} from file {from} to {to}");
+            table.at(format!("moved {case}"), "sequence_gap", found.0, found.1, |copy| {
+                let block: Vec<_> =
+                    copy.sheets[from].lines.drain(INNER_LINE - 1..INNER_LINE - 1 + length).collect();
+                copy.sheets[to].lines.splice(INNER_LINE..INNER_LINE, block);
             });
-            table.at(format!("copied {what}"), "sequence_gap", (to, IN), start, |copy| {
-                let block = copy.sheets[from].lines[IN - 1..IN - 1 + length].to_vec();
-                copy.sheets[to].lines.splice(IN..IN, block);
+            table.at(format!("copied {case}"), "sequence_gap", (to, INNER_LINE), start, |copy| {
+                let block = copy.sheets[from].lines[INNER_LINE - 1..INNER_LINE - 1 + length].to_vec();
+                copy.sheets[to].lines.splice(INNER_LINE..INNER_LINE, block);
             });
-            table.at(format!("{what} over {target}"), "sequence_gap", (to, IN), start, |copy| {
-                let block = copy.sheets[from].lines[IN - 1..IN - 1 + length].to_vec();
-                copy.sheets[to].lines.splice(IN..IN + length, block);
+            table.at(format!("{case} over {target}"), "sequence_gap", (to, INNER_LINE), start, |copy| {
+                let block = copy.sheets[from].lines[INNER_LINE - 1..INNER_LINE - 1 + length].to_vec();
+                copy.sheets[to].lines.splice(INNER_LINE..INNER_LINE + length, block);
             });
         }
     }
@@ -407,87 +409,107 @@ fn lines_that_were_moved_are_one_finding() {
 }
 
 #[test]
-fn forged_lines_are_one_finding() {
+fn forged_line_is_one_finding() {
     let mut table = Table::new();
     for file in [0, 1, 3, 5] {
         let at = table.inner(file);
-        let what = |what: &str| format!("{what} at {at}");
+        let case = |case: &str| format!("{case} at {at}");
         let insert = |copy: &mut Copy, edit: &dyn Fn(&mut Vec<u8>)| {
             let mut line = copy.line(at).clone();
             replace(&mut line, "\"duration\": 5", "\"duration\": 10");
             edit(&mut line);
-            seal(&mut line, 64);
-            copy.sheets[file].lines.insert(IN, line);
+            rehash(&mut line, 64);
+            copy.sheets[file].lines.insert(INNER_LINE, line);
         };
-        // The forged line itself is in order; that the true one follows it gives it away.
-        table.at(what("inserted, linked"), "sequence_gap", (file, IN + 1), at, |copy| insert(copy, &|_| {}));
-        table.at(what("inserted, linked to nothing"), "chain_broken", (file, IN), at, |copy| {
+        // The forged line follows its predecessor correctly. The finding is at the true line behind it.
+        table.at(case("inserted, linked"), "sequence_gap", (file, INNER_LINE + 1), at, |copy| {
+            insert(copy, &|_| {})
+        });
+        table.at(case("inserted, linked to nothing"), "chain_broken", (file, INNER_LINE), at, |copy| {
             insert(copy, &|line| set(line, "prev_hash", &format!("\"{}\"", "a1".repeat(32))));
         });
-        table.at(what("inserted, linked, of another day"), "wrong_file", (file, IN), at, |copy| {
+        table.at(case("inserted, linked, of another day"), "wrong_file", (file, INNER_LINE), at, |copy| {
             insert(copy, &|line| set(line, "timestamp", "\"2031-01-01T05:00:00.000000Z\""));
         });
-        table.at(what("inserted, linked, of an earlier time"), "clock_went_back", (file, IN), at, |copy| {
-            insert(copy, &|line| {
-                let day = value(line, "timestamp")[..11].to_owned();
-                set(line, "timestamp", &format!("{day}T00:00:00.000000Z\""));
-            });
-        });
+        table.at(
+            case("inserted, linked, of an earlier time"),
+            "clock_went_back",
+            (file, INNER_LINE),
+            at,
+            |copy| {
+                insert(copy, &|line| {
+                    let day = value(line, "timestamp")[..11].to_owned();
+                    set(line, "timestamp", &format!("{day}T00:00:00.000000Z\""));
+                });
+            },
+        );
         for number in [0, at - 1, at + 1, at + 5, 9_000] {
-            table.at(what(&format!("inserted as {number}")), "sequence_gap", (file, IN), number, |copy| {
-                insert(copy, &|line| set(line, "seq", &number.to_string()));
-            });
+            table.at(
+                case(&format!("inserted as {number}")),
+                "sequence_gap",
+                (file, INNER_LINE),
+                number,
+                |copy| {
+                    insert(copy, &|line| set(line, "seq", &number.to_string()));
+                },
+            );
         }
         let rewrite = |copy: &mut Copy, edit: &dyn Fn(&mut Vec<u8>)| {
             edit(copy.line(at));
-            seal(copy.line(at), 64);
+            rehash(copy.line(at), 64);
         };
         let micros = |line: &[u8], by: i64| {
             let time = chrono::DateTime::parse_from_rfc3339(value(line, "timestamp").trim_matches('"'));
             let time = time.expect("a time") + chrono::TimeDelta::microseconds(by);
             format!("\"{}\"", time.format("%Y-%m-%dT%H:%M:%S%.6fZ"))
         };
-        table.at(what("detail rewritten"), "chain_broken", (file, IN + 1), at + 1, |copy| {
+        table.at(case("detail rewritten"), "chain_broken", (file, INNER_LINE + 1), at + 1, |copy| {
             rewrite(copy, &|line| replace(line, "\"duration\": 5", "\"duration\": 10"));
         });
-        table.at(what("time rewritten, later"), "chain_broken", (file, IN + 1), at + 1, |copy| {
+        table.at(case("time rewritten, later"), "chain_broken", (file, INNER_LINE + 1), at + 1, |copy| {
             rewrite(copy, &|line| {
                 let later = micros(line, 1);
                 set(line, "timestamp", &later);
             });
         });
-        table.at(what("time rewritten, earlier"), "clock_went_back", (file, IN), at, |copy| {
+        table.at(case("time rewritten, earlier"), "clock_went_back", (file, INNER_LINE), at, |copy| {
             rewrite(copy, &|line| {
                 let day = value(line, "timestamp")[..11].to_owned();
                 set(line, "timestamp", &format!("{day}T00:00:00.000000Z\""));
             });
         });
-        table.at(what("day rewritten"), "wrong_file", (file, IN), at, |copy| {
+        table.at(case("day rewritten"), "wrong_file", (file, INNER_LINE), at, |copy| {
             rewrite(copy, &|line| set(line, "timestamp", "\"2031-01-01T05:00:00.000000Z\""));
         });
-        table.at(what("previous hash rewritten"), "chain_broken", (file, IN), at, |copy| {
+        table.at(case("previous hash rewritten"), "chain_broken", (file, INNER_LINE), at, |copy| {
             rewrite(copy, &|line| set(line, "prev_hash", &format!("\"{}\"", "a1".repeat(32))));
         });
         for number in [0, at - 1, at + 1, at + 5, 9_000] {
             table.at(
-                what(&format!("number rewritten to {number}")),
+                case(&format!("number rewritten to {number}")),
                 "sequence_gap",
-                (file, IN),
+                (file, INNER_LINE),
                 number,
                 |copy| {
                     rewrite(copy, &|line| set(line, "seq", &number.to_string()));
                 },
             );
         }
-        table.at(what("all the rest rewritten, clock back"), "clock_went_back", (file, IN), at, |copy| {
-            let day = value(copy.line(at), "timestamp")[..11].to_owned();
-            set(copy.line(at), "timestamp", &format!("{day}T00:00:00.000000Z\""));
-            copy.relink(at);
-        });
         table.at(
-            what("all the rest rewritten, a number left out"),
+            case("all the rest rewritten, clock back"),
+            "clock_went_back",
+            (file, INNER_LINE),
+            at,
+            |copy| {
+                let day = value(copy.line(at), "timestamp")[..11].to_owned();
+                set(copy.line(at), "timestamp", &format!("{day}T00:00:00.000000Z\""));
+                copy.relink(at);
+            },
+        );
+        table.at(
+            case("all the rest rewritten, a number left out"),
             "sequence_gap",
-            (file, IN),
+            (file, INNER_LINE),
             at + 1,
             |copy| {
                 for at in at..copy.entries() {
@@ -498,9 +520,9 @@ fn forged_lines_are_one_finding() {
                 copy.relink(at);
             },
         );
-        table.at(what("an hour taken back for good"), "clock_went_back", (file, IN), at, |copy| {
+        table.at(case("an hour taken back for good"), "clock_went_back", (file, INNER_LINE), at, |copy| {
             let lines = copy.sheets[file].lines.len();
-            for at in at..at + lines - IN {
+            for at in at..at + lines - INNER_LINE {
                 let line = copy.line(at);
                 let day = value(line, "timestamp")[..11].to_owned();
                 set(line, "timestamp", &format!("{day}T00:00:00.000000Z\""));
@@ -513,23 +535,24 @@ fn forged_lines_are_one_finding() {
 }
 
 #[test]
-fn the_beginning_can_not_be_rewritten_alone() {
+fn rewritten_first_entry_is_one_finding() {
     let mut table = Table::new();
     table.at("first entry rewritten", "chain_broken", (0, 1), 1, |copy| {
         set(copy.line(0), "pid", "1");
-        seal(copy.line(0), 64);
+        rehash(copy.line(0), 64);
     });
-    table.at("first entry with a short hash", "malformed_line", (0, 0), None, |copy| seal(copy.line(0), 16));
+    table
+        .at("first entry with a short hash", "malformed_line", (0, 0), None, |copy| rehash(copy.line(0), 16));
     table.at("first entry as the Python tool would have it", "malformed_line", (0, 0), None, |copy| {
         replace(copy.line(0), ", \"seq\": 0", "");
     });
     table.at("first entry with a wrong length", "malformed_line", (0, 0), None, |copy| {
         set(copy.line(0), "hash_length", "16");
-        seal(copy.line(0), 64);
+        rehash(copy.line(0), 64);
     });
     table.missing("first entry links to something", 0, 0, |copy| {
         set(copy.line(0), "prev_hash", &format!("\"{}\"", "a1".repeat(32)));
-        seal(copy.line(0), 64);
+        rehash(copy.line(0), 64);
     });
     table.missing("trail begins with 1", 0, 1, |copy| {
         for at in 0..copy.entries() {
@@ -544,7 +567,7 @@ fn the_beginning_can_not_be_rewritten_alone() {
 }
 
 #[test]
-fn whole_files_are_told_apart_by_their_entries() {
+fn removed_renamed_or_doubled_file_is_one_finding() {
     let mut table = Table::new();
     let files = table.base.sheets.len();
     for file in 0..files - 1 {
@@ -602,7 +625,7 @@ fn whole_files_are_told_apart_by_their_entries() {
 }
 
 #[test]
-fn names_are_labels_within_a_day() {
+fn file_names_within_a_day_can_be_swapped() {
     let mut copy = Copy::large();
     let (one, other) = (copy.sheets[0].name.clone(), copy.sheets[1].name.clone());
     copy.sheets[0].name = other;
@@ -614,7 +637,7 @@ fn names_are_labels_within_a_day() {
 }
 
 #[test]
-fn files_of_two_days_that_were_exchanged_are_two_findings() {
+fn swapped_files_of_two_days_are_two_findings() {
     let mut copy = Copy::large();
     let (one, other) = (copy.sheets[1].name.clone(), copy.sheets[5].name.clone());
     copy.sheets[1].name = other.clone();
@@ -630,7 +653,7 @@ fn files_of_two_days_that_were_exchanged_are_two_findings() {
 }
 
 #[test]
-fn a_part_in_an_unknown_format_is_unverifiable_and_not_tampered() {
+fn unknown_format_is_unverifiable_and_not_tampered() {
     let base = Copy::large();
     let starts: Vec<usize> = (0..base.entries())
         .filter(|&at| value(base.clone().line(at), "event_type") == "\"audit_started\"")
@@ -646,7 +669,7 @@ fn a_part_in_an_unknown_format_is_unverifiable_and_not_tampered() {
                 let line = copy.line(start);
                 set(line, "format", format);
                 replace(line, ", \"prev_hash\"", &format!("{}, \"prev_hash\"", member.replace("NaN", "0")));
-                seal(line, 64);
+                rehash(line, 64);
 
                 let verification = copy.verify();
 
@@ -664,7 +687,7 @@ fn a_part_in_an_unknown_format_is_unverifiable_and_not_tampered() {
 }
 
 #[test]
-fn a_format_that_was_changed_under_its_hash_is_tampering() {
+fn format_changed_under_its_hash_is_tampering() {
     for format in ["2", "0", "\"1\""] {
         let mut copy = Copy::large();
         set(copy.line(0), "format", format);
@@ -678,7 +701,7 @@ fn a_format_that_was_changed_under_its_hash_is_tampering() {
 }
 
 #[test]
-fn a_file_by_itself_begins_on_trust() {
+fn single_file_trusts_its_first_link() {
     let copy = Copy::large();
     let directory = tempfile::tempdir().expect("a directory");
     let trail = directory.path().join("audit");
@@ -693,7 +716,7 @@ fn a_file_by_itself_begins_on_trust() {
 }
 
 #[test]
-fn a_crash_in_the_first_line_after_a_clock_step_over_midnight_is_a_torn_tail() {
+fn crash_after_a_step_over_midnight_leaves_a_torn_tail() {
     let mut copy = Copy::large();
     copy.sheets.truncate(5);
     copy.sheets[4].lines.truncate(1);

@@ -220,13 +220,15 @@ async fn what_a_program_would_print_of_a_studio_is_heard() {
     assert!(HEARD.load(Ordering::SeqCst));
 }
 
-/// The events of the table in the client's documentation.
+/// The events in the client's documentation.
 fn documented() -> Vec<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kling/mod.rs");
     let page = std::fs::read_to_string(page).unwrap();
-    let rows = page.lines().filter_map(|line| line.strip_prefix("//! | `")?.split('|').next());
+    let (_, page) = page.split_once("//! # Events\n").unwrap();
+    let (page, _) = page.split_once("//! # Members\n").unwrap();
+    let heads = page.lines().filter_map(|line| line.strip_prefix("//! - ")?.split(": ").next());
     let events: Vec<String> =
-        rows.flat_map(|events| events.split('`').step_by(2)).map(str::trim).map(str::to_owned).collect();
+        heads.flat_map(|head| head.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
     assert!(events.len() > 25, "{events:?}");
     events
 }

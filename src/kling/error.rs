@@ -1,59 +1,59 @@
-//! Why a call of the client gave nothing. Its promise: a text says what was done, to what, and the cause, and never holds
-//! a prompt, a key, a token or the query string of a URL. What others wrote is shown so that it can't steer a terminal.
+//! Errors of the client: [`Error`], [`RequestError`] and [`CredentialsError`].
+//!
+//! A text names the action, its object and the cause. It never contains a prompt, a key, a token or the query string of
+//! a URL. Texts from Kling and from other servers are escaped, so that they cannot control a terminal.
 
 use std::{borrow::Cow, time::Duration};
 
 use crate::{codec::terminal::Escaped, log::not_recorded::NotRecorded};
 
-type Source = Box<dyn std::error::Error + Send + Sync>;
-
-/// Why a call of the client gave nothing.
+/// Failure of a call of the client.
 ///
-/// Whether a task was made, and so is paid for:
+/// The variant shows whether Kling made a task, for which it may charge:
 ///
-/// | error | at the vendor |
+/// | error | at Kling |
 /// |---|---|
-/// | `Credentials`, `Configuration`, `Request`, `NotRecorded`, `Queue` | nothing was made |
-/// | `Refused`, `Transport` from `submit` | nothing was made |
-/// | `Ambiguous` | nobody knows: look it up |
-/// | `OutcomeNotRecorded` | something may have been made: the ids are in the error |
-/// | `Failed` | it was made and failed |
-/// | `Download`, `Trail` | nothing changed |
-/// | `Deadline`, and the others from `query` and `wait` | the task goes on |
+/// | `Credentials`, `Configuration`, `Request`, `NotRecorded`, `Queue` | no task |
+/// | `Refused`, `Transport` from `submit` | no task |
+/// | `Ambiguous` | perhaps a task: look it up |
+/// | `OutcomeNotRecorded` | perhaps a task: the ids are in the error |
+/// | `Failed` | a task that failed |
+/// | `Download`, `Trail` | no change |
+/// | `Deadline`, and other errors from `query` and `wait` | the task continues |
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The environment holds no usable credentials.
+    /// The environment has no usable credentials.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
 
-    /// A setting of the builder can't be used.
+    /// A setting of the builder is unusable.
     #[error("build the Kling client: {setting} {}", Escaped(rule.as_str()))]
     #[non_exhaustive]
     Configuration {
-        /// The setting at fault.
+        /// Name of the setting.
         setting: &'static str,
-        /// The rule that it breaks.
+        /// Rule that the setting breaks.
         rule: String,
     },
 
-    /// The request breaks a documented rule; nothing was sent.
+    /// The request breaks a documented rule. Nothing was sent.
     #[error("check the request: {0}")]
     Request(#[from] RequestError),
 
-    /// An entry could not be recorded, so nothing was sent, or nothing further.
-    #[error("{action}: not sent, since {event} could not be recorded")]
+    /// An entry could not be recorded. Nothing was sent after it was due.
+    #[error("{action}: not sent, because {event} could not be recorded")]
     #[non_exhaustive]
     NotRecorded {
-        /// The action, such as `text_to_video`.
+        /// Action, such as `text_to_video`.
         action: &'static str,
-        /// The event that is missing from the trail.
+        /// Event that is missing from the trail.
         event: &'static str,
-        /// Why it could not be recorded.
+        /// Cause.
         source: Box<NotRecorded>,
     },
 
-    /// The vendor has answered, and that could not be recorded. The ids are what the trail lacks.
+    /// Kling has answered, and the entry about it could not be recorded. The trail lacks these ids.
     #[error(
         "{action}: {event} could not be recorded (task id {}, external task id {})",
         Escaped(task_id.as_deref().unwrap_or("unknown")),
@@ -61,19 +61,19 @@ pub enum Error {
     )]
     #[non_exhaustive]
     OutcomeNotRecorded {
-        /// The action.
+        /// Action.
         action: &'static str,
-        /// The event that is missing from the trail.
+        /// Event that is missing from the trail.
         event: &'static str,
-        /// The vendor's id of the task, where it is known.
+        /// Kling's id of the task, if it is known.
         task_id: Option<String>,
-        /// The id that the task was submitted under, where it is known.
+        /// Id that the task was submitted under, if it is known.
         external_task_id: Option<String>,
-        /// Why it could not be recorded.
+        /// Cause.
         source: Box<NotRecorded>,
     },
 
-    /// The vendor refused.
+    /// Kling refused the request.
     #[error(
         "{action}: refused: {} (http {http}, code {}, request {})",
         Escaped(message.as_str()),
@@ -82,59 +82,59 @@ pub enum Error {
     )]
     #[non_exhaustive]
     Refused {
-        /// The action.
+        /// Action.
         action: &'static str,
-        /// The HTTP status.
+        /// HTTP status.
         http: u16,
-        /// The vendor's code; `None` where the answer was not the vendor's.
+        /// Kling's code, or `None` if another server answered.
         code: Option<i64>,
-        /// The vendor's message, withheld where it repeats the prompt.
+        /// Kling's message, withheld if it repeats the prompt.
         message: String,
-        /// The vendor's id of the request.
+        /// Kling's id of the request.
         request_id: Option<String>,
     },
 
-    /// A request was sent and nobody knows whether the vendor made a task of it.
+    /// A request was sent, and its outcome is unknown: Kling may have made a task.
     #[error(
-        "{action}: sent, and nobody knows whether it was accepted: {}; {} before sending it again",
+        "{action}: sent, but the outcome is unknown: {}; {} before sending it again",
         Escaped(cause.as_str()),
         external_task_id.as_ref().map_or_else(
-            || "compare with the vendor's console".to_owned(),
+            || "check Kling's console".to_owned(),
             |id| format!("look up external task id {}", Escaped(id.as_str()))
         )
     )]
     #[non_exhaustive]
     Ambiguous {
-        /// The action.
+        /// Action.
         action: &'static str,
-        /// What to look up with [`Client::look_up`](crate::kling::Client::look_up), or in the vendor's console. `None`
-        /// for what the vendor gives no name.
+        /// Id for [`Client::look_up`](crate::kling::Client::look_up) or for Kling's console. `None` for an immediate
+        /// call, which has no such id.
         external_task_id: Option<String>,
-        /// What became of the answer.
+        /// Cause.
         cause: String,
     },
 
-    /// Too many tasks of this client were running for too long; nothing was sent.
-    #[error("{action}: not sent: {limit} {pack} slots were taken for {:.1} s", waited.as_secs_f64())]
+    /// No concurrency permit became free in time. Nothing was sent.
+    #[error("{action}: not sent: all {limit} {pack} permits were taken for {:.1} s", waited.as_secs_f64())]
     #[non_exhaustive]
     Queue {
-        /// The action.
+        /// Action.
         action: &'static str,
-        /// What the slots are of: `video`, `image` or `try-on`.
+        /// Resource pack: `video`, `image` or `try-on`.
         pack: &'static str,
-        /// How many there are.
+        /// Number of permits.
         limit: u32,
-        /// How long it was waited for one.
+        /// Time of the wait.
         waited: Duration,
     },
 
-    /// A download was given up; nothing is left of it on disk.
+    /// A download failed. No part of the file is left on disk.
     #[error("download from {}: {}", Escaped(host.as_str()), Escaped(cause.as_str()))]
     #[non_exhaustive]
     Download {
-        /// Where from.
+        /// Host of the URL.
         host: String,
-        /// What went wrong.
+        /// Cause.
         cause: String,
     },
 
@@ -142,25 +142,25 @@ pub enum Error {
     #[error("read the trail")]
     #[non_exhaustive]
     Trail {
-        /// Why.
+        /// Cause.
         source: Box<crate::Error>,
     },
 
-    /// The task failed at the vendor.
+    /// The task failed.
     #[error("{action}: task {} failed: {}", Escaped(task_id.as_str()), Escaped(reason.as_str()))]
     #[non_exhaustive]
     Failed {
-        /// The action.
+        /// Action.
         action: &'static str,
-        /// The vendor's id of the task.
+        /// Kling's id of the task.
         task_id: String,
-        /// The vendor's reason, withheld where it repeats the prompt.
+        /// Kling's reason, withheld if it repeats the prompt.
         reason: String,
-        /// What it cost, in the vendor's own spelling.
+        /// Cost in credits, in Kling's spelling.
         credits: Option<String>,
     },
 
-    /// The task had not ended by the deadline; it goes on.
+    /// The task had not ended by the deadline. It continues.
     #[error(
         "{action}: task {} had not ended after {:.1} s ({}); wait for it again by its id",
         Escaped(task_id.as_str()),
@@ -169,37 +169,37 @@ pub enum Error {
     )]
     #[non_exhaustive]
     Deadline {
-        /// The action.
+        /// Action.
         action: &'static str,
-        /// The vendor's id of the task, for [`Task::resume`](crate::kling::Task::resume).
+        /// Kling's id of the task, for [`Task::resume`](crate::kling::Task::resume).
         task_id: String,
-        /// How long it was waited for.
+        /// Time of the wait.
         waited: Duration,
-        /// What the last query found.
+        /// Result of the last query.
         last: String,
     },
 
-    /// There was no answer. From `submit`: the request certainly was not delivered.
-    #[error("{action}: no answer from the vendor: {}", Escaped(cause.as_str()))]
+    /// Kling sent no answer. From `submit`: Kling certainly has not received the request.
+    #[error("{action}: no answer from Kling: {}", Escaped(cause.as_str()))]
     #[non_exhaustive]
     Transport {
-        /// The action.
+        /// Action.
         action: &'static str,
-        /// What went wrong, such as `connection refused`.
+        /// Cause, such as `connection refused`.
         cause: String,
-        /// The error beneath, without its URL.
-        source: Source,
+        /// Error of the HTTP client, without its URL.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 
-    /// The answer to a query makes no sense.
-    #[error("{action}: an answer that can't be read (http {http}): {}", Escaped(cause.as_str()))]
+    /// The answer to a query cannot be parsed, or lacks the expected content.
+    #[error("{action}: unreadable answer (http {http}): {}", Escaped(cause.as_str()))]
     #[non_exhaustive]
     Unreadable {
-        /// The action.
+        /// Action.
         action: &'static str,
-        /// The HTTP status.
+        /// HTTP status.
         http: u16,
-        /// What is wrong with it.
+        /// Fault of the answer.
         cause: String,
     },
 }
@@ -219,7 +219,7 @@ impl Error {
     }
 }
 
-/// The environment holds no usable credentials.
+/// The environment has no usable credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("read Kling credentials from the environment: {variable} {fault}")]
 pub struct CredentialsError {
@@ -232,15 +232,15 @@ impl CredentialsError {
         CredentialsError { variable, fault }
     }
 
-    /// The name of the variable at fault.
+    /// Name of the variable at fault.
     pub fn variable(&self) -> &'static str {
         self.variable
     }
 }
 
-/// A request breaks a rule that the vendor documents; nothing was sent.
+/// A request breaks a rule that Kling documents. Nothing was sent.
 ///
-/// The rule never repeats what the request holds.
+/// The text never repeats a value of the request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {rule}")]
 pub struct RequestError {
@@ -257,12 +257,12 @@ impl RequestError {
         RequestError { field, rule: Cow::Owned(rule) }
     }
 
-    /// The field at fault, as the vendor spells it; nested ones with dots.
+    /// Field at fault, in Kling's spelling, with dots between levels.
     pub fn field(&self) -> &'static str {
         self.field
     }
 
-    /// The rule that it breaks.
+    /// Rule that the field breaks.
     pub fn rule(&self) -> &str {
         &self.rule
     }
@@ -273,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_wrote_does_not_steer_a_terminal() {
+    fn text_of_other_servers_cannot_control_a_terminal() {
         let text = || "a\u{1b}[2J\r\nb\u{202e}".to_owned();
         let errors = [
             Error::Configuration { setting: "base_url", rule: text() },

@@ -200,13 +200,15 @@ async fn events_of_the_client_are_captured() {
     assert!(HAS_CAPTURED.load(Ordering::SeqCst));
 }
 
-/// Events in the table of the documentation of the client.
+/// The events in the client's documentation.
 fn documented() -> Vec<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kling/mod.rs");
     let page = std::fs::read_to_string(page).unwrap();
-    let rows = page.lines().filter_map(|line| line.strip_prefix("//! | `")?.split('|').next());
+    let (_, page) = page.split_once("//! # Events\n").unwrap();
+    let (page, _) = page.split_once("//! # Members\n").unwrap();
+    let heads = page.lines().filter_map(|line| line.strip_prefix("//! - ")?.split(": ").next());
     let events: Vec<String> =
-        rows.flat_map(|events| events.split('`').step_by(2)).map(str::trim).map(str::to_owned).collect();
+        heads.flat_map(|head| head.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
     assert!(events.len() > 25, "{events:?}");
     events
 }

@@ -1,5 +1,5 @@
-//! The envelope around Kling's answers. Any bytes decode to an envelope or to `None`, without a panic, and unknown members
-//! are ignored.
+//! The envelope around Kling's answers. Any bytes decode to an envelope or to `None`, without a panic, and unknown
+//! members are ignored.
 
 use serde_json::Value;
 

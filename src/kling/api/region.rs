@@ -1,20 +1,20 @@
-//! Where the vendor's servers are. It does not know which account belongs where.
+//! Addresses of Kling's servers.
 
-/// The vendor's servers. Accounts belong to one of them.
+/// One of Kling's servers. An account belongs to one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Region {
-    /// Everywhere but China: `https://api-singapore.klingai.com`.
+    /// All countries except China: `https://api-singapore.klingai.com`.
     #[default]
     Singapore,
     /// China: `https://api-beijing.klingai.com`.
     Beijing,
-    /// The older address of everywhere but China: `https://api.klingai.com`.
+    /// Older address for all countries except China: `https://api.klingai.com`.
     Global,
 }
 
 impl Region {
-    /// The base URL.
+    /// Base URL.
     pub fn base_url(self) -> &'static str {
         match self {
             Region::Singapore => "https://api-singapore.klingai.com",

@@ -1,9 +1,8 @@
-//! Where a task stands. Its promise: a status that the vendor adds later is kept as it is and taken for one that has not
-//! ended.
+//! The status of a task. A status that Kling adds later is kept unchanged, and counts as not final.
 
 use std::fmt;
 
-/// Where a task stands, as the vendor says.
+/// Status of a task according to Kling.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TaskStatus {
@@ -15,12 +14,12 @@ pub enum TaskStatus {
     Succeed,
     /// `failed`.
     Failed,
-    /// Any other, in the vendor's spelling. It is taken for one that has not ended.
+    /// Any other status, in Kling's spelling. It counts as not final.
     Unknown(String),
 }
 
 impl TaskStatus {
-    /// The vendor's spelling; `succeed` for both spellings of success.
+    /// Kling's spelling, with `succeed` for both spellings of success.
     pub fn as_str(&self) -> &str {
         match self {
             TaskStatus::Submitted => "submitted",
@@ -31,7 +30,7 @@ impl TaskStatus {
         }
     }
 
-    /// Whether nothing comes after it.
+    /// Returns `true` if no other status follows.
     pub fn is_final(&self) -> bool {
         matches!(self, TaskStatus::Succeed | TaskStatus::Failed)
     }
@@ -60,12 +59,12 @@ mod tests {
     use crate::kling::api::status::TaskStatus;
 
     #[test]
-    fn both_spellings_of_success_are_one_thing() {
+    fn both_spellings_of_success_are_equal() {
         assert_eq!(TaskStatus::from("succeed"), TaskStatus::from("succeeded"));
     }
 
     #[test]
-    fn an_unknown_status_has_not_ended() {
+    fn an_unknown_status_is_not_final() {
         let status = TaskStatus::from("queueing");
 
         assert_eq!(status.as_str(), "queueing");

@@ -39,8 +39,8 @@ impl Transport {
             .user_agent(concat!("kling-audit/", env!("CARGO_PKG_VERSION")))
             .timeout(timeout)
             .connect_timeout((timeout / 2).min(Duration::from_secs(10)))
-            // The server closes idle connections. A request that meets a closing connection may lose its answer, and its
-            // outcome would be unknown, so the client drops idle connections first.
+            // The server closes idle connections. A request that meets a closing connection may lose its answer, and
+            // its outcome would be unknown, so the client drops idle connections first.
             .pool_idle_timeout(Duration::from_secs(20))
             // A redirect would send a submission and the token to a server that the intent does not name.
             .redirect(redirect::Policy::none())
@@ -127,7 +127,8 @@ impl Transport {
     }
 }
 
-/// Returns the prefix of all request URLs. It has no user, query or fragment, so an appended path cannot change the host.
+/// Returns the prefix of all request URLs. It has no user, query or fragment, so an appended path cannot change the
+/// host.
 fn checked_base(base: &str, allows_plain_http: bool) -> Result<String, Error> {
     let refused = |rule: &str| Error::Configuration { setting: "base_url", rule: rule.to_owned() };
     let url = Url::parse(base).map_err(|_| refused("must be a URL"))?;

@@ -1,26 +1,26 @@
-//! What the vendor issues to tell accounts apart: a pair of keys, or one API key. Its promise: no key ever leaves
-//! through `Debug`, an error or an entry; what may be shown are the first characters of the access key or the API key.
-//! It does not know what a token looks like.
+//! Credentials of an account: a pair of keys, or one API key.
+//!
+//! `Debug`, errors and entries show at most the first characters of the access key or the API key.
 
 use std::{env, fmt};
 
 use crate::kling::error::CredentialsError;
 
-/// The environment variable that [`Credentials::from_env`] reads an API key from.
-const API_KEY: &str = "KLING_API_KEY";
-/// The environment variable that [`Credentials::from_env`] reads the access key from.
-const ACCESS_KEY: &str = "KLING_ACCESS_KEY";
-/// The environment variable that [`Credentials::from_env`] reads the secret key from.
-const SECRET_KEY: &str = "KLING_SECRET_KEY";
-/// How much of an access key may be shown.
-const SHOWN: usize = 8;
+/// Environment variable with an API key.
+const API_KEY_VARIABLE: &str = "KLING_API_KEY";
+/// Environment variable with an access key.
+const ACCESS_KEY_VARIABLE: &str = "KLING_ACCESS_KEY";
+/// Environment variable with a secret key.
+const SECRET_KEY_VARIABLE: &str = "KLING_SECRET_KEY";
+/// Number of characters of a key that entries show.
+const KEY_PREFIX_CHARS: usize = 8;
 
-/// An access key and its secret key, or an API key, as the vendor's console shows them.
+/// An access key and its secret key, or an API key, as Kling's console shows them.
 ///
-/// Endpoints whose path names the model take an API key alone. Below `/v1` the pair is what the vendor documents; that
-/// an API key is good there too the vendor implies and does not say.
+/// Endpoints whose path names the model accept only an API key. For the endpoints below `/v1` Kling documents the pair,
+/// and only implies that they accept an API key too.
 ///
-/// `Debug` shows [`access_key_prefix`](Credentials::access_key_prefix) and nothing else.
+/// `Debug` shows only the [`access_key_prefix`](Credentials::access_key_prefix).
 ///
 /// # Examples
 ///
@@ -44,47 +44,47 @@ enum Keys {
 }
 
 impl Credentials {
-    /// Takes the two keys as they are: no trimming, no decoding.
+    /// Returns credentials of two keys, without trimming or decoding them.
     ///
-    /// That they are not blank is checked by [`Builder::build`](crate::kling::Builder::build).
+    /// [`Builder::build`](crate::kling::Builder::build) refuses blank keys.
     pub fn new(access_key: impl Into<String>, secret_key: impl Into<String>) -> Credentials {
         Credentials { keys: Keys::Pair { access_key: access_key.into(), secret_key: secret_key.into() } }
     }
 
-    /// Takes an API key as it is.
+    /// Returns credentials of an API key, without trimming it.
     ///
-    /// That it is not blank is checked by [`Builder::build`](crate::kling::Builder::build).
+    /// [`Builder::build`](crate::kling::Builder::build) refuses a blank key.
     pub fn api_key(api_key: impl Into<String>) -> Credentials {
         Credentials { keys: Keys::Api(api_key.into()) }
     }
 
-    /// Reads `KLING_API_KEY`, or where that is absent `KLING_ACCESS_KEY` and `KLING_SECRET_KEY`, from the environment.
+    /// Reads `KLING_API_KEY`, or without it `KLING_ACCESS_KEY` and `KLING_SECRET_KEY`, from the environment.
     ///
-    /// White space around a key is taken off. A blank variable counts as absent.
+    /// White space around a key is removed. A blank variable counts as absent.
     ///
     /// # Errors
     ///
     /// [`CredentialsError`] names the variable of the pair that is absent, blank or not Unicode.
     pub fn from_env() -> Result<Credentials, CredentialsError> {
-        if let Ok(api_key) = variable(API_KEY) {
+        if let Ok(api_key) = variable(API_KEY_VARIABLE) {
             return Ok(Credentials::api_key(api_key));
         }
-        Ok(Credentials::new(variable(ACCESS_KEY)?, variable(SECRET_KEY)?))
+        Ok(Credentials::new(variable(ACCESS_KEY_VARIABLE)?, variable(SECRET_KEY_VARIABLE)?))
     }
 
-    /// The first 8 characters of the access key or the API key and `...`, which is how entries name a credential.
+    /// Name of the credentials in entries: the first 8 characters of the access key or the API key, and `...`.
     ///
-    /// Of a key with 8 characters or fewer no more than half is shown, so that the prefix never is the key.
+    /// A key of 8 characters or fewer is shown by half, so that the prefix is never the key.
     pub fn access_key_prefix(&self) -> String {
         let key = self.shown_key();
         let length = key.chars().count();
-        let shown = if length > SHOWN { SHOWN } else { length / 2 };
+        let shown = if length > KEY_PREFIX_CHARS { KEY_PREFIX_CHARS } else { length / 2 };
         let mut prefix: String = key.chars().take(shown).collect();
         prefix.push_str("...");
         prefix
     }
 
-    /// `access_key` or `api_key`.
+    /// `credential_kind` in entries: `access_key` or `api_key`.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.keys {
             Keys::Pair { .. } => "access_key",
@@ -92,7 +92,7 @@ impl Credentials {
         }
     }
 
-    /// The pair; `None` for an API key.
+    /// Returns the access key and the secret key, or `None` for an API key.
     pub(crate) fn pair(&self) -> Option<(&str, &str)> {
         match &self.keys {
             Keys::Pair { access_key, secret_key } => Some((access_key, secret_key)),
@@ -100,7 +100,7 @@ impl Credentials {
         }
     }
 
-    /// What must not be repeated anywhere.
+    /// Texts that no entry and no error may repeat.
     pub(crate) fn secrets(&self) -> Vec<&str> {
         match &self.keys {
             Keys::Pair { access_key, secret_key } => vec![secret_key, access_key],
@@ -108,7 +108,7 @@ impl Credentials {
         }
     }
 
-    /// The name of the key that is blank.
+    /// Name of the first blank key.
     pub(crate) fn blank(&self) -> Option<&'static str> {
         let keys: &[(&'static str, &String)] = match &self.keys {
             Keys::Pair { access_key, secret_key } => {

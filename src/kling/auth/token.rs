@@ -59,8 +59,8 @@ impl Token {
     pub(crate) fn is_usable_at(&self, now: i64) -> bool {
         match self {
             Token::Minted(token) => {
-                // The second comparison is for a local clock that was set back: the token would otherwise count as valid
-                // for longer than its lifetime.
+                // The second comparison is for a local clock that was set back: the token would otherwise count as
+                // valid for longer than its lifetime.
                 now < token.expires - RENEWED_BEFORE_SECONDS
                     && now >= token.expires - TOKEN_LIFETIME_SECONDS - BACKDATED_SECONDS
             }

@@ -72,8 +72,9 @@ impl TokenCache {
 
     /// Returns the token to use at `now` (Unix seconds).
     ///
-    /// If a token has to be minted, `record` is called first. If that fails, the token is not used. An API key is its own
-    /// token, and nothing is recorded. The lock is held meanwhile, so that concurrent callers wait for the same token.
+    /// If a token has to be minted, `record` is called first. If that fails, the token is not used. An API key is its
+    /// own token, and nothing is recorded. The lock is held meanwhile, so that concurrent callers wait for the same
+    /// token.
     pub(crate) async fn token<F, T, E>(
         &self,
         now: i64,

@@ -40,7 +40,8 @@ pub(crate) fn is_amount(text: &str) -> bool {
     parse(text).is_some()
 }
 
-/// Parses digits with at most one sign and one point. The parser of [`Decimal`] alone also accepts `+1`, `.5` and `1_0`.
+/// Parses digits with at most one sign and one point. The parser of [`Decimal`] alone also accepts `+1`, `.5` and
+/// `1_0`.
 fn parse(text: &str) -> Option<Decimal> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));

@@ -1,4 +1,5 @@
-//! Kling's own books as plain data: resource packs, deductions, and the filters for them. Amounts keep Kling's spelling.
+//! Kling's own books as plain data: resource packs, deductions, and the filters for them. Amounts keep Kling's
+//! spelling.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};

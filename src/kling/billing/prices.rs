@@ -1,4 +1,5 @@
-//! Price lists, and estimates of costs by them. An estimate is exact by its prices. Without a fitting price there is none.
+//! Price lists, and estimates of costs by them. An estimate is exact by its prices. Without a fitting price there is
+//! none.
 
 use crate::kling::{billing::amount, error::Error, requests::prepared_request::PreparedRequest};
 
@@ -72,8 +73,8 @@ impl Prices {
         Prices::default()
     }
 
-    /// Returns prices of videos that were published in 2026: those of Kling 3.0 Turbo by Kling, the others by users. They
-    /// are a start, and may differ from your contract.
+    /// Returns prices of videos that were published in 2026: those of Kling 3.0 Turbo by Kling, the others by users.
+    /// They are a start, and may differ from your contract.
     pub fn of_2026() -> Prices {
         let legacy = |model: &str, std: &str, pro: &str| {
             [Price::per_second(model, std).mode("std"), Price::per_second(model, pro).mode("pro")]

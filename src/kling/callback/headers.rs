@@ -43,8 +43,8 @@ impl<'a> WebhookHeaders<'a> {
         }
     }
 
-    /// Returns the part that is recorded even if the callback is refused. The headers are not verified yet, so the sender
-    /// chooses them, and only single words reach an entry.
+    /// Returns the part that is recorded even if the callback is refused. The headers are not verified yet, so the
+    /// sender chooses them, and only single words reach an entry.
     pub(super) fn summary(&self, bytes: usize) -> CallbackSummary<'a> {
         let word = |value: Option<&'a str>| value.filter(|value| is_word(value));
         CallbackSummary { webhook_id: word(self.id), timestamp: word(self.timestamp), bytes }

@@ -1,14 +1,14 @@
-//! What the vendor tells by itself: callbacks of tasks, received, proven and recorded.
+//! Callbacks: changes of tasks that Kling sends by itself. Each one is verified and recorded.
 //!
-//! A [`Receiver`] takes headers and a body from whatever serves HTTP, and gives a [`Callback`] or a [`Rejected`]; either
-//! is an entry. What was had before is known again, also after a restart, as far as the trail of the last
-//! [days](ReceiverBuilder::remember_days) tells. With feature `axum` [`route`] is that as a route.
+//! A [`Receiver`] takes the headers and the body of a request from any HTTP server, and returns a [`Callback`] or a
+//! [`Rejected`]. Either is an entry. The receiver recognises repeated changes, also after a restart, by the trail of
+//! the last [days](ReceiverBuilder::remember_days). With feature `axum`, [`route`] wraps it as a route.
 //!
-//! The vendor signs callbacks only where a secret was made in its console. How often and for how long it tries again is
-//! not documented, nor in which order changes arrive: keep polling too, and answer soon.
+//! Kling signs callbacks only if a secret was made in its console. It does not document how often and for how long it
+//! repeats a callback, nor the order of changes. Poll as well, and answer quickly.
 //!
 //! ```
-//! use kling_audit::{AuditLog, kling::callback::{Receiver, Secret}};
+//! use kling_audit::{AuditLog, kling::callback::{Receiver, RejectReason, Secret}};
 //!
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! # let directory = tempfile::tempdir()?;
@@ -19,7 +19,7 @@
 //!     .await?;
 //!
 //! let rejected = receiver.receive([("content-type", "application/json")], b"{}").await.unwrap_err();
-//! assert_eq!(rejected.reason(), "unsigned_by_policy");
+//! assert_eq!(rejected.reason(), RejectReason::UnsignedByPolicy);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -96,7 +96,8 @@ impl Callback {
         self.is_new
     }
 
-    /// Returns `true` if a signature proves that Kling sent the callback. Without one, query Kling before relying on it.
+    /// Returns `true` if a signature proves that Kling sent the callback. Without one, query Kling before relying on
+    /// it.
     pub fn is_signed(&self) -> bool {
         self.is_signed
     }

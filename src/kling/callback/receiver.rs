@@ -92,11 +92,11 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Sets the number of days before today for which the trail is read when the receiver is built. With 0 only the files
-    /// of today are read.
+    /// Sets the number of days before today for which the trail is read when the receiver is built. With 0 only the
+    /// files of today are read.
     ///
-    /// A change that an earlier run accepted in these days counts as received before. The latest 10,000 changes are kept.
-    /// Kling does not document for how long it repeats a callback.
+    /// A change that an earlier run accepted in these days counts as received before. The latest 10,000 changes are
+    /// kept. Kling does not document for how long it repeats a callback.
     pub fn remember_days(mut self, days: u32) -> ReceiverBuilder {
         self.days = days;
         self
@@ -171,8 +171,8 @@ impl Receiver {
         }
     }
 
-    /// Uses other secrets from now on, in clones too. While Kling changes its secret, pass both the new and the old one.
-    /// A week later, pass the new one alone.
+    /// Uses other secrets from now on, in clones too. While Kling changes its secret, pass both the new and the old
+    /// one. A week later, pass the new one alone.
     ///
     /// Recorded as `auth_event` `credential_changed` before the secrets are used. Entries name a secret by a few digits
     /// of its SHA-256.
@@ -203,8 +203,8 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// [`Rejected`] has the reason, and the [status](Rejected::http_status) to answer with. A callback that was received
-    /// before is no error: see [`Callback::is_new`].
+    /// [`Rejected`] has the reason, and the [status](Rejected::http_status) to answer with. A callback that was
+    /// received before is no error: see [`Callback::is_new`].
     pub async fn receive<'a>(
         &self,
         headers: impl IntoIterator<Item = (&'a str, &'a str)>,

@@ -16,8 +16,9 @@ use crate::kling::callback::{
 
 /// Returns a route that receives callbacks and passes each change to `handle` once.
 ///
-/// The route answers 200 to repeated callbacks too. It answers after `handle` has returned, so `handle` should be short:
-/// Kling does not document how long it waits. If Kling closes the connection before, `handle` still runs to its end.
+/// The route answers 200 to repeated callbacks too. It answers after `handle` has returned, so `handle` should be
+/// short: Kling does not document how long it waits. If Kling closes the connection before, `handle` still runs to its
+/// end.
 ///
 /// ```
 /// use axum::Router;

@@ -40,8 +40,8 @@ impl Secret {
     }
 }
 
-/// Returns the names of secrets in entries: the first 8 hexadecimal digits of the SHA-256 of each, or `none`. The digits
-/// distinguish secrets and do not reveal them.
+/// Returns the names of secrets in entries: the first 8 hexadecimal digits of the SHA-256 of each, or `none`. The
+/// digits distinguish secrets and do not reveal them.
 pub(super) fn names(secrets: &[Secret]) -> String {
     let digits = |Secret(bytes): &Secret| hex_digits(&Sha256::digest(bytes)[..4]);
     let mut names: Vec<String> = secrets.iter().map(|secret| format!("whsec:{}", digits(secret))).collect();

@@ -1,8 +1,8 @@
-//! How long to wait before the next try. Its promise: never shorter than the first delay, growing up to a limit.
+//! Delays between attempts. A delay is never shorter than the first one, and grows up to a limit.
 
 use std::time::Duration;
 
-/// Delays that grow by a factor.
+/// Delays that grow by a factor up to a limit.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
     next: Duration,
@@ -13,25 +13,25 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     fn new(first: Duration, factor: f64, limit: Duration, jitter: bool) -> Backoff {
-        // Neither asks without a pause, nor multiplies past what a duration can hold.
+        // The lower bound prevents a loop without a pause, the upper one an overflow of `mul_f64`, which panics.
         let next = first.clamp(Duration::from_millis(1), Duration::from_secs(24 * 60 * 60));
         Backoff { next, factor, limit, jitter }
     }
 
-    /// Doubles up to a minute, each delay longer by up to a half at random, so that many callers that were turned away
-    /// together don't come back together.
+    /// Delays that double up to a minute. Each is longer by a random part of up to a half, so that many callers that
+    /// Kling refused together do not return together.
     pub(crate) fn doubling(first: Duration) -> Backoff {
         Backoff::new(first, 2.0, Duration::from_secs(60), true)
     }
 
-    /// Grows by 1.3 up to 15 seconds.
+    /// Delays that grow by 1.3 up to 15 seconds.
     pub(crate) fn polling(first: Duration) -> Backoff {
         Backoff::new(first, 1.3, Duration::from_secs(15), false)
     }
 
     pub(crate) fn delay(&mut self) -> Duration {
         let delay = self.next;
-        // A first delay that is longer than the limit stays.
+        // A first delay above the limit remains: the caller has chosen it.
         self.next = delay.mul_f64(self.factor).min(self.limit.max(delay));
         match self.jitter {
             true => delay + delay.mul_f64(0.5 * random_fraction()),
@@ -40,7 +40,7 @@ impl Backoff {
     }
 }
 
-/// Between 0 and 1. Without randomness there is no jitter, which is not worth an error.
+/// Returns a random number from 0 to 1, or 0 if the OS has no randomness: a missing jitter is no reason to fail.
 fn random_fraction() -> f64 {
     getrandom::u32().map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX))
 }
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn throttling_waits_twice_as_long_each_time_and_never_less_than_the_first_delay() {
+    fn a_doubling_delay_doubles_and_is_never_below_the_first() {
         let mut backoff = Backoff::doubling(Duration::from_secs(1));
 
         for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn polling_slows_down_to_15_seconds() {
+    fn a_polling_delay_grows_to_15_seconds() {
         let mut backoff = Backoff::polling(Duration::from_secs(2));
 
         assert_eq!(backoff.delay(), Duration::from_secs(2));
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_is_neither_nothing_nor_for_ever() {
+    fn a_delay_has_a_lower_and_an_upper_bound() {
         assert_eq!(Backoff::polling(Duration::ZERO).delay(), Duration::from_millis(1));
         assert!(Backoff::doubling(Duration::MAX).delay() < Duration::from_secs(2 * 24 * 60 * 60));
     }

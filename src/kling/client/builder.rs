@@ -88,8 +88,8 @@ impl Builder {
     ///
     /// A task holds its permits until this client observes its end, or until all clones of the
     /// [`Task`](crate::kling::Task) are dropped. A submission with an unknown outcome holds them until
-    /// [`Client::look_up`] finds its task, but at most for one [`deadline`](Builder::deadline). A submission waits for a
-    /// permit at most for one `deadline`, and then fails with [`Error::Queue`].
+    /// [`Client::look_up`] finds its task, but at most for one [`deadline`](Builder::deadline). A submission waits for
+    /// a permit at most for one `deadline`, and then fails with [`Error::Queue`].
     pub fn concurrency(mut self, pack: Pack, tasks: u32) -> Builder {
         self.limits.insert(pack, tasks.max(1));
         self

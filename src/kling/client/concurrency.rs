@@ -1,7 +1,8 @@
 //! Limits on the tasks that exist at a time, by resource pack and model.
 //!
-//! A submission waits for a permit. Its task holds the permit until it ends or is dropped. If the outcome of a submission
-//! is unknown, its permit is kept for a while, because a task may exist at Kling. Only tasks of this client are counted.
+//! A submission waits for a permit. Its task holds the permit until it ends or is dropped. If the outcome of a
+//! submission is unknown, its permit is kept for a while, because a task may exist at Kling. Only tasks of this client
+//! are counted.
 
 use std::{
     collections::HashMap,
@@ -53,7 +54,8 @@ impl Permits {
         }
     }
 
-    /// Keeps the permit of a submission with an unknown outcome until [`reclaim`](Self::reclaim) takes it, or for `time`.
+    /// Keeps the permit of a submission with an unknown outcome until [`reclaim`](Self::reclaim) takes it, or for
+    /// `time`.
     fn keep(&self, external_task_id: &str, permit: Option<OwnedSemaphorePermit>, time: Duration) {
         // Without a runtime no timer could release the permit, so it is released now.
         let (Some(permit), Ok(runtime)) = (permit, Handle::try_current()) else { return };

@@ -140,8 +140,8 @@ impl<'a> Download<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Download`] if the file could not be downloaded or written, and [`Error::NotRecorded`]. No file is left on
-    /// disk.
+    /// [`Error::Download`] if the file could not be downloaded or written, and [`Error::NotRecorded`]. No file is left
+    /// on disk.
     pub async fn to(self, path: impl AsRef<Path>) -> Result<Downloaded, Error> {
         let path = path.as_ref();
         let Some(host) = host(self.url) else {

@@ -91,9 +91,9 @@ impl Client {
     /// Submits `request`, and returns the task that Kling made of it.
     ///
     /// `task_submitted` is recorded before anything is sent. Exactly one of `task_accepted`, `task_refused` and
-    /// `task_ambiguous` follows, even if the future is dropped. Requests that Kling was too busy for (codes 1302, 1303 and
-    /// 5001) are sent again, up to [`retries`](Builder::retries) times. If an answer is lost, the client looks the task up
-    /// by its external task id. It does not send the request again, unless
+    /// `task_ambiguous` follows, even if the future is dropped. Requests that Kling was too busy for (codes 1302, 1303
+    /// and 5001) are sent again, up to [`retries`](Builder::retries) times. If an answer is lost, the client looks the
+    /// task up by its external task id. It does not send the request again, unless
     /// [`resend_unknown_after`](Builder::resend_unknown_after) permits it.
     ///
     /// # Errors
@@ -125,8 +125,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`], [`Error::Transport`] and [`Error::Unreadable`] if the query failed. The task itself continues.
-    /// [`Error::NotRecorded`] and [`Error::OutcomeNotRecorded`] if an entry failed. A failed task is no error here.
+    /// [`Error::Refused`], [`Error::Transport`] and [`Error::Unreadable`] if the query failed. The task itself
+    /// continues. [`Error::NotRecorded`] and [`Error::OutcomeNotRecorded`] if an entry failed. A failed task is no
+    /// error here.
     pub async fn query<R: Request>(&self, task: &Task<R>) -> Result<TaskProgress<R::Output>, Error> {
         let span = self.connection.recorder().query_span(task.subject());
         let wait = Wait::new(&self.connection, task);
@@ -135,8 +136,8 @@ impl Client {
 
     /// Waits until `task` ends, and returns its result.
     ///
-    /// Queries the task from time to time. Server errors, broken connections, unparseable answers, throttling and expired
-    /// tokens do not end the wait before the [`deadline`](Builder::deadline).
+    /// Queries the task from time to time. Server errors, broken connections, unparseable answers, throttling and
+    /// expired tokens do not end the wait before the [`deadline`](Builder::deadline).
     ///
     /// If the future is dropped, nothing is lost. Wait again for the same task, or for [`Task::resume`] of its id.
     ///

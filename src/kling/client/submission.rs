@@ -128,8 +128,8 @@ impl Submission<'_> {
         let mut resent = false;
         loop {
             guard.stage = Stage::InFlight;
-            // `send` fails after an answer only if it could not record a refusal. Kling accepted nothing then, unless an
-            // earlier send of the same request is still undecided.
+            // `send` fails after an answer only if it could not record a refusal. Kling accepted nothing then, unless
+            // an earlier send of the same request is still undecided.
             let answer = self.connection.send(self.subject, &call).await.inspect_err(|_| {
                 guard.stage = if resent { Stage::InFlight } else { Stage::NotAccepted };
             })?;

@@ -117,18 +117,22 @@ macro_rules! events {
             events!(@parts recorder $log $event [] [$($part($value))*] $($fields)*)
         }
     )*};
-    (@parts $recorder:ident $log:ident $event:literal [$($done:tt)*] [action($of:ident) $($more:tt)*] $($fields:tt)*) => {
+    (@parts $recorder:ident $log:ident $event:literal [$($done:tt)*] [action($of:ident) $($more:tt)*]
+        $($fields:tt)*) => {
         events!(@parts $recorder $log $event [$($done)* action = $of.action,] [$($more)*] $($fields)*)
     };
-    (@parts $recorder:ident $log:ident $event:literal [$($done:tt)*] [submission($of:ident) $($more:tt)*] $($fields:tt)*) => {
+    (@parts $recorder:ident $log:ident $event:literal [$($done:tt)*] [submission($of:ident) $($more:tt)*]
+        $($fields:tt)*) => {
         events!(@parts $recorder $log $event
             [$($done)* external_task_id = $crate::json(&$of.external_task_id),] [action($of) $($more)*] $($fields)*)
     };
-    (@parts $recorder:ident $log:ident $event:literal [$($done:tt)*] [task($of:ident) $($more:tt)*] $($fields:tt)*) => {
+    (@parts $recorder:ident $log:ident $event:literal [$($done:tt)*] [task($of:ident) $($more:tt)*]
+        $($fields:tt)*) => {
         events!(@parts $recorder $log $event
             [$($done)* task_id = $crate::json(&$of.task_id),] [submission($of) $($more)*] $($fields)*)
     };
-    (@parts $recorder:ident $log:ident $event:literal [$($done:tt)*] [reply($of:ident) $($more:tt)*] $($fields:tt)*) => {
+    (@parts $recorder:ident $log:ident $event:literal [$($done:tt)*] [reply($of:ident) $($more:tt)*]
+        $($fields:tt)*) => {
         events!(@parts $recorder $log $event [
             $($done)* http = $crate::json(&$of.http), code = $crate::json(&$of.code),
             request_id = $crate::json(&$of.request_id),

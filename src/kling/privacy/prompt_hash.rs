@@ -16,9 +16,9 @@ const UNKEYED_HASH_KIND: &str = "sha256-16";
 
 /// A key for hashes of prompts with HMAC-SHA256, so that a trail does not reveal its prompts.
 ///
-/// Without a key an entry has the first 16 hexadecimal digits of the prompt's SHA-256. That hides a long, unlikely text.
-/// It hardly hides a short one: every reader of the trail can hash millions of guesses. With a key only its owners can.
-/// `prompt_length` is recorded in both cases and narrows a guess.
+/// Without a key an entry has the first 16 hexadecimal digits of the prompt's SHA-256. That hides a long, unlikely
+/// text. It hardly hides a short one: every reader of the trail can hash millions of guesses. With a key only its
+/// owners can. `prompt_length` is recorded in both cases and narrows a guess.
 ///
 /// Keep the key apart from the trail, and as long as the trail: without it no hash can be compared again. `Debug` shows
 /// only its [`id`](PromptKey::id).
@@ -60,8 +60,8 @@ impl PromptKey {
         Ok(PromptKey { key: key.into(), id })
     }
 
-    /// Reads `KLING_AUDIT_PROMPT_KEY`. Its text without surrounding white space is the key. Returns `None` if it is not set
-    /// or blank.
+    /// Reads `KLING_AUDIT_PROMPT_KEY`. Its text without surrounding white space is the key. Returns `None` if it is not
+    /// set or blank.
     ///
     /// # Errors
     ///

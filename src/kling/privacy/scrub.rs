@@ -49,8 +49,8 @@ impl Scrubber {
         self.scrub(text)
     }
 
-    /// Returns `text`, truncated to 500 characters and without the queries of URLs. A text that repeats a secret one, or a
-    /// long part of it, is replaced by [`PROMPT_REPEATED`].
+    /// Returns `text`, truncated to 500 characters and without the queries of URLs. A text that repeats a secret one,
+    /// or a long part of it, is replaced by [`PROMPT_REPEATED`].
     pub(crate) fn scrub(&self, text: &str) -> String {
         // Truncated first: the removed part cannot leak, and the comparison below has a limit.
         let text: String = text.chars().take(MAX_SCRUBBED_CHARS).collect();

@@ -1,7 +1,7 @@
 //! Tasks according to Kling's ledgers and lists.
 //!
-//! The ledgers are read completely. Of the lists, those that concern the trail or the ledgers are read back to the start of
-//! the period.
+//! The ledgers are read completely. Of the lists, those that concern the trail or the ledgers are read back to the
+//! start of the period.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,8 +113,8 @@ impl AccountTask {
 }
 
 impl AccountTasks {
-    /// Reads the ledgers, and then the lists of the actions in the trail or in the ledgers. If the ledgers have an unknown
-    /// task without a known function, any list may have it, and all are read.
+    /// Reads the ledgers, and then the lists of the actions in the trail or in the ledgers. If the ledgers have an
+    /// unknown task without a known function, any list may have it, and all are read.
     pub(super) async fn read(
         client: &Client,
         period: Period,

@@ -34,18 +34,18 @@ const MAX_RECORDED_FINDINGS: usize = 100;
 
 /// Compares the trail in `trail` with what Kling has about the account, for tasks that were made in `period`.
 ///
-/// Kling's ledgers (`/account/billing/*`) and lists of tasks are read first, and the trail after them. Tasks that are made
-/// meanwhile are therefore no findings. The result is recorded in the client's log as `audit_reconciled`, and each
+/// Kling's ledgers (`/account/billing/*`) and lists of tasks are read first, and the trail after them. Tasks that are
+/// made meanwhile are therefore no findings. The result is recorded in the client's log as `audit_reconciled`, and each
 /// request to Kling is recorded too.
 ///
-/// The client reads the lists of the actions that the trail has submissions of, or that the ledgers name. If the ledgers
-/// have an unknown task of an unknown function, it reads all lists. A task of an action that the trail never had is thus
-/// found if Kling has charged for it.
+/// The client reads the lists of the actions that the trail has submissions of, or that the ledgers name. If the
+/// ledgers have an unknown task of an unknown function, it reads all lists. A task of an action that the trail never
+/// had is thus found if Kling has charged for it.
 ///
-/// Credits and cash are compared if both sides have them. Kling's ledgers are delayed, so a missing charge is no finding.
-/// Tasks of the new design are compared if the client has an API key. Without one, the tasks that the ledgers do not name
-/// count as [`not_compared`](Reconciliation::not_compared), and the result is not clean. Immediate calls are in no list,
-/// so they are compared only if the ledgers name them.
+/// Credits and cash are compared if both sides have them. Kling's ledgers are delayed, so a missing charge is no
+/// finding. Tasks of the new design are compared if the client has an API key. Without one, the tasks that the ledgers
+/// do not name count as [`not_compared`](Reconciliation::not_compared), and the result is not clean. Immediate calls
+/// are in no list, so they are compared only if the ledgers name them.
 ///
 /// # Errors
 ///

@@ -50,14 +50,14 @@ impl fmt::Display for Reconciliation {
         writeln!(f, "{result}: trail {}", self.verdict.name())?;
         writeln!(
             f,
-            "tasks: {} at the vendor ({} booked), {} in the trail, {} alike",
+            "tasks: {} at Kling ({} booked), {} in the trail, {} matched",
             self.at_vendor, self.booked, self.in_trail, self.matched
         )?;
         if self.not_compared > 0 {
-            writeln!(f, "tasks in the trail that only an API key can ask for: {}", self.not_compared)?;
+            writeln!(f, "tasks in the trail that Kling lists only for an API key: {}", self.not_compared)?;
         }
         if self.ambiguous > 0 {
-            writeln!(f, "ambiguous submissions that the vendor does not list: {}", self.ambiguous)?;
+            writeln!(f, "submissions with an unknown outcome that Kling does not list: {}", self.ambiguous)?;
         }
         for finding in &self.findings {
             write!(f, "{}: task {}", finding.kind.as_str(), Escaped(finding.task_id.as_str()))?;
@@ -65,7 +65,7 @@ impl fmt::Display for Reconciliation {
                 write!(f, ", external task id {}", Escaped(id.as_str()))?;
             }
             if let Some(vendor) = &finding.vendor {
-                write!(f, "; vendor: {}", Escaped(vendor.as_str()))?;
+                write!(f, "; Kling: {}", Escaped(vendor.as_str()))?;
             }
             if let Some(trail) = &finding.trail {
                 write!(f, "; trail: {}", Escaped(trail.as_str()))?;

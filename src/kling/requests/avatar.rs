@@ -12,11 +12,11 @@ use crate::kling::{
 };
 
 endpoint! {
-    /// The figure of an image speaks a sound: one of Kling's by its id, or one that the request contains (mp3, wav, m4a or
-    /// aac, at most 5 MB, 2 to 300 seconds).
+    /// The figure of an image speaks a sound: one of Kling's by its id, or one that the request contains (mp3, wav, m4a
+    /// or aac, at most 5 MB, 2 to 300 seconds).
     Avatar: task("avatar", "/v1/videos/avatar/image2video") -> Videos {
-        /// The figure of this image. Either [`audio_id`](Avatar::audio_id) or [`sound_file`](Avatar::sound_file) must be
-        /// set.
+        /// The figure of this image. Either [`audio_id`](Avatar::audio_id) or [`sound_file`](Avatar::sound_file) must
+        /// be set.
         new { image: Media => Media::check_image, }
         optional {
             audio_id: String => word,

@@ -1,5 +1,5 @@
-//! Movements of the camera. The numbers are sent unchanged, because Kling's pages disagree about the directions of pan and
-//! tilt.
+//! Movements of the camera. The numbers are sent unchanged, because Kling's pages disagree about the directions of pan
+//! and tilt.
 
 use serde::ser::SerializeStruct;
 

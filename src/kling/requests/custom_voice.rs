@@ -9,8 +9,8 @@ use crate::kling::{
 };
 
 endpoint! {
-    /// A voice of the account, made from a sound (mp3, wav, mp4 or mov, 5 to 30 seconds, one voice) or from a video that
-    /// Kling made. It is biometric data.
+    /// A voice of the account, made from a sound (mp3, wav, mp4 or mov, 5 to 30 seconds, one voice) or from a video
+    /// that Kling made. It is biometric data.
     CustomVoice: task("custom_voice", "/v1/general/custom-voices") -> Voices {
         required { voice_name: String => text(20), }
         optional {

@@ -17,10 +17,10 @@
 /// }
 /// ```
 ///
-/// Only the head is mandatory. Instead of `required`, a documented `new` generates a public constructor `new` with these
-/// fields as arguments. Both generate the private constructor `bare`. A rule is a function of a value and the name of its
-/// field, see [`validation`](crate::kling::requests::validation). The body has the fields in the order of declaration:
-/// a changed order changes `body_hash` in entries.
+/// Only the head is mandatory. Instead of `required`, a documented `new` generates a public constructor `new` with
+/// these fields as arguments. Both generate the private constructor `bare`. A rule is a function of a value and the
+/// name of its field, see [`validation`](crate::kling::requests::validation). The body has the fields in the order of
+/// declaration: a changed order changes `body_hash` in entries.
 macro_rules! endpoint {
     (
         $(#[$about:meta])*

@@ -12,8 +12,8 @@ use crate::kling::{
 };
 
 endpoint! {
-    /// An image with more around it. The addition to each side is a fraction of the image, 0 to 2. The result has at most 3
-    /// times the area.
+    /// An image with more around it. The addition to each side is a fraction of the image, 0 to 2. The result has at
+    /// most 3 times the area.
     ExpandImage: task("expand_image", "/v1/images/editing/expand") -> Images {
         /// The image, with these additions above, below, to the left and to the right.
         new {

@@ -14,8 +14,8 @@ use crate::kling::{
 };
 
 endpoint! {
-    /// 1 to 9 images of a text. Beside a reference image there is no `negative_prompt`. Elements and images together are at
-    /// most 10.
+    /// 1 to 9 images of a text. Beside a reference image there is no `negative_prompt`. Elements and images together
+    /// are at most 10.
     GenerateImage: task("generate_image", "/v1/images/generations") -> Images {
         /// An image of `prompt`.
         new { prompt: String => text(MAX_PROMPT_CHARS), }

@@ -22,9 +22,9 @@ use crate::kling::{
 endpoint! {
     /// A video made from a first image, a last one, or both.
     ///
-    /// As [`TextToVideo`](crate::kling::requests::TextToVideo), with these differences: there is no `aspect_ratio`, and the prompt may be
-    /// left out. `image_tail`, brushes (`static_mask`, `dynamic_masks`) and `camera_control` exclude each other. At most 2
-    /// voices, which need `sound` `on`; at most 3 elements; at most 6 brushes.
+    /// As [`TextToVideo`](super::TextToVideo), with these differences: there is no `aspect_ratio`, and the prompt may
+    /// be left out. `image_tail`, brushes (`static_mask`, `dynamic_masks`) and `camera_control` exclude each other. At
+    /// most 2 voices, which need `sound` `on`; at most 3 elements; at most 6 brushes.
     ///
     /// ```
     /// use kling_audit::kling::requests::{ImageToVideo, Request};

@@ -13,11 +13,11 @@ use crate::kling::{
 };
 
 endpoint! {
-    /// An element of Kling's older library. The newer library, of [`CustomElement`](crate::kling::requests::CustomElement), does not have
-    /// it.
+    /// An element of Kling's older library. The newer library, of [`CustomElement`](super::CustomElement), does not
+    /// have it.
     ///
-    /// Kling's page about this endpoint was not available. The fields are those of several independent clients. The answer
-    /// may have the id at its top or in a list.
+    /// Kling's page about this endpoint was not available. The fields are those of several independent clients. The
+    /// answer may have the id at its top or in a list.
     LegacyElement: immediate("legacy_element", "/v1/general/custom-elements") -> Elements {
         required {
             element_name: String => text(20),

@@ -1,5 +1,5 @@
-//! Images, sounds and videos in requests, by URL or as bytes. Neither `Debug` nor an entry shows the bytes, or more of a
-//! URL than its host.
+//! Images, sounds and videos in requests, by URL or as bytes. Neither `Debug` nor an entry shows the bytes, or more of
+//! a URL than its host.
 
 use std::fmt;
 

@@ -16,8 +16,8 @@ use crate::kling::{
 };
 
 endpoint! {
-    /// An edit of the video of a session, which [`InitSelection`](crate::kling::requests::InitSelection) opened: with 1 or 2 images for an
-    /// addition, 1 for a swap, none for a removal.
+    /// An edit of the video of a session, which [`InitSelection`](super::InitSelection) opened: with 1 or 2 images for
+    /// an addition, 1 for a swap, none for a removal.
     MultiElements: task("multi_elements", "/v1/videos/multi-elements") -> Videos {
         /// An edit in this session.
         new {

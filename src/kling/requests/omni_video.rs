@@ -24,10 +24,10 @@ endpoint! {
     /// A video from a text that refers to images, elements and a video: `<<<image_1>>>`, `<<<element_1>>>`,
     /// `<<<video_1>>>`.
     ///
-    /// Images and elements together are at most 7, or 4 beside a video. There is at most one video, beside which `sound`
-    /// must not be `on`. A last frame is possible only beside at most one other image. `aspect_ratio` is required if
-    /// neither a first frame nor a video to edit determines it. An edit is as long as its video and takes no `duration`.
-    /// The default mode is `pro`.
+    /// Images and elements together are at most 7, or 4 beside a video. There is at most one video, beside which
+    /// `sound` must not be `on`. A last frame is possible only beside at most one other image. `aspect_ratio` is
+    /// required if neither a first frame nor a video to edit determines it. An edit is as long as its video and takes
+    /// no `duration`. The default mode is `pro`.
     OmniVideo: task("omni_video", "/v1/videos/omni-video") -> Videos {
         required {
             #[serde(skip_serializing_if = "String::is_empty")]

@@ -21,6 +21,9 @@ use crate::kling::{
 /// Number of images in a series whose request does not name it.
 pub(crate) const DEFAULT_SERIES_IMAGES: u32 = 4;
 
+/// Most `parameters` of an entry.
+const MAX_PARAMETERS: usize = 64;
+
 /// A body, and the parts of it that are recorded.
 #[derive(Default)]
 pub(crate) struct PreparedRequest {
@@ -46,78 +49,41 @@ pub(crate) struct PreparedRequest {
     pub(crate) parameters: BTreeMap<String, Value>,
 }
 
-/// Fields with free texts of a user. A prompt is recorded as hash and length, the others not at all.
-const FREE_TEXTS: [&str; 10] = [
-    "prompt",
-    "negative_prompt",
-    "text",
-    "sound_effect_prompt",
-    "bgm_prompt",
-    "element_name",
-    "element_description",
-    "voice_name",
-    "callback_url",
-    "external_task_id",
-];
+/// Handling of a text in the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TextKind {
+    /// Free text of a user. A prompt is recorded as hash and length, any other free text not at all.
+    Free,
+    /// Image, sound or video, as URL or Base64.
+    Media,
+    /// Word of Kling's vocabularies, or id. It is recorded unchanged.
+    Word,
+    /// Other text. It is not a parameter of entries.
+    Other,
+}
 
-/// Fields with images, sounds and videos.
-const MEDIA: [&str; 21] = [
-    "image",
-    "images",
-    "image_tail",
-    "static_mask",
-    "mask",
-    "image_url",
-    "video_url",
-    "sound_file",
-    "audio_file",
-    "audio_url",
-    "subject_image",
-    "scene_image",
-    "style_image",
-    "human_image",
-    "cloth_image",
-    "element_frontal_image",
-    "frontal_image",
-    "refer_image",
-    "base_image",
-    "voice_url",
-    "url",
-];
-
-/// Fields with words of Kling's vocabularies, and with ids. They are recorded unchanged.
-const RECORDED_WORDS: [&str; 30] = [
-    "audio",
-    "audio_id",
-    "audio_type",
-    "character_orientation",
-    "edit_mode",
-    "effect_scene",
-    "element_id",
-    "element_voice_id",
-    "face_id",
-    "image_reference",
-    "keep_original_sound",
-    "mode",
-    "model_name",
-    "refer_type",
-    "reference_type",
-    "resolution",
-    "result_type",
-    "series_amount",
-    "session_id",
-    "tag_id",
-    "task_id",
-    "type",
-    "video_id",
-    "voice_id",
-    "voice_language",
-    "id",
-    "duration",
-    "aspect_ratio",
-    "sound",
-    "shot_type",
-];
+impl TextKind {
+    fn of(name: &str) -> TextKind {
+        match name {
+            "prompt" | "negative_prompt" | "text" | "bgm_prompt" | "element_name" | "voice_name" => {
+                TextKind::Free
+            }
+            "sound_effect_prompt" | "element_description" => TextKind::Free,
+            "image" | "images" | "image_tail" | "static_mask" | "mask" | "image_url" | "video_url"
+            | "sound_file" | "audio_file" | "audio_url" | "subject_image" | "scene_image" | "style_image"
+            | "human_image" | "cloth_image" | "frontal_image" | "refer_image" | "base_image"
+            | "voice_url" | "url" => TextKind::Media,
+            "element_frontal_image" => TextKind::Media,
+            "audio" | "audio_id" | "audio_type" | "edit_mode" | "effect_scene" | "element_id"
+            | "element_voice_id" | "face_id" | "image_reference" | "mode" | "model_name" | "refer_type"
+            | "reference_type" | "resolution" | "result_type" | "series_amount" | "session_id" | "tag_id"
+            | "task_id" | "type" | "video_id" | "voice_id" | "voice_language" | "id" | "duration"
+            | "aspect_ratio" | "sound" | "shot_type" => TextKind::Word,
+            "character_orientation" | "keep_original_sound" => TextKind::Word,
+            _ => TextKind::Other,
+        }
+    }
+}
 
 impl PreparedRequest {
     /// Prepares a request for a task with this external task id.
@@ -133,9 +99,9 @@ impl PreparedRequest {
         let wire = serde_json::to_value(request).expect("strings, finite numbers, and keys that are strings");
         let body = serde_json::to_vec(request).expect("the same");
         let mut prepared = PreparedRequest { body, ..PreparedRequest::default() };
-        let mut written = Vec::new();
-        prepared.walk("", "", &wire, &mut written);
-        prepared.scrubber = Scrubber::new(written);
+        let mut secrets = Vec::new();
+        prepared.walk("", "", &wire, &mut secrets);
+        prepared.scrubber = Scrubber::new(secrets);
         let shots = wire["multi_prompt"].as_array();
         let contents = wire["contents"].as_array().and_then(|contents| {
             contents.iter().find(|content| content["type"] == "prompt").map(|content| &content["text"])
@@ -177,7 +143,8 @@ impl PreparedRequest {
 
     /// Returns the model and the hashes that entries about the request repeat.
     ///
-    /// The body's hash is made in the same way as those of prompts, because a short prompt could be guessed from it too.
+    /// The body's hash is made in the same way as those of prompts, because a short prompt could be guessed from it
+    /// too.
     pub(crate) fn summary(&self, key: Option<&PromptKey>) -> RequestSummary {
         let hash = |prompt: &String| PromptHash::of(prompt, key);
         RequestSummary {
@@ -211,65 +178,55 @@ impl PreparedRequest {
     }
 
     /// Adds the value of the field `name` at `path`, and all values below it.
-    fn walk(&mut self, path: &str, name: &str, value: &Value, written: &mut Vec<String>) {
+    fn walk(&mut self, path: &str, name: &str, value: &Value, secrets: &mut Vec<String>) {
         match value {
             Value::Object(members) => {
                 for (name, value) in members {
                     let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                    // Contents of the new design have their type beside the URL.
-                    let name = match (name.as_str(), members.get("type").and_then(Value::as_str)) {
-                        ("url", Some(_)) => "url",
-                        (name, _) => name,
-                    };
-                    self.walk(&path, name, value, written);
+                    self.walk(&path, name, value, secrets);
                 }
             }
             Value::Array(items) => {
                 for (at, item) in items.iter().enumerate() {
-                    self.walk(&format!("{path}.{at}"), name, item, written);
+                    self.walk(&format!("{path}.{at}"), name, item, secrets);
                 }
             }
-            Value::String(text) if FREE_TEXTS.contains(&name) => {
-                if !matches!(name, "external_task_id" | "callback_url") {
-                    written.push(text.clone());
+            Value::String(text) => match TextKind::of(name) {
+                TextKind::Free => secrets.push(text.clone()),
+                TextKind::Media => {
+                    self.media.push(MediaSummary::of(path, text));
+                    // An answer may quote a signed URL. Its query grants access, so it must not reach an entry.
+                    if let Some((_, query)) = text.split_once('?') {
+                        secrets.push(query.to_owned());
+                    }
                 }
-            }
-            Value::String(text) if MEDIA.contains(&name) => {
-                self.media.push(MediaSummary::of(path, text));
-                // An answer may quote a signed URL. Its query grants access, so it must not reach an entry.
-                if let Some((_, query)) = text.split_once('?') {
-                    written.push(query.to_owned());
-                }
-            }
-            Value::String(text) if RECORDED_WORDS.contains(&name) => {
-                self.parameter(path, json!(text));
-            }
+                TextKind::Word => self.parameter(path, json!(text)),
+                TextKind::Other => {}
+            },
             Value::Number(_) | Value::Bool(_) => self.parameter(path, value.clone()),
-            Value::String(_) | Value::Null => {}
+            Value::Null => {}
         }
     }
 
-    /// Adds a value that has no member of its own in the entry. Coordinates of selections and brushes are left out, because
-    /// there may be thousands.
+    /// Adds a value that has no member of its own in the entry. Coordinates of selections and brushes are left out,
+    /// because there may be thousands.
     fn parameter(&mut self, path: &str, value: Value) {
-        let own = [
-            "model_name",
-            "duration",
-            "mode",
-            "aspect_ratio",
-            "sound",
-            "cfg_scale",
-            "shot_type",
-            "multi_shot",
-            "settings.duration",
-            "settings.aspect_ratio",
-            "input.model_name",
-            "input.duration",
-            "input.mode",
-        ];
-        let many = ["camera_control", "multi_prompt", "dynamic_masks", "points", "watermark_info", "options"];
+        let has_own_member = matches!(
+            path,
+            "model_name"
+                | "duration"
+                | "mode"
+                | "aspect_ratio"
+                | "sound"
+                | "cfg_scale"
+                | "shot_type"
+                | "multi_shot"
+        ) || matches!(path, "settings.duration" | "settings.aspect_ratio")
+            || matches!(path, "input.model_name" | "input.duration" | "input.mode");
         let first = path.split('.').next().unwrap_or_default();
-        if !own.contains(&path) && !many.contains(&first) && self.parameters.len() < 64 {
+        let is_left_out = matches!(first, "camera_control" | "multi_prompt" | "dynamic_masks" | "points")
+            || matches!(first, "watermark_info" | "options");
+        if !has_own_member && !is_left_out && self.parameters.len() < MAX_PARAMETERS {
             self.parameters.insert(path.to_owned(), value);
         }
     }

@@ -13,7 +13,8 @@ use crate::kling::{
 
 /// Request for a task: its action, its path and the type of its result.
 ///
-/// Implemented by this crate's requests, such as [`TextToVideo`](crate::kling::requests::TextToVideo). It cannot be implemented elsewhere.
+/// Implemented by this crate's requests, such as [`TextToVideo`](super::TextToVideo). It cannot be implemented
+/// elsewhere.
 pub trait Request: sealed::Sealed + Serialize + Clone + Send + Sync + 'static {
     /// Name of the action in entries and errors, such as `text_to_video`.
     const ACTION: &'static str;

@@ -68,7 +68,8 @@ impl ShotPlan {
 
     /// Checks the prompts of the whole video.
     pub(crate) fn check_prompt(&self, prompt: &String) -> Result<(), RequestError> {
-        // An empty prompt is left out of the body. A blank one is not, so it must not be blank even beside listed shots.
+        // An empty prompt is left out of the body. A blank one is not, so it must not be blank even beside listed
+        // shots.
         let is_left_out = prompt.is_empty() && self.has_listed_shots();
         require(is_left_out || !prompt.trim().is_empty(), "prompt", "must not be empty")?;
         at_most(MAX_PROMPT_CHARS)(prompt, "prompt")

@@ -6,12 +6,16 @@ use std::fmt;
 macro_rules! vocabulary {
     ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$about])*
-        ///
         /// A word that is not listed here is sent unchanged, by `Other` or `From<&str>`. It must not be blank.
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum $name {
-            $($(#[$doc])* $variant,)+
+            $(
+                #[doc = concat!("`", $word, "`.")]
+                #[doc = ""]
+                $(#[$doc])*
+                $variant,
+            )+
             /// Any other word, sent unchanged.
             Other(String),
         }
@@ -58,27 +62,20 @@ macro_rules! vocabulary {
 vocabulary! {
     /// Model of a video, for the field `model_name`. Kling's default is `kling-v1`.
     Model {
-        /// `kling-v1`.
         V1 = "kling-v1",
-        /// `kling-v1-5`.
         V1_5 = "kling-v1-5",
-        /// `kling-v1-6`.
         V1_6 = "kling-v1-6",
-        /// `kling-v2-master`, which has no mode.
+        /// It has no mode.
         V2Master = "kling-v2-master",
-        /// `kling-v2-1-master`, which has no mode.
+        /// It has no mode.
         V2_1Master = "kling-v2-1-master",
-        /// `kling-v2-1`.
         V2_1 = "kling-v2-1",
-        /// `kling-v2-5-turbo`.
         V2_5Turbo = "kling-v2-5-turbo",
-        /// `kling-v2-6`.
         V2_6 = "kling-v2-6",
-        /// `kling-v3`.
         V3 = "kling-v3",
-        /// `kling-video-o1`, for omni videos.
+        /// For omni videos.
         VideoO1 = "kling-video-o1",
-        /// `kling-v3-omni`, for omni videos.
+        /// For omni videos.
         V3Omni = "kling-v3-omni",
     }
 }
@@ -96,11 +93,9 @@ impl Model {
 vocabulary! {
     /// Quality and price class of a video, for the field `mode`. Kling's default is `std`.
     Mode {
-        /// `std`.
         Std = "std",
-        /// `pro`.
         Pro = "pro",
-        /// `4k`, for `kling-v3`.
+        /// For `kling-v3`.
         FourK = "4k",
     }
 }
@@ -108,11 +103,8 @@ vocabulary! {
 vocabulary! {
     /// Width to height of a video, for the field `aspect_ratio`. Kling's default is `16:9`.
     AspectRatio {
-        /// `16:9`.
         Wide = "16:9",
-        /// `9:16`.
         Tall = "9:16",
-        /// `1:1`.
         Square = "1:1",
     }
 }
@@ -120,9 +112,8 @@ vocabulary! {
 vocabulary! {
     /// Sound of a video, for the field `sound`. Kling's default is `off`.
     Sound {
-        /// `on`, for `kling-v2-6` and later.
+        /// For `kling-v2-6` and later.
         On = "on",
-        /// `off`.
         Off = "off",
     }
 }
@@ -130,9 +121,9 @@ vocabulary! {
 vocabulary! {
     /// Division of a video into shots, for the field `shot_type` of `kling-v3` and later.
     ShotType {
-        /// `customize`: the request lists the shots in `multi_prompt`.
+        /// The request lists the shots in `multi_prompt`.
         Customize = "customize",
-        /// `intelligence`: Kling chooses the shots.
+        /// Kling chooses the shots.
         Intelligence = "intelligence",
     }
 }
@@ -140,25 +131,19 @@ vocabulary! {
 vocabulary! {
     /// Model of an image, for the field `model_name`.
     ImageModel {
-        /// `kling-v1`.
         V1 = "kling-v1",
-        /// `kling-v1-5`.
         V1_5 = "kling-v1-5",
-        /// `kling-v2`.
         V2 = "kling-v2",
-        /// `kling-v2-new`.
         V2New = "kling-v2-new",
-        /// `kling-v2-1`.
         V2_1 = "kling-v2-1",
-        /// `kling-v3`.
         V3 = "kling-v3",
-        /// `kling-image-o1`, for omni images.
+        /// For omni images.
         O1 = "kling-image-o1",
-        /// `kling-v3-omni`, for omni images.
+        /// For omni images.
         V3Omni = "kling-v3-omni",
-        /// `kolors-virtual-try-on-v1`, for virtual try-on.
+        /// For virtual try-on.
         TryOnV1 = "kolors-virtual-try-on-v1",
-        /// `kolors-virtual-try-on-v1-5`, for virtual try-on.
+        /// For virtual try-on.
         TryOnV1_5 = "kolors-virtual-try-on-v1-5",
     }
 }
@@ -166,23 +151,15 @@ vocabulary! {
 vocabulary! {
     /// Width to height of an image, for the field `aspect_ratio`.
     ImageRatio {
-        /// `16:9`.
         Wide = "16:9",
-        /// `9:16`.
         Tall = "9:16",
-        /// `1:1`.
         Square = "1:1",
-        /// `4:3`.
         FourThree = "4:3",
-        /// `3:4`.
         ThreeFour = "3:4",
-        /// `3:2`.
         ThreeTwo = "3:2",
-        /// `2:3`.
         TwoThree = "2:3",
-        /// `21:9`.
         Cinema = "21:9",
-        /// `auto`, for omni images.
+        /// For omni images.
         Auto = "auto",
     }
 }
@@ -190,15 +167,14 @@ vocabulary! {
 vocabulary! {
     /// Resolution of an image, or of a video of the new design, for the field `resolution`.
     Resolution {
-        /// `1k`, for images.
+        /// For images.
         OneK = "1k",
-        /// `2k`, for images.
+        /// For images.
         TwoK = "2k",
-        /// `4k`.
         FourK = "4k",
-        /// `720p`, for videos.
+        /// For videos.
         P720 = "720p",
-        /// `1080p`, for videos.
+        /// For videos.
         P1080 = "1080p",
     }
 }
@@ -206,9 +182,7 @@ vocabulary! {
 vocabulary! {
     /// Part of a reference image to keep, for the field `image_reference`.
     ImageReference {
-        /// `subject`.
         Subject = "subject",
-        /// `face`.
         Face = "face",
     }
 }
@@ -216,9 +190,9 @@ vocabulary! {
 vocabulary! {
     /// Orientation of the figure, for the field `character_orientation`.
     Orientation {
-        /// `image`: as in the image. The video has at most 10 seconds.
+        /// As in the image. The video has at most 10 seconds.
         Image = "image",
-        /// `video`: as in the video, which has at most 30 seconds.
+        /// As in the video, which has at most 30 seconds.
         Video = "video",
     }
 }
@@ -226,9 +200,7 @@ vocabulary! {
 vocabulary! {
     /// Handling of a video's own sound, for the field `keep_original_sound`.
     OriginalSound {
-        /// `yes`.
         Keep = "yes",
-        /// `no`.
         Drop = "no",
     }
 }
@@ -236,11 +208,11 @@ vocabulary! {
 vocabulary! {
     /// Kind of an edit, for the field `edit_mode`.
     EditMode {
-        /// `addition` of the content of 1 or 2 images.
+        /// Adds the content of 1 or 2 images.
         Addition = "addition",
-        /// `swap` of the selection for the content of an image.
+        /// Replaces the selection by the content of an image.
         Swap = "swap",
-        /// `removal` of the selection.
+        /// Removes the selection.
         Removal = "removal",
     }
 }
@@ -248,9 +220,7 @@ vocabulary! {
 vocabulary! {
     /// Spoken language, for the field `voice_language`.
     VoiceLanguage {
-        /// `zh`.
         Chinese = "zh",
-        /// `en`.
         English = "en",
     }
 }
@@ -258,11 +228,10 @@ vocabulary! {
 vocabulary! {
     /// Sound of a video of the new design, for the field `settings.audio`.
     AudioTrack {
-        /// `native`: the model makes it.
+        /// The model makes it.
         Native = "native",
-        /// `original`: the sound of the reference video.
+        /// The sound of the reference video.
         Original = "original",
-        /// `off`.
         Off = "off",
     }
 }

@@ -1,5 +1,5 @@
-//! What the client does while its trail's disk hangs, or is full: no thread of the runtime waits with it, nothing leaves
-//! before its intent is written, and what is given up meanwhile has exactly one outcome.
+//! What the client does while its trail's disk hangs, or is full: no thread of the runtime waits with it, nothing
+//! leaves before its intent is written, and what is given up meanwhile has exactly one outcome.
 
 use std::{
     fs::File,

@@ -143,7 +143,7 @@ pub enum Error {
     #[non_exhaustive]
     Trail {
         /// Cause.
-        source: Box<crate::Error>,
+        source: Box<crate::error::Error>,
     },
 
     /// The task failed.

@@ -147,7 +147,9 @@ async fn recall(log: &AuditLog, days: u32) -> Result<TrailMemory, Error> {
     let path = trail.clone();
     let read = tokio::task::spawn_blocking(move || seen::recall(&trail, days, Utc::now().date_naive()));
     read.await
-        .map_err(|error| crate::Error::io(crate::error::Operation::Read, path)(std::io::Error::other(error)))
+        .map_err(|error| {
+            crate::error::Error::io(crate::error::Operation::Read, path)(std::io::Error::other(error))
+        })
         .flatten()
         .map_err(|error| Error::Trail { source: Box::new(error) })
 }

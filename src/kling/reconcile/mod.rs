@@ -82,14 +82,16 @@ pub async fn reconcile(
 async fn read<T: Send + 'static>(
     client: &Client,
     trail: &Path,
-    read: impl FnOnce(&Path) -> Result<T, crate::Error> + Send + 'static,
+    read: impl FnOnce(&Path) -> Result<T, crate::error::Error> + Send + 'static,
 ) -> Result<T, Error> {
     let (log, trail) = (client.connection().recorder().log().clone(), trail.to_owned());
     let path = trail.clone();
     // The flush writes what this process has recorded so far, so that it is not missing from the files.
     tokio::task::spawn_blocking(move || log.flush().and_then(|()| read(&trail)))
         .await
-        .map_err(|error| crate::Error::io(crate::error::Operation::Read, path)(std::io::Error::other(error)))
+        .map_err(|error| {
+            crate::error::Error::io(crate::error::Operation::Read, path)(std::io::Error::other(error))
+        })
         .flatten()
         .map_err(|error| Error::Trail { source: Box::new(error) })
 }

@@ -451,7 +451,7 @@ const WRITES: [Attack; 22] = [
         what: "invent a trail behind a forged `audit_pruned`, ask for a signature (refused)",
         carry_out: |world| {
             invent_after_pruned(&world.trail());
-            assert_signing_refused(world, "the entries below 40 are not there");
+            assert_signing_refused(world, "the entries below 40 are missing");
         },
         found: [UNVERIFIABLE; 6],
     },

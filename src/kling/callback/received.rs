@@ -141,7 +141,7 @@ mod tests {
         assert_eq!((made.audios.len(), made.voices.len(), made.elements[0].id.as_str()), (1, 1, "163"));
     }
 
-    /// As the vendor's console sends it to try a URL.
+    /// A callback as Kling's console sends it to test a URL.
     #[test]
     fn a_test_callback_is_read() {
         let body = r#"{"id":"913827032734642185","status":"submitted","outputs":[],"message":"",

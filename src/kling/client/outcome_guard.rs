@@ -33,9 +33,9 @@ pub(crate) struct OutcomeGuard<'a> {
 /// Knowledge about a submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Kling has certainly not accepted it.
+    /// Kling has certainly not accepted the request.
     NotAccepted,
-    /// It was sent, and Kling may have accepted it.
+    /// The request was sent, and Kling may have accepted it.
     InFlight,
     /// Its outcome has a position in the trail, or its intent never will.
     Closed,

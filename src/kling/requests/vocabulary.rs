@@ -65,9 +65,9 @@ vocabulary! {
         V1 = "kling-v1",
         V1_5 = "kling-v1-5",
         V1_6 = "kling-v1-6",
-        /// It has no mode.
+        /// A model without modes.
         V2Master = "kling-v2-master",
-        /// It has no mode.
+        /// A model without modes.
         V2_1Master = "kling-v2-1-master",
         V2_1 = "kling-v2-1",
         V2_5Turbo = "kling-v2-5-turbo",

@@ -1,5 +1,5 @@
-//! What the client does while its trail's disk hangs, or is full: no thread of the runtime waits with it, nothing
-//! leaves before its intent is written, and what is given up meanwhile has exactly one outcome.
+//! The client on a disk that hangs or is full. No thread of the runtime waits for the disk, no request leaves before its
+//! intent is written, and a call that is dropped meanwhile has exactly one outcome in the trail.
 
 use std::{
     fs::File,
@@ -30,79 +30,79 @@ use crate::{
 #[path = "../../../examples/stand_in/mod.rs"]
 mod stand_in;
 
-/// Longer than anything takes that does not hang.
-const LIMIT: Duration = Duration::from_secs(120);
-/// Long enough for a request to come, if one left.
-const A_WHILE: Duration = Duration::from_millis(60);
+/// A call that takes longer than this hangs.
+const HANG_LIMIT: Duration = Duration::from_secs(120);
+/// Time in which a request that left arrives at the server.
+const ARRIVAL_TIME: Duration = Duration::from_millis(60);
 /// No space left on the device.
 const ENOSPC: i32 = 28;
 
-/// What a disk does.
+/// The behaviour of a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mood {
+enum DiskState {
     Works,
-    /// It hangs at the line of an event of this type, until it works.
+    /// A write of a line with this event type waits until the disk works again.
     HangsAt(&'static str),
     Full,
 }
 
 #[derive(Debug)]
 struct Disk {
-    mood: Mutex<Mood>,
+    state: Mutex<DiskState>,
     changed: Condvar,
-    /// How often it hung.
+    /// The number of writes that hung.
     hung: Mutex<usize>,
 }
 
 impl Disk {
-    fn be(&self, mood: Mood) {
-        *self.mood.lock() = mood;
+    fn set(&self, state: DiskState) {
+        *self.state.lock() = state;
         self.changed.notify_all();
     }
 
-    /// As it is now; it works again where it hung for too long.
-    fn mood(&self) -> Mood {
-        *self.mood.lock()
+    /// The current behaviour. A disk that hung for too long works again, so that a failed test ends.
+    fn state(&self) -> DiskState {
+        *self.state.lock()
     }
 
-    fn ask(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut mood = self.mood.lock();
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.state.lock();
         let text = String::from_utf8_lossy(bytes);
         let is_at = |event: &str| text.contains(&format!("\"event_type\": \"{event}\""));
-        let until = Instant::now() + LIMIT;
-        while let Mood::HangsAt(event) = *mood
+        let until = Instant::now() + HANG_LIMIT;
+        while let DiskState::HangsAt(event) = *state
             && is_at(event)
         {
             *self.hung.lock() += 1;
-            if self.changed.wait_until(&mut mood, until).timed_out() {
-                *mood = Mood::Works;
+            if self.changed.wait_until(&mut state, until).timed_out() {
+                *state = DiskState::Works;
                 return Err(io::ErrorKind::TimedOut.into());
             }
         }
-        match *mood {
-            Mood::Full => Err(io::Error::from_raw_os_error(ENOSPC)),
+        match *state {
+            DiskState::Full => Err(io::Error::from_raw_os_error(ENOSPC)),
             _ => Ok(()),
         }
     }
 
     async fn hangs(&self) {
-        let until = Instant::now() + LIMIT;
+        let until = Instant::now() + HANG_LIMIT;
         while *self.hung.lock() == 0 {
-            assert!(Instant::now() < until, "it never hung");
+            assert!(Instant::now() < until, "the disk never hung");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 }
 
 #[derive(Debug)]
-struct Moody {
+struct FaultyFile {
     file: File,
     disk: Arc<Disk>,
 }
 
-impl Storage for Moody {
+impl Storage for FaultyFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.disk.ask(bytes)?;
+        self.disk.write(bytes)?;
         Storage::append(&mut self.file, bytes)
     }
 
@@ -123,8 +123,8 @@ impl Storage for Moody {
     }
 }
 
-/// A client, its log on a disk with moods, and a server.
-struct Bench {
+/// A client, its log on a disk with faults, and a server.
+struct TestSetup {
     log: AuditLog,
     client: Client,
     disk: Arc<Disk>,
@@ -132,31 +132,35 @@ struct Bench {
     directory: tempfile::TempDir,
 }
 
-impl Bench {
-    fn new(durability: Durability) -> Bench {
+impl TestSetup {
+    fn new(durability: Durability) -> TestSetup {
         let directory = tempfile::tempdir().expect("a directory");
-        let disk =
-            Arc::new(Disk { mood: Mutex::new(Mood::Works), changed: Condvar::new(), hung: Mutex::new(0) });
+        let disk = Arc::new(Disk {
+            state: Mutex::new(DiskState::Works),
+            changed: Condvar::new(),
+            hung: Mutex::new(0),
+        });
         let mut settings = Settings::new(directory.path().to_owned());
         settings.durability = durability;
         settings.hook = Some(Arc::new(|_| {}));
         let of_files = Arc::clone(&disk);
-        settings.wrap = Arc::new(move |file, _: &Path| Box::new(Moody { file, disk: Arc::clone(&of_files) }));
+        settings.wrap =
+            Arc::new(move |file, _: &Path| Box::new(FaultyFile { file, disk: Arc::clone(&of_files) }));
         let log = AuditLog::start(settings).expect("opens");
         let server = StandIn::start_with(Pace::Queries(1), 100);
         let client = Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone())
             .base_url(server.base_url())
             .poll_interval(Duration::from_millis(1))
             .build()
-            .expect("settings that work");
-        Bench { log, client, disk, server, directory }
+            .expect("valid settings");
+        TestSetup { log, client, disk, server, directory }
     }
 
     async fn submit(&self) -> Result<String, Error> {
         self.client.submit(TextToVideo::new("a fox")).await.map(|task| task.id().to_owned())
     }
 
-    /// The types of the trail's entries, but for the log's own; the trail is intact.
+    /// Closes and verifies the trail, and returns the event types of its entries, except the log's own.
     fn types(&self) -> Vec<String> {
         self.log.close().expect("closes");
         drop(crate::verify(self.directory.path()).expect("intact"));
@@ -176,14 +180,14 @@ impl Bench {
     }
 }
 
-/// One thread does everything; under a subscriber, so that spans have entries too.
-fn on_one_thread<T>(bench: &Bench, work: impl Future<Output = T>) -> T {
+/// Runs `work` on a runtime with one thread, under a subscriber, so that spans have entries too.
+fn on_one_thread<T>(setup: &TestSetup, work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let subscriber = tracing_subscriber::registry().with(bench.log.layer());
+    let subscriber = tracing_subscriber::registry().with(setup.log.layer());
     tracing::subscriber::with_default(subscriber, || runtime.block_on(work))
 }
 
-/// Counts, as long as the thread that it shares is free.
+/// Counts while the thread that it shares with the client is free.
 async fn tick(ticks: &Mutex<usize>) {
     loop {
         *ticks.lock() += 1;
@@ -192,36 +196,40 @@ async fn tick(ticks: &Mutex<usize>) {
 }
 
 #[test]
-fn while_the_disk_hangs_the_runtime_goes_on_and_nothing_leaves() {
+fn hung_disk_blocks_no_runtime_and_no_request_leaves() {
     for durability in [Durability::Written, Durability::Synced, Durability::Buffered] {
         for event in ["kling.submit.opened", "auth_event", "task_submitted"] {
-            let bench = Bench::new(durability);
-            bench.disk.be(Mood::HangsAt(event));
+            let setup = TestSetup::new(durability);
+            setup.disk.set(DiskState::HangsAt(event));
             let ticks = Mutex::new(0);
 
-            let (before, id) = on_one_thread(&bench, async {
+            let (before, id) = on_one_thread(&setup, async {
                 let release = async {
-                    bench.disk.hangs().await;
+                    setup.disk.hangs().await;
                     let began = *ticks.lock();
-                    tokio::time::sleep(A_WHILE).await;
+                    tokio::time::sleep(ARRIVAL_TIME).await;
                     while *ticks.lock() < began + 10 {
                         tokio::time::sleep(Duration::from_millis(1)).await;
                     }
-                    let before = (bench.disk.mood(), bench.server.requests());
-                    bench.disk.be(Mood::Works);
+                    let before = (setup.disk.state(), setup.server.requests());
+                    setup.disk.set(DiskState::Works);
                     before
                 };
                 tokio::select! {
-                    both = async { tokio::join!(release, bench.submit()) } => both,
+                    both = async { tokio::join!(release, setup.submit()) } => both,
                     () = tick(&ticks) => unreachable!("it ticks for ever"),
                 }
             });
 
-            // It went on while the disk hung, which it does no longer than the limit.
-            assert_eq!(before, (Mood::HangsAt(event), 0), "{durability:?}, {event}: hung, or a request left");
-            assert_eq!(bench.server.task_ids(), [id.expect("accepted")]);
+            // The runtime went on while the disk still hung. After the limit, the disk works again.
             assert_eq!(
-                bench.types(),
+                before,
+                (DiskState::HangsAt(event), 0),
+                "{durability:?}, {event}: hung, or a request left"
+            );
+            assert_eq!(setup.server.task_ids(), [id.expect("accepted")]);
+            assert_eq!(
+                setup.types(),
                 [
                     "kling.submit.opened",
                     "auth_event",
@@ -235,22 +243,22 @@ fn while_the_disk_hangs_the_runtime_goes_on_and_nothing_leaves() {
 }
 
 #[test]
-fn what_is_given_up_while_the_disk_hangs_has_one_outcome() {
+fn call_dropped_while_disk_hangs_has_one_outcome() {
     for durability in [Durability::Written, Durability::Synced, Durability::Buffered] {
         for (event, outcome, made) in
             [("task_submitted", "task_refused", 0), ("task_accepted", "task_accepted", 1)]
         {
             if event == "task_accepted" && durability == Durability::Buffered {
-                // Nobody waits for that one.
+                // A buffered log acknowledges the entry before the disk sees it, so no call waits.
                 continue;
             }
-            let bench = Bench::new(durability);
+            let setup = TestSetup::new(durability);
 
-            give_up(&bench, event, bench.submit());
+            drop_at(&setup, event, setup.submit());
 
-            assert_eq!(bench.server.tasks(), made);
+            assert_eq!(setup.server.tasks(), made);
             assert_eq!(
-                bench.types(),
+                setup.types(),
                 ["kling.submit.opened", "auth_event", "task_submitted", outcome, "kling.submit.closed"],
                 "{durability:?}, {event}"
             );
@@ -258,38 +266,38 @@ fn what_is_given_up_while_the_disk_hangs_has_one_outcome() {
     }
 }
 
-/// Given up where the disk hangs at `event`.
-fn give_up<T>(bench: &Bench, event: &'static str, work: impl Future<Output = T>) {
-    *bench.disk.hung.lock() = 0;
-    bench.disk.be(Mood::HangsAt(event));
-    on_one_thread(bench, async {
+/// Drops `work` while the disk hangs at `event`.
+fn give_up<T>(setup: &TestSetup, event: &'static str, work: impl Future<Output = T>) {
+    *setup.disk.hung.lock() = 0;
+    setup.disk.set(DiskState::HangsAt(event));
+    on_one_thread(setup, async {
         tokio::select! {
             biased;
             _ = work => unreachable!("the disk hangs"),
-            () = bench.disk.hangs() => {}
+            () = setup.disk.hangs() => {}
         }
     });
-    bench.disk.be(Mood::Works);
+    setup.disk.set(DiskState::Works);
 }
 
 #[test]
-fn a_wait_that_is_given_up_at_the_end_does_not_record_it_twice() {
-    let bench = Bench::new(Durability::Written);
-    let task = on_one_thread(&bench, bench.client.submit(TextToVideo::new("a fox"))).expect("accepted");
+fn dropped_wait_records_the_end_once() {
+    let setup = TestSetup::new(Durability::Written);
+    let task = on_one_thread(&setup, setup.client.submit(TextToVideo::new("a fox"))).expect("accepted");
 
-    give_up(&bench, "task_completed", bench.client.wait(&task));
-    on_one_thread(&bench, bench.client.wait(&task)).expect("completed");
+    drop_at(&setup, "task_completed", setup.client.wait(&task));
+    on_one_thread(&setup, setup.client.wait(&task)).expect("completed");
 
-    let types = bench.types();
+    let types = setup.types();
     let count = |event: &str| types.iter().filter(|known| *known == event).count();
     assert_eq!((count("task_status_changed"), count("task_completed")), (1, 1), "{types:?}");
 }
 
 #[test]
-fn what_is_answered_at_once_is_recorded_whole_though_it_was_given_up() {
-    let bench = Bench::new(Durability::Written);
+fn dropped_immediate_request_is_recorded_whole() {
+    let setup = TestSetup::new(Durability::Written);
 
-    give_up(&bench, "task_completed", bench.client.call(DeleteVoice::new("voice-7")));
+    drop_at(&setup, "task_completed", setup.client.call(DeleteVoice::new("voice-7")));
 
     let expected = [
         "kling.submit.opened",
@@ -299,58 +307,58 @@ fn what_is_answered_at_once_is_recorded_whole_though_it_was_given_up() {
         "voice_deleted",
         "kling.submit.closed",
     ];
-    assert_eq!(bench.types(), expected);
+    assert_eq!(setup.types(), expected);
 }
 
 #[test]
-fn a_token_whose_minting_was_given_up_is_minted_once() {
-    let bench = Bench::new(Durability::Written);
+fn token_of_a_dropped_call_is_minted_once() {
+    let setup = TestSetup::new(Durability::Written);
 
-    give_up(&bench, "auth_event", bench.submit());
-    on_one_thread(&bench, bench.submit()).expect("accepted");
+    drop_at(&setup, "auth_event", setup.submit());
+    on_one_thread(&setup, setup.submit()).expect("accepted");
 
-    let types = bench.types();
+    let types = setup.types();
     assert_eq!(types.iter().filter(|event| *event == "auth_event").count(), 1, "{types:?}");
-    assert_eq!(bench.server.tokens().len(), 1);
+    assert_eq!(setup.server.tokens().len(), 1);
 }
 
 #[test]
-fn a_callback_that_was_given_up_is_new_when_it_comes_again() {
-    let bench = Bench::new(Durability::Written);
-    let receiver = Receiver::builder(bench.log.clone()).accept_unsigned().build();
-    let receiver = on_one_thread(&bench, receiver).expect("settings that work");
+fn callback_of_a_dropped_call_is_new_again() {
+    let setup = TestSetup::new(Durability::Written);
+    let receiver = Receiver::builder(setup.log.clone()).accept_unsigned().build();
+    let receiver = on_one_thread(&setup, receiver).expect("valid settings");
     let body = br#"{"task_id": "1", "task_status": "processing"}"#;
 
-    give_up(&bench, "callback_received", receiver.receive([], body));
-    let again = on_one_thread(&bench, receiver.receive([], body)).expect("accepted");
-    let once_more = on_one_thread(&bench, receiver.receive([], body)).expect("accepted");
+    drop_at(&setup, "callback_received", receiver.receive([], body));
+    let again = on_one_thread(&setup, receiver.receive([], body)).expect("accepted");
+    let once_more = on_one_thread(&setup, receiver.receive([], body)).expect("accepted");
 
     assert_eq!((again.is_new(), once_more.is_new()), (true, false));
 }
 
 #[test]
-fn with_a_full_disk_nothing_leaves_whatever_the_log_promises() {
+fn full_disk_keeps_every_request_at_every_durability() {
     for durability in [Durability::Written, Durability::Synced, Durability::Buffered] {
-        let bench = Bench::new(durability);
-        on_one_thread(&bench, bench.submit()).expect("accepted");
-        let requests = bench.server.requests();
-        bench.disk.be(Mood::Full);
+        let setup = TestSetup::new(durability);
+        on_one_thread(&setup, setup.submit()).expect("accepted");
+        let requests = setup.server.requests();
+        setup.disk.set(DiskState::Full);
 
         for _ in 0..2 {
-            let refused = on_one_thread(&bench, bench.submit()).expect_err("the disk is full");
+            let refused = on_one_thread(&setup, setup.submit()).expect_err("the disk is full");
             assert!(
                 matches!(refused, Error::NotRecorded { event: "task_submitted", .. }),
                 "{durability:?}: {refused}"
             );
         }
-        assert_eq!(bench.server.requests(), requests, "{durability:?}: a request left");
-        bench.disk.be(Mood::Works);
-        on_one_thread(&bench, bench.submit()).expect("accepted");
+        assert_eq!(setup.server.requests(), requests, "{durability:?}: a request left");
+        setup.disk.set(DiskState::Works);
+        on_one_thread(&setup, setup.submit()).expect("accepted");
 
-        let types = bench.types();
+        let types = setup.types();
         let count = |event: &str| types.iter().filter(|known| *known == event).count();
         assert_eq!(count("task_accepted"), 2);
-        // A buffered log keeps the lines that it could not write: what was given up has its outcome then.
+        // A buffered log keeps the lines that it could not write, so a dropped call gets its outcome later.
         assert_eq!(count("task_submitted"), count("task_accepted") + count("task_refused"), "{types:?}");
     }
 }

@@ -1,5 +1,7 @@
-//! What the client does while its trail's disk hangs, or is full: no thread of the runtime waits with it, nothing
-//! leaves before its intent is written, and what is given up meanwhile has exactly one outcome.
+//! Behaviour of the client while the disk of its trail hangs or is full.
+//!
+//! No thread of the runtime waits for the disk, nothing is sent before its intent is written, and a dropped submission
+//! has exactly one outcome.
 
 use std::{
     fs::File,
@@ -30,79 +32,79 @@ use crate::{
 #[path = "../../../examples/stand_in/mod.rs"]
 mod stand_in;
 
-/// Longer than anything takes that does not hang.
-const LIMIT: Duration = Duration::from_secs(120);
-/// Long enough for a request to come, if one left.
-const A_WHILE: Duration = Duration::from_millis(60);
-/// No space left on the device.
+/// Time limit of a test, longer than any operation without a fault.
+const MAX_HANG: Duration = Duration::from_secs(120);
+/// Time after which a sent request would have reached the server.
+const REQUEST_TIME: Duration = Duration::from_millis(60);
+/// Error number of the OS for a device without space.
 const ENOSPC: i32 = 28;
 
-/// What a disk does.
+/// Behaviour of a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mood {
+enum DiskState {
     Works,
-    /// It hangs at the line of an event of this type, until it works.
+    /// A write of an event of this type hangs until the state changes.
     HangsAt(&'static str),
     Full,
 }
 
 #[derive(Debug)]
 struct Disk {
-    mood: Mutex<Mood>,
+    state: Mutex<DiskState>,
     changed: Condvar,
-    /// How often it hung.
+    /// Number of writes that hung.
     hung: Mutex<usize>,
 }
 
 impl Disk {
-    fn be(&self, mood: Mood) {
-        *self.mood.lock() = mood;
+    fn set(&self, state: DiskState) {
+        *self.state.lock() = state;
         self.changed.notify_all();
     }
 
-    /// As it is now; it works again where it hung for too long.
-    fn mood(&self) -> Mood {
-        *self.mood.lock()
+    /// Current state. A write that hangs for longer than [`MAX_HANG`] sets it to `Works`.
+    fn state(&self) -> DiskState {
+        *self.state.lock()
     }
 
-    fn ask(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut mood = self.mood.lock();
+    fn check(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.state.lock();
         let text = String::from_utf8_lossy(bytes);
         let is_at = |event: &str| text.contains(&format!("\"event_type\": \"{event}\""));
-        let until = Instant::now() + LIMIT;
-        while let Mood::HangsAt(event) = *mood
+        let until = Instant::now() + MAX_HANG;
+        while let DiskState::HangsAt(event) = *state
             && is_at(event)
         {
             *self.hung.lock() += 1;
-            if self.changed.wait_until(&mut mood, until).timed_out() {
-                *mood = Mood::Works;
+            if self.changed.wait_until(&mut state, until).timed_out() {
+                *state = DiskState::Works;
                 return Err(io::ErrorKind::TimedOut.into());
             }
         }
-        match *mood {
-            Mood::Full => Err(io::Error::from_raw_os_error(ENOSPC)),
+        match *state {
+            DiskState::Full => Err(io::Error::from_raw_os_error(ENOSPC)),
             _ => Ok(()),
         }
     }
 
     async fn hangs(&self) {
-        let until = Instant::now() + LIMIT;
+        let until = Instant::now() + MAX_HANG;
         while *self.hung.lock() == 0 {
-            assert!(Instant::now() < until, "it never hung");
+            assert!(Instant::now() < until, "no write hung");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 }
 
 #[derive(Debug)]
-struct Moody {
+struct FaultyFile {
     file: File,
     disk: Arc<Disk>,
 }
 
-impl Storage for Moody {
+impl Storage for FaultyFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.disk.ask(bytes)?;
+        self.disk.check(bytes)?;
         Storage::append(&mut self.file, bytes)
     }
 
@@ -123,7 +125,7 @@ impl Storage for Moody {
     }
 }
 
-/// A client, its log on a disk with moods, and a server.
+/// A client, its log on a faulty disk, and a server.
 struct Bench {
     log: AuditLog,
     client: Client,
@@ -135,13 +137,17 @@ struct Bench {
 impl Bench {
     fn new(durability: Durability) -> Bench {
         let directory = tempfile::tempdir().expect("a directory");
-        let disk =
-            Arc::new(Disk { mood: Mutex::new(Mood::Works), changed: Condvar::new(), hung: Mutex::new(0) });
+        let disk = Arc::new(Disk {
+            state: Mutex::new(DiskState::Works),
+            changed: Condvar::new(),
+            hung: Mutex::new(0),
+        });
         let mut settings = Settings::new(directory.path().to_owned());
         settings.durability = durability;
         settings.hook = Some(Arc::new(|_| {}));
         let of_files = Arc::clone(&disk);
-        settings.wrap = Arc::new(move |file, _: &Path| Box::new(Moody { file, disk: Arc::clone(&of_files) }));
+        settings.wrap =
+            Arc::new(move |file, _: &Path| Box::new(FaultyFile { file, disk: Arc::clone(&of_files) }));
         let log = AuditLog::start(settings).expect("opens");
         let server = StandIn::start_with(Pace::Queries(1), 100);
         let client = Client::builder(Credentials::new(ACCESS_KEY, SECRET_KEY), log.clone())
@@ -156,7 +162,7 @@ impl Bench {
         self.client.submit(TextToVideo::new("a fox")).await.map(|task| task.id().to_owned())
     }
 
-    /// The types of the trail's entries, but for the log's own; the trail is intact.
+    /// Closes the log, verifies the trail, and returns the types of its entries without the log's own.
     fn types(&self) -> Vec<String> {
         self.log.close().expect("closes");
         drop(crate::verify(self.directory.path()).expect("intact"));
@@ -176,14 +182,14 @@ impl Bench {
     }
 }
 
-/// One thread does everything; under a subscriber, so that spans have entries too.
+/// Runs `work` on a single thread, under a subscriber, so that spans have entries too.
 fn on_one_thread<T>(bench: &Bench, work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let subscriber = tracing_subscriber::registry().with(bench.log.layer());
     tracing::subscriber::with_default(subscriber, || runtime.block_on(work))
 }
 
-/// Counts, as long as the thread that it shares is free.
+/// Counts up while the shared thread is free.
 async fn tick(ticks: &Mutex<usize>) {
     loop {
         *ticks.lock() += 1;
@@ -192,23 +198,23 @@ async fn tick(ticks: &Mutex<usize>) {
 }
 
 #[test]
-fn while_the_disk_hangs_the_runtime_goes_on_and_nothing_leaves() {
+fn while_the_disk_hangs_the_runtime_runs_and_nothing_is_sent() {
     for durability in [Durability::Written, Durability::Synced, Durability::Buffered] {
         for event in ["kling.submit.opened", "auth_event", "task_submitted"] {
             let bench = Bench::new(durability);
-            bench.disk.be(Mood::HangsAt(event));
+            bench.disk.set(DiskState::HangsAt(event));
             let ticks = Mutex::new(0);
 
             let (before, id) = on_one_thread(&bench, async {
                 let release = async {
                     bench.disk.hangs().await;
                     let began = *ticks.lock();
-                    tokio::time::sleep(A_WHILE).await;
+                    tokio::time::sleep(REQUEST_TIME).await;
                     while *ticks.lock() < began + 10 {
                         tokio::time::sleep(Duration::from_millis(1)).await;
                     }
-                    let before = (bench.disk.mood(), bench.server.requests());
-                    bench.disk.be(Mood::Works);
+                    let before = (bench.disk.state(), bench.server.requests());
+                    bench.disk.set(DiskState::Works);
                     before
                 };
                 tokio::select! {
@@ -217,8 +223,12 @@ fn while_the_disk_hangs_the_runtime_goes_on_and_nothing_leaves() {
                 }
             });
 
-            // It went on while the disk hung, which it does no longer than the limit.
-            assert_eq!(before, (Mood::HangsAt(event), 0), "{durability:?}, {event}: hung, or a request left");
+            // The runtime ran while the disk hung. A disk that hung for too long would be in state `Works`.
+            assert_eq!(
+                before,
+                (DiskState::HangsAt(event), 0),
+                "{durability:?}, {event}: hung, or a request was sent"
+            );
             assert_eq!(bench.server.task_ids(), [id.expect("accepted")]);
             assert_eq!(
                 bench.types(),
@@ -235,18 +245,18 @@ fn while_the_disk_hangs_the_runtime_goes_on_and_nothing_leaves() {
 }
 
 #[test]
-fn what_is_given_up_while_the_disk_hangs_has_one_outcome() {
+fn a_submission_dropped_while_the_disk_hangs_has_one_outcome() {
     for durability in [Durability::Written, Durability::Synced, Durability::Buffered] {
         for (event, outcome, made) in
             [("task_submitted", "task_refused", 0), ("task_accepted", "task_accepted", 1)]
         {
             if event == "task_accepted" && durability == Durability::Buffered {
-                // Nobody waits for that one.
+                // No caller waits for this entry of a buffered log.
                 continue;
             }
             let bench = Bench::new(durability);
 
-            give_up(&bench, event, bench.submit());
+            drop_at(&bench, event, bench.submit());
 
             assert_eq!(bench.server.tasks(), made);
             assert_eq!(
@@ -258,10 +268,10 @@ fn what_is_given_up_while_the_disk_hangs_has_one_outcome() {
     }
 }
 
-/// Given up where the disk hangs at `event`.
-fn give_up<T>(bench: &Bench, event: &'static str, work: impl Future<Output = T>) {
+/// Drops `work` when the disk hangs at `event`.
+fn drop_at<T>(bench: &Bench, event: &'static str, work: impl Future<Output = T>) {
     *bench.disk.hung.lock() = 0;
-    bench.disk.be(Mood::HangsAt(event));
+    bench.disk.set(DiskState::HangsAt(event));
     on_one_thread(bench, async {
         tokio::select! {
             biased;
@@ -269,15 +279,15 @@ fn give_up<T>(bench: &Bench, event: &'static str, work: impl Future<Output = T>)
             () = bench.disk.hangs() => {}
         }
     });
-    bench.disk.be(Mood::Works);
+    bench.disk.set(DiskState::Works);
 }
 
 #[test]
-fn a_wait_that_is_given_up_at_the_end_does_not_record_it_twice() {
+fn a_wait_dropped_at_the_end_does_not_record_it_twice() {
     let bench = Bench::new(Durability::Written);
     let task = on_one_thread(&bench, bench.client.submit(TextToVideo::new("a fox"))).expect("accepted");
 
-    give_up(&bench, "task_completed", bench.client.wait(&task));
+    drop_at(&bench, "task_completed", bench.client.wait(&task));
     on_one_thread(&bench, bench.client.wait(&task)).expect("completed");
 
     let types = bench.types();
@@ -286,10 +296,10 @@ fn a_wait_that_is_given_up_at_the_end_does_not_record_it_twice() {
 }
 
 #[test]
-fn what_is_answered_at_once_is_recorded_whole_though_it_was_given_up() {
+fn a_dropped_immediate_call_is_recorded_completely() {
     let bench = Bench::new(Durability::Written);
 
-    give_up(&bench, "task_completed", bench.client.call(DeleteVoice::new("voice-7")));
+    drop_at(&bench, "task_completed", bench.client.call(DeleteVoice::new("voice-7")));
 
     let expected = [
         "kling.submit.opened",
@@ -303,10 +313,10 @@ fn what_is_answered_at_once_is_recorded_whole_though_it_was_given_up() {
 }
 
 #[test]
-fn a_token_whose_minting_was_given_up_is_minted_once() {
+fn a_token_is_minted_once_despite_a_dropped_future() {
     let bench = Bench::new(Durability::Written);
 
-    give_up(&bench, "auth_event", bench.submit());
+    drop_at(&bench, "auth_event", bench.submit());
     on_one_thread(&bench, bench.submit()).expect("accepted");
 
     let types = bench.types();
@@ -315,13 +325,13 @@ fn a_token_whose_minting_was_given_up_is_minted_once() {
 }
 
 #[test]
-fn a_callback_that_was_given_up_is_new_when_it_comes_again() {
+fn a_callback_of_a_dropped_future_is_new_again() {
     let bench = Bench::new(Durability::Written);
     let receiver = Receiver::builder(bench.log.clone()).accept_unsigned().build();
     let receiver = on_one_thread(&bench, receiver).expect("settings that work");
     let body = br#"{"task_id": "1", "task_status": "processing"}"#;
 
-    give_up(&bench, "callback_received", receiver.receive([], body));
+    drop_at(&bench, "callback_received", receiver.receive([], body));
     let again = on_one_thread(&bench, receiver.receive([], body)).expect("accepted");
     let once_more = on_one_thread(&bench, receiver.receive([], body)).expect("accepted");
 
@@ -329,12 +339,12 @@ fn a_callback_that_was_given_up_is_new_when_it_comes_again() {
 }
 
 #[test]
-fn with_a_full_disk_nothing_leaves_whatever_the_log_promises() {
+fn with_a_full_disk_nothing_is_sent_at_any_durability() {
     for durability in [Durability::Written, Durability::Synced, Durability::Buffered] {
         let bench = Bench::new(durability);
         on_one_thread(&bench, bench.submit()).expect("accepted");
         let requests = bench.server.requests();
-        bench.disk.be(Mood::Full);
+        bench.disk.set(DiskState::Full);
 
         for _ in 0..2 {
             let refused = on_one_thread(&bench, bench.submit()).expect_err("the disk is full");
@@ -343,14 +353,14 @@ fn with_a_full_disk_nothing_leaves_whatever_the_log_promises() {
                 "{durability:?}: {refused}"
             );
         }
-        assert_eq!(bench.server.requests(), requests, "{durability:?}: a request left");
-        bench.disk.be(Mood::Works);
+        assert_eq!(bench.server.requests(), requests, "{durability:?}: a request was sent");
+        bench.disk.set(DiskState::Works);
         on_one_thread(&bench, bench.submit()).expect("accepted");
 
         let types = bench.types();
         let count = |event: &str| types.iter().filter(|known| *known == event).count();
         assert_eq!(count("task_accepted"), 2);
-        // A buffered log keeps the lines that it could not write: what was given up has its outcome then.
+        // A buffered log keeps lines that it could not write. The dropped submissions then have their outcomes too.
         assert_eq!(count("task_submitted"), count("task_accepted") + count("task_refused"), "{types:?}");
     }
 }

@@ -1,6 +1,8 @@
-//! The vendor's answers, as its pages and others' recordings show them, typed anew: each is read, and what is asserted
-//! is what the types hold. They leave out what describes a request (a deduction's sound, voice and video input, an
-//! element's pictures and tags) or repeats what was sent (a session's video); masks are the vendor's own JSON.
+//! Decoding of Kling's answers, retyped from its pages and from recordings of other clients.
+//!
+//! The assertions cover the fields of this crate's types. The types leave out descriptions of the request (a
+//! deduction's sound, voice and video input, an element's images and tags) and repetitions of it (a session's video).
+//! Masks are kept in Kling's own JSON.
 
 use serde_json::{Value, json};
 
@@ -37,7 +39,7 @@ fn answer<I: Immediate>(data: Value) -> I::Output {
 const AT: i64 = 1_722_769_557_708;
 
 #[test]
-fn a_created_task_has_the_name_it_was_given_or_none() {
+fn a_created_task_has_its_external_id_or_none() {
     for (info, named) in [
         (Some(json!({"external_task_id": "probe"})), Some("probe")),
         (Some(json!({})), None),
@@ -74,7 +76,7 @@ fn tasks_of_each_kind_are_read() {
     let extended = ended(parent.clone(), json!({"videos": [video]}));
     assert_eq!(extended.parent_video.as_ref().and_then(|parent| parent.duration.as_deref()), Some("5"));
     assert_eq!(output::<VideoExtend>(&extended).len(), 1);
-    // Effects have no length.
+    // Results of effects have no length.
     let effect = ended(json!({}), json!({"videos": [{"id": "string", "url": "https://a/v"}]}));
     assert_eq!(output::<AdvancedLipSync>(&effect).first().duration, None);
 
@@ -118,7 +120,7 @@ fn a_list_is_a_bare_array() {
 }
 
 #[test]
-fn what_is_answered_at_once_is_read() {
+fn immediate_answers_are_read() {
     let faces = answer::<IdentifyFace>(json!({"session_id": "id", "final_unit_deduction": "string",
         "face_data": [{"face_id": "string", "face_image": "url", "start_time": 0, "end_time": 5200}]}));
     assert_eq!((faces.faces[0].start_time, faces.faces[0].end_time), (Some(0), Some(5200)));
@@ -148,7 +150,7 @@ fn what_is_answered_at_once_is_read() {
 }
 
 #[test]
-fn tasks_of_the_newer_design_come_with_whatever_they_made() {
+fn tasks_of_the_new_design_have_results_of_all_kinds() {
     let outputs = |references: &str| {
         json!([
             {"type": "video", "id": "string", "url": "https://a/v", "watermark_url": "https://a/w", "duration": "5"},
@@ -192,7 +194,7 @@ fn tasks_of_the_newer_design_come_with_whatever_they_made() {
 }
 
 #[test]
-fn the_books_and_the_packs_are_read() {
+fn ledgers_and_resource_packs_are_read() {
     let packs = envelope(json!({"code": 0, "msg": "string", "resource_pack_subscribe_infos": [{
         "resource_pack_name": "Video Generation - 10,000 entries",
         "resource_pack_id": "509f3fd3d4ab4a3f9eec5db27aa44f27", "resource_pack_type": "decreasing_total",
@@ -213,7 +215,7 @@ fn the_books_and_the_packs_are_read() {
     );
     assert_eq!(deductions[0].deduction_time, Some(1_779_549_455_861));
     assert_eq!(deductions[0].product_type.as_deref(), Some("video"));
-    // Without a cursor there is no way on, whatever else is said.
+    // Without a cursor there is no next page, even if `has_more` is true.
     assert_eq!(next_cursor(&booked.data), None);
 }
 

@@ -84,7 +84,8 @@
 //!   `legal_basis`.
 //! - `deletion_request`: [`Client::record_deletion_request`] was called. Members: `subject`, `scope`.
 //! - `audit_verified`: [`AuditLog::record_verification`](crate::AuditLog::record_verification) was called. Members:
-//!   `verdict` (`intact`, `tampered`, `unverifiable`), `entries`, `first_seq`, `last_seq`, `last_hash`, `findings`, `by`.
+//!   `verdict` (`intact`, `tampered`, `unverifiable`), `entries`, `first_seq`, `last_seq`, `last_hash`, `findings`,
+//!   `by`.
 //! - `audit_reconciled`: the trail was compared with Kling's ledgers and lists. Members: `verdict`, `at_vendor`,
 //!   `booked`, `in_trail`, `matched`, `not_compared`, `ambiguous`, `findings`, `unexplained` (the first 100 findings).
 //!

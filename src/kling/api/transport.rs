@@ -38,12 +38,15 @@ impl Transport {
         let http = reqwest::Client::builder()
             .user_agent(concat!("kling-audit/", env!("CARGO_PKG_VERSION")))
             .timeout(timeout)
+            // A failed connect proves that nothing was sent. With half of the time it fails before the timeout of the
+            // whole request, which leaves the outcome unknown.
             .connect_timeout((timeout / 2).min(Duration::from_secs(10)))
             // The server closes idle connections. A request that meets a closing connection may lose its answer, and
             // its outcome would be unknown, so the client drops idle connections first.
             .pool_idle_timeout(Duration::from_secs(20))
             // A redirect would send a submission and the token to a server that the intent does not name.
             .redirect(redirect::Policy::none())
+            // A retry of the HTTP client would be a second submission.
             .retry(reqwest::retry::never())
             .build()
             .map_err(|error| Error::Configuration {
@@ -101,6 +104,7 @@ impl Transport {
             request.bearer_auth(token).header(ACCEPT, "application/json").timeout(timeout).send().await;
         let mut response = match sent {
             Ok(response) => response,
+            // Only these two errors prove that no byte of the request left.
             Err(error) if error.is_connect() || error.is_builder() => {
                 return Answer::NotSent(Fault::new(error));
             }
@@ -112,6 +116,7 @@ impl Transport {
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
+                // Checked for each chunk, because a server may leave out the length or name a wrong one.
                 Ok(Some(chunk)) if body.len() + chunk.len() > MAX_ANSWER_BYTES => {
                     return Answer::Unparseable(http, "an answer that is too long");
                 }
@@ -120,6 +125,7 @@ impl Transport {
                 Err(error) => return Answer::Lost(Fault::new(error)),
             }
         }
+        // An error message may quote the token of the request.
         match Envelope::decode(&body, &call.scrubber.and([token])) {
             Some(envelope) => Answer::Envelope(http, Envelope { date, ..envelope }),
             None => Answer::Unparseable(http, "an answer that is not the vendor's"),

@@ -66,6 +66,7 @@ impl Credentials {
     ///
     /// [`CredentialsError`] names the variable of the pair that is absent, blank or not Unicode.
     pub fn from_env() -> Result<Credentials, CredentialsError> {
+        // An unusable API key is no error: the pair may be there.
         if let Ok(api_key) = variable(API_KEY_VARIABLE) {
             return Ok(Credentials::api_key(api_key));
         }

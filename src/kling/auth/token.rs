@@ -116,6 +116,7 @@ impl fmt::Debug for MintedToken {
 
 /// Mints the token that Kling documents, with issuer, expiry and start.
 fn encode(access_key: &str, secret_key: &str, now: i64) -> String {
+    // `Value` escapes quotes in the key.
     let issuer = serde_json::Value::from(access_key);
     let claims = format!(
         r#"{{"iss":{issuer},"exp":{},"nbf":{}}}"#,
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_what_another_implementation_makes_of_the_same_keys() {
+    fn a_token_equals_that_of_another_implementation() {
         let token = encode("ak_test_0123456789", "sk_test_abcdefghijklmnopqrstuvwxyz", 1_722_769_557);
 
         assert_eq!(

@@ -84,6 +84,7 @@ impl TokenCache {
         F: Future<Output = Result<T, E>>,
     {
         let mut state = self.state.lock().await;
+        // The time by Kling's clock, as far as a refusal has shown it.
         let now = now.saturating_add(state.skew);
         if let Some(token) = &state.token
             && token.is_usable_at(now)
@@ -108,6 +109,7 @@ impl TokenCache {
             }
             None => Token::ApiKey { text: credentials.secrets().concat().into(), prefix },
         };
+        // Only a recorded token counts. After a failure the next attempt has the same reason and number.
         state.token = Some(token.clone());
         state.reason = MintReason::Renewal;
         state.minted += 1;
@@ -128,6 +130,7 @@ impl TokenCache {
 
     async fn drop_token(&self, rejected: &Token, reason: MintReason, skew: Option<i64>) -> bool {
         let mut state = self.state.lock().await;
+        // An API key cannot be renewed. The caller returns the refusal.
         if self.credentials.read().pair().is_none() {
             return false;
         }
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_that_was_called_expired_is_minted_anew_once() {
+    async fn a_token_refused_as_expired_is_replaced_once() {
         let cache = TokenCache::new(Credentials::new("access", "secret"));
         let first = cache.token(1000, |_, _| ready(Ok::<(), Infallible>(()))).await.expect("recorded");
         let mut reasons = Vec::new();
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_that_came_too_early_is_minted_by_the_vendors_clock() {
+    async fn a_token_refused_as_early_is_replaced_by_klings_clock() {
         let cache = TokenCache::new(Credentials::new("access", "secret"));
         let first = cache.token(1000, |_, _| ready(Ok::<(), Infallible>(()))).await.expect("recorded");
 
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_whose_minting_was_not_recorded_is_not_used() {
+    async fn a_token_without_a_recorded_minting_is_not_used() {
         let cache = TokenCache::new(Credentials::new("access", "secret"));
 
         let refused = cache.token(1000, |_, _| ready(Err::<(), _>("disk full"))).await.map(|_| ());

@@ -46,6 +46,7 @@ fn parse(text: &str) -> Option<Decimal> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));
     let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    // Kling was never seen to send more decimals. A longer text is more likely no amount.
     if whole.is_empty() || !is_plain(whole) || !is_plain(decimals) || decimals.len() > MAX_DECIMALS as usize {
         return None;
     }

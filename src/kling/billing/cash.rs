@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cash_is_compared_by_currency_where_both_name_it() {
+    fn cash_is_compared_by_currency_if_both_have_one() {
         let cash = |amounts: &[(&'static str, Option<&'static str>)]| Cash::sum(amounts.iter().copied());
         let (usd, cny) = (Some("USD"), Some("CNY"));
 

@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deductions_of_cash_and_of_units_are_read_alike() {
+    fn deductions_of_cash_and_of_credits_have_one_format() {
         let cash = json!({"task_id": "1", "api_key_name": "studio", "deduction_time": "1779549455861",
             "cash_type": "balance", "balance_before_deduction": 13037.3, "deduction_amount": 5.0,
             "balance_after_deduction": 13032.3, "list_price": 5.0, "currency": "USD", "duration": "5.04",
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_the_books_do_not_have_is_named() {
+    fn a_filter_that_a_ledger_lacks_is_refused() {
         let all = || LedgerQuery::new(Period::days(1));
         for (query, ledger, at_fault) in [
             (all().api_key_name(["studio"]), Ledger::Balance, None),

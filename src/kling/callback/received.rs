@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_shapes_are_read() {
+    fn both_formats_are_read() {
         let legacy = br#"{"task_id": "1", "task_status": "succeed", "task_status_msg": "", "created_at": 1722769557708,
             "updated_at": 1722769557708, "final_unit_deduction": "2.50",
             "final_balance_deduction": {"quota": "0.35", "list_price": "0.70"},
@@ -143,7 +143,7 @@ mod tests {
 
     /// A callback as Kling's console sends it to test a URL.
     #[test]
-    fn a_test_callback_is_read() {
+    fn a_test_callback_of_the_console_is_read() {
         let body = r#"{"id":"913827032734642185","status":"submitted","outputs":[],"message":"",
             "create_time":1785901861504,"update_time":1785901861504}"#;
 

@@ -197,6 +197,7 @@ impl Receiver {
                 .await
                 .map_err(Error::not_recorded("callback", "auth_event"))?;
         }
+        // The entry is durable, so the trail names the secrets of every later callback.
         *self.shared.secrets.write() = secrets;
         Ok(())
     }
@@ -221,6 +222,7 @@ impl Receiver {
     }
 
     fn check(&self, signing: Signing<'_>, body: &[u8]) -> Result<Callback, RejectReason> {
+        // An overlong body is neither hashed nor parsed.
         if body.len() > MAX_CALLBACK_BYTES {
             return Err(RejectReason::TooLong);
         }
@@ -238,6 +240,8 @@ impl Receiver {
             },
         };
         drop(secrets);
+        // The body is parsed after its signature was verified: an unknown sender reaches the parser only if unsigned
+        // callbacks are accepted.
         let Some(callback) = Callback::read(body, is_signed).filter(Callback::may_be_recorded) else {
             return Err(RejectReason::Malformed);
         };
@@ -258,6 +262,7 @@ impl Receiver {
             is_signed: callback.is_signed(),
         };
         let (callback, recording) = {
+            // Under the lock, the entry of a new change gets its position before that of a repetition.
             let mut seen = self.shared.seen.lock();
             let callback = if seen.note(&change) { callback } else { callback.again() };
             let recording = assets::callback_received(&self.shared.recorder, summary, callback.accepted());
@@ -266,6 +271,7 @@ impl Receiver {
         let change = callback.is_new().then_some(change);
         let mut undelivered = Undelivered { seen: &self.shared.seen, change };
         recording.await.map_err(|error| Rejected::new(RejectReason::NotRecorded, Some(error)))?;
+        // The caller gets the callback, so the change stays known.
         undelivered.change = None;
         Ok(callback)
     }

@@ -47,6 +47,7 @@ pub(super) struct TrailMemory {
 impl SeenChanges {
     /// Adds a change. Returns `false` if it was received before.
     pub(super) fn note(&mut self, change: &Change) -> bool {
+        // An unsigned repetition of a signed change is not new. A signed change after an unsigned one is.
         let signed = Change { is_signed: true, ..change.clone() };
         if self.changes.contains(&signed) || !self.changes.insert(change.clone()) {
             return false;
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_are_remembered() {
+    fn the_latest_changes_are_remembered() {
         let mut changes = SeenChanges::default();
 
         let news = (0..=MAX_REMEMBERED_CHANGES).filter(|&number| changes.note(&change(number, true))).count();
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_proven_does_not_make_what_is_look_had() {
+    fn an_unsigned_change_does_not_hide_a_signed_one() {
         let mut changes = SeenChanges::default();
 
         assert!(changes.note(&change(1, false)) && changes.note(&change(1, true)));
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_recorded_is_new_again() {
+    fn a_forgotten_change_is_new_again() {
         let mut changes = SeenChanges::default();
         changes.note(&change(1, true));
 

@@ -83,6 +83,7 @@ impl Proof<'_> {
             .signatures
             .split(' ')
             .filter_map(|signature| STANDARD.decode(signature.strip_prefix("v1,")?).ok())
+            // Bounds the work that an unknown sender can cause.
             .take(MAX_SIGNATURES)
             .collect();
         let is_proven = secrets.iter().any(|secret| {
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_vendors_vector_and_its_controls_hold() {
+    fn klings_test_vector_and_its_variants_hold() {
         let secrets = [Secret::new(SECRET).expect("a secret")];
         let undecoded = [Secret(SECRET.as_bytes()["whsec_".len()..].to_vec())];
         let flipped = BODY.replace("1234567890", "1234567891");
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn either_of_two_secrets_is_good_while_they_change() {
+    fn either_of_two_secrets_is_accepted() {
         let secrets = [
             Secret::new("whsec_YW5vdGhlcnNlY3JldGFub3RoZXJzZWNyZXQ=").expect("a secret"),
             Secret::new(SECRET).expect("a secret"),
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_none_is_refused_and_debug_shows_none() {
+    fn a_malformed_secret_is_refused_and_debug_shows_none() {
         for text in ["", "dGVzdHNlY3JldHRlc3RzZWNyZXQ=", "whsec_%%%", "whsec_YQ=="] {
             assert!(Secret::new(text).is_err(), "{text}");
         }

@@ -42,12 +42,14 @@ impl Permits {
         max_wait: Duration,
     ) -> Result<Option<OwnedSemaphorePermit>, Error> {
         let Some(limit) = self.limits.get(&pack).copied() else { return Ok(None) };
+        // The lock ends with this block, before the wait below.
         let semaphore = {
             let mut semaphores = self.semaphores.lock();
             let semaphore = semaphores.entry((pack, model.to_owned()));
             Arc::clone(semaphore.or_insert_with(|| Arc::new(Semaphore::new(limit as usize))))
         };
         let started = Instant::now();
+        // Without the minimum, a task that needs more permits than exist would wait until the limit of time.
         match tokio::time::timeout(max_wait, semaphore.acquire_many_owned(count.min(limit))).await {
             Ok(Ok(permit)) => Ok(Some(permit)),
             _ => Err(Error::Queue { action, pack: pack.as_str(), limit, waited: started.elapsed() }),
@@ -119,7 +121,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_task_waits_for_a_slot_of_its_own_pack_and_model() {
+    async fn a_task_waits_for_a_permit_of_its_pack_and_model() {
         let permits = Permits::new([(Pack::Image, 2)].into());
         let take = |pack, model: &'static str, count| {
             permits.take("generate_image", pack, model, count, Duration::from_millis(5))
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lost_submission_keeps_its_slot_until_it_is_found_or_for_a_while() {
+    async fn an_unknown_outcome_keeps_its_permit_for_a_while() {
         let permits = Permits::new([(Pack::Video, 1)].into());
         let take = |patience| permits.take("text_to_video", Pack::Video, "kling-v3", 1, patience);
         let (at_once, long) = (Duration::from_millis(5), Duration::from_secs(60));

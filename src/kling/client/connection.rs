@@ -114,6 +114,8 @@ impl Connection {
     /// Sends `call`. If Kling refuses the token for its time, sends `call` once more with a new token: Kling has not
     /// accepted such a request.
     pub(crate) async fn send(&self, subject: Subject<'_>, call: &Call<'_>) -> Result<Answer, Error> {
+        // Each correction is tried once. If Kling refuses the next token for the same reason, the caller gets that
+        // answer.
         let mut renewed = false;
         let mut corrected = false;
         loop {
@@ -121,6 +123,7 @@ impl Connection {
             let started = Instant::now();
             let answer = self.transport().send(call, token.text()).await;
             let took = started.elapsed();
+            // The `Date` header of the answer is the only sign of Kling's clock.
             let skew = match &answer {
                 Answer::Envelope(_, envelope) => envelope.date.map(|date| date - unix_seconds()),
                 _ => None,
@@ -161,6 +164,7 @@ impl Connection {
             {
                 return Ok(envelope.data.clone());
             }
+            // Nothing changes at Kling by such a call, so a lost answer is a reason to ask again.
             let is_temporary = match &answer {
                 Answer::Envelope(http, envelope) => {
                     matches!(envelope.code, 1302 | 1303) || envelope.code >= 5000 || *http >= 500

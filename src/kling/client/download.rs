@@ -148,6 +148,7 @@ impl<'a> Download<'a> {
             return Err(RequestError::new("url", "must be an http or https URL").into());
         };
         let failed = |cause: String| Error::Download { host: host.clone(), cause };
+        // On Unix a rename replaces an existing file without an error.
         match fs::try_exists(path).await {
             Ok(false) => {}
             Ok(true) => return Err(failed(format!("{}: is there already", path.display()))),
@@ -199,6 +200,8 @@ impl<'a> Download<'a> {
         }
         let total = response.content_length();
         let too_long = || failed(format!("it has more than {} bytes", self.limit));
+        // With a named size the download fails before the first byte. The check in the loop is for a missing or a
+        // wrong size.
         if total.is_some_and(|total| total > self.limit) {
             return Err(too_long());
         }
@@ -220,6 +223,7 @@ impl<'a> Download<'a> {
                 progress(bytes, total);
             }
         }
+        // A connection that ends early looks like the end of the file to the HTTP client.
         if total.is_some_and(|total| total != bytes) {
             return Err(failed(format!("ended after {bytes} bytes")));
         }
@@ -229,6 +233,7 @@ impl<'a> Download<'a> {
             Err(error) => Err(error),
         };
         written.map_err(|error| failed(format!("{}: {error}", part.path.display())))?;
+        // The file is synced before the entry. The trail must not name a file that a crash could lose.
         let sha256 = hex_digits(&sha256.finalize());
         assets::asset_downloaded(recorder, asset, &sha256, bytes, content_type.as_deref())
             .await
@@ -268,6 +273,7 @@ impl PartFile {
         let mut path = target.as_os_str().to_owned();
         path.push(".part");
         let path = PathBuf::from(path);
+        // `create_new` fails if another download to the same target is running.
         let file = OpenOptions::new().write(true).create_new(true).open(&path).await?;
         Ok(PartFile { file, path, is_renamed: false })
     }

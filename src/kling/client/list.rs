@@ -71,6 +71,7 @@ pub(crate) fn tasks_of<R: Request>(
             validation::require(is_legacy, "path", "must be one below /v1: use tasks")?;
             check_page_size(page_size)?;
             let listed = page_of::<R::Output>(&connection, R::ACTION, R::PATH, page, page_size).await?;
+            // Kling's lists have no end mark. A page that is not full is the last one.
             let may_have_next = listed.len() == usize::from(page_size) && page < LAST_PAGE;
             let ids = listed.iter().map(|task| task.task_id.clone()).collect();
             // A task that is made meanwhile moves others to the next page.

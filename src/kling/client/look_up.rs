@@ -36,6 +36,7 @@ pub(crate) async fn look_up<R: Request>(
     if is_unknown_task(&answer) {
         return Ok(None);
     }
+    // An answer with another task is no proof that Kling does not know the id, so it is an error and not `None`.
     let Some(data) = task_by_external_id(R::DESIGN, &answer, external_task_id, &scrubber) else {
         return Err(refusal(R::ACTION, answer));
     };
@@ -44,7 +45,9 @@ pub(crate) async fn look_up<R: Request>(
         .await
         .map_err(subject.outcome_not_recorded("task_resolved"))?;
     let id = Some(external_task_id.to_owned());
+    // The status is not set: the first query records it as a change, even if an earlier process had observed it.
     let task = Task::new(data.task_id, id, Scrubber::without_prompt(), None, None);
+    // The submission may have kept a permit because its outcome was unknown. It belongs to the found task.
     task.hold(connection.permits().reclaim(external_task_id));
     Ok(Some(task))
 }

@@ -517,6 +517,7 @@ impl Builder {
     /// [`Client::look_up`] finds its task, but at most for one [`deadline`](Builder::deadline). A submission waits for
     /// a permit at most for one `deadline`, and then fails with [`Error::Queue`].
     pub fn concurrency(mut self, pack: Pack, tasks: u32) -> Builder {
+        // A limit of 0 would let every submission wait in vain.
         self.limits.insert(pack, tasks.max(1));
         self
     }
@@ -599,6 +600,7 @@ impl Builder {
         if settings.prompt_key.is_none() {
             settings.prompt_key = PromptKey::from_env()?;
         }
+        // From here on, a refused setting is recorded, so the actor must have been checked.
         let recorder = Recorder::new(self.log, &self.actor);
         let not_recorded = || Error::not_recorded("build", "config_changed");
         let transport = match Transport::new(&self.base_url, self.timeout, self.allows_plain_http) {

@@ -26,6 +26,8 @@ pub(crate) async fn observe<R: Request>(
         TaskStatus::Succeed => R::Output::decode(&data.result),
         _ => None,
     };
+    // The lock is held until the entries are durable. A second observer of the same change waits, and then finds it
+    // recorded.
     let mut seen = task.seen().lock().await;
     // After the recorded end nothing is new: an answer with another status is older than the end.
     if !seen.ended {
@@ -58,11 +60,13 @@ pub(crate) async fn observe<R: Request>(
             seen.ended = true;
         }
         if seen.ended {
+            // Kling counts the task as ended, so its permit is free before the entries are durable.
             task.release();
         }
         // All entries have their positions. If this future is dropped here, none of them is new any more.
         for (event, recording) in recordings {
             if let Err(error) = recording.await {
+                // The change becomes new again, and the next query or callback records it.
                 *seen = before;
                 return Err(subject.outcome_not_recorded(event)(error));
             }

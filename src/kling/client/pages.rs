@@ -34,6 +34,7 @@ impl Cursor {
                 false => Ok(None),
             };
         };
+        // The current position counts as visited, so that a cursor that leads to its own page is found too.
         self.visited.insert(std::mem::take(&mut self.at));
         if self.visited.contains(&at) {
             return Err(Error::unreadable(action, "more pages, and a cursor that leads back"));
@@ -64,6 +65,7 @@ where
                 if let Some(item) = ready.pop_front() {
                     return Ok(Some((item, (ready, next))));
                 }
+                // The position is taken out before the request: after a failed request the stream ends.
                 let Some(at) = next.take() else { return Ok(None) };
                 let (items, after) = fetch(at).await?;
                 ready.extend(items);

@@ -18,6 +18,7 @@ pub(crate) async fn change_credentials(
     account::credential_changed(connection.recorder(), &from, &to, kind)
         .await
         .map_err(Error::not_recorded("change_credentials", "auth_event"))?;
+    // The entry is durable, so the trail names the credentials of every later request.
     connection.tokens().change(credentials).await;
     Ok(())
 }

@@ -125,6 +125,8 @@ impl Submission<'_> {
         let call = Call::submit(self.path, &self.request.body, self.summary, self.scrubber);
         let mut backoff = Backoff::doubling(settings.backoff);
         let mut attempt = 1;
+        // After a second send, a refusal of that one says nothing about the first: the submission stays undecided
+        // until a lookup.
         let mut resent = false;
         loop {
             guard.stage = Stage::InFlight;
@@ -142,10 +144,14 @@ impl Submission<'_> {
                     return self.accepted(guard, data, answer.reply(), started, None).await;
                 }
                 Meaning::Busy => {
+                    // Kling answers "busy" only before it makes a task. An earlier send of the same request may still
+                    // have made one.
                     if !resent {
                         guard.stage = Stage::NotAccepted;
                     }
                     let delay = (attempt <= settings.retries).then(|| backoff.delay());
+                    // Recorded before the pause, so that the trail shows the throttling even if the process ends
+                    // during it.
                     submissions::throttled(recorder, self.subject, answer.reply(), attempt, delay)
                         .await
                         .map_err(Error::not_recorded(action, "throttled"))?;
@@ -195,15 +201,18 @@ impl Submission<'_> {
             }
         }
         match answer {
+            // 1302 and 1303 are limits of rate and concurrency, 5001 is a temporary unavailability.
             Answer::Envelope(_, envelope) if matches!(envelope.code, 1302 | 1303 | 5001) => Meaning::Busy,
             // A success code without a task: the task may exist all the same.
             Answer::Envelope(_, envelope) if envelope.code == 0 || envelope.code >= 5000 => Meaning::Unknown,
+            // A proxy may have replaced the status of an answer, so a server error with any code leaves a doubt.
             Answer::Envelope(http, _) if *http >= 500 => Meaning::Unknown,
             Answer::Envelope(..) => Meaning::Refused,
             // A proxy timed out. Kling may have answered after that.
             Answer::Unparseable(408 | 499, _) => Meaning::Unknown,
             Answer::Unparseable(300..=499, _) => Meaning::Refused,
             Answer::Unparseable(..) | Answer::Lost(_) => Meaning::Unknown,
+            // No byte of the request left, so Kling cannot have made a task.
             Answer::NotSent(_) => Meaning::Refused,
         }
     }
@@ -215,6 +224,7 @@ impl Submission<'_> {
         };
         let settings = self.connection.settings();
         let started = Instant::now();
+        // A request that was sent twice is not sent a third time, however long its id stays unknown.
         let certain_after = settings.resend_unknown_after.filter(|_| !resent);
         let external_task_id = self.subject.external_task_id.unwrap_or_default();
         let (path, shown) = locate(design, path, external_task_id, IdKind::External);
@@ -230,6 +240,8 @@ impl Submission<'_> {
                 return Ok(Found::Task(Box::new(data), Box::new(answer)));
             }
             lookups += 1;
+            // A single answer of another kind, such as a server error, ends the certainty: Kling may have had the
+            // task then.
             always_unknown &= is_unknown_task(&answer);
             let unknown_for = started.elapsed();
             let enough = lookups >= MIN_LOOKUPS && certain_after.is_none_or(|after| unknown_for >= after);

@@ -23,6 +23,7 @@ use crate::kling::{
 
 /// Submits a task.
 pub(crate) async fn submit<R: Request>(connection: &Connection, request: R) -> Result<Task<R>, Error> {
+    // A refused request leaves no entry and takes no permit.
     request.check()?;
     connection.check_design(R::DESIGN)?;
     let external_task_id = match &request.options().external_task_id {
@@ -32,6 +33,7 @@ pub(crate) async fn submit<R: Request>(connection: &Connection, request: R) -> R
     let settings = connection.settings();
     let (permits, path) = (request.slots(), request.path());
     let mut prepared = PreparedRequest::of_task(request, &external_task_id);
+    // The estimate is part of the intent, so it must be there before the submission runs.
     prepared.estimate = settings.prices.estimate(&prepared);
     let summary = prepared.summary(settings.prompt_key.as_ref());
     let subject = Subject::submission(R::ACTION, Some(&external_task_id));
@@ -39,6 +41,7 @@ pub(crate) async fn submit<R: Request>(connection: &Connection, request: R) -> R
     let scrubber = connection.scrubber(&prepared.scrubber);
     let model = prepared.model.as_deref().unwrap_or_default();
     let deadline = settings.deadline;
+    // The permit comes before the intent. A submission that times out in the queue thus has no intent in the trail.
     let permit = connection.permits().take(R::ACTION, R::PACK, model, permits, deadline).await?;
     let guard = PermitGuard::new(connection.permits(), &external_task_id, permit, deadline);
     let submission = Submission {
@@ -54,11 +57,13 @@ pub(crate) async fn submit<R: Request>(connection: &Connection, request: R) -> R
     };
     match submission.run().instrument(span).await? {
         Accepted::Task(data) => {
+            // From here on the task holds the permit. On each error above, the guard releases or keeps it.
             let permit = guard.into_permit();
             let status = Some(data.status);
             let task =
                 Task::new(data.task_id, Some(external_task_id), prepared.scrubber, prepared.estimate, status);
             task.hold(permit);
+            // A later refusal of the content repeats the hashes of the prompt.
             task.set_summary(summary);
             Ok(task)
         }

@@ -58,15 +58,18 @@ impl<'a, R: Request> Wait<'a, R> {
         let mut last = "not asked yet".to_owned();
         let mut last_answer: Option<Answer> = None;
         let mut queries = 0;
+        // The first query comes after one interval, because no task ends at once.
         let mut delay = backoff.delay();
         loop {
             let left = settings.deadline.saturating_sub(started.elapsed());
+            // The last pause ends at the deadline and not after it.
             tokio::time::sleep(delay.min(left)).await;
             let left = settings.deadline.saturating_sub(started.elapsed());
             if left.is_zero() {
                 let reply = last_answer.as_ref().map(Answer::reply).unwrap_or_default();
                 return Err(self.out_of_time(started, reply, last).await?);
             }
+            // The query itself must not exceed the deadline either.
             let answer = self.ask(Some(left)).await?;
             queries += 1;
             delay = backoff.delay();
@@ -117,6 +120,7 @@ impl<'a, R: Request> Wait<'a, R> {
 
     /// Returns the task in an answer, if it is this task.
     fn data(&self, answer: &Answer) -> Option<TaskData> {
+        // A proxy may answer with another task. It must not change the state of this one.
         task_in(answer, &self.scrubber).filter(|data| data.task_id == self.task.id())
     }
 

@@ -117,6 +117,7 @@ macro_rules! events {
             events!(@parts recorder $log $event [] [$($part($value))*] $($fields)*)
         }
     )*};
+    // These arms replace the first part by its members, until no part is left.
     (@parts $recorder:ident $log:ident $event:literal [$($done:tt)*] [action($of:ident) $($more:tt)*]
         $($fields:tt)*) => {
         events!(@parts $recorder $log $event [$($done)* action = $of.action,] [$($more)*] $($fields)*)

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sound_is_read_in_each_of_the_vendors_shapes() {
+    fn a_sound_is_read_in_each_of_klings_formats() {
         for audio in [
             json!({"id": "1", "url": "https://a/1.mp3", "duration": "5"}),
             json!({"id": "1", "url_mp3": "https://a/1.mp3", "url_wav": "https://a/1.wav", "duration_mp3": "5"}),

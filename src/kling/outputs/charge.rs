@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_keep_their_digits_in_both_designs() {
+    fn amounts_keep_their_digits_in_both_formats() {
         let new = json!({"billing": [
             {"charge_type": "unit", "amount": "2.50", "package_type": "video"},
             {"charge_type": "cash", "cash_type": "balance", "amount": "0.350", "currency": "USD", "list_price": "0.70"},

@@ -60,7 +60,7 @@ mod tests {
     use crate::kling::outputs::voice::Voices;
 
     #[test]
-    fn both_designs_spell_the_members_in_their_own_way() {
+    fn both_designs_names_of_members_are_read() {
         let legacy = json!({"elements": [{"element_id": 163, "element_name": "fox", "status": "succeed"}]});
         let new = json!({"elements": [{"id": "163", "name": "fox", "status": "succeeded"}]});
         let voice = json!({"voices": [{"voice_id": "v", "voice_name": "n", "trial_url": "https://a/t?k",

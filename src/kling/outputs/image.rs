@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_comes_with_one_url_or_with_three() {
+    fn an_image_has_one_url_or_three() {
         let one =
             Images::decode(&json!({"images": [{"index": 0, "url": "https://a/1?k", "watermark_url": ""}]}));
         let three = Images::decode(&json!({"images": [

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_series_counts_as_well_as_single_pictures() {
+    fn a_series_is_counted_like_single_images() {
         let set =
             ImageSet::decode(&json!({"result_type": "series", "series_images": [{"url": "https://a/1"}]}));
 

@@ -59,6 +59,7 @@ impl TaskData {
     /// Decodes an object with a usable id and a status. Other values give `None`. Free texts are scrubbed.
     pub(crate) fn decode(data: &Value, scrubber: &Scrubber) -> Option<TaskData> {
         let free = |text: String| if is_word(&text) { text } else { scrubber.scrub(&text) };
+        // In each of these lists the legacy name comes first.
         let status = ["task_status", "status"].iter().find_map(|name| data.get(name))?;
         let billing = Charge::all(data);
         let units =
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_in_each_of_the_vendors_shapes_is_read() {
+    fn an_answer_with_a_new_task_is_read() {
         let created = br#"{"code":0,"message":"SUCCEED","request_id":"c0656403-1e6e-4b7e-b8f8-2cdd2595f2b9",
             "data":{"task_id":"867283741759111202","task_status":"submitted",
             "task_info":{"external_task_id":"probe-1"},"created_at":1774805076166,"updated_at":1774805076166}}"#;
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finished_task_brings_its_result_its_credits_and_its_message() {
+    fn a_finished_task_has_result_credits_and_message() {
         let done = task(json!({
             "task_id": "1", "task_status": "succeed", "task_status_msg": "", "final_unit_deduction": "2.50",
             "watermark_info": {"enabled": false}, "task_info": {"external_task_id": "e"},
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_vendor_words_freely_is_screened() {
+    fn free_texts_of_an_answer_are_scrubbed() {
         let scrubber = Scrubber::new(["a red fox in snow".to_owned()]);
         let body =
             br#"{"code":1301,"message":"not allowed: a red fox in snow","request_id":"a red fox in snow"}"#;
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_nothing() {
+    fn an_unparseable_answer_is_none() {
         let deep = "[".repeat(100_000);
         for body in [
             "",
@@ -248,12 +249,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(body: Vec<u8>) {
+        fn decoding_any_bytes_does_not_panic(body: Vec<u8>) {
             Envelope::decode(&body, &Scrubber::default());
         }
 
         #[test]
-        fn no_members_make_it_panic(values in proptest::collection::vec(scalar(), 10)) {
+        fn decoding_any_members_does_not_panic(values in proptest::collection::vec(scalar(), 10)) {
             let body = json!({"code": values[0], "message": values[1], "request_id": values[2], "data": {
                 "task_id": values[3], "task_status": values[4], "task_status_msg": values[5],
                 "task_info": values[6], "final_unit_deduction": values[7],

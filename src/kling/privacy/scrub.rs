@@ -98,6 +98,7 @@ fn repeats(text: &str, normalized_text: &str, secret: &str) -> bool {
     if secret.is_empty() {
         return false;
     }
+    // Byte offsets of characters, so that no slice below splits a character.
     let starts: Vec<usize> = secret.char_indices().map(|(at, _)| at).collect();
     if starts.len() <= MIN_REPEATED_CHARS {
         return normalized_text.contains(&secret);
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_prompt_is_screened_whole() {
+    fn a_short_prompt_must_be_repeated_completely() {
         let scrubber = Scrubber::new(["猫".to_owned()]);
 
         assert_eq!(scrubber.scrub("提示词猫不合规"), PROMPT_REPEATED);
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_prompt_only_reasons_that_were_seen_pass() {
+    fn without_a_prompt_only_known_reasons_are_kept() {
         let scrubber = Scrubber::without_prompt().and(["secret-key"]);
 
         assert_eq!(scrubber.scrub_reason("not allowed: a red fox"), PROMPT_UNKNOWN);
@@ -173,13 +174,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut() {
+    fn a_long_text_is_truncated() {
         assert_eq!(Scrubber::default().scrub(&"é".repeat(100_000)).chars().count(), MAX_SCRUBBED_CHARS);
     }
 
     proptest! {
         #[test]
-        fn whatever_holds_a_screened_text_is_withheld(prompt in "\\PC{1,40}", before in ".{0,40}", after in ".{0,40}") {
+        fn any_text_with_a_secret_is_withheld(prompt in "\\PC{1,40}", before in ".{0,40}", after in ".{0,40}") {
             prop_assume!(!prompt.trim().is_empty());
             let scrubber = Scrubber::new([prompt.clone()]);
 

@@ -123,6 +123,7 @@ impl AccountTasks {
         let mut tasks = BTreeMap::new();
         read_ledgers(client, period, &mut tasks).await?;
         let unknown = tasks.iter().filter(|(id, _)| !trail.tasks.contains(*id));
+        // `None` is a function that names no action, such as one that Kling has added.
         let booked: Vec<Option<&'static str>> = unknown.map(|(_, task)| task.action()).collect();
         let is_needed = |action: &str| {
             trail.actions.contains(action)

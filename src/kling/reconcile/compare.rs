@@ -75,6 +75,7 @@ pub(super) fn compare(
             });
         }
     }
+    // The order of the maps is random for tasks of the trail. Equal data must give an equal report.
     findings.sort_by(|one, other| one.task_id.cmp(&other.task_id));
     let listed: HashSet<&String> =
         account.tasks.values().filter_map(|task| task.external_task_id.as_ref()).collect();

@@ -72,6 +72,7 @@ pub async fn reconcile(
     let path = trail.as_ref();
     let overview = read(client, path, move |trail| TrailOverview::read(trail, period.start)).await?;
     let account = AccountTasks::read(client, period, &overview).await?;
+    // Read after the lists: a task that was made meanwhile is in the trail, and thus no unknown task.
     let trail = read(client, path, TrailTasks::read).await?;
     let reconciliation = compare(&trail, &account, period, began);
     record(client, &reconciliation).await.map_err(Error::not_recorded("reconcile", "audit_reconciled"))?;

@@ -70,7 +70,7 @@ mod tests {
     use crate::kling::requests::duration::Duration;
 
     #[test]
-    fn it_is_a_string_on_the_wire() {
+    fn a_duration_is_a_string_in_the_body() {
         for (duration, wire) in [
             (Duration::S5, r#""5""#),
             (Duration::S10, r#""10""#),

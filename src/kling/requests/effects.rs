@@ -9,7 +9,7 @@ use crate::kling::{
         duration::Duration,
         endpoint::endpoint,
         media::Media,
-        model_support::{FIVE, FIVE_TEN, doubtful_length},
+        model_support::{LENGTHS_5, LENGTHS_5_10, length_warning},
         validation::{word, words},
         vocabulary::{Mode, Model},
     },
@@ -43,10 +43,10 @@ endpoint! {
         let removed = REMOVED_EFFECTS.contains(&self.effect_scene.as_str());
         let removed = removed.then(|| format!("the effect {} was taken away", self.effect_scene));
         let (subject, seen) = match self.input.images.len() {
-            0 => ("an effect", FIVE_TEN),
-            _ => ("an effect on two pictures", FIVE),
+            0 => ("an effect", LENGTHS_5_10),
+            _ => ("an effect on two pictures", LENGTHS_5),
         };
-        let length = doubtful_length(subject, self.input.duration.as_ref(), seen);
+        let length = length_warning(subject, self.input.duration.as_ref(), seen);
         removed.into_iter().chain(length).collect()
     }
 }
@@ -117,7 +117,7 @@ mod tests {
     use crate::kling::requests::{prepared_request::PreparedRequest, request::Request};
 
     #[test]
-    fn one_picture_and_two_go_out_as_the_vendor_spells_them() {
+    fn one_image_and_two_have_klings_fields() {
         let one = Effects::new("pet_lion", "https://example.com/1.jpg").duration(Duration::S5);
         let two = Effects::of_two("hug_pro", "https://example.com/1.jpg", "https://example.com/2.jpg");
         let wire = |request| -> Value {

@@ -103,6 +103,7 @@ macro_rules! endpoint {
             }
         }
 
+        // The names of setters and of the kind of endpoint select one of the arms below.
         $($($crate::kling::requests::endpoint::endpoint!(@$shared $name);)+)?
         $crate::kling::requests::endpoint::endpoint!(@$kind $name, $action, $path, $output; $($more)*);
 

@@ -55,7 +55,7 @@ mod tests {
     use crate::kling::requests::request::Request;
 
     #[test]
-    fn the_whole_is_at_most_3_times_as_large() {
+    fn the_area_grows_at_most_3_times() {
         let expand = |up, down, left, right| {
             ExpandImage::new("https://a/i.png", up, down, left, right).check().map_err(|error| error.field())
         };

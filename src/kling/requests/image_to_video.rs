@@ -11,7 +11,7 @@ use crate::kling::{
         duration::Duration,
         endpoint::endpoint,
         media::Media,
-        model_support::{self, Use, Wish},
+        model_support::{self, Feature, FeatureUse},
         references::{ElementId, VoiceId},
         shots::ShotPlan,
         validation::{MAX_PROMPT_CHARS, any, at_most, between, count, each, exclusive, require, word},
@@ -74,22 +74,22 @@ endpoint! {
 
     fn warnings(&self) -> Vec<String> {
         let model = self.model_name.clone().unwrap_or(Model::V1);
-        let mut uses = vec![match (&self.image, &self.image_tail) {
-            (Some(_), Some(_)) => Use::FirstAndLast,
-            (None, Some(_)) => Use::LastAlone,
-            _ => Use::Image,
+        let mut features = vec![match (&self.image, &self.image_tail) {
+            (Some(_), Some(_)) => Feature::FirstAndLast,
+            (None, Some(_)) => Feature::LastAlone,
+            _ => Feature::Image,
         }];
         if self.has_brushes() {
-            uses.push(Use::Brush);
+            features.push(Feature::Brush);
         }
         if self.camera_control.is_some() {
-            uses.push(Use::CameraOnImage);
+            features.push(Feature::CameraOnImage);
         }
-        model_support::warnings(Wish {
+        model_support::warnings(FeatureUse {
             model: &model,
             mode: self.mode.as_ref(),
             duration: &self.effective_duration(),
-            uses: &uses,
+            features: &features,
             camera: self.camera_control.as_ref(),
             sound: self.sound == Some(Sound::On),
             voices: !self.voice_list.is_empty(),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn brushes_go_out_as_the_vendor_spells_them() {
+    fn brushes_have_klings_fields() {
         let request = ImageToVideo::new("https://example.com/image.jpg")
             .model_name(Model::V1)
             .mode(Mode::Pro)
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_table_does_not_know_is_a_warning() {
+    fn an_unseen_combination_is_a_warning() {
         let tail = ImageToVideo::ending_with("https://a/b.png").model_name(Model::V2_6);
 
         assert_eq!(tail.check(), Ok(()));

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_out_as_others_send_it() {
+    fn the_body_equals_that_of_other_clients() {
         let request = crown().tag_list(["o_104"]);
 
         assert_eq!(request.check(), Ok(()));
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn its_id_is_read_wherever_it_stands() {
+    fn the_id_is_read_at_each_place() {
         let element = json!({"element_id": 123456, "element_name": "crown", "owned_by": "me"});
 
         for data in

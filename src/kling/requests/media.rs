@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trace_names_the_host_of_a_url_and_the_hash_of_bytes() {
+    fn a_summary_has_the_host_of_a_url_or_the_hash_of_bytes() {
         let url = MediaSummary::of("image", "https://a.example/fox.png?sign=key");
         let full = MediaSummary::of("image", "YWJj");
 
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_data_url_and_what_is_too_long_are_refused() {
+    fn a_data_url_and_too_many_bytes_are_refused() {
         for (media, taken) in [
             (Media::from("data:image/png;base64,YWJj"), false),
             (Media::from(" "), false),

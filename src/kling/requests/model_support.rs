@@ -9,7 +9,7 @@ use crate::kling::requests::{
 
 /// Feature of a model that a request uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Use {
+pub(crate) enum Feature {
     /// A video from a text.
     Text,
     /// A video from a first image.
@@ -27,60 +27,62 @@ pub(crate) enum Use {
 }
 
 /// Modes and lengths in seconds of a model for a feature. A model without modes has an empty list of them.
-struct Row(Model, Use, &'static [&'static str], &'static [u64]);
+struct SupportRow(Model, Feature, &'static [&'static str], &'static [u64]);
 
-const BOTH: &[&str] = &["std", "pro"];
-const PRO: &[&str] = &["pro"];
-const STD: &[&str] = &["std"];
-const NONE: &[&str] = &[];
-pub(crate) const FIVE: &[u64] = &[5];
-pub(crate) const FIVE_TEN: &[u64] = &[5, 10];
-pub(crate) const THREE_TO_TEN: &[u64] = &[3, 4, 5, 6, 7, 8, 9, 10];
+const STD_PRO: &[&str] = &["std", "pro"];
+const STD_PRO_4K: &[&str] = &["std", "pro", "4k"];
+const PRO_ONLY: &[&str] = &["pro"];
+const STD_ONLY: &[&str] = &["std"];
+const NO_MODES: &[&str] = &[];
+/// Lengths in seconds.
+pub(crate) const LENGTHS_5: &[u64] = &[5];
+pub(crate) const LENGTHS_5_10: &[u64] = &[5, 10];
+pub(crate) const LENGTHS_3_TO_10: &[u64] = &[3, 4, 5, 6, 7, 8, 9, 10];
 /// Models without `cfg_scale`.
 const WITHOUT_CFG_SCALE: [Model; 5] =
     [Model::V2Master, Model::V2_1Master, Model::V2_1, Model::V2_5Turbo, Model::V2_6];
-const TO_FIFTEEN: &[u64] = &[3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+const LENGTHS_3_TO_15: &[u64] = &[3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
-const SUPPORTED: [Row; 30] = [
-    Row(Model::V1, Use::Text, BOTH, FIVE_TEN),
-    Row(Model::V1, Use::Image, BOTH, FIVE_TEN),
-    Row(Model::V1, Use::FirstAndLast, BOTH, FIVE),
-    Row(Model::V1, Use::Brush, BOTH, FIVE),
-    Row(Model::V1, Use::CameraOnText, STD, FIVE),
-    Row(Model::V1_5, Use::Image, BOTH, FIVE_TEN),
-    Row(Model::V1_5, Use::FirstAndLast, PRO, FIVE_TEN),
-    Row(Model::V1_5, Use::LastAlone, PRO, FIVE_TEN),
-    Row(Model::V1_5, Use::Brush, PRO, FIVE),
-    Row(Model::V1_5, Use::CameraOnImage, PRO, FIVE),
-    Row(Model::V1_6, Use::Text, BOTH, FIVE_TEN),
-    Row(Model::V1_6, Use::Image, BOTH, FIVE_TEN),
-    Row(Model::V1_6, Use::FirstAndLast, PRO, FIVE_TEN),
-    Row(Model::V1_6, Use::LastAlone, PRO, FIVE_TEN),
-    Row(Model::V2Master, Use::Text, NONE, FIVE_TEN),
-    Row(Model::V2Master, Use::Image, NONE, FIVE_TEN),
-    Row(Model::V2_1Master, Use::Text, NONE, FIVE_TEN),
-    Row(Model::V2_1Master, Use::Image, NONE, FIVE_TEN),
-    Row(Model::V2_1, Use::Image, BOTH, FIVE_TEN),
-    Row(Model::V2_1, Use::FirstAndLast, PRO, FIVE_TEN),
-    Row(Model::V2_5Turbo, Use::Text, BOTH, FIVE_TEN),
-    Row(Model::V2_5Turbo, Use::Image, BOTH, FIVE_TEN),
-    Row(Model::V2_5Turbo, Use::FirstAndLast, PRO, FIVE_TEN),
-    Row(Model::V2_6, Use::Text, BOTH, FIVE_TEN),
-    Row(Model::V2_6, Use::Image, BOTH, FIVE_TEN),
-    Row(Model::V2_6, Use::FirstAndLast, PRO, FIVE_TEN),
-    Row(Model::V3, Use::Text, &["std", "pro", "4k"], TO_FIFTEEN),
-    Row(Model::V3, Use::Image, &["std", "pro", "4k"], TO_FIFTEEN),
-    Row(Model::V3, Use::FirstAndLast, &["std", "pro", "4k"], TO_FIFTEEN),
-    Row(Model::V3, Use::CameraOnText, &["std", "pro", "4k"], TO_FIFTEEN),
+const SUPPORTED: [SupportRow; 30] = [
+    SupportRow(Model::V1, Feature::Text, STD_PRO, LENGTHS_5_10),
+    SupportRow(Model::V1, Feature::Image, STD_PRO, LENGTHS_5_10),
+    SupportRow(Model::V1, Feature::FirstAndLast, STD_PRO, LENGTHS_5),
+    SupportRow(Model::V1, Feature::Brush, STD_PRO, LENGTHS_5),
+    SupportRow(Model::V1, Feature::CameraOnText, STD_ONLY, LENGTHS_5),
+    SupportRow(Model::V1_5, Feature::Image, STD_PRO, LENGTHS_5_10),
+    SupportRow(Model::V1_5, Feature::FirstAndLast, PRO_ONLY, LENGTHS_5_10),
+    SupportRow(Model::V1_5, Feature::LastAlone, PRO_ONLY, LENGTHS_5_10),
+    SupportRow(Model::V1_5, Feature::Brush, PRO_ONLY, LENGTHS_5),
+    SupportRow(Model::V1_5, Feature::CameraOnImage, PRO_ONLY, LENGTHS_5),
+    SupportRow(Model::V1_6, Feature::Text, STD_PRO, LENGTHS_5_10),
+    SupportRow(Model::V1_6, Feature::Image, STD_PRO, LENGTHS_5_10),
+    SupportRow(Model::V1_6, Feature::FirstAndLast, PRO_ONLY, LENGTHS_5_10),
+    SupportRow(Model::V1_6, Feature::LastAlone, PRO_ONLY, LENGTHS_5_10),
+    SupportRow(Model::V2Master, Feature::Text, NO_MODES, LENGTHS_5_10),
+    SupportRow(Model::V2Master, Feature::Image, NO_MODES, LENGTHS_5_10),
+    SupportRow(Model::V2_1Master, Feature::Text, NO_MODES, LENGTHS_5_10),
+    SupportRow(Model::V2_1Master, Feature::Image, NO_MODES, LENGTHS_5_10),
+    SupportRow(Model::V2_1, Feature::Image, STD_PRO, LENGTHS_5_10),
+    SupportRow(Model::V2_1, Feature::FirstAndLast, PRO_ONLY, LENGTHS_5_10),
+    SupportRow(Model::V2_5Turbo, Feature::Text, STD_PRO, LENGTHS_5_10),
+    SupportRow(Model::V2_5Turbo, Feature::Image, STD_PRO, LENGTHS_5_10),
+    SupportRow(Model::V2_5Turbo, Feature::FirstAndLast, PRO_ONLY, LENGTHS_5_10),
+    SupportRow(Model::V2_6, Feature::Text, STD_PRO, LENGTHS_5_10),
+    SupportRow(Model::V2_6, Feature::Image, STD_PRO, LENGTHS_5_10),
+    SupportRow(Model::V2_6, Feature::FirstAndLast, PRO_ONLY, LENGTHS_5_10),
+    SupportRow(Model::V3, Feature::Text, STD_PRO_4K, LENGTHS_3_TO_15),
+    SupportRow(Model::V3, Feature::Image, STD_PRO_4K, LENGTHS_3_TO_15),
+    SupportRow(Model::V3, Feature::FirstAndLast, STD_PRO_4K, LENGTHS_3_TO_15),
+    SupportRow(Model::V3, Feature::CameraOnText, STD_PRO_4K, LENGTHS_3_TO_15),
 ];
 
-/// Features that a request asks a model for.
+/// A model, and the features of it that a request uses.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wish<'a> {
+pub(crate) struct FeatureUse<'a> {
     pub(crate) model: &'a Model,
     pub(crate) mode: Option<&'a Mode>,
     pub(crate) duration: &'a Duration,
-    pub(crate) uses: &'a [Use],
+    pub(crate) features: &'a [Feature],
     pub(crate) camera: Option<&'a CameraControl>,
     pub(crate) sound: bool,
     pub(crate) voices: bool,
@@ -88,39 +90,39 @@ pub(crate) struct Wish<'a> {
 }
 
 /// Describes the features of a request that the model was not seen to support.
-pub(crate) fn warnings(wish: Wish<'_>) -> Vec<String> {
-    let Wish { model, duration, .. } = wish;
+pub(crate) fn warnings(request: FeatureUse<'_>) -> Vec<String> {
+    let FeatureUse { model, duration, .. } = request;
     let mut warnings = Vec::new();
     if !SUPPORTED.iter().any(|row| row.0 == *model) {
         return warnings;
     }
-    for wanted in wish.uses {
-        let Some(Row(_, _, modes, seconds)) =
-            SUPPORTED.iter().find(|row| row.0 == *model && row.1 == *wanted)
+    for feature in request.features {
+        let Some(SupportRow(_, _, modes, seconds)) =
+            SUPPORTED.iter().find(|row| row.0 == *model && row.1 == *feature)
         else {
-            warnings.push(format!("{model} was not seen to do {}", name(*wanted)));
+            warnings.push(format!("{model} was not seen to do {}", name(*feature)));
             continue;
         };
-        match wish.mode {
+        match request.mode {
             Some(mode) if modes.is_empty() => {
                 warnings.push(format!("{model} has no mode, and {mode} is set"))
             }
             _ => {
-                let mode = wish.mode_in_use();
+                let mode = request.mode_in_use();
                 if !modes.is_empty() && !modes.contains(&mode) {
-                    warnings.push(format!("{model} was not seen to do {} in mode {mode}", name(*wanted)));
+                    warnings.push(format!("{model} was not seen to do {} in mode {mode}", name(*feature)));
                 }
             }
         }
         if duration.seconds().is_some_and(|length| !seconds.contains(&length)) {
-            warnings.push(format!("{model} was not seen to do {} for {duration} s", name(*wanted)));
+            warnings.push(format!("{model} was not seen to do {} for {duration} s", name(*feature)));
         }
     }
-    warnings.extend(wish.doubtful_sound());
-    if wish.cfg_scale && WITHOUT_CFG_SCALE.contains(model) {
+    warnings.extend(request.sound_warnings());
+    if request.cfg_scale && WITHOUT_CFG_SCALE.contains(model) {
         warnings.push(format!("{model} was not seen to take a cfg_scale"));
     }
-    if let Some(camera) = wish.camera
+    if let Some(camera) = request.camera
         && *model == Model::V1_5
         && !matches!(camera, CameraControl::Simple(_))
     {
@@ -129,55 +131,55 @@ pub(crate) fn warnings(wish: Wish<'_>) -> Vec<String> {
     warnings
 }
 
-impl Wish<'_> {
+impl FeatureUse<'_> {
     fn mode_in_use(&self) -> &str {
         self.mode.map_or("std", Mode::as_str)
     }
 
-    fn doubtful_sound(&self) -> Vec<String> {
+    fn sound_warnings(&self) -> Vec<String> {
         let (model, mode) = (self.model, self.mode_in_use());
-        let mut doubts = Vec::new();
+        let mut warnings = Vec::new();
         match model {
             Model::V3 => {}
             Model::V2_6 => {
-                if self.sound && self.uses.contains(&Use::FirstAndLast) {
-                    doubts.push(format!("{model} was not seen to make sound between two pictures"));
+                if self.sound && self.features.contains(&Feature::FirstAndLast) {
+                    warnings.push(format!("{model} was not seen to make sound between two pictures"));
                 }
                 if self.sound && mode != "pro" {
-                    doubts.push(format!("{model} was not seen to make sound in mode {mode}"));
+                    warnings.push(format!("{model} was not seen to make sound in mode {mode}"));
                 }
                 if self.voices && mode != "pro" {
-                    doubts.push(format!("{model} was not seen to use voices in mode {mode}"));
+                    warnings.push(format!("{model} was not seen to use voices in mode {mode}"));
                 }
             }
             _ => {
                 if self.sound {
-                    doubts.push(format!("{model} was not seen to make sound"));
+                    warnings.push(format!("{model} was not seen to make sound"));
                 }
                 if self.voices {
-                    doubts.push(format!("{model} was not seen to use voices"));
+                    warnings.push(format!("{model} was not seen to use voices"));
                 }
             }
         }
-        doubts
+        warnings
     }
 }
 
 /// Describes a length that is not among those seen for `subject`.
-pub(crate) fn doubtful_length(subject: &str, duration: Option<&Duration>, seen: &[u64]) -> Option<String> {
+pub(crate) fn length_warning(subject: &str, duration: Option<&Duration>, seen: &[u64]) -> Option<String> {
     let duration = duration?;
-    let doubtful = duration.seconds().is_some_and(|length| !seen.contains(&length));
-    doubtful.then(|| format!("{subject} was not seen to take a duration of {duration} s"))
+    let is_unseen = duration.seconds().is_some_and(|length| !seen.contains(&length));
+    is_unseen.then(|| format!("{subject} was not seen to take a duration of {duration} s"))
 }
 
-fn name(wanted: Use) -> &'static str {
-    match wanted {
-        Use::Text => "a video from a text",
-        Use::Image => "a video from a picture",
-        Use::FirstAndLast => "a video from a first and a last picture",
-        Use::LastAlone => "a video from a last picture alone",
-        Use::Brush => "brushes",
-        Use::CameraOnText | Use::CameraOnImage => "camera movements",
+fn name(feature: Feature) -> &'static str {
+    match feature {
+        Feature::Text => "a video from a text",
+        Feature::Image => "a video from a picture",
+        Feature::FirstAndLast => "a video from a first and a last picture",
+        Feature::LastAlone => "a video from a last picture alone",
+        Feature::Brush => "brushes",
+        Feature::CameraOnText | Feature::CameraOnImage => "camera movements",
     }
 }
 
@@ -187,50 +189,50 @@ mod tests {
     use crate::kling::requests::camera::CameraConfig;
 
     #[test]
-    fn what_a_model_was_not_seen_to_do_is_warned_about() {
-        for (model, mode, duration, uses, warned) in [
-            (Model::V1, None, Duration::S5, &[Use::Text][..], &[][..]),
+    fn an_unseen_feature_of_a_model_is_a_warning() {
+        for (model, mode, duration, features, warned) in [
+            (Model::V1, None, Duration::S5, &[Feature::Text][..], &[][..]),
             (
                 Model::V2_5Turbo,
                 None,
                 Duration::S5,
-                &[Use::FirstAndLast],
+                &[Feature::FirstAndLast],
                 &["kling-v2-5-turbo was not seen to do a video from a first and a last picture in mode std"],
             ),
             (
                 Model::V2_1,
                 None,
                 Duration::S5,
-                &[Use::Text],
+                &[Feature::Text],
                 &["kling-v2-1 was not seen to do a video from a text"],
             ),
             (
                 Model::V2Master,
                 Some(Mode::Pro),
                 Duration::S5,
-                &[Use::Text],
+                &[Feature::Text],
                 &["kling-v2-master has no mode, and pro is set"],
             ),
             (
                 Model::V2_6,
                 None,
                 Duration::Seconds(7),
-                &[Use::Text],
+                &[Feature::Text],
                 &["kling-v2-6 was not seen to do a video from a text for 7 s"],
             ),
-            (Model::from("kling-v9"), Some(Mode::FourK), Duration::Seconds(60), &[Use::Text], &[]),
+            (Model::from("kling-v9"), Some(Mode::FourK), Duration::Seconds(60), &[Feature::Text], &[]),
         ] {
-            let wish = Wish { mode: mode.as_ref(), duration: &duration, uses, ..plain(&model) };
-            assert_eq!(warnings(wish), warned);
+            let request = FeatureUse { mode: mode.as_ref(), duration: &duration, features, ..plain(&model) };
+            assert_eq!(warnings(request), warned);
         }
     }
 
-    fn plain(model: &Model) -> Wish<'_> {
-        Wish {
+    fn plain(model: &Model) -> FeatureUse<'_> {
+        FeatureUse {
             model,
             mode: None,
             duration: &Duration::S5,
-            uses: &[Use::Image],
+            features: &[Feature::Image],
             camera: None,
             sound: false,
             voices: false,
@@ -239,39 +241,42 @@ mod tests {
     }
 
     #[test]
-    fn sound_voices_cfg_scale_and_camera_movements_are_warned_about() {
+    fn unseen_sound_voices_and_movements_are_warnings() {
         let (back, simple) = (CameraControl::DownBack, CameraControl::Simple(CameraConfig::default()));
         let (v1, v1_5, v2_5) = (&Model::V1, &Model::V1_5, &Model::V2_5Turbo);
         let (v2_6, v3) = (&Model::V2_6, &Model::V3);
         let pro = Some(&Mode::Pro);
-        let both = &[Use::FirstAndLast][..];
-        let camera = &[Use::CameraOnImage][..];
-        for (wish, warned) in [
-            (Wish { sound: true, ..plain(v2_6) }, &["kling-v2-6 was not seen to make sound in mode std"][..]),
-            (Wish { sound: true, voices: true, mode: pro, ..plain(v2_6) }, &[]),
+        let both = &[Feature::FirstAndLast][..];
+        let camera = &[Feature::CameraOnImage][..];
+        for (request, warned) in [
             (
-                Wish { sound: true, mode: pro, uses: both, ..plain(v2_6) },
+                FeatureUse { sound: true, ..plain(v2_6) },
+                &["kling-v2-6 was not seen to make sound in mode std"][..],
+            ),
+            (FeatureUse { sound: true, voices: true, mode: pro, ..plain(v2_6) }, &[]),
+            (
+                FeatureUse { sound: true, mode: pro, features: both, ..plain(v2_6) },
                 &["kling-v2-6 was not seen to make sound between two pictures"],
             ),
-            (Wish { mode: pro, uses: both, ..plain(v2_6) }, &[]),
+            (FeatureUse { mode: pro, features: both, ..plain(v2_6) }, &[]),
             (
-                Wish { sound: true, voices: true, ..plain(v2_6) },
+                FeatureUse { sound: true, voices: true, ..plain(v2_6) },
                 &[
                     "kling-v2-6 was not seen to make sound in mode std",
                     "kling-v2-6 was not seen to use voices in mode std",
                 ],
             ),
-            (Wish { sound: true, ..plain(v2_5) }, &["kling-v2-5-turbo was not seen to make sound"]),
-            (Wish { sound: true, voices: true, cfg_scale: true, ..plain(v3) }, &[]),
-            (Wish { cfg_scale: true, ..plain(v2_6) }, &["kling-v2-6 was not seen to take a cfg_scale"]),
-            (Wish { cfg_scale: true, ..plain(v1) }, &[]),
+            (FeatureUse { sound: true, ..plain(v2_5) }, &["kling-v2-5-turbo was not seen to make sound"]),
+            (FeatureUse { sound: true, voices: true, cfg_scale: true, ..plain(v3) }, &[]),
+            (FeatureUse { cfg_scale: true, ..plain(v2_6) }, &["kling-v2-6 was not seen to take a cfg_scale"]),
+            (FeatureUse { cfg_scale: true, ..plain(v1) }, &[]),
             (
-                Wish { camera: Some(&back), mode: pro, uses: camera, ..plain(v1_5) },
+                FeatureUse { camera: Some(&back), mode: pro, features: camera, ..plain(v1_5) },
                 &["kling-v1-5 was not seen to do the camera movement down_back"],
             ),
-            (Wish { camera: Some(&simple), mode: pro, uses: camera, ..plain(v1_5) }, &[]),
+            (FeatureUse { camera: Some(&simple), mode: pro, features: camera, ..plain(v1_5) }, &[]),
         ] {
-            assert_eq!(warnings(wish), warned, "{wish:?}");
+            assert_eq!(warnings(request), warned, "{request:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::kling::{
         duration::Duration,
         endpoint::endpoint,
         media::Media,
-        model_support::{FIVE_TEN, doubtful_length},
+        model_support::{LENGTHS_5_10, length_warning},
         references::ListedImage,
         validation::{MAX_PROMPT_CHARS, all, at_most, count, text, word},
         vocabulary::{EditMode, Mode, Model},
@@ -46,7 +46,7 @@ endpoint! {
 
     fn warnings(&self) -> Vec<String> {
         let subject = "an edit of what was selected";
-        doubtful_length(subject, self.duration.as_ref(), FIVE_TEN).into_iter().collect()
+        length_warning(subject, self.duration.as_ref(), LENGTHS_5_10).into_iter().collect()
     }
 }
 
@@ -73,7 +73,7 @@ mod tests {
     use crate::kling::requests::request::Request;
 
     #[test]
-    fn another_length_is_warned_about() {
+    fn another_length_is_a_warning() {
         let removal = || MultiElements::new("session", "removal", "no hat");
 
         assert!(removal().duration(Duration::S5).warnings().is_empty());

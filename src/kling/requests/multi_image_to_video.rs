@@ -7,7 +7,7 @@ use crate::kling::{
         duration::Duration,
         endpoint::endpoint,
         media::Media,
-        model_support::{FIVE_TEN, doubtful_length},
+        model_support::{LENGTHS_5_10, length_warning},
         references::ListedImage,
         validation::{MAX_PROMPT_CHARS, at_most, each, text, word},
         vocabulary::{AspectRatio, Mode, Model},
@@ -39,7 +39,7 @@ endpoint! {
     fn warnings(&self) -> Vec<String> {
         let other = self.model_name.as_ref().filter(|model| **model != Model::V1_6);
         let model = other.map(|model| format!("{model} was not seen to do a video from several pictures"));
-        let length = doubtful_length("a video from several pictures", self.duration.as_ref(), FIVE_TEN);
+        let length = length_warning("a video from several pictures", self.duration.as_ref(), LENGTHS_5_10);
         model.into_iter().chain(length).collect()
     }
 }
@@ -61,7 +61,7 @@ mod tests {
     use crate::kling::requests::request::Request;
 
     #[test]
-    fn another_model_and_another_length_are_warned_about() {
+    fn another_model_and_another_length_are_warnings() {
         let foxes = || MultiImageToVideo::new("foxes", ["https://a.example/1.png"]);
 
         assert!(foxes().model_name(Model::V1_6).duration(Duration::S10).warnings().is_empty());

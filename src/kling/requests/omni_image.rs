@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_takes_as_many_slots_as_it_has_pictures_and_costs_as_many_times() {
+    fn a_series_takes_and_costs_as_much_as_its_images() {
         let prices = Prices::new().first(Price::each("kling-v3-omni", "2"));
         let image = || OmniImage::new("a fox").model_name("kling-v3-omni");
         let series = || image().result_type("series");

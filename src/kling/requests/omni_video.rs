@@ -12,7 +12,7 @@ use crate::kling::{
         duration::Duration,
         endpoint::endpoint,
         media::Media,
-        model_support::{FIVE_TEN, THREE_TO_TEN, doubtful_length},
+        model_support::{LENGTHS_3_TO_10, LENGTHS_5_10, length_warning},
         references::ElementId,
         shots::ShotPlan,
         validation::{all, any, count, each, require, url, word},
@@ -63,28 +63,28 @@ endpoint! {
     fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let Some(model) = &self.model_name else { return warnings };
-        let mut doubt = |what: &str| warnings.push(format!("{model} was not seen to {what}"));
+        let mut warn = |what: &str| warnings.push(format!("{model} was not seen to {what}"));
         match model {
             Model::VideoO1 => {
                 if self.mode == Some(Mode::FourK) {
-                    doubt("make a video in mode 4k");
+                    warn("make a video in mode 4k");
                 }
                 if self.sound == Some(Sound::On) {
-                    doubt("make sound");
+                    warn("make sound");
                 }
                 if self.plan.has_several_shots() {
-                    doubt("make several shots");
+                    warn("make several shots");
                 }
                 let first_alone = self.image_list.iter().all(|image| image.frame == Some("first_frame"));
                 let is_simple = first_alone && self.element_list.is_empty() && self.video_list.is_empty();
                 let (subject, seen) = match is_simple {
-                    true => ("kling-video-o1, of a text and a first frame alone,", FIVE_TEN),
-                    false => ("kling-video-o1", THREE_TO_TEN),
+                    true => ("kling-video-o1, of a text and a first frame alone,", LENGTHS_5_10),
+                    false => ("kling-video-o1", LENGTHS_3_TO_10),
                 };
-                warnings.extend(doubtful_length(subject, self.duration.as_ref(), seen));
+                warnings.extend(length_warning(subject, self.duration.as_ref(), seen));
             }
             Model::V3Omni | Model::Other(_) => {}
-            _ => doubt("do a video of this kind"),
+            _ => warn("do a video of this kind"),
         }
         warnings
     }
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_and_frames_go_out_as_the_vendor_spells_them() {
+    fn an_edit_and_frames_have_klings_fields() {
         let edit = OmniVideo::new("<<<video_1>>> with <<<image_1>>>")
             .model_name(Model::VideoO1)
             .image_list([ReferenceImage::new("https://a/i.png")])
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_model_was_not_seen_to_do_is_a_warning() {
+    fn an_unseen_feature_of_a_model_is_a_warning() {
         let o1 = || OmniVideo::new("a fox").model_name(Model::VideoO1).aspect_ratio(AspectRatio::Wide);
         let seven = |request: OmniVideo| request.duration(Duration::Seconds(7));
         let two = [ReferenceImage::new("https://a/1.png"), ReferenceImage::new("https://a/2.png")];

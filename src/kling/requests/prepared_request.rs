@@ -97,6 +97,7 @@ impl PreparedRequest {
     /// Prepares any request.
     pub(crate) fn of(request: &impl Serialize, defaults: Defaults) -> PreparedRequest {
         let wire = serde_json::to_value(request).expect("strings, finite numbers, and keys that are strings");
+        // The body is not made from `wire`: a `Value` sorts its members, and Kling's order is that of the fields.
         let body = serde_json::to_vec(request).expect("the same");
         let mut prepared = PreparedRequest { body, ..PreparedRequest::default() };
         let mut secrets = Vec::new();
@@ -106,6 +107,7 @@ impl PreparedRequest {
         let contents = wire["contents"].as_array().and_then(|contents| {
             contents.iter().find(|content| content["type"] == "prompt").map(|content| &content["text"])
         });
+        // The first field with a text is the prompt. No request has two of them.
         prepared.prompt =
             [Some(&wire["prompt"]), Some(&wire["text"]), Some(&wire["input"]["text"]), contents]
                 .into_iter()
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_leaves_16_digits_and_its_length_in_scalars() {
+    fn an_unkeyed_hash_has_16_digits_and_the_length() {
         let trace = PromptHash::of("été 🦊", None);
 
         assert_eq!((trace.length, trace.kind.as_str()), (5, "sha256-16"));
@@ -267,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_key_it_leaves_another_hash_that_names_the_key() {
+    fn a_keyed_hash_names_its_key() {
         let key = PromptKey::new("0123456789abcdef").expect("a key");
 
         let trace = PromptHash::of("été 🦊", Some(&key));
@@ -295,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn contents_and_settings_of_the_new_standard_are_read_alike() {
+    fn the_new_design_is_recorded_like_the_legacy_one() {
         let prepared = prepared(json!({
             "contents": [{"type": "prompt", "text": "a red fox"}, {"type": "first_frame", "url": "https://a.example/i"}],
             "settings": {"resolution": "1080p", "duration": 10, "audio": "off", "aspect_ratio": "1:1"},

@@ -152,7 +152,7 @@ mod tests {
     use crate::kling::requests::immediate::Immediate;
 
     #[test]
-    fn a_session_is_read_and_a_hidden_refusal_seen() {
+    fn a_session_and_a_refusal_inside_it_are_read() {
         let data = json!({"status": 0, "session_id": "id", "final_unit_deduction": "1", "fps": 30.0,
             "original_duration": 1000, "width": 720, "height": 1280, "total_frame": 300, "normalized_video": "url"});
 

@@ -34,7 +34,7 @@ mod tests {
     use crate::kling::requests::{prepared_request::PreparedRequest, request::Request};
 
     #[test]
-    fn its_duration_is_a_number_with_one_decimal() {
+    fn the_duration_is_a_number_with_one_decimal() {
         let request = TextToAudio::new("rain", 3.12);
 
         assert_eq!(request.check(), Ok(()));

@@ -8,7 +8,7 @@ use crate::kling::{
         defaults::Defaults,
         duration::Duration,
         endpoint::endpoint,
-        model_support::{self, Use, Wish},
+        model_support::{self, Feature, FeatureUse},
         shots::{Shot, ShotPlan},
         validation::{MAX_PROMPT_CHARS, any, at_most, between, word},
         vocabulary::{AspectRatio, Mode, Model, Sound},
@@ -78,15 +78,15 @@ endpoint! {
 
     fn warnings(&self) -> Vec<String> {
         let model = self.model_name.clone().unwrap_or(Model::V1);
-        let mut uses = vec![Use::Text];
+        let mut features = vec![Feature::Text];
         if self.camera_control.is_some() {
-            uses.push(Use::CameraOnText);
+            features.push(Feature::CameraOnText);
         }
-        model_support::warnings(Wish {
+        model_support::warnings(FeatureUse {
             model: &model,
             mode: self.mode.as_ref(),
             duration: &self.effective_duration(),
-            uses: &uses,
+            features: &features,
             camera: self.camera_control.as_ref(),
             sound: self.sound == Some(Sound::On),
             voices: false,
@@ -143,12 +143,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_set_is_left_out() {
+    fn an_unset_field_is_left_out() {
         assert_eq!(wire(&fox()), json!({"prompt": "a red fox in snow", "external_task_id": "id-1"}));
     }
 
     #[test]
-    fn every_field_goes_out_as_the_vendor_spells_it() {
+    fn a_request_has_klings_fields() {
         let request = fox()
             .model_name(Model::V3)
             .negative_prompt("blur")
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_recorded_as_the_vendors_default() {
+    fn an_unset_field_is_recorded_as_klings_default() {
         for (request, model, mode, duration) in [
             (fox(), "kling-v1", Some("std"), "5"),
             (fox().model_name(Model::V2Master), "kling-v2-master", None, "5"),
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prompts_of_the_shots_stand_in_for_one_of_the_whole() {
+    fn shots_without_a_prompt_are_hashed_by_their_prompts() {
         let shots = [Shot::new("it runs", 2), Shot::new("it rests", 3)];
 
         let joined = ready(&TextToVideo::from_shots(shots.clone()));
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_just_within_the_rules_is_accepted() {
+    fn values_at_the_limits_are_accepted() {
         for request in [
             TextToVideo::new("é".repeat(2500)).negative_prompt("é".repeat(2500)),
             fox().cfg_scale(0.0),

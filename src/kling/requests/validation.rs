@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_names_its_field_and_says_what_would_hold() {
+    fn an_error_has_the_field_and_the_rule() {
         for (checked, said) in [
             (at_most(1)(&"éé".to_owned(), "prompt"), "prompt must have at most 1 characters"),
             (text(9)(&" ".to_owned(), "text"), "text must not be empty"),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_just_within_holds() {
+    fn values_at_the_limits_are_accepted() {
         for checked in [
             at_most(2)(&"éé".to_owned(), "prompt"),
             between(0.0..=1.0)(&1.0, "cfg_scale"),

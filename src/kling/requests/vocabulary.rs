@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_that_is_not_known_is_sent_as_it_is() {
+    fn an_unknown_word_is_sent_unchanged() {
         assert_eq!(Model::from("kling-v9").as_str(), "kling-v9");
         assert_eq!(Model::from("kling-v2-6"), Model::V2_6);
         assert_eq!(Mode::from("4k"), Mode::FourK);

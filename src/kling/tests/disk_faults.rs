@@ -1,5 +1,7 @@
-//! The client on a disk that hangs or is full. No thread of the runtime waits for the disk, no request leaves before its
-//! intent is written, and a call that is dropped meanwhile has exactly one outcome in the trail.
+//! Behaviour of the client while the disk of its trail hangs or is full.
+//!
+//! No thread of the runtime waits for the disk, nothing is sent before its intent is written, and a dropped submission
+//! has exactly one outcome.
 
 use std::{
     fs::File,
@@ -13,7 +15,7 @@ use parking_lot::{Condvar, Mutex};
 use serde_json::Value;
 use tracing_subscriber::prelude::*;
 
-use crate::kling::tests::disk_faults::stand_in::{ACCESS_KEY, Pace, SECRET_KEY, StandIn};
+use self::stand_in::{ACCESS_KEY, Pace, SECRET_KEY, StandIn};
 use crate::{
     kling::{
         auth::credentials::Credentials,
@@ -30,18 +32,18 @@ use crate::{
 #[path = "../../../examples/stand_in/mod.rs"]
 mod stand_in;
 
-/// A call that takes longer than this hangs.
-const HANG_LIMIT: Duration = Duration::from_secs(120);
-/// Time in which a request that left arrives at the server.
-const ARRIVAL_TIME: Duration = Duration::from_millis(60);
-/// No space left on the device.
+/// Time limit of a test, longer than any operation without a fault.
+const MAX_HANG: Duration = Duration::from_secs(120);
+/// Time after which a sent request would have reached the server.
+const REQUEST_TIME: Duration = Duration::from_millis(60);
+/// Error number of the OS for a device without space.
 const ENOSPC: i32 = 28;
 
-/// The behaviour of a disk.
+/// Behaviour of a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DiskState {
     Works,
-    /// A write of a line with this event type waits until the disk works again.
+    /// A write of an event of this type hangs until the state changes.
     HangsAt(&'static str),
     Full,
 }
@@ -50,7 +52,7 @@ enum DiskState {
 struct Disk {
     state: Mutex<DiskState>,
     changed: Condvar,
-    /// The number of writes that hung.
+    /// Number of writes that hung.
     hung: Mutex<usize>,
 }
 
@@ -60,16 +62,16 @@ impl Disk {
         self.changed.notify_all();
     }
 
-    /// The current behaviour. A disk that hung for too long works again, so that a failed test ends.
+    /// Current state. A write that hangs for longer than [`MAX_HANG`] sets it to `Works`.
     fn state(&self) -> DiskState {
         *self.state.lock()
     }
 
-    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+    fn check(&self, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.state.lock();
         let text = String::from_utf8_lossy(bytes);
         let is_at = |event: &str| text.contains(&format!("\"event_type\": \"{event}\""));
-        let until = Instant::now() + HANG_LIMIT;
+        let until = Instant::now() + MAX_HANG;
         while let DiskState::HangsAt(event) = *state
             && is_at(event)
         {
@@ -86,9 +88,9 @@ impl Disk {
     }
 
     async fn hangs(&self) {
-        let until = Instant::now() + HANG_LIMIT;
+        let until = Instant::now() + MAX_HANG;
         while *self.hung.lock() == 0 {
-            assert!(Instant::now() < until, "the disk never hung");
+            assert!(Instant::now() < until, "no write hung");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
@@ -102,7 +104,7 @@ struct FaultyFile {
 
 impl Storage for FaultyFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.disk.write(bytes)?;
+        self.disk.check(bytes)?;
         Storage::append(&mut self.file, bytes)
     }
 
@@ -123,8 +125,8 @@ impl Storage for FaultyFile {
     }
 }
 
-/// A client, its log on a disk with faults, and a server.
-struct TestSetup {
+/// A client, its log on a faulty disk, and a server.
+struct Bench {
     log: AuditLog,
     client: Client,
     disk: Arc<Disk>,
@@ -132,8 +134,8 @@ struct TestSetup {
     directory: tempfile::TempDir,
 }
 
-impl TestSetup {
-    fn new(durability: Durability) -> TestSetup {
+impl Bench {
+    fn new(durability: Durability) -> Bench {
         let directory = tempfile::tempdir().expect("a directory");
         let disk = Arc::new(Disk {
             state: Mutex::new(DiskState::Works),
@@ -152,18 +154,18 @@ impl TestSetup {
             .base_url(server.base_url())
             .poll_interval(Duration::from_millis(1))
             .build()
-            .expect("valid settings");
-        TestSetup { log, client, disk, server, directory }
+            .expect("settings that work");
+        Bench { log, client, disk, server, directory }
     }
 
     async fn submit(&self) -> Result<String, Error> {
         self.client.submit(TextToVideo::new("a fox")).await.map(|task| task.id().to_owned())
     }
 
-    /// Closes and verifies the trail, and returns the event types of its entries, except the log's own.
+    /// Closes the log, verifies the trail, and returns the types of its entries without the log's own.
     fn types(&self) -> Vec<String> {
         self.log.close().expect("closes");
-        drop(crate::verify(self.directory.path()).expect("intact"));
+        drop(crate::verify::verify(self.directory.path()).expect("intact"));
         let files = std::fs::read_dir(self.directory.path()).expect("a directory");
         let mut types = Vec::new();
         for file in files.map(|file| file.expect("readable").path()) {
@@ -180,14 +182,14 @@ impl TestSetup {
     }
 }
 
-/// Runs `work` on a runtime with one thread, under a subscriber, so that spans have entries too.
-fn on_one_thread<T>(setup: &TestSetup, work: impl Future<Output = T>) -> T {
+/// Runs `work` on a single thread, under a subscriber, so that spans have entries too.
+fn on_one_thread<T>(bench: &Bench, work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let subscriber = tracing_subscriber::registry().with(setup.log.layer());
+    let subscriber = tracing_subscriber::registry().with(bench.log.layer());
     tracing::subscriber::with_default(subscriber, || runtime.block_on(work))
 }
 
-/// Counts while the thread that it shares with the client is free.
+/// Counts up while the shared thread is free.
 async fn tick(ticks: &Mutex<usize>) {
     loop {
         *ticks.lock() += 1;
@@ -196,40 +198,40 @@ async fn tick(ticks: &Mutex<usize>) {
 }
 
 #[test]
-fn hung_disk_blocks_no_runtime_and_no_request_leaves() {
+fn while_the_disk_hangs_the_runtime_runs_and_nothing_is_sent() {
     for durability in [Durability::Written, Durability::Synced, Durability::Buffered] {
         for event in ["kling.submit.opened", "auth_event", "task_submitted"] {
-            let setup = TestSetup::new(durability);
-            setup.disk.set(DiskState::HangsAt(event));
+            let bench = Bench::new(durability);
+            bench.disk.set(DiskState::HangsAt(event));
             let ticks = Mutex::new(0);
 
-            let (before, id) = on_one_thread(&setup, async {
+            let (before, id) = on_one_thread(&bench, async {
                 let release = async {
-                    setup.disk.hangs().await;
+                    bench.disk.hangs().await;
                     let began = *ticks.lock();
-                    tokio::time::sleep(ARRIVAL_TIME).await;
+                    tokio::time::sleep(REQUEST_TIME).await;
                     while *ticks.lock() < began + 10 {
                         tokio::time::sleep(Duration::from_millis(1)).await;
                     }
-                    let before = (setup.disk.state(), setup.server.requests());
-                    setup.disk.set(DiskState::Works);
+                    let before = (bench.disk.state(), bench.server.requests());
+                    bench.disk.set(DiskState::Works);
                     before
                 };
                 tokio::select! {
-                    both = async { tokio::join!(release, setup.submit()) } => both,
+                    both = async { tokio::join!(release, bench.submit()) } => both,
                     () = tick(&ticks) => unreachable!("it ticks for ever"),
                 }
             });
 
-            // The runtime went on while the disk still hung. After the limit, the disk works again.
+            // The runtime ran while the disk hung. A disk that hung for too long would be in state `Works`.
             assert_eq!(
                 before,
                 (DiskState::HangsAt(event), 0),
-                "{durability:?}, {event}: hung, or a request left"
+                "{durability:?}, {event}: hung, or a request was sent"
             );
-            assert_eq!(setup.server.task_ids(), [id.expect("accepted")]);
+            assert_eq!(bench.server.task_ids(), [id.expect("accepted")]);
             assert_eq!(
-                setup.types(),
+                bench.types(),
                 [
                     "kling.submit.opened",
                     "auth_event",
@@ -243,22 +245,22 @@ fn hung_disk_blocks_no_runtime_and_no_request_leaves() {
 }
 
 #[test]
-fn call_dropped_while_disk_hangs_has_one_outcome() {
+fn a_submission_dropped_while_the_disk_hangs_has_one_outcome() {
     for durability in [Durability::Written, Durability::Synced, Durability::Buffered] {
         for (event, outcome, made) in
             [("task_submitted", "task_refused", 0), ("task_accepted", "task_accepted", 1)]
         {
             if event == "task_accepted" && durability == Durability::Buffered {
-                // A buffered log acknowledges the entry before the disk sees it, so no call waits.
+                // No caller waits for this entry of a buffered log.
                 continue;
             }
-            let setup = TestSetup::new(durability);
+            let bench = Bench::new(durability);
 
-            drop_at(&setup, event, setup.submit());
+            drop_at(&bench, event, bench.submit());
 
-            assert_eq!(setup.server.tasks(), made);
+            assert_eq!(bench.server.tasks(), made);
             assert_eq!(
-                setup.types(),
+                bench.types(),
                 ["kling.submit.opened", "auth_event", "task_submitted", outcome, "kling.submit.closed"],
                 "{durability:?}, {event}"
             );
@@ -266,38 +268,38 @@ fn call_dropped_while_disk_hangs_has_one_outcome() {
     }
 }
 
-/// Drops `work` while the disk hangs at `event`.
-fn give_up<T>(setup: &TestSetup, event: &'static str, work: impl Future<Output = T>) {
-    *setup.disk.hung.lock() = 0;
-    setup.disk.set(DiskState::HangsAt(event));
-    on_one_thread(setup, async {
+/// Drops `work` when the disk hangs at `event`.
+fn drop_at<T>(bench: &Bench, event: &'static str, work: impl Future<Output = T>) {
+    *bench.disk.hung.lock() = 0;
+    bench.disk.set(DiskState::HangsAt(event));
+    on_one_thread(bench, async {
         tokio::select! {
             biased;
             _ = work => unreachable!("the disk hangs"),
-            () = setup.disk.hangs() => {}
+            () = bench.disk.hangs() => {}
         }
     });
-    setup.disk.set(DiskState::Works);
+    bench.disk.set(DiskState::Works);
 }
 
 #[test]
-fn dropped_wait_records_the_end_once() {
-    let setup = TestSetup::new(Durability::Written);
-    let task = on_one_thread(&setup, setup.client.submit(TextToVideo::new("a fox"))).expect("accepted");
+fn a_wait_dropped_at_the_end_does_not_record_it_twice() {
+    let bench = Bench::new(Durability::Written);
+    let task = on_one_thread(&bench, bench.client.submit(TextToVideo::new("a fox"))).expect("accepted");
 
-    drop_at(&setup, "task_completed", setup.client.wait(&task));
-    on_one_thread(&setup, setup.client.wait(&task)).expect("completed");
+    drop_at(&bench, "task_completed", bench.client.wait(&task));
+    on_one_thread(&bench, bench.client.wait(&task)).expect("completed");
 
-    let types = setup.types();
+    let types = bench.types();
     let count = |event: &str| types.iter().filter(|known| *known == event).count();
     assert_eq!((count("task_status_changed"), count("task_completed")), (1, 1), "{types:?}");
 }
 
 #[test]
-fn dropped_immediate_request_is_recorded_whole() {
-    let setup = TestSetup::new(Durability::Written);
+fn a_dropped_immediate_call_is_recorded_completely() {
+    let bench = Bench::new(Durability::Written);
 
-    drop_at(&setup, "task_completed", setup.client.call(DeleteVoice::new("voice-7")));
+    drop_at(&bench, "task_completed", bench.client.call(DeleteVoice::new("voice-7")));
 
     let expected = [
         "kling.submit.opened",
@@ -307,58 +309,58 @@ fn dropped_immediate_request_is_recorded_whole() {
         "voice_deleted",
         "kling.submit.closed",
     ];
-    assert_eq!(setup.types(), expected);
+    assert_eq!(bench.types(), expected);
 }
 
 #[test]
-fn token_of_a_dropped_call_is_minted_once() {
-    let setup = TestSetup::new(Durability::Written);
+fn a_token_is_minted_once_despite_a_dropped_future() {
+    let bench = Bench::new(Durability::Written);
 
-    drop_at(&setup, "auth_event", setup.submit());
-    on_one_thread(&setup, setup.submit()).expect("accepted");
+    drop_at(&bench, "auth_event", bench.submit());
+    on_one_thread(&bench, bench.submit()).expect("accepted");
 
-    let types = setup.types();
+    let types = bench.types();
     assert_eq!(types.iter().filter(|event| *event == "auth_event").count(), 1, "{types:?}");
-    assert_eq!(setup.server.tokens().len(), 1);
+    assert_eq!(bench.server.tokens().len(), 1);
 }
 
 #[test]
-fn callback_of_a_dropped_call_is_new_again() {
-    let setup = TestSetup::new(Durability::Written);
-    let receiver = Receiver::builder(setup.log.clone()).accept_unsigned().build();
-    let receiver = on_one_thread(&setup, receiver).expect("valid settings");
+fn a_callback_of_a_dropped_future_is_new_again() {
+    let bench = Bench::new(Durability::Written);
+    let receiver = Receiver::builder(bench.log.clone()).accept_unsigned().build();
+    let receiver = on_one_thread(&bench, receiver).expect("settings that work");
     let body = br#"{"task_id": "1", "task_status": "processing"}"#;
 
-    drop_at(&setup, "callback_received", receiver.receive([], body));
-    let again = on_one_thread(&setup, receiver.receive([], body)).expect("accepted");
-    let once_more = on_one_thread(&setup, receiver.receive([], body)).expect("accepted");
+    drop_at(&bench, "callback_received", receiver.receive([], body));
+    let again = on_one_thread(&bench, receiver.receive([], body)).expect("accepted");
+    let once_more = on_one_thread(&bench, receiver.receive([], body)).expect("accepted");
 
     assert_eq!((again.is_new(), once_more.is_new()), (true, false));
 }
 
 #[test]
-fn full_disk_keeps_every_request_at_every_durability() {
+fn with_a_full_disk_nothing_is_sent_at_any_durability() {
     for durability in [Durability::Written, Durability::Synced, Durability::Buffered] {
-        let setup = TestSetup::new(durability);
-        on_one_thread(&setup, setup.submit()).expect("accepted");
-        let requests = setup.server.requests();
-        setup.disk.set(DiskState::Full);
+        let bench = Bench::new(durability);
+        on_one_thread(&bench, bench.submit()).expect("accepted");
+        let requests = bench.server.requests();
+        bench.disk.set(DiskState::Full);
 
         for _ in 0..2 {
-            let refused = on_one_thread(&setup, setup.submit()).expect_err("the disk is full");
+            let refused = on_one_thread(&bench, bench.submit()).expect_err("the disk is full");
             assert!(
                 matches!(refused, Error::NotRecorded { event: "task_submitted", .. }),
                 "{durability:?}: {refused}"
             );
         }
-        assert_eq!(setup.server.requests(), requests, "{durability:?}: a request left");
-        setup.disk.set(DiskState::Works);
-        on_one_thread(&setup, setup.submit()).expect("accepted");
+        assert_eq!(bench.server.requests(), requests, "{durability:?}: a request was sent");
+        bench.disk.set(DiskState::Works);
+        on_one_thread(&bench, bench.submit()).expect("accepted");
 
-        let types = setup.types();
+        let types = bench.types();
         let count = |event: &str| types.iter().filter(|known| *known == event).count();
         assert_eq!(count("task_accepted"), 2);
-        // A buffered log keeps the lines that it could not write, so a dropped call gets its outcome later.
+        // A buffered log keeps lines that it could not write. The dropped submissions then have their outcomes too.
         assert_eq!(count("task_submitted"), count("task_accepted") + count("task_refused"), "{types:?}");
     }
 }

@@ -1,8 +1,8 @@
-//! Answers of the Kling API, written from Kling's pages and from public recordings. Each is decoded, and the assertions
-//! name the decoded values.
+//! Decoding of Kling's answers, retyped from its pages and from recordings of other clients.
 //!
-//! The types leave out fields that describe a request (sound, voice and video input of a deduction, pictures and tags of
-//! an element) or repeat it (the video of a session). Masks are kept as Kling's own JSON.
+//! The assertions cover the fields of this crate's types. The types leave out descriptions of the request (a
+//! deduction's sound, voice and video input, an element's images and tags) and repetitions of it (a session's video).
+//! Masks are kept in Kling's own JSON.
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ fn answer<I: Immediate>(data: Value) -> I::Output {
 const AT: i64 = 1_722_769_557_708;
 
 #[test]
-fn created_task_has_its_external_id_or_none() {
+fn a_created_task_has_its_external_id_or_none() {
     for (info, named) in [
         (Some(json!({"external_task_id": "probe"})), Some("probe")),
         (Some(json!({})), None),
@@ -58,7 +58,7 @@ fn created_task_has_its_external_id_or_none() {
 }
 
 #[test]
-fn tasks_of_each_kind_are_decoded() {
+fn tasks_of_each_kind_are_read() {
     let ended = |info: Value, result: Value| {
         task(json!({"task_id": "string", "task_status": "succeed", "task_status_msg": "string",
             "task_info": info, "task_result": result, "watermark_info": {"enabled": false},
@@ -76,7 +76,7 @@ fn tasks_of_each_kind_are_decoded() {
     let extended = ended(parent.clone(), json!({"videos": [video]}));
     assert_eq!(extended.parent_video.as_ref().and_then(|parent| parent.duration.as_deref()), Some("5"));
     assert_eq!(output::<VideoExtend>(&extended).len(), 1);
-    // The result of an effect has no duration.
+    // Results of effects have no length.
     let effect = ended(json!({}), json!({"videos": [{"id": "string", "url": "https://a/v"}]}));
     assert_eq!(output::<AdvancedLipSync>(&effect).first().duration, None);
 
@@ -106,7 +106,7 @@ fn tasks_of_each_kind_are_decoded() {
 }
 
 #[test]
-fn list_answer_is_a_bare_array() {
+fn a_list_is_a_bare_array() {
     let listed =
         envelope(json!([{"task_id": "string", "task_status": "succeed", "task_status_msg": "string",
         "task_info": {"external_task_id": "string"}, "task_result": {"images": [{"index": 0,
@@ -120,7 +120,7 @@ fn list_answer_is_a_bare_array() {
 }
 
 #[test]
-fn immediate_answers_are_decoded() {
+fn immediate_answers_are_read() {
     let faces = answer::<IdentifyFace>(json!({"session_id": "id", "final_unit_deduction": "string",
         "face_data": [{"face_id": "string", "face_image": "url", "start_time": 0, "end_time": 5200}]}));
     assert_eq!((faces.faces[0].start_time, faces.faces[0].end_time), (Some(0), Some(5200)));
@@ -150,7 +150,7 @@ fn immediate_answers_are_decoded() {
 }
 
 #[test]
-fn tasks_of_the_new_design_have_mixed_outputs() {
+fn tasks_of_the_new_design_have_results_of_all_kinds() {
     let outputs = |references: &str| {
         json!([
             {"type": "video", "id": "string", "url": "https://a/v", "watermark_url": "https://a/w", "duration": "5"},
@@ -194,7 +194,7 @@ fn tasks_of_the_new_design_have_mixed_outputs() {
 }
 
 #[test]
-fn ledger_and_resource_packs_are_decoded() {
+fn ledgers_and_resource_packs_are_read() {
     let packs = envelope(json!({"code": 0, "msg": "string", "resource_pack_subscribe_infos": [{
         "resource_pack_name": "Video Generation - 10,000 entries",
         "resource_pack_id": "509f3fd3d4ab4a3f9eec5db27aa44f27", "resource_pack_type": "decreasing_total",
@@ -215,12 +215,12 @@ fn ledger_and_resource_packs_are_decoded() {
     );
     assert_eq!(deductions[0].deduction_time, Some(1_779_549_455_861));
     assert_eq!(deductions[0].product_type.as_deref(), Some("video"));
-    // Without a cursor, a page is the last one, whatever its other fields state.
+    // Without a cursor there is no next page, even if `has_more` is true.
     assert_eq!(next_cursor(&booked.data), None);
 }
 
 #[test]
-fn error_answer_has_no_data_and_may_lack_an_id() {
+fn errors_have_no_data_and_sometimes_no_id() {
     for (body, code) in [
         (
             json!({"code": 1303, "message": "parallel task over resource pack limit", "request_id": "9984d27b"}),

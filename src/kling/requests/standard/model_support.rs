@@ -25,8 +25,8 @@ pub(super) fn warnings(
     if !known.contains(&model) {
         return vec![format!("{path}/{model} was not seen")];
     }
-    let mut doubts = Vec::new();
-    let mut doubt = |what: &str| doubts.push(format!("{model} was not seen to {what}"));
+    let mut warnings = Vec::new();
+    let mut warn = |what: &str| warnings.push(format!("{model} was not seen to {what}"));
     let moves = path == "/motion-control";
     let has = |kind| count_of(contents, kind) > 0;
     if let Some(duration) = settings.duration {
@@ -39,14 +39,14 @@ pub(super) fn warnings(
             _ => true,
         };
         if !fits {
-            doubt(&format!("take a duration of {duration}"));
+            warn(&format!("take a duration of {duration}"));
         }
     }
     let full = settings.resolution == Some(Resolution::P1080);
     if settings.resolution == Some(Resolution::FourK)
         && (moves || !matches!(model, "kling-3.0" | "kling-3.0-omni"))
     {
-        doubt("take 4k");
+        warn("take 4k");
     }
     let tracks: &[&str] = match model {
         _ if moves => &["original", "off"],
@@ -57,26 +57,26 @@ pub(super) fn warnings(
     };
     if let Some(audio) = &settings.audio {
         if !tracks.contains(&audio.as_str()) {
-            doubt(&format!("take the audio {audio}"));
+            warn(&format!("take the audio {audio}"));
         } else if *audio == AudioTrack::Native && model == "kling-2.6" && !full {
-            doubt("take the audio native but at 1080p");
+            warn("take the audio native but at 1080p");
         }
     }
     if has("last_frame") {
         match model {
-            "kling-3.0-turbo" => doubt("take a last_frame"),
-            "kling-2.6" | "kling-2.5-turbo" if !full => doubt("take a last_frame but at 1080p"),
+            "kling-3.0-turbo" => warn("take a last_frame"),
+            "kling-2.6" | "kling-2.5-turbo" if !full => warn("take a last_frame but at 1080p"),
             _ => {}
         }
     }
     if settings.multi_shot == Some(true) && !matches!(model, "kling-3.0" | "kling-3.0-omni") {
-        doubt("take multi_shot");
+        warn("take multi_shot");
     }
     if has("element") && !matches!(model, "kling-3.0" | "kling-3.0-omni" | "kling-o1") {
-        doubt("take an element");
+        warn("take an element");
     }
     if has("voice") && model != "kling-2.6" {
-        doubt("take a voice");
+        warn("take a voice");
     }
-    doubts
+    warnings
 }

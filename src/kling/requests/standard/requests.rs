@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_out_as_the_vendor_spells_it() {
+    fn a_request_has_klings_fields() {
         let request = frames()
             .resolution(Resolution::P1080)
             .duration(10_u32)
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_model_was_not_seen_to_take_is_a_warning() {
+    fn an_unseen_feature_of_a_model_is_a_warning() {
         let text = |model: &str| StandardTextToVideo::new(model, "a fox");
         let (prompt, first) = (Content::prompt("a fox"), Content::first_frame("https://a.example/1.png"));
         let image = |model: &str, more: Content| {
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_recorded_only_where_the_request_or_the_vendor_says_which() {
+    fn an_unknown_length_is_not_recorded() {
         let prices = Prices::new().first(Price::per_second("kling-3.0", "1"));
         let seen = |submission: PreparedRequest| (submission.duration.clone(), prices.estimate(&submission));
         let (prompt, video) = (|| Content::prompt("a fox"), "https://a.example/v.mp4");

@@ -4,8 +4,8 @@
 //! before it. An entry that is changed, removed or moved is therefore found, and the check needs neither a key nor this
 //! crate. To detect a trail that was rewritten as a whole, sign [checkpoints](mod@checkpoint) and keep them elsewhere.
 //!
-//! Entries come from [`audit!`], from every event or span with the target `audit` by way of [`AuditLog::layer`], or from
-//! [`AuditLog::append`].
+//! Entries come from [`audit!`], from every event or span with the target `audit` or `audit::*` by way of
+//! [`AuditLog::layer`], or from [`AuditLog::append`].
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,7 +37,7 @@
 //! | [`checkpoint`](mod@checkpoint) | signing a trail, proving entries to a third party |
 //! | [`self_test`] | the result of checking the subscriber at the start |
 //! | `kling` | the audited client for Kling AI |
-//! | [`manual`] | the format on disk, the promises, subscriber stacks, the evidence in a trail |
+//! | [`manual`] | format, durability, stacks, report, privacy, retention, trust, architecture |
 //!
 //! | feature | adds |
 //! |---|---|
@@ -49,13 +49,14 @@
 //
 // From a macro in a caller's thread to the signed entry, in nine steps with one file each:
 //
-// 1. `layer/callsite.rs`: chooses the log, and records before any other layer sees the event.
+// 1. `layer/callsite.rs`: builds the event and chooses the log. It records before any other layer sees the event.
 // 2. `layer/fields.rs`: formats the fields, once, in the caller's thread and without a lock.
-// 3. `format/prepared_entry.rs`: redacts, renders and hashes everything that does not depend on the entry's place.
-// 4. `log/open_log.rs`: chooses the durability to wait for; counts the result afterwards.
+// 3. `log/open_log.rs`: chooses the durability to wait for, refuses a fork, calls steps 4 and 5, and counts the result.
+// 4. `format/prepared_entry.rs`: redacts, renders and hashes everything that does not depend on the entry's place.
 // 5. `write/commit/linker.rs`: gives the entry its number, time and previous hash, under the queue's lock.
-// 6. `write/commit/wait_group.rs`: the caller leads the next commit, or sleeps until another thread has led it.
-// 7. `write/trail_writer.rs`: writes the lines, syncs them, checks the files, writes the head, without the lock.
+// 6. `write/commit/queue.rs`, `wait`: the caller leads the next commit, or sleeps until another thread has led it.
+// 7. `write/commit/queue.rs`, `commit`: the leader takes the writer. Without the lock, `write/trail_writer.rs` writes
+//    the lines, syncs them, checks the files and writes the head.
 // 8. `write/commit/apply.rs`: moves the watermarks, or fails the entries; the callers wake.
 // 9. `write/commit/checkpointer.rs`: signs the entries, in a thread of its own.
 //

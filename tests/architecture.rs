@@ -72,7 +72,7 @@ fn module_of(path: &str) -> String {
     path.strip_suffix("/mod").unwrap_or(path).replace('/', "::")
 }
 
-/// `text` up to its first item for tests, with comments and the contents of strings replaced by spaces.
+/// `text` up to `mod tests`, with comments and the contents of strings replaced by spaces.
 fn code_of(text: &str) -> String {
     let mut code = String::new();
     let mut rest = text;
@@ -96,7 +96,7 @@ fn code_of(text: &str) -> String {
             rest = &rest[c.len_utf8()..];
         }
     }
-    // Tests are the last items of a file; a helper for tests before them is an item of a few lines.
+    // `mod tests` is the last item of a file. A helper for tests before it stays in the code and is checked like it.
     match code.find("#[cfg(test)]\nmod tests {") {
         Some(tests) => code[..tests].to_owned(),
         None => code,
@@ -381,7 +381,7 @@ fn impls_of_public_types_are_in_the_file_of_the_type() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A name means one thing in the public interface. Names that a module of `kling` shares with nothing else are fine.
+/// Each public type has a name of its own, except [`NAMESAKES`].
 #[test]
 fn public_types_have_names_of_their_own() {
     let sources = sources();
@@ -393,16 +393,15 @@ fn public_types_have_names_of_their_own() {
             }
         }
     }
-    // Each of these has a namesake in another public module that a program imports under its module's name.
     homes.retain(|name, homes| homes.len() > 1 && !NAMESAKES.contains(name));
 
     assert!(homes.is_empty(), "{homes:#?}");
 }
 
-/// Types that are named as in the standard library or `tracing`: `kling::Error` is used beside `kling_audit::Error`.
+/// Names that two public types share. A program writes `kling::Error` next to `kling_audit::Error`.
 const NAMESAKES: [&str; 1] = ["Error"];
 
-/// The most fields of a struct behind a lock: beyond that, its parts become types with invariants of their own.
+/// Maximum fields of a struct behind a lock. With more, its parts become types with invariants of their own.
 const MAX_LOCKED_FIELDS: usize = 12;
 
 #[test]

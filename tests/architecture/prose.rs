@@ -1,7 +1,7 @@
 //! The prose of doc comments, comments and manual pages: openings and words that the contributing guide rules out.
 //!
-//! A reader has to see from the first words of a doc what the item is or does. The words listed here were the sign of
-//! sentences that could be understood only by somebody who knew the code.
+//! The first words of a doc state what the item is or does. Docs that began otherwise, and comments with the words
+//! listed here, required a reader to know the code first. `.github/CONTRIBUTING.md` lists both for authors.
 
 use std::{
     fs,
@@ -27,7 +27,7 @@ const WORDS: [&str; 9] = [
     "sees to it",
 ];
 
-/// The doc lines among which `MAX_OPENINGS` may begin like [`OPENINGS`] without opening a paragraph.
+/// Maximum doc lines in a hundred that begin with one of [`OPENINGS`], without opening a paragraph.
 const MAX_OPENINGS_PER_HUNDRED_LINES: usize = 1;
 
 /// A line of prose.
@@ -190,7 +190,7 @@ fn comments_name_their_actors() {
 }
 
 #[test]
-fn sentences_of_the_old_kind_are_found() {
+fn a_doc_without_a_subject_is_found() {
     let mut found = Vec::new();
     let text =
         "/// What of it was cut.\nfn a() {}\n\n/// Returns the length.\n/// It is never 0.\nfn b() {}\n";

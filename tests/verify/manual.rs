@@ -68,29 +68,78 @@ fn documents_read_well_on_a_code_host() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A file that moved within its folder is still found by its name.
+/// The code spans of `text` outside of fenced blocks.
+fn code_spans(text: &str) -> Vec<&str> {
+    let prose = text.split("```").step_by(2);
+    prose.flat_map(|prose| prose.split('`').skip(1).step_by(2)).collect()
+}
+
+/// Paths in the architecture page are relative to `src`, except those of examples.
 #[test]
 fn files_named_in_the_architecture_page_exist() {
-    fn holds(directory: &Path, name: &std::ffi::OsStr) -> bool {
-        let entries = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
-        entries
-            .map(|entry| entry.path())
-            .any(|path| path.file_name() == Some(name) || path.is_dir() && holds(&path, name))
-    }
-
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = manual("architecture.md");
-    let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(|name| name.ends_with(".rs")).collect();
+    let is_path = |name: &&str| name.ends_with(".rs") || name.ends_with('/') && !name.contains(' ');
+    let named: Vec<&str> = code_spans(&page).into_iter().filter(is_path).collect();
     assert!(named.len() > 30, "{named:?}");
 
-    let is_there = |name: &str| {
-        let path = Path::new(name);
-        let folder = path.components().next().expect("a first component");
-        source.join(path).is_file() || path.file_name().is_some_and(|file| holds(&source.join(folder), file))
+    let top = ["src/", "examples/", "tests/"];
+    let is_there = |name: &&str| {
+        let base = if top.iter().any(|folder| name.starts_with(folder)) { root } else { &root.join("src") };
+        base.join(name).exists()
     };
     let missing: Vec<_> = named.into_iter().filter(|name| !is_there(name)).collect();
 
-    assert!(missing.is_empty(), "not in src: {missing:?}");
+    assert!(missing.is_empty(), "no such path: {missing:?}");
+}
+
+#[test]
+fn files_named_in_the_contributing_guide_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // A package has no `.github`.
+    let Ok(page) = fs::read_to_string(root.join(".github/CONTRIBUTING.md")) else { return };
+    let is_path = |name: &&str| name.contains('/') && !name.starts_with('/') && !name.contains(' ');
+    let named: Vec<&str> = code_spans(&page).into_iter().filter(is_path).collect();
+    assert!(named.len() > 15, "{named:?}");
+
+    let missing: Vec<_> = named.into_iter().filter(|name| !root.join(name).exists()).collect();
+
+    assert!(missing.is_empty(), "no such path: {missing:?}");
+}
+
+/// The file of the test module `name`: `slow/crash` is in the test binary `slow`, and `commit/counters` is a unit test.
+fn test_module_exists(name: &str) -> bool {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let candidates = match name.strip_prefix("commit/") {
+        Some(module) => vec![format!("src/write/commit/tests/{module}.rs")],
+        None if name.contains('/') => vec![format!("tests/{name}.rs"), format!("tests/{name}/mod.rs")],
+        None => vec![format!("tests/{name}.rs"), format!("tests/{name}/main.rs")],
+    };
+    candidates.iter().any(|path| root.join(path).is_file())
+}
+
+#[test]
+fn each_promise_names_test_modules_that_exist() {
+    let page = manual("architecture.md");
+    let (_, section) = page.split_once("\n## Promises\n").expect("a section about promises");
+    let (section, _) = section.split_once("\n## ").expect("a section after it");
+    let mut named = 0;
+    let mut wrong = Vec::new();
+
+    for promise in section.split("\n- ").skip(1) {
+        let promise = promise.split_whitespace().collect::<Vec<_>>().join(" ");
+        let tests = promise.split_once("Test: ").or_else(|| promise.split_once("Tests: "));
+        let modules = tests.map(|(_, tests)| code_spans(tests)).unwrap_or_default();
+        if modules.is_empty() {
+            wrong.push(format!("no test: {promise}"));
+        }
+        named += modules.len();
+        let missing = modules.into_iter().filter(|module| !test_module_exists(module));
+        wrong.extend(missing.map(|module| format!("no such test module: {module}")));
+    }
+
+    assert!(named > 30, "{named}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

@@ -24,8 +24,6 @@ use crate::{
 /// Name of the file in a trail's directory.
 pub(crate) const CHECKPOINTS_FILE: &str = "audit.checkpoints";
 
-/// Another name of [`CHECKPOINTS_FILE`].
-
 /// Maximum bytes of one line, and of one checkpoint. A longer checkpoint is truncated, so that it does not parse.
 const MAX_CHECKPOINT_BYTES: usize = 1 << 16;
 

@@ -30,6 +30,9 @@ pub(super) const MAX_CALLBACK_BYTES: usize = 1 << 20;
 /// Default number of days for which the trail is read.
 const DEFAULT_REMEMBERED_DAYS: u32 = 3;
 
+/// Returns `true` for the id of a task that the service knows.
+type KnowsTask = dyn Fn(&str) -> bool + Send + Sync;
+
 /// Receives callbacks and records each. Clones share their state.
 #[derive(Clone)]
 pub struct Receiver {
@@ -40,7 +43,7 @@ struct Shared {
     recorder: Recorder,
     secrets: RwLock<Vec<Secret>>,
     accepts_unsigned: bool,
-    knows_task: Option<Box<dyn Fn(&str) -> bool + Send + Sync>>,
+    knows_task: Option<Box<KnowsTask>>,
     seen: Mutex<SeenChanges>,
 }
 
@@ -59,7 +62,7 @@ pub struct ReceiverBuilder {
     actor: String,
     secrets: Vec<Secret>,
     accepts_unsigned: bool,
-    knows_task: Option<Box<dyn Fn(&str) -> bool + Send + Sync>>,
+    knows_task: Option<Box<KnowsTask>>,
     days: u32,
 }
 

@@ -33,6 +33,9 @@ const DEFAULT_MAX_DOWNLOAD_BYTES: u64 = 2 << 30;
 
 /// A file to download, from [`Client::download`](crate::kling::Client::download).
 ///
+/// Receives the number of bytes so far and, if the server states it, the number of all bytes.
+type OnProgress<'a> = dyn FnMut(u64, Option<u64>) + Send + 'a;
+
 /// | setting | default |
 /// |---|---|
 /// | `limit` | 2 GiB |
@@ -45,7 +48,7 @@ pub struct Download<'a> {
     url: &'a str,
     output_id: Option<&'a str>,
     limit: u64,
-    progress: Option<Box<dyn FnMut(u64, Option<u64>) + Send + 'a>>,
+    progress: Option<Box<OnProgress<'a>>>,
 }
 
 /// A downloaded file.

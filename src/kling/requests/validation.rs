@@ -69,6 +69,7 @@ pub(crate) fn image_count(value: &u32, field: &'static str) -> Result<(), Reques
 }
 
 /// Accepts an `http` or `https` URL.
+#[allow(clippy::ptr_arg, reason = "a rule takes a reference to the type of its field")]
 pub(crate) fn url(value: &String, field: &'static str) -> Result<(), RequestError> {
     require(host(value).is_some(), field, "must be an http or https URL")
 }

@@ -55,8 +55,7 @@ impl CommitQueue {
         state.progress.advance_written(written_end);
         let mut failed = None;
         if let Some(error) = error {
-            let unwritten =
-                Unwritten { batch: std::mem::take(batch), written_bytes: bytes, rolls: rolls, error };
+            let unwritten = Unwritten { batch: std::mem::take(batch), written_bytes: bytes, rolls, error };
             failed = Some(self.fail_unwritten(state, writer, unwritten));
         }
         state.drop_written_own_entries();
@@ -74,7 +73,8 @@ impl CommitQueue {
         match head {
             Some(Ok(())) => state.schedule.head_is_current(),
             Some(Err(error)) => {
-                if state.schedule.head_failed() {
+                let is_first_failure = state.schedule.head_failed();
+                if is_first_failure {
                     state.waiters.report(error);
                 }
             }

@@ -187,7 +187,7 @@ impl CommitQueue {
             }
             Incident::PrivateFileReplaced(path) => {
                 let reason = "the file was deleted or replaced during writing, and is copied back".to_owned();
-                state.waiters.report(Error::Conflict { action: Operation::KeepValues, path, reason });
+                state.waiters.report(Error::Conflict { action: Operation::WriteValues, path, reason });
                 return;
             }
             Incident::HeadReplaced => {

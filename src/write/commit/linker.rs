@@ -35,7 +35,7 @@ pub(crate) struct Linker {
     /// An empty batch whose memory the next one uses.
     pooled: Batch,
     pub(crate) trail_id: TrailId,
-    pub(crate) rules: EntryDefaults,
+    pub(crate) defaults: EntryDefaults,
     pub(crate) clock: Clock,
     pub(crate) directory: PathBuf,
     pub(crate) max_file_size: Option<u64>,
@@ -64,7 +64,7 @@ impl Linker {
         chain: Chain,
         live: Option<(SegmentName, u64)>,
         trail_id: TrailId,
-        rules: EntryDefaults,
+        defaults: EntryDefaults,
         clock: Clock,
         directory: PathBuf,
         max_file_size: Option<u64>,
@@ -75,7 +75,7 @@ impl Linker {
             batch: Batch::default(),
             pooled: Batch::default(),
             trail_id,
-            rules,
+            defaults,
             clock,
             directory,
             max_file_size,
@@ -185,7 +185,7 @@ impl Linker {
     }
 
     fn prepare(&self, draft: Draft) -> Result<PreparedEntry, Error> {
-        PreparedEntry::render(draft, &self.rules)
+        PreparedEntry::render(draft, &self.defaults)
             .map_err(|source| Error::Draft { path: self.directory.clone(), source })
     }
 

@@ -80,7 +80,7 @@ impl CommitQueue {
     ) -> Self {
         Self {
             directory: linker.directory.clone(),
-            defaults: linker.rules.clone(),
+            defaults: linker.defaults.clone(),
             clock: linker.clock.clone(),
             trail_id: linker.trail_id,
             durability,
@@ -99,7 +99,7 @@ impl CommitQueue {
         &self.directory
     }
 
-    pub(crate) fn rules(&self) -> &EntryDefaults {
+    pub(crate) fn defaults(&self) -> &EntryDefaults {
         &self.defaults
     }
 

@@ -20,11 +20,11 @@ use crate::{
     },
     error::DraftError,
     format::{
+        commit_values::{self, ErasableRecord},
         draft::{self, Draft, Origin},
         redaction::Redaction,
         render::{self, MAX_PREPARED_BYTES, MAX_SUFFIX_BYTES, SUFFIX_FRAME_BYTES},
         truncate,
-        commit_values::{self, ErasableRecord},
     },
 };
 

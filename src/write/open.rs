@@ -384,7 +384,8 @@ fn check_head(directory: &Path, head: &Head, last: Option<&Line<'_>>) -> Result<
         |mark: &Mark| last.is_some_and(|line| line.seq == mark.seq && line.stated.to_string() != mark.hash);
     // After a power failure, an opening may have been interrupted between its first entries and its new head. The head
     // is then older than the last line, and numbers of lost entries are in use again.
-    if let (Some(last), Some(written), true) = (last, &head.written, process::is_other_boot(head.boot_id.as_deref()))
+    if let (Some(last), Some(written), true) =
+        (last, &head.written, process::is_other_boot(head.boot_id.as_deref()))
         && head
             .synced
             .as_ref()

@@ -7,15 +7,15 @@ use crate::error::Error;
 /// The state of a log.
 ///
 /// Invariant: a log moves from `Open` to `Closing` or `Poisoned`, from `Closing` to `Poisoned`, and last to `Closed`.
-/// Only an open log links entries.
+/// Only an open log links entries of callers.
 #[derive(Debug)]
 pub(crate) enum Lifecycle {
     /// Entries are linked and written.
     Open,
     /// An earlier failure poisoned the log: a failed sync, or an error while the log checked its files. Contains the
-    /// text of that error. Nothing is linked or written.
+    /// text of that error. Nothing is linked or written any more.
     Poisoned(String),
-    /// The last entry is linked. Linked lines are still written.
+    /// No entry of a caller is linked any more. Linked lines are still written.
     Closing,
     /// The writer is gone.
     Closed,

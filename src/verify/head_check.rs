@@ -1,8 +1,8 @@
 //! The comparison of a trail's end with its head.
 //!
-//! The head states the last entry that was written and the last that was synced. An entry that the head names and
-//! that is missing was cut off, unless a power cut can have taken it: then the verdict is `unverifiable` and not
-//! `tampered`.
+//! The head states the last entry that was written and the last that was synced. If an entry that the head names is
+//! missing, the trail was truncated, unless a power cut can have taken the entry. Then the verdict is `unverifiable`
+//! and not `tampered`.
 
 use std::path::Path;
 

@@ -133,7 +133,8 @@ impl Verifier {
         self
     }
 
-    /// Accepts a record of pruned entries that no checkpoint covers. Used before such a checkpoint is signed.
+    /// Accepts a record of pruned entries that no checkpoint covers. The log calls this before it signs such a
+    /// checkpoint.
     pub(crate) fn accept_pruned(mut self) -> Self {
         self.required.accept_pruned = true;
         self

@@ -133,8 +133,8 @@ impl Verifier {
         self
     }
 
-    /// Accepts a record of pruned entries that no checkpoint covers. The log calls this before it signs such a
-    /// checkpoint.
+    /// Accepts a record of pruned entries that no checkpoint covers. Signing calls this before such a checkpoint
+    /// exists.
     pub(crate) fn accept_pruned(mut self) -> Self {
         self.required.accept_pruned = true;
         self

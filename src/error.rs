@@ -40,7 +40,7 @@ pub enum Error {
         lock: PathBuf,
     },
 
-    /// The existing trail cannot be continued. Verify it; adopting it seals it and begins a new trail.
+    /// The existing trail cannot be continued. Verify the trail. To begin a new one, adopt it.
     #[error("open {}: {reason}; `kling-audit verify DIR` shows the trail's state, and `kling-audit adopt DIR --actor A \
              --reason R` (or `AuditLogBuilder::adopt`) seals it and begins a new one", Escaped(path.as_path()))]
     CannotResume {
@@ -82,13 +82,14 @@ pub enum Error {
         source: DraftError,
     },
 
-    /// After an earlier failure the contents of the disk are unknown. Reopen the trail: that reads them again.
+    /// An earlier failure poisoned the log (`cause`): a failed sync, or an error while the log checked its files.
+    /// Reopen the trail: that reads the files again.
     #[error("append to {}: the log is poisoned, because after an earlier failure ({cause}) the contents of the disk \
              are unknown; reopen the trail", Escaped(path.as_path()))]
     Poisoned {
         /// The trail.
         path: PathBuf,
-        /// The text of the earlier failure.
+        /// Text of the earlier failure.
         cause: String,
     },
 
@@ -152,8 +153,6 @@ pub enum Operation {
     GenerateKey,
     /// Reading the metadata of a file or a directory.
     Inspect,
-    /// Writing private values.
-    KeepValues,
     /// Listing a directory.
     List,
     /// Locking a file.
@@ -196,6 +195,8 @@ pub enum Operation {
     Truncate,
     /// Writing a file.
     Write,
+    /// Writing private values.
+    WriteValues,
 }
 
 impl fmt::Display for Operation {
@@ -213,7 +214,6 @@ impl fmt::Display for Operation {
             Self::GenerateId => "generate the id of",
             Self::GenerateKey => "generate a key for",
             Self::Inspect => "inspect",
-            Self::KeepValues => "keep values in",
             Self::List => "list",
             Self::Lock => "lock",
             Self::Move => "move",
@@ -235,6 +235,7 @@ impl fmt::Display for Operation {
             Self::Sync => "sync",
             Self::Truncate => "truncate",
             Self::Write => "write",
+            Self::WriteValues => "write values in",
         })
     }
 }

@@ -86,7 +86,8 @@ fn node_blocks(left: &TreeHash, right: &TreeHash) -> [[u8; 64]; 2] {
 /// Returns the root of a full tree. The number of leaves must be a power of two, and at least 2.
 ///
 /// Hashes two nodes of a level at the same time, which a frontier that grows by single leaves cannot do. The tree is
-/// most of the price of the row `verify under a key` of `benches/RESULTS.md`, 1.33 of the time without a key.
+/// most of the price of the row `verify under a key, two threads` of `benches/RESULTS.md`, 1.33 of the time without a
+/// key.
 fn root_of_full(leaves: &[[u8; 32]]) -> TreeHash {
     let (pairs, _) = leaves.as_chunks::<2>();
     let mut level: Vec<TreeHash> = pairs

@@ -11,7 +11,7 @@ use sha2::block_api::compress256;
 /// as the shorter of the two slices has.
 ///
 /// One message leaves the SHA instructions idle: each of its rounds waits for the round before. Rounds of two messages
-/// alternate and fill that gap. SHA-256 is two fifths of the time of the row `verify, 1 thread` of
+/// alternate and fill that gap. SHA-256 is two fifths of the time of the row `verify, everything checked, 1 thread` of
 /// `benches/RESULTS.md`. That row keeps up with `openssl dgst`, which hashes a single message and does nothing else.
 pub(crate) fn compress_two(states: [&mut [u32; 8]; 2], blocks: [&[[u8; 64]]; 2]) {
     #[cfg(target_arch = "x86_64")]
@@ -33,7 +33,7 @@ pub(crate) fn compress_two(states: [&mut [u32; 8]; 2], blocks: [&[[u8; 64]]; 2])
 /// Appends the [`special_mask`] of each of `blocks` to `masks`.
 ///
 /// This is the first pass over every block that verification reads, 32 bytes per instruction with AVX2. Validation is
-/// a third of the time of the row `verify, 1 thread` of `benches/RESULTS.md`.
+/// a third of the time of the row `verify, everything checked, 1 thread` of `benches/RESULTS.md`.
 pub(crate) fn special_masks(blocks: &[[u8; 64]], masks: &mut Vec<u64>) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {

@@ -19,7 +19,8 @@ pub(crate) struct Timestamp(i64);
 /// A day with the text of the last time that was written.
 ///
 /// The next entry mostly has the same second: its time then costs six digits, instead of a division into date and time
-/// of day. That keeps the work under the log's lock short, the row `serial section` of `benches/RESULTS.md`.
+/// of day. That keeps the work under the log's lock short, the row `serial section with 10 KB of details` of
+/// `benches/RESULTS.md`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Day {
     /// Days since 1970-01-01.

@@ -111,9 +111,9 @@ pub struct Verification {
     pub(crate) findings_total: u64,
     pub(crate) notices: Vec<Notice>,
     pub(crate) notices_total: u64,
-    /// Counts of erasable values, under the name that they have in JSON.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) withheld: Option<ErasableCounts>,
+    /// Counts of erasable values.
+    #[serde(rename = "withheld", skip_serializing_if = "Option::is_none")]
+    pub(crate) erasable: Option<ErasableCounts>,
 }
 
 impl Verification {
@@ -187,7 +187,7 @@ impl Verification {
     /// Returns the counts of erasable values; `None` if no private values are kept beside the trail.
     #[must_use]
     pub fn erasable(&self) -> Option<&ErasableCounts> {
-        self.withheld.as_ref()
+        self.erasable.as_ref()
     }
 
     /// Most findings, and most notices, that one verification lists. The totals count all of them.
@@ -215,7 +215,7 @@ impl fmt::Display for Verification {
             count(self.entries, "entry", "entries"),
             count(files as u64, "file", "files")
         )?;
-        if let Some(ErasableCounts { values: 1.., at_hand, erased, missing, .. }) = &self.withheld {
+        if let Some(ErasableCounts { values: 1.., at_hand, erased, missing, .. }) = &self.erasable {
             // Zero is the normal case and not printed.
             let missing = if *missing > 0 { format!(", {missing} missing") } else { String::new() };
             writeln!(f, "  erasable values: {at_hand} at hand, {erased} erased{missing}")?;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `draft` | an event that has no number, time or link yet |
 //! | `redaction` | the names of fields whose values are replaced by `[redacted]` |
-//! | `withhold`, `commitment` | erasable values: commitments in the entry, private records beside the trail |
+//! | `commit_values`, `commitment` | erasable values: commitments in the entry, private records beside the trail |
 //! | `truncate` | an entry that is too long: strings are shortened, and their lengths and hashes kept |
 //! | `render` | the text of an entry up to its previous hash, and the limits of its length |
 //! | `prepared_entry` | the rendered and partly hashed entry, and the suffix that linking appends |
@@ -16,6 +16,7 @@
 //! | `head` | the 512-byte block that names the last acknowledged entry |
 
 pub(crate) mod chain;
+pub(crate) mod commit_values;
 pub(crate) mod commitment;
 pub(crate) mod details;
 pub(crate) mod draft;
@@ -29,4 +30,3 @@ pub(crate) mod receipt;
 pub(crate) mod redaction;
 pub(crate) mod render;
 pub(crate) mod truncate;
-pub(crate) mod withhold;

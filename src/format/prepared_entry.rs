@@ -20,11 +20,11 @@ use crate::{
     },
     error::DraftError,
     format::{
+        commit_values::{self, ErasableRecord},
         draft::{self, Draft, Origin},
         redaction::Redaction,
         render::{self, MAX_PREPARED_BYTES, MAX_SUFFIX_BYTES, SUFFIX_FRAME_BYTES},
         truncate,
-        withhold::{self, ErasableRecord},
     },
 };
 
@@ -75,7 +75,7 @@ pub(crate) struct LinkedEntry {
 }
 
 impl PreparedEntry {
-    /// Prepares the entry of `draft`: checks its type, redacts, withholds and truncates values, and renders the rest.
+    /// Prepares the entry of `draft`: checks its type, redacts, commits to and truncates values, and renders the rest.
     pub(crate) fn render(mut draft: Draft, defaults: &EntryDefaults) -> Result<Self, DraftError> {
         if let Some(fault) = draft.fault.take() {
             return Err(fault);
@@ -85,14 +85,14 @@ impl PreparedEntry {
             defaults.source_location.then(|| draft.context.source.take().unwrap_or_default());
         // Redaction comes first: a redacted value must reach neither the entry nor the private records.
         defaults.redaction.apply(&mut draft);
-        let mut erasable = withhold::withhold(&mut draft)?;
+        let mut erasable = commit_values::commit_values(&mut draft)?;
         if draft.actor.is_none() {
             draft.actor = Some(Cow::Owned(buffer_pool::string(&defaults.actor)));
         }
         let mut bytes = render::write(&mut draft);
         if bytes.len() > MAX_PREPARED_BYTES {
             bytes = truncate::shorten(&mut draft);
-            withhold::retain(&mut erasable, &draft);
+            commit_values::retain(&mut erasable, &draft);
         }
         for text in [draft.actor.take(), Some(draft.event_type)].into_iter().flatten() {
             if let Cow::Owned(text) = text {

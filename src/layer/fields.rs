@@ -18,7 +18,7 @@ use tracing::{
 use crate::{
     codec::{
         buffer_pool,
-        json::{self, value::Value},
+        json::{value::Value, write},
     },
     format::draft::{Draft, Origin, Source},
     layer::{
@@ -321,10 +321,10 @@ impl FieldValue<'_> {
     #[inline]
     fn write(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Text(text) => json::string(out, text),
+            Self::Text(text) => write::string(out, text),
             Self::Literal(text) => out.extend_from_slice(text.as_bytes()),
-            Self::Float(value) => json::float(out, *value),
-            Self::Bytes(bytes) => json::hex(out, bytes),
+            Self::Float(value) => write::float(out, *value),
+            Self::Bytes(bytes) => write::hex(out, bytes),
             Self::Json(value) => value.write(out),
         }
     }

@@ -115,10 +115,16 @@ pub mod __private {
 /// kling_audit::audit!("export_requested", rows = 1, rows = 2);
 /// ```
 ///
-/// A missing or empty event type:
+/// A missing event type:
 ///
 /// ```compile_fail
 /// kling_audit::audit!(rows = 1);
+/// ```
+///
+/// An empty event type:
+///
+/// ```compile_fail
+/// kling_audit::audit!("", rows = 1);
 /// ```
 ///
 /// A level below INFO, because filters of other layers would drop the event:
@@ -187,9 +193,9 @@ macro_rules! try_audit {
 /// # }
 /// ```
 ///
-/// The event gets its place in the trail, and the other layers receive it, when the macro runs and not when the future
-/// is awaited. It keeps its place if the future is dropped. The future borrows nothing and is `Send`: a program can
-/// start several and await them later.
+/// The macro itself links the event into the trail and hands it to the other layers, before the future is awaited. The
+/// event stays in the trail if the future is dropped. The future borrows nothing and is `Send`: a program can start
+/// several and await them later.
 ///
 /// The thread blocks as with [`try_audit!`](crate::try_audit) in a single case: the layer is in a wrapper that hides
 /// it, such as `tracing_subscriber::reload`, and neither `log:` nor a global log is set.
@@ -201,9 +207,9 @@ macro_rules! try_audit {
 macro_rules! try_audit_async {
     ($($all:tt)*) => {{
         // A statement of its own, so that temporary borrows of the fields end before the future is awaited.
-        let __recording = $crate::__audit!(@ record_async [$crate::__private::Level::INFO]
+        let __pending = $crate::__audit!(@ record_async [$crate::__private::Level::INFO]
             [$crate::__private::SpanParent::Current] [$crate::__private::None] [] {} $($all)*);
-        __recording
+        __pending
     }};
 }
 
@@ -414,7 +420,8 @@ macro_rules! __audit {
             callsite: &__CALLSITE,
             kind: $crate::__private::Kind::SPAN,
         };
-        static __SITE: $crate::__private::CallsiteState = $crate::__private::CallsiteState::new(&__CALLSITE, &__META, false);
+        static __SITE: $crate::__private::CallsiteState =
+            $crate::__private::CallsiteState::new(&__CALLSITE, &__META, false);
         const __NAMES: $crate::__private::Names = &[$($name),*];
         $crate::__audit_once!(__NAMES);
         const _: () = $crate::__private::assert!(!$type.is_empty(), "the span's name is empty");
@@ -435,7 +442,8 @@ macro_rules! __audit {
             callsite: &__CALLSITE,
             kind: $crate::__private::Kind::EVENT,
         };
-        static __SITE: $crate::__private::CallsiteState = $crate::__private::CallsiteState::new(&__CALLSITE, &__META, false);
+        static __SITE: $crate::__private::CallsiteState =
+            $crate::__private::CallsiteState::new(&__CALLSITE, &__META, false);
         const __NAMES: $crate::__private::Names = &[$($name),*];
         $crate::__audit_once!(__NAMES);
         $crate::__private::$record(&__SITE, $parent, $log, &[

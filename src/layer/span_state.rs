@@ -13,7 +13,7 @@ use tracing_subscriber::registry::{ExtensionsMut, LookupSpan, SpanRef};
 use crate::{
     codec::{
         buffer_pool,
-        json::{self, object_builder::ObjectBuilder},
+        json::{object_builder::ObjectBuilder, parse::parse, write},
     },
     error::DraftError,
     format::{
@@ -129,7 +129,7 @@ impl SpanState {
         draft.context.duplicate_fields = std::mem::take(&mut self.duplicates);
         draft.context.span = Some((Cow::Borrowed(self.name), self.opened_seq));
         for (name, time) in [("busy_us", busy), ("idle_us", idle)] {
-            let is_duplicate = draft.details.put(name, |out| json::integer(out, time.as_micros()));
+            let is_duplicate = draft.details.put(name, |out| write::integer(out, time.as_micros()));
             draft.note_duplicate(is_duplicate, name);
         }
         draft
@@ -215,10 +215,10 @@ impl EnclosingSpans {
 /// text, as a string.
 fn write_inherited(value: &[u8], out: &mut Vec<u8>) {
     let nests = matches!(value.first(), Some(b'[' | b'{'));
-    if !nests || json::parse(value, MAX_INHERITED_LEVELS).is_ok() {
+    if !nests || parse(value, MAX_INHERITED_LEVELS).is_ok() {
         out.extend_from_slice(value);
     } else {
-        json::string(out, &String::from_utf8_lossy(value));
+        write::string(out, &String::from_utf8_lossy(value));
     }
 }
 

@@ -37,7 +37,10 @@ use tracing::{
 };
 
 use crate::{
-    codec::{buffer_pool, json},
+    codec::{
+        buffer_pool,
+        json::{validate::decode, write},
+    },
     format::{
         draft::{self, Draft, Origin, Source},
         prepared_entry::{EntryDefaults, PreparedEntry},
@@ -192,7 +195,7 @@ impl Template {
         }
         for (name, field) in details {
             template.names.extend_from_slice(b", ");
-            json::string(&mut template.names, name);
+            write::string(&mut template.names, name);
             template.names.extend_from_slice(b": ");
             template.details.push(Detail { field, name_end: template.names.len() });
         }
@@ -200,7 +203,7 @@ impl Template {
         template.source.extend_from_slice(b"\"source\": ");
         source_of(metadata).write(origin, &mut template.source);
         template.end.extend_from_slice(b"}, \"event_type\": ");
-        json::string(&mut template.end, event_type);
+        write::string(&mut template.end, event_type);
         template.end.extend_from_slice(b", \"prev_hash\": \"");
         template.roles = Some(roles);
         template
@@ -234,7 +237,7 @@ impl FilledTemplate {
     pub(crate) fn put_text(&mut self, field: &Field, text: &str) -> bool {
         match self.role(field) {
             Some(FieldRole::Ignored) => true,
-            Some(_) => self.put(field, |out| json::string(out, text)),
+            Some(_) => self.put(field, |out| write::string(out, text)),
             None => false,
         }
     }
@@ -295,7 +298,7 @@ impl FilledTemplate {
             roles.iter().flatten().position(|role| *role == FieldRole::Actor).map(|field| self.ranges[field]);
         match own_actor.filter(|range| range.end > 0) {
             Some(range) => copy(out, &self.text, range.start, range.end),
-            None => json::string(out, actor),
+            None => write::string(out, actor),
         }
         if with_source || span.is_some() {
             write_context(with_source.then_some(source), span, out);
@@ -328,7 +331,7 @@ impl FilledTemplate {
             if roles.as_ref().is_some_and(|roles| roles[field.index()] == FieldRole::Actor) {
                 // `put_value` refuses other actors than strings, so there are quotes to remove.
                 let unquoted = &text[1..text.len() - 1];
-                draft.actor = Some(json::decode(unquoted).to_string_lossy().into());
+                draft.actor = Some(decode(unquoted).to_string_lossy().into());
             } else {
                 draft.details.put(field.name(), |out| out.extend_from_slice(text));
             }
@@ -373,10 +376,10 @@ fn write_context(source: Option<&Vec<u8>>, span: Option<InnermostSpan>, out: &mu
             out.extend_from_slice(b", ");
         }
         out.extend_from_slice(b"\"span\": ");
-        json::string(out, span.name);
+        write::string(out, span.name);
         if let Some(seq) = span.opened_seq {
             out.extend_from_slice(b", \"span_seq\": ");
-            json::integer(out, seq);
+            write::integer(out, seq);
         }
     }
     out.push(b'}');

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tracing::Value as Field;
 
 use crate::{
-    codec::json::{self, value::Value},
+    codec::json::{serialize, value::Value},
     format::draft::MAX_VALUE_LEVELS,
 };
 
@@ -88,6 +88,6 @@ impl Error for Erasable {}
 
 /// Converts `value` to JSON. If that fails, returns a text with the reason.
 fn to_value<T: Serialize + ?Sized>(value: &T) -> Value {
-    json::to_value(value, MAX_VALUE_LEVELS)
+    serialize::to_value(value, MAX_VALUE_LEVELS)
         .unwrap_or_else(|error| Value::String(format!("[not serialisable: {error}]").as_str().into()))
 }

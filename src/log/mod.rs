@@ -119,7 +119,8 @@ impl AuditLog {
     /// - [`Error::Draft`]: the draft cannot become an entry. Its type is empty or reserved, or a detail has no JSON
     ///   text.
     /// - [`Error::Closed`]: [`close`](Self::close) was called before.
-    /// - [`Error::Poisoned`]: a sync failed before. Reopen the trail.
+    /// - [`Error::Poisoned`]: an earlier failure poisoned the log: a failed sync, or an error while the log checked its
+    ///   files. Reopen the trail.
     /// - [`Error::Forked`]: the process is a forked child of the one that opened the trail.
     /// - [`Error::Io`]: the OS refused. The next call tries again.
     pub fn append(&self, draft: Draft) -> Result<Receipt, Error> {
@@ -174,7 +175,7 @@ impl AuditLog {
 
     /// Signs a checkpoint over all entries recorded so far and syncs it to the device.
     ///
-    /// The keys are those of [`AuditLogBuilder::checkpoints`]. The checkpoint goes to the sinks as well, and an
+    /// The signer is that of [`AuditLogBuilder::checkpoints`]. The checkpoint goes to the sinks as well, and an
     /// `audit_checkpoint` entry describes it.
     ///
     /// # Errors
@@ -464,8 +465,8 @@ impl AuditLogBuilder {
         self
     }
 
-    /// Sets a function that the log calls with the error of each entry that was not recorded, and with failures
-    /// that no caller receives, such as a failed write of buffered entries.
+    /// Sets a function that the log calls with the error of each entry that was not recorded. The log also calls it
+    /// with failures that no caller receives, such as a failed write of buffered entries.
     ///
     /// Without a hook, failures of the second kind are printed to standard error. The hook runs on the thread that
     /// found the failure. It must not append to this log. Events that it emits are not recorded, because the log is
@@ -483,7 +484,7 @@ impl AuditLogBuilder {
 
     /// Sets the number of hash digits that each entry contains.
     ///
-    /// A trail never mixes lengths. Another length than an existing trail has makes [`open`](Self::open) fail.
+    /// A trail never mixes lengths. [`open`](Self::open) fails if the trail has the other length.
     pub fn hash_length(mut self, length: HashLength) -> Self {
         self.settings.hash_length = Some(length);
         self
@@ -571,7 +572,7 @@ impl AuditLogBuilder {
 
     /// Replaces the OS clock, for tests such as a change of day.
     ///
-    /// The log calls `clock` under its lock: it must not use the log.
+    /// The log calls `clock` under its lock, so `clock` must not use the log.
     pub fn clock(mut self, clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         self.settings.clock = Clock::Given(Arc::new(clock));
         self
@@ -604,9 +605,10 @@ impl AuditLogBuilder {
 
     /// Opens the trail, or creates one. A missing directory is created.
     ///
-    /// The time this takes does not grow with the trail: only the head and the ends of the files are read. A crash may
-    /// have left an unfinished last line. It is moved to a `*.torn` file beside, and `audit_recovered` describes it. A
-    /// refused opening ([`Error::Locked`], [`Error::CannotResume`], [`Error::HashLength`]) changes nothing on disk.
+    /// The log reads the head and the ends of the files: the time grows with the number of files, not with their
+    /// length. The log moves an unfinished last line, which a crash may have left, to a `*.torn` file in the directory,
+    /// and describes it by `audit_recovered`. A refused opening ([`Error::Locked`], [`Error::CannotResume`],
+    /// [`Error::HashLength`]) changes nothing on disk.
     ///
     /// # Errors
     ///

@@ -150,7 +150,7 @@ impl OpenLog {
         render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
     ) -> Result<PreparedEntry, Error> {
         self.refuse_in_fork()?;
-        render(self.queue.rules())
+        render(self.queue.defaults())
             .map_err(|source| Error::Draft { path: self.directory().to_owned(), source })
     }
 
@@ -222,7 +222,7 @@ impl OpenLog {
 
     /// Returns the values that the builder set for all entries.
     pub(super) fn defaults(&self) -> &EntryDefaults {
-        self.queue.rules()
+        self.queue.defaults()
     }
 
     #[cfg(feature = "kling")]

@@ -7,7 +7,7 @@ use std::{borrow::Cow, fmt};
 
 use crate::{
     codec::{
-        json::{self, object_reader::MemberTexts, validate::decode, value::Value},
+        json::{object_reader::MemberTexts, parse::parse_python, validate::decode, value::Value, write},
         terminal::Escaped,
     },
     format::{entry_commitments::Commitment, line::Line},
@@ -117,7 +117,7 @@ impl StoredEntry {
     ///
     /// The reason why the line is not an entry.
     pub(super) fn of_tool(bytes: &[u8]) -> Result<Self, String> {
-        let parsed = json::parse_python(bytes, 128).map_err(|error| error.to_string())?;
+        let parsed = parse_python(bytes, 128).map_err(|error| error.to_string())?;
         let Value::Object(members) = &parsed else { return Err("no object".to_owned()) };
         let get = |name: &str| members.iter().find(|(known, _)| known.to_str() == Some(name));
         let string = |name: &str| match get(name) {
@@ -195,7 +195,7 @@ impl StoredEntry {
         for (path, value) in &self.values {
             if let ErasableValue::AtHand(text) = value {
                 out.extend_from_slice(if has_values { b", " } else { b", \"values\": {" });
-                json::string(&mut out, path);
+                write::string(&mut out, path);
                 out.extend_from_slice(b": ");
                 out.extend_from_slice(text.as_bytes());
                 has_values = true;
@@ -217,7 +217,7 @@ impl StoredEntry {
                 } else {
                     out.extend_from_slice(b", ");
                 }
-                json::string(&mut out, path);
+                write::string(&mut out, path);
             }
             if paths.count() > 0 {
                 out.push(b']');
@@ -237,11 +237,11 @@ impl DamagedLine {
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut out = b"{\"damaged\": ".to_vec();
-        json::string(&mut out, &self.why);
+        write::string(&mut out, &self.why);
         out.extend_from_slice(b", \"file\": ");
-        json::string(&mut out, &self.file);
+        write::string(&mut out, &self.file);
         out.extend_from_slice(b", \"offset\": ");
-        json::integer(&mut out, self.offset);
+        write::integer(&mut out, self.offset);
         out.push(b'}');
         text(&out)
     }

@@ -1,8 +1,8 @@
 //! Single members of a JSON object, read from its canonical text without parsing the rest.
 
 use crate::codec::json::{
-    self,
     object_reader::{MemberTexts, string_text},
+    validate::decode,
 };
 
 /// Returns the canonical text of a member.
@@ -43,7 +43,7 @@ pub(super) fn number(object: &[u8], name: &str) -> Option<u64> {
 
 /// Decodes canonical text from between quotes.
 pub(super) fn decoded(text: &[u8]) -> String {
-    json::decode(text).to_string_lossy()
+    decode(text).to_string_lossy()
 }
 
 #[cfg(test)]

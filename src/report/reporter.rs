@@ -137,7 +137,7 @@ impl Reporter {
         let mut counters = PeriodCounters::new(from);
         let mut observer = Observer {
             threads: self.threads,
-            said: Some(&mut |entry| {
+            on_entry: Some(&mut |entry| {
                 if entry.seq >= first_counted {
                     counters.add(&entry);
                 }

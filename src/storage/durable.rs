@@ -93,7 +93,8 @@ pub(crate) fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The name under which [`replace_file`] writes: `untold.new` for `untold.json`, `audit.key.new` for `audit.key`.
+/// Returns the name under which [`replace_file`] writes: `audit.pruned.new` for `audit.pruned`. The extension `json` is
+/// replaced by `new`.
 fn temporary_path(path: &Path) -> PathBuf {
     if path.extension().is_some_and(|extension| extension == "json") {
         return path.with_extension("new");

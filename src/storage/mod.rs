@@ -13,6 +13,7 @@
 //! | `lookup`, `tail` | one entry by its number; the end of a file |
 //! | `head_file`, `prune_record` | the head, and the record of what was pruned |
 //! | `private_values`, `private_reader` | the values that entries only commit to |
+//! | `sealed` | names of what sealing a trail creates |
 
 pub(crate) mod backend;
 pub(crate) mod block_reader;
@@ -28,5 +29,6 @@ pub(crate) mod private_values;
 pub(crate) mod process;
 pub(crate) mod prune_record;
 pub(crate) mod reverse_lines;
+pub(crate) mod sealed;
 pub(crate) mod segments;
 pub(crate) mod tail;

@@ -36,7 +36,7 @@ impl Process {
     }
 }
 
-/// The id of the machine's current boot, which Linux alone has.
+/// Returns the id of the machine's current boot, which Linux alone has.
 pub(crate) fn boot_id() -> Option<String> {
     #[cfg(target_os = "linux")]
     {
@@ -47,6 +47,12 @@ pub(crate) fn boot_id() -> Option<String> {
     }
     #[cfg(not(target_os = "linux"))]
     None
+}
+
+/// Returns `true` if `recorded`, the boot id in a head, is that of another boot than the current one. A head without a
+/// boot id proves nothing.
+pub(crate) fn is_other_boot(recorded: Option<&str>) -> bool {
+    recorded.is_some() && recorded != boot_id().as_deref()
 }
 
 #[cfg(unix)]

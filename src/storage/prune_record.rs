@@ -45,29 +45,22 @@ impl Pruned {
         if !line.is("audit_pruned") || !line.holds() {
             return None;
         }
-        let text = |name: &str| match line.detail(name)? {
-            Value::String(text) => text.to_str().map(str::to_owned),
-            _ => None,
-        };
-        let number = |name: &str| match line.detail(name)? {
-            Value::Number(digits) => digits.parse::<u64>().ok(),
-            _ => None,
-        };
+        let details = line.decoded_details();
         let node = |value: &Value| match value {
             Value::String(text) => TreeHash::parse(text.to_str()?),
             _ => None,
         };
-        let Value::Array(nodes) = line.detail("frontier")? else { return None };
-        let size = number("through_seq")?.checked_add(1)?;
+        let nodes = details.array("frontier")?;
+        let size = details.u64("through_seq")?.checked_add(1)?;
         // An entry can only describe entries before it.
         let frontier = Frontier::of(size, nodes.iter().map(node).collect::<Option<_>>()?)?;
         (size <= line.seq).then_some(Self {
             seq: line.seq,
-            through: Digest::parse(text("through_hash")?.as_bytes())?,
+            through: Digest::parse(details.str("through_hash")?.as_bytes())?,
             frontier,
-            trail_id: text("trail_id")?.parse().ok()?,
-            keep_days: number("keep_days").and_then(|days| u32::try_from(days).ok()),
-            min_retention_days: u32::try_from(number("min_retention_days")?).ok()?,
+            trail_id: details.str("trail_id")?.parse().ok()?,
+            keep_days: details.u64("keep_days").and_then(|days| u32::try_from(days).ok()),
+            min_retention_days: u32::try_from(details.u64("min_retention_days")?).ok()?,
         })
     }
 

@@ -13,7 +13,7 @@ use std::{
 use chrono::NaiveDate;
 
 use crate::{
-    codec::json::{self, value::Value},
+    codec::json::{parse::parse_python, value::Value},
     error::{Error, Operation},
     format::{
         file_name::SegmentName,
@@ -210,7 +210,7 @@ fn is_tool_line(bytes: &[u8]) -> bool {
     if bytes.starts_with(TOOL_START) || line::ends_like_one_of_the_tool(bytes) {
         return true;
     }
-    let Ok(Value::Object(members)) = json::parse_python(bytes, 128) else { return false };
+    let Ok(Value::Object(members)) = parse_python(bytes, 128) else { return false };
     let has = |name: &str| members.iter().any(|(known, _)| known.to_str() == Some(name));
     ["timestamp", "event_type", "actor", "details", "prev_hash", "hash"].into_iter().all(has) && !has("seq")
 }

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     codec::{
         digest::{Digest, HashLength},
-        json::{self, value::Value},
+        json::{parse::parse_python, value::Value},
         timestamp::Timestamp,
     },
     error::{Error, Operation},
@@ -71,7 +71,7 @@ pub(crate) fn is_before(file: &TrailFile, time: Timestamp) -> Result<bool, Error
 
 /// Returns the time of an entry of either format.
 fn time_of(line: &[u8]) -> Option<Timestamp> {
-    let Ok(Value::Object(members)) = json::parse_python(line, 128) else { return None };
+    let Ok(Value::Object(members)) = parse_python(line, 128) else { return None };
     match members.iter().find(|(name, _)| name.to_str() == Some("timestamp")) {
         Some((_, Value::String(text))) => Timestamp::parse_isoformat(text.as_bytes()),
         _ => None,

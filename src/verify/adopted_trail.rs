@@ -19,17 +19,12 @@ use crate::{
         durable,
         line_reader::{Lines, Piece},
         open::open_regular,
+        sealed::{SEALED_DIRECTORY_NAME, SEALED_MANIFEST_NAME, SEALED_VERIFICATION_NAME},
         segments::TrailFile,
         tail::hash_from,
     },
     verify::{position::Position, scan_state::ScanState},
 };
-
-/// Name of the file with the hashes of a sealed trail's files.
-const SEALED_MANIFEST_NAME: &str = "SHA256SUMS";
-
-/// Name of the file with the verification of a sealed trail, as it was when the trail was sealed.
-const SEALED_VERIFICATION_NAME: &str = "verification.json";
 
 /// Maximum number of adopted trails that are checked, each adopted by the one before.
 const MAX_ADOPTED_TRAILS: usize = 1_000;
@@ -168,7 +163,7 @@ impl AdoptionCheck<'_> {
         let Some(parent) = parent.filter(|_| self.reads_files && is_plain_name(&trail_id)) else {
             return Ok(None);
         };
-        let directory = parent.join("sealed").join(&trail_id);
+        let directory = parent.join(SEALED_DIRECTORY_NAME).join(&trail_id);
         let mut names = BTreeSet::new();
         let mut check = |name: &str, sha256: &str| {
             names.insert(name.to_owned());
@@ -204,7 +199,7 @@ impl AdoptionCheck<'_> {
 
     /// Checks one sealed file. Returns `true` if it has the stated hash.
     fn check_file(&self, file: &SealedFile<'_>, state: &mut ScanState) -> Result<bool, Error> {
-        let shown_name = format!("sealed/{}/{}", file.trail_id, file.name);
+        let shown_name = format!("{SEALED_DIRECTORY_NAME}/{}/{}", file.trail_id, file.name);
         // A name with a separator would lead out of the sealed directory. The writer never makes one.
         if self.known_findings.contains(&shown_name) || !is_plain_name(file.name) {
             return Ok(false);

@@ -160,21 +160,20 @@ impl Format1 {
         state: &mut ScanState,
     ) -> Result<(), Error> {
         if line.is("audit_started") {
-            if let Some(Value::String(id)) = line.detail("trail_id") {
+            let details = line.decoded_details();
+            if let Some(Value::String(id)) = details.get("trail_id") {
                 self.head.set_trail_id(id.to_string_lossy());
             }
-            if let Some(adopted) = line.detail("adopted") {
-                return adopted_trail::check(&adopted, at, self.head.is_required(), state);
+            if let Some(adopted) = details.get("adopted") {
+                return adopted_trail::check(adopted, at, self.head.is_required(), state);
             }
         }
         if line.is("audit_recovered") {
-            if let Some(Value::String(hash)) = line.detail("head_hash") {
+            let details = line.decoded_details();
+            if let Some(Value::String(hash)) = details.get("head_hash") {
                 self.head.add_recorded_loss(&hash.to_string_lossy());
             }
-            if let (Some(Value::Number(from)), Some(Value::Number(to))) =
-                (line.detail("lost_from"), line.detail("lost_to"))
-                && let (Ok(from), Ok(to)) = (from.parse(), to.parse())
-            {
+            if let (Some(from), Some(to)) = (details.u64("lost_from"), details.u64("lost_to")) {
                 state.add_notice(Notice::UnsyncedLoss { from, to });
             }
         }
@@ -568,7 +567,7 @@ mod tests {
             ));
         };
         let threads = NonZero::new(threads).expect("not zero");
-        let mut observer = Observer { threads, said: Some(&mut on_entry), progress: &mut |_| {} };
+        let mut observer = Observer { threads, on_entry: Some(&mut on_entry), progress: &mut |_| {} };
         scan::scan(&files, 0, &mut checker, &mut state, &mut observer).expect("read");
         let outcome = inner(checker).conclude("audit.head", &mut state);
         (format!("{state:#?} {outcome:#?}"), shown)

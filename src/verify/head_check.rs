@@ -1,8 +1,8 @@
 //! The comparison of a trail's end with its head.
 //!
-//! The head states the last entry that was written and the last that was synced. An entry that the head names and
-//! that is missing was cut off, unless a power cut can have taken it: then the verdict is `unverifiable` and not
-//! `tampered`.
+//! The head states the last entry that was written and the last that was synced. If an entry that the head names is
+//! missing, the trail was truncated, unless a power cut can have taken the entry. Then the verdict is `unverifiable`
+//! and not `tampered`.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::{
         notice::Notice,
     },
     format::head::{self, Head, Mark},
-    storage::{head_file::FoundHead, process::boot_id},
+    storage::{head_file::FoundHead, process::is_other_boot},
     verify::scan_state::ScanState,
 };
 
@@ -183,9 +183,8 @@ impl HeadComparison {
     /// Returns `true` if a power cut can have taken the entry: it was written under another boot of the machine and
     /// never synced. Its number may be used again before the head is renewed.
     fn may_be_lost_in_power_cut(&self, mark: &Mark) -> bool {
-        let is_other_boot = self.head.boot_id.is_some() && self.head.boot_id != boot_id();
         let is_unsynced = self.head.synced.as_ref().is_none_or(|synced| synced.seq < mark.seq);
-        is_other_boot && is_unsynced
+        is_unsynced && is_other_boot(self.head.boot_id.as_deref())
     }
 }
 

@@ -11,8 +11,8 @@
 //!    `format1`, `python_tool`.
 //! 3. Scan the parsed lines in order: follow the chain, and compare each entry with the evidence. Files: `scan`,
 //!    `sequence`.
-//! 4. Compare the end with the head, and check the files beside the trail's own: adopted trails, erasable values. Files:
-//!    `head_check`, `adopted_trail`, `private_values`.
+//! 4. Compare the end with the head, and check the files beside the trail's own: adopted trails, erasable values.
+//!    Files: `head_check`, `adopted_trail`, `private_values`.
 //! 5. Form the verdict and its basis from the findings. Files: `run`, `verdict`.
 //!
 //! The other files are parts of these:

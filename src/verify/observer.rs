@@ -9,7 +9,7 @@ pub(crate) struct Observer<'w> {
     /// Number of threads that read and parse, the calling thread included.
     pub(crate) threads: NonZero<usize>,
     /// Called with each entry, in the trail's order.
-    pub(crate) said: Option<&'w mut dyn FnMut(EntryView<'_>)>,
+    pub(crate) on_entry: Option<&'w mut dyn FnMut(EntryView<'_>)>,
     /// Called after each block.
     pub(crate) progress: &'w mut dyn FnMut(Progress),
 }
@@ -17,8 +17,8 @@ pub(crate) struct Observer<'w> {
 impl Observer<'_> {
     /// Reborrows the callback for entries.
     pub(super) fn on_entry(&mut self) -> Option<&mut dyn FnMut(EntryView<'_>)> {
-        match &mut self.said {
-            Some(said) => Some(&mut **said),
+        match &mut self.on_entry {
+            Some(on_entry) => Some(&mut **on_entry),
             None => None,
         }
     }

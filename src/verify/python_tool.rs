@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     codec::{
         digest::{Digest, HashLength},
-        json::{self, value::Value, wtf8::Text},
+        json::{parse::parse_python, value::Value, write, wtf8::Text},
         timestamp::Timestamp,
     },
     error::Error,
@@ -56,7 +56,7 @@ impl PythonTool {
 
 impl PythonLine {
     fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let parsed = json::parse_python(bytes, 128).map_err(|error| error.to_string())?;
+        let parsed = parse_python(bytes, 128).map_err(|error| error.to_string())?;
         let Value::Object(mut members) = parsed else { return Err("not an object".to_owned()) };
         let at = members.iter().position(|(name, _)| name.to_str() == Some("hash"));
         let printed = match at.map(|at| members.remove(at).1) {
@@ -197,7 +197,7 @@ impl LineChecker for PythonTool {
 /// Returns `text` as canonical JSON without its quotes.
 fn canonical_text(text: &Text) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.as_bytes().len() + 2);
-    json::text(&mut out, text);
+    write::text(&mut out, text);
     out.pop();
     if !out.is_empty() {
         out.remove(0);

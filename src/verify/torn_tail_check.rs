@@ -7,7 +7,6 @@
 use std::io::{Read as _, Seek as _, SeekFrom};
 
 use crate::{
-    codec::json::value::Value,
     error::{Error, Operation},
     format::line::{Line, MAX_LINE_BYTES},
     storage::{line_reader::Piece, segments::TrailFile, tail::hash_from},
@@ -99,18 +98,13 @@ fn is_described(
 
 impl TornTail<'_> {
     fn is_described_by(&self, line: &Line<'_>) -> bool {
-        let has_text = |name, expected| match line.detail(name) {
-            Some(Value::String(text)) => text.to_str() == Some(expected),
-            _ => false,
-        };
-        let has_number = |name, expected| match line.detail(name) {
-            Some(Value::Number(digits)) => digits.parse() == Ok::<u64, _>(expected),
-            _ => false,
-        };
-        line.is("audit_recovered")
-            && has_text("file", self.file)
-            && has_number("offset", self.offset)
-            && has_number("length", self.length)
-            && has_text("sha256", &self.sha256)
+        if !line.is("audit_recovered") {
+            return false;
+        }
+        let details = line.decoded_details();
+        details.str("file") == Some(self.file)
+            && details.u64("offset") == Some(self.offset)
+            && details.u64("length") == Some(self.length)
+            && details.str("sha256") == Some(&*self.sha256)
     }
 }

@@ -53,7 +53,7 @@ impl VerdictInput<'_> {
             findings_total: state.findings_total,
             notices: state.notices,
             notices_total: state.notices_total,
-            withheld: state.erasable,
+            erasable: state.erasable,
         }
     }
 

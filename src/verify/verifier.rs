@@ -33,9 +33,9 @@ use crate::{
 /// A process may write the trail meanwhile: the files are listed and measured first, and bytes beyond are not read.
 /// Logs of the Python tool are verified too. The first line of the first file decides the format.
 ///
-/// The directory is not trusted. But a chain alone cannot show that its owner rewrote all of it or cut its end:
-/// [`Verification::basis`] states how far a verdict can be believed. Checkpoints under a [`key`](Self::key) can show
-/// that, most of all one that was [kept elsewhere](Self::checkpoint), and so can [receipts](Self::receipt).
+/// The directory is not trusted. A chain alone cannot show that the owner rewrote the trail or removed its end.
+/// Checkpoints [kept elsewhere](Self::checkpoint) and [receipts](Self::receipt) can. [`Verification::basis`] names the
+/// evidence for a verdict.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -86,8 +86,8 @@ impl Verifier {
         self
     }
 
-    /// Sets the number of threads that parse lines, the calling thread included. By default it is the number that the
-    /// machine runs at once, at most 16.
+    /// Sets the number of threads that parse lines, the calling thread included. By default the number of processors,
+    /// at most 16.
     ///
     /// Results do not depend on it. Each thread takes about 0.7 MiB of memory. A short trail is parsed by one thread.
     pub fn threads(mut self, threads: NonZero<usize>) -> Self {
@@ -133,13 +133,14 @@ impl Verifier {
         self
     }
 
-    /// Accepts a record of pruned entries that no checkpoint covers. Used before such a checkpoint is signed.
+    /// Accepts a record of pruned entries that no checkpoint covers. Signing calls this before such a checkpoint
+    /// exists.
     pub(crate) fn accept_pruned(mut self) -> Self {
         self.required.accept_pruned = true;
         self
     }
 
-    /// Verifies a copy of a trail, which may lack its head. The end of the trail is not checked then.
+    /// Verifies a copy of a trail, which may lack its head. The verifier does not check the end of the trail then.
     pub fn without_head(mut self) -> Self {
         self.head = HeadPolicy::NotRequired;
         self
@@ -160,7 +161,7 @@ impl Verifier {
     ///
     /// The errors of [`run`](Self::run).
     pub fn run_with_progress(&self, mut progress: impl FnMut(Progress)) -> Result<Verification, Error> {
-        self.run_observed(&mut Observer { threads: self.threads, said: None, progress: &mut progress })
+        self.run_observed(&mut Observer { threads: self.threads, on_entry: None, progress: &mut progress })
     }
 
     /// Verifies the trail as [`run`](Self::run) does, and calls `on_entry` with each entry.
@@ -170,7 +171,7 @@ impl Verifier {
     ) -> Result<Verification, Error> {
         self.run_observed(&mut Observer {
             threads: self.threads,
-            said: Some(on_entry),
+            on_entry: Some(on_entry),
             progress: &mut |_| {},
         })
     }

@@ -29,24 +29,19 @@ use crate::{
         lock::Lock,
         open::open_regular,
         permissions::Permissions,
-        private_values, segments,
+        private_values,
+        sealed::{SEALED_DIRECTORY_NAME, SEALED_MANIFEST_NAME, SEALED_VERIFICATION_NAME},
+        segments,
         tail::hash_from,
     },
     verify::Verifier,
     write::settings::Settings,
 };
 
-/// Directory of sealed trails, each in a directory named by its id.
-const SEALED_DIRECTORY: &str = "sealed";
-
-/// File with the hashes of a sealed trail's files, in the format of `sha256sum`.
-const MANIFEST_FILE: &str = "SHA256SUMS";
-
-/// File with the verification of a sealed trail, as it was before the files were moved.
-const VERIFICATION_FILE: &str = "verification.json";
-
 /// File of a pending adoption: the details that the new trail must record. It exists from before the first file is
 /// moved until the new trail has recorded the adoption.
+///
+/// The name must not change: an interrupted adoption has left the file on disk, and a later version must find it.
 const PENDING_FILE: &str = "untold.json";
 
 /// Most files that the new trail's first entry lists. For more files, it has the hash of the manifest only.
@@ -134,9 +129,9 @@ pub(crate) fn resume(settings: &mut Settings) -> Result<(), Error> {
 
 /// Removes the pending adoption. The caller has recorded it in the new trail.
 pub(crate) fn finish(directory: &Path) -> Result<(), Error> {
-    let path = directory.join(SEALED_DIRECTORY).join(PENDING_FILE);
+    let path = directory.join(SEALED_DIRECTORY_NAME).join(PENDING_FILE);
     fs::remove_file(&path).map_err(Error::io(Operation::Remove, &path))?;
-    sync_directory(&directory.join(SEALED_DIRECTORY))
+    sync_directory(&directory.join(SEALED_DIRECTORY_NAME))
 }
 
 /// Verifies the trail, creates the directory for it, and writes the pending adoption: everything before files are
@@ -163,13 +158,13 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<PendingAdop
     let sealed = free_directory(directory, if name.is_empty() { "unknown" } else { &name })?;
     settings.access.create_directory(&sealed).map_err(Error::io(Operation::Create, &sealed))?;
 
-    let path = sealed.join(VERIFICATION_FILE);
+    let path = sealed.join(SEALED_VERIFICATION_NAME);
     let json = serde_json::to_vec(&verification)
         .map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
     create_file(&path, Permissions::Owner, &json)?;
     let files =
         movable.iter().chain([&path]).map(|path| SealedFile::of(path)).collect::<Result<Vec<_>, _>>()?;
-    let path = sealed.join(MANIFEST_FILE);
+    let path = sealed.join(SEALED_MANIFEST_NAME);
     let manifest: String = files.iter().map(|file| format!("{}  {}\n", file.sha256, file.name)).collect();
     create_file(&path, Permissions::Owner, manifest.as_bytes())?;
     let adopted = Adopted {
@@ -184,7 +179,7 @@ fn prepare(settings: &Settings, actor: &str, reason: &str) -> Result<PendingAdop
         manifest_sha256: hash_from(&path, 0)?.1,
     };
     sync_directory(&sealed)?;
-    let path = directory.join(SEALED_DIRECTORY).join(PENDING_FILE);
+    let path = directory.join(SEALED_DIRECTORY_NAME).join(PENDING_FILE);
     let json =
         serde_json::to_vec(&adopted).map_err(|error| Error::io(Operation::Write, &path)(error.into()))?;
     replace_file(&path, Permissions::Owner, &json)?;
@@ -198,7 +193,7 @@ impl PendingAdoption {
     /// Reads the pending adoption in `directory`, if there is one. If the trail has recorded it already, the file is
     /// left over from an interrupted opening, and is removed.
     fn read(directory: &Path) -> Result<Option<Self>, Error> {
-        let path = directory.join(SEALED_DIRECTORY).join(PENDING_FILE);
+        let path = directory.join(SEALED_DIRECTORY_NAME).join(PENDING_FILE);
         if !exists(&path)? {
             return Ok(None);
         }
@@ -212,13 +207,13 @@ impl PendingAdoption {
         }
         let name: String =
             text("trail_id").chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
-        let sealed = directory.join(SEALED_DIRECTORY).join(name.trim_matches('.'));
+        let sealed = directory.join(SEALED_DIRECTORY_NAME).join(name.trim_matches('.'));
         Ok(Some(Self { adopted, sealed }))
     }
 
     /// Returns the names of the files that are not moved yet.
     fn to_move(&self) -> Result<Vec<String>, Error> {
-        let path = self.sealed.join(MANIFEST_FILE);
+        let path = self.sealed.join(SEALED_MANIFEST_NAME);
         let manifest = fs::read_to_string(&path).map_err(Error::io(Operation::Read, &path))?;
         let names =
             manifest.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name.to_owned());
@@ -266,7 +261,7 @@ fn is_recorded(directory: &Path, manifest_sha256: &str) -> Result<bool, Error> {
 
 /// Returns a directory for a sealed trail that does not hold one yet: `sealed/NAME`, or `sealed/NAME.2` and so on.
 fn free_directory(directory: &Path, name: &str) -> Result<PathBuf, Error> {
-    let sealed = directory.join(SEALED_DIRECTORY);
+    let sealed = directory.join(SEALED_DIRECTORY_NAME);
     let mut path = sealed.join(name);
     let mut number = 2;
     while exists(&path)? {
@@ -275,12 +270,12 @@ fn free_directory(directory: &Path, name: &str) -> Result<PathBuf, Error> {
         let mut entries = fs::read_dir(&path).map_err(Error::io(Operation::List, &path))?;
         let holds_more = entries.any(|entry| {
             entry.is_ok_and(|entry| {
-                entry.file_name() != MANIFEST_FILE && entry.file_name() != VERIFICATION_FILE
+                entry.file_name() != SEALED_MANIFEST_NAME && entry.file_name() != SEALED_VERIFICATION_NAME
             })
         });
         if !holds_more {
-            remove_if_exists(&path.join(MANIFEST_FILE))?;
-            remove_if_exists(&path.join(VERIFICATION_FILE))?;
+            remove_if_exists(&path.join(SEALED_MANIFEST_NAME))?;
+            remove_if_exists(&path.join(SEALED_VERIFICATION_NAME))?;
             break;
         }
         path = sealed.join(format!("{name}.{number}"));

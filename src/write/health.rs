@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 pub enum Health {
     /// The log records entries.
     Recording,
-    /// Entries could not be written. The next append tries again. If it succeeds, the trail gets an `audit_degraded`
-    /// that describes the failure.
+    /// Entries could not be written. The next append retries. If it succeeds, the trail gets an `audit_degraded` that
+    /// describes the failure.
     Degraded {
         /// Time of the first failure.
         since: DateTime<Utc>,
@@ -18,9 +18,10 @@ pub enum Health {
         /// Text of the first error.
         cause: String,
     },
-    /// A failed sync left it unknown which bytes are on the device. The log records nothing until it is opened again.
+    /// An earlier failure poisoned the log: a failed sync, or an error while the log checked its files. The log records
+    /// nothing until it is opened again.
     Poisoned {
-        /// Text of the error.
+        /// Text of that failure.
         cause: String,
     },
     /// The log was closed.

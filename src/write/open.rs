@@ -10,8 +10,8 @@
 //! 8. Write and sync these entries, and a new head.
 //! 9. Clean up what is recorded now: the erased values, the pending adoption, the names of torn tails.
 //!
-//! A trail that is refused in steps 1 to 3 is left as it was. Only the ends of files are read, so opening takes the
-//! same time for a trail of any length.
+//! A trail that is refused in steps 1 to 3 is left as it was. Only the first and last lines of files are read, so the
+//! time of opening grows with the number of files, not with their length.
 
 use std::path::{Path, PathBuf};
 
@@ -384,7 +384,8 @@ fn check_head(directory: &Path, head: &Head, last: Option<&Line<'_>>) -> Result<
         |mark: &Mark| last.is_some_and(|line| line.seq == mark.seq && line.stated.to_string() != mark.hash);
     // After a power failure, an opening may have been interrupted between its first entries and its new head. The head
     // is then older than the last line, and numbers of lost entries are in use again.
-    if let (Some(last), Some(written), true) = (last, &head.written, is_from_other_boot(head))
+    if let (Some(last), Some(written), true) =
+        (last, &head.written, process::is_other_boot(head.boot_id.as_deref()))
         && head
             .synced
             .as_ref()
@@ -416,7 +417,7 @@ fn check_head(directory: &Path, head: &Head, last: Option<&Line<'_>>) -> Result<
     if let Some(synced) = head.synced.as_ref().filter(|mark| mark.seq >= next) {
         return refuse(format!("the trail {ends}, and seq {} was synced: its end was truncated", synced.seq));
     }
-    if !is_from_other_boot(head) {
+    if !process::is_other_boot(head.boot_id.as_deref()) {
         return refuse(format!(
             "the trail {ends}, and seq {} was written since the machine was started: its end was truncated",
             written.seq
@@ -433,11 +434,6 @@ fn records_loss(recovered: &Line<'_>, written: &Mark, next: u64) -> bool {
         Some(_) => details.str("head_hash") == Some(&written.hash),
         None => written.seq < next,
     }
-}
-
-/// Returns `true` if the head was written under another boot than the current one.
-fn is_from_other_boot(head: &Head) -> bool {
-    head.boot_id.is_some() && head.boot_id != process::boot_id()
 }
 
 /// Returns the number after the entry that an `audit_started` resumed from.

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 
 thread_local! {
-    static IN_SINK: Cell<bool> = const { Cell::new(false) };
+    static IS_INSIDE_LOG: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Marks the current thread as inside a log while the guard lives.
@@ -17,18 +17,18 @@ impl ReentrancyGuard {
     pub(crate) fn enter() -> Option<Self> {
         // Not `then_some`, which evaluates its argument: a second guard would be created and dropped, and its drop
         // would unmark the thread under the outer guard.
-        (!IN_SINK.replace(true)).then(|| Self(()))
+        (!IS_INSIDE_LOG.replace(true)).then(|| Self(()))
     }
 
     /// Returns `true` if the thread is inside a log.
     pub(crate) fn is_active() -> bool {
-        IN_SINK.get()
+        IS_INSIDE_LOG.get()
     }
 }
 
 impl Drop for ReentrancyGuard {
     fn drop(&mut self) {
-        IN_SINK.set(false);
+        IS_INSIDE_LOG.set(false);
     }
 }
 

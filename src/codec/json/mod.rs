@@ -32,20 +32,20 @@ pub(crate) mod value;
 pub(crate) mod write;
 pub(crate) mod wtf8;
 
-// Short paths for the folders above, which name the function with its format: `json::string`, `json::parse`.
-pub(crate) use crate::codec::json::parse::{parse, parse_python};
-pub(crate) use crate::codec::json::serialize::to_value;
-pub(crate) use crate::codec::json::validate::decode;
-pub(crate) use crate::codec::json::write::{float, hex, integer, string, text};
-
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
     use std::io::Write as _;
     use std::process::{Command, Stdio};
 
-    use super::{string_bitmap::StringBitmap, validate::Validator, value::Value, *};
-    use crate::codec::json::random_value::Random;
+    use crate::codec::json::{
+        parse::{parse, parse_python},
+        random_value::Random,
+        string_bitmap::StringBitmap,
+        validate::{Validator, decode},
+        value::Value,
+        write,
+    };
 
     fn written(value: &Value) -> Vec<u8> {
         let mut out = Vec::new();

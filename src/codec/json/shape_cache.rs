@@ -48,9 +48,9 @@ pub(crate) const CAPTURED_FIELDS: usize = 3;
 ///
 /// # Cost
 ///
-/// The cache serves validation, a third of the time of the row `verify, 1 thread` of `benches/RESULTS.md`. That row
-/// has one shape, and 1.00 of the speed of openssl. The text below the table has the limits: 0.86 with some fifteen
-/// types of entries, and 0.77 where hardly two entries have the same fields.
+/// The cache serves validation, a third of the time of the row `verify, everything checked, 1 thread` of
+/// `benches/RESULTS.md`. That row has one shape, and 1.00 of the speed of openssl. The text below the table has the
+/// limits: 0.86 with some fifteen types of entries, and 0.77 where hardly two entries have the same fields.
 ///
 /// Objects that never repeat must not pay for a cache. A hit earns 1 credit, a miss costs 1, and a new shape costs 8.
 /// Without credit only every 16th object is tried. Of such a trail, the cache inserts the shapes of the first 128

@@ -259,7 +259,7 @@ impl<'a> Validator<'a> {
     /// Parses a number as a double, writes it again and compares: correct for every number, and slow.
     fn float(&mut self, at: usize) -> Option<usize> {
         let rest = self.rest_from(at);
-        // Every byte that a number may contain: `1.5.5` must fail as a whole, and not be accepted up to its second point.
+        // Every byte that a number may contain: `1.5.5` must fail as a whole, not be accepted up to its second point.
         let end = rest.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'+' | b'-'));
         // One byte beyond the longest text makes a longer number fail the comparison, without reading all of it.
         let length = end.take(FloatText::MAX_BYTES + 1).count();

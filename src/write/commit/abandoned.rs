@@ -31,7 +31,7 @@ pub(crate) trait OutcomeObserver: Send + Sync {
 /// The observer of one entry's result.
 pub(crate) struct Account {
     observer: Arc<dyn OutcomeObserver>,
-    /// The entry is one of the log's own.
+    /// `true` for an entry of the log's own.
     is_own: bool,
 }
 
@@ -45,7 +45,7 @@ impl Account {
         self.observer.settle(result, self.is_own);
     }
 
-    /// Counts a result that no caller receives. The error, if it is one, has to be reported outside the lock.
+    /// Counts a result that no caller receives. A returned failure has to be reported outside the lock.
     pub(crate) fn count(&self, result: Result<Receipt, Error>) -> Option<UnreportedFailure> {
         self.observer.count(&result, self.is_own);
         result.err().map(|error| UnreportedFailure { observer: Arc::clone(&self.observer), error })
@@ -67,7 +67,7 @@ impl AbandonedEntry {
         &self.awaited
     }
 
-    /// Counts the entry's result.
+    /// Counts the entry's result. A returned failure has to be reported outside the lock.
     pub(crate) fn settle(&self, result: Result<Receipt, Error>) -> Option<UnreportedFailure> {
         self.account.count(result)
     }
@@ -80,7 +80,8 @@ pub(crate) struct UnreportedFailure {
 }
 
 impl UnreportedFailure {
-    /// Reports the failure. A panic of the hook is caught: the thread is one of the log, or one that dropped a future.
+    /// Reports the failure. A panic of the hook is caught, because the thread belongs to the log or has dropped a
+    /// future.
     pub(crate) fn report(&self) {
         if catch_unwind(AssertUnwindSafe(|| self.observer.report(&self.error))).is_err() {
             print_to_stderr(&self.error);

@@ -1,4 +1,4 @@
-//! The effects of a commit's result: which entries are written, which fail, and how the trail goes on.
+//! The effects of a commit's result: which entries are written, which fail, and how the trail continues.
 
 use parking_lot::MutexGuard;
 
@@ -27,7 +27,7 @@ struct Unwritten {
     batch: Batch,
     /// Bytes of the batch that were written as whole lines.
     written_bytes: usize,
-    /// New files that were begun for them.
+    /// Number of new files that were begun for these lines.
     rolls: usize,
     error: Error,
 }
@@ -96,7 +96,7 @@ impl CommitQueue {
 
     /// Handles lines that could not be written, and returns the error.
     ///
-    /// The entries of a buffered log were acknowledged: the lines are taken back, and the flusher tries again. In every
+    /// The entries of a buffered log were acknowledged: the lines are taken back, and the flusher retries. In every
     /// other log the entries from the first such line on fail, and the chain returns to the last whole line.
     fn fail_unwritten(
         &self,
@@ -136,7 +136,7 @@ impl CommitQueue {
         error
     }
 
-    /// A buffered log writes again: the trail describes the time in which it did not.
+    /// Records `audit_degraded` when a buffered log writes again: the trail describes the time without writing.
     fn announce_recovery(&self, state: &mut MutexGuard<'_, State>) {
         match self.announce(state) {
             Ok(()) if state.linker.batch.is_empty() => {}
@@ -145,15 +145,15 @@ impl CommitQueue {
         }
     }
 
-    /// The live file takes no more lines: those that are linked already go into a new one.
+    /// Leaves the live file: lines that are linked already go into a new one.
     fn leave_file(&self, state: &mut MutexGuard<'_, State>) {
         if let Err(error) = state.linker.leave_file() {
             state.waiters.report(error);
         }
     }
 
-    /// An unfinished line could not be removed from the live file: the file is left, and the trail describes the bytes, so
-    /// that verification does not take them for tampering.
+    /// Leaves a file with an unfinished line that could not be removed. The trail describes the bytes, so that
+    /// verification does not take them for tampering.
     fn leave_stuck_file(&self, state: &mut MutexGuard<'_, State>, stuck: &Stuck) {
         self.leave_file(state);
         let recovered = Draft::from_origin("audit_recovered", Origin::Log)
@@ -165,7 +165,8 @@ impl CommitQueue {
         self.record_own(state, recovered);
     }
 
-    /// Another process did something to the files: the trail goes on, in a new file where the live one was concerned.
+    /// Records what another program did to the files, and continues the trail, in a new file if the live one was
+    /// affected.
     fn continue_after(&self, state: &mut MutexGuard<'_, State>, incident: Incident) {
         let last_seq = state.progress.written().checked_sub(1);
         let (file, restored, reason) = match incident {
@@ -186,7 +187,7 @@ impl CommitQueue {
             }
             Incident::PrivateFileReplaced(path) => {
                 let reason = "the file was deleted or replaced during writing, and is copied back".to_owned();
-                state.waiters.report(Error::Conflict { action: Operation::KeepValues, path, reason });
+                state.waiters.report(Error::Conflict { action: Operation::WriteValues, path, reason });
                 return;
             }
             Incident::HeadReplaced => {
@@ -216,7 +217,7 @@ impl CommitQueue {
         }
     }
 
-    /// A failure left unknown what the disk holds: no entry is acknowledged any more.
+    /// Poisons the log: it records nothing until it is reopened. Reasons: a failed sync, or an error of `check_files`.
     fn poison(&self, state: &mut MutexGuard<'_, State>, error: Error) -> Error {
         let cause = error.to_string();
         state.lifecycle = Lifecycle::Poisoned(cause.clone());
@@ -227,7 +228,8 @@ impl CommitQueue {
     }
 }
 
-/// `true` for a failed sync. The OS may have dropped the pages that it could not write, so a later sync proves nothing.
+/// Returns `true` for a failed sync. The OS may have dropped the pages that it could not write, so a later sync proves
+/// nothing.
 fn is_sync(error: &Error) -> bool {
     matches!(error, Error::Io { action: Operation::Sync, .. })
 }

@@ -7,7 +7,7 @@ use crate::{format::receipt::Receipt, write::commit::epoch::Epoch};
 /// The durability that a caller waits for, from the weakest up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum WaitFor {
-    /// The entry has its place in the chain.
+    /// The entry is linked into the chain.
     Linked,
     /// The entry was handed to the OS.
     Written,

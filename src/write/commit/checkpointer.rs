@@ -1,8 +1,8 @@
-//! The checkpointer: the thread of a log that signs checkpoints of what was written. It ends with the log.
+//! The checkpointer: the thread of a log that signs checkpoints of written entries. The thread ends with the log.
 //!
-//! The thread holds the frontier of the Merkle tree and takes 32 bytes for each written entry, so no thread that appends
-//! waits for it. After opening a log, it reads the tree from the trail itself. Entries that do not follow from the last checkpoint
-//! are not signed.
+//! The thread holds the frontier of the Merkle tree and takes 32 bytes for each written entry, so no thread that
+//! appends waits for it. After a log was opened, the thread reads the tree from the trail's files. Entries that do not
+//! follow from the last checkpoint are not signed.
 
 use std::{
     fs::OpenOptions,
@@ -138,7 +138,7 @@ impl Worker {
         }
     }
 
-    /// Turns a panic of a signer or a sink into an error: the next checkpoint tries again.
+    /// Turns a panic of a signer or a sink into an error: the next checkpoint retries.
     fn attempt<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         match catch_unwind(AssertUnwindSafe(|| step(self))) {
             Ok(result) => result,
@@ -146,7 +146,7 @@ impl Worker {
         }
     }
 
-    /// Waits for the next job; `None` once the log is closed.
+    /// Waits for the next job. Returns `None` once the log is closed.
     fn await_job(&self) -> Option<CheckpointJob> {
         let queue = &*self.queue;
         // An interval that overflows the clock is never over.
@@ -178,7 +178,8 @@ impl Worker {
         }
     }
 
-    /// Flushes the log and adds what that wrote: a requested checkpoint covers every entry linked before the request.
+    /// Flushes the log and adds the entries that this wrote: a requested checkpoint covers every entry linked before
+    /// the request.
     fn add_unwritten(&mut self) -> Result<(), Error> {
         self.queue.flush()?;
         let mut state = self.queue.state.lock();
@@ -206,16 +207,16 @@ impl Worker {
         Ok(())
     }
 
-    /// Signs the tree, appends the checkpoint to the trail's file and hands it to the sinks. After the last checkpoint no
-    /// entry follows.
+    /// Signs the tree, appends the checkpoint to the trail's file and hands it to the sinks. After the last checkpoint
+    /// no entry follows.
     fn sign(&mut self, live_file: Option<SegmentName>, is_last: bool) -> Result<SignedCheckpoint, Error> {
         let queue = &*self.queue;
         let (Some(tree), Some(log)) = (&self.tree, &mut self.log) else {
             return Err(cannot_sign(queue, "the trail was not read".to_owned()));
         };
         let signer = &*self.checkpoints.signer;
-        // Entries that a power failure could still take must not be signed. Closing has synced them before it requests the
-        // last checkpoint.
+        // Entries that a power failure could still take must not be signed. Closing has synced them before it requests
+        // the last checkpoint.
         if !is_last {
             queue.sync_for_checkpoint(tree.size(), live_file)?;
         }
@@ -225,7 +226,7 @@ impl Worker {
             return Ok(signed);
         }
         log.append(&signed)?;
-        // The checkpoint is in the trail. A signer that cannot remember it is no reason to keep it from the sinks.
+        // The checkpoint is in the trail. The sinks receive it even if the signer fails to store it.
         if let Err(error) = signer.signed(&signed) {
             queue.report(&error);
         }
@@ -273,12 +274,12 @@ impl Worker {
 }
 
 impl CommitQueue {
-    /// Requests a checkpoint of every entry linked so far, and waits for it. `None` if the log signs none.
+    /// Requests a checkpoint of every entry linked so far, and waits for it. Returns `None` if the log signs none.
     pub(crate) fn checkpoint(&self) -> Option<Result<SignedCheckpoint, Error>> {
         self.request_checkpoint(&mut self.state.lock(), false)
     }
 
-    /// Waits for the checkpoint that is being made, and keeps others from being made for any reason but a request.
+    /// Waits for the checkpoint that is being made. After this, only a request makes another one due.
     pub(super) fn finish_checkpoint(&self, state: &mut MutexGuard<'_, State>) {
         if let Some(signing) = state.signing.as_mut().filter(|signing| !signing.is_own_thread()) {
             signing.close();
@@ -310,8 +311,8 @@ impl CommitQueue {
         Some(answered.unwrap_or_else(|_| Err(cannot_sign(self, "the log was closed meanwhile".to_owned()))))
     }
 
-    /// Puts the entries below `end`, which are written, on the device. The live file is synced beside its writer, so that
-    /// no thread that appends waits for it.
+    /// Puts the entries below `end`, which are written, on the device. The live file is synced through a handle of its
+    /// own, so that no thread that appends waits for the sync.
     fn sync_for_checkpoint(&self, end: u64, live_file: Option<SegmentName>) -> Result<(), Error> {
         {
             let state = self.state.lock();
@@ -322,7 +323,7 @@ impl CommitQueue {
         }
         let Some(name) = live_file else { return self.flush() };
         let path = self.directory.join(name.name());
-        // Windows syncs only what is open for writing.
+        // Windows syncs only a file that is open for writing.
         let mut options = OpenOptions::new();
         options.read(true).write(cfg!(not(unix)));
         match open_regular(&path, &mut options) {

@@ -1,7 +1,8 @@
 //! The threads whose entries the next commit writes, and the threads that are about to join them.
 //!
 //! A sync takes far longer than linking an entry. So before a sync, the log waits briefly for the threads that the last
-//! sync acknowledged: their next entries then share the sync. The rows `group commit` of `benches/RESULTS.md` show it.
+//! sync acknowledged: their next entries then share the sync. The row `64 threads, synced` of `benches/RESULTS.md`
+//! shows the gain.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,42 +20,42 @@ pub(crate) struct CommitGroup {
     joined: usize,
     /// Threads woken by the last sync that have not appended again yet.
     returning: usize,
-    /// How long the next sync waits for them at most.
+    /// Longest wait of the next sync for these threads.
     max_delay: Duration,
-    /// One thread of the group waits no longer than `max_delay`, so that a thread which does not come back holds
-    /// up the others no longer than that.
+    /// One thread of the group has the timer: after `max_delay` it leads, so an absent thread delays the group no
+    /// longer.
     has_timer: bool,
 }
 
 impl CommitGroup {
-    /// The calling thread has appended an entry: it is no longer expected.
+    /// Records that the calling thread has appended an entry: it is no longer expected.
     pub(crate) fn arrive(&mut self) {
         self.returning = self.returning.saturating_sub(1);
     }
 
-    /// Adds the calling thread. Returns the group, and how many threads joined it before.
+    /// Adds the calling thread. Returns the group, and the number of threads that joined it before.
     pub(crate) fn join(&mut self) -> (Arc<WaitGroup>, usize) {
         self.joined += 1;
         (Arc::clone(&self.group), self.joined - 1)
     }
 
-    /// Removes the calling thread, which becomes the leader: it reads its own result after the commit. Nothing happens if
-    /// `group` is being written already.
+    /// Removes the calling thread, which becomes the leader: it reads its own result after the commit. Nothing happens
+    /// if `group` is being written already.
     pub(crate) fn leave(&mut self, group: &Arc<WaitGroup>) {
         if Arc::ptr_eq(&self.group, group) {
             self.joined -= 1;
         }
     }
 
-    /// `true` if an entry that is to be synced had better wait for other threads to append theirs.
+    /// Returns `true` if an entry that is to be synced must wait for other threads to append theirs.
     pub(crate) fn expects_others(&self, level: WaitFor) -> bool {
         level == WaitFor::Synced && self.returning > 0 && !self.max_delay.is_zero()
     }
 
     /// Records a sync that took `duration` and acknowledged the entries of `woken` threads.
     ///
-    /// All threads of the sync before came back while this one lasted: then they are worth waiting for, as long as a sync
-    /// takes. Otherwise the wait is halved, so that threads which stay away are soon not waited for.
+    /// If all threads of the sync before came back while this one lasted, the next sync waits for its threads for up to
+    /// `duration`. Otherwise the wait is halved, so that it soon ends for threads that stay away.
     pub(crate) fn note_sync(&mut self, duration: Duration, woken: usize) {
         self.max_delay = if self.returning == 0 { duration.min(MAX_GROUP_DELAY) } else { self.max_delay / 2 };
         self.returning = woken;
@@ -69,17 +70,17 @@ impl CommitGroup {
         Some(self.max_delay)
     }
 
-    /// The thread that had the timer woke up.
+    /// Records that the thread with the timer woke up.
     pub(crate) fn return_timer(&mut self) {
         self.has_timer = false;
     }
 
-    /// The number of threads in the group.
+    /// Returns the number of threads in the group.
     pub(crate) fn len(&self) -> usize {
         self.joined
     }
 
-    /// The group that a commit may be written for next.
+    /// Returns the group of the next commit.
     pub(crate) fn current(&self) -> Arc<WaitGroup> {
         Arc::clone(&self.group)
     }

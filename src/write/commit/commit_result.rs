@@ -12,7 +12,7 @@ use crate::{
 pub(crate) struct Commit<'a> {
     pub(crate) writer: &'a mut TrailWriter,
     pub(crate) batch: &'a mut Batch,
-    /// The entry after the last one of the batch.
+    /// Sequence number after the last entry of the batch.
     pub(crate) end: u64,
 }
 
@@ -24,7 +24,8 @@ pub(crate) struct CommitResult {
     pub(crate) synced: Option<Result<(), Error>>,
     /// The result of writing the head; `None` if it was not written.
     pub(crate) head: Option<Result<(), Error>>,
-    /// Something that another process did to the files. An error means that another writer came in.
+    /// A change that another program made to the files. `Err`: `check_files` failed; the log is poisoned and the head
+    /// is not written.
     pub(crate) incident: Result<Option<Incident>, Error>,
 }
 
@@ -32,7 +33,8 @@ impl CommitResult {
     /// Writes `batch`, and syncs it if `sync` is set.
     ///
     /// The head is written after the bytes that it names, and only if they are all there: a head must never be ahead of
-    /// the file. It is left alone where another writer came in, because it is that writer's head by then.
+    /// the file. If `check_files` fails, the head is not written: the directory may have been moved, or another writer
+    /// may own the head by then.
     pub(crate) fn write(writer: &mut TrailWriter, batch: &mut Batch, sync: bool) -> Self {
         batch.gather();
         let written = writer.write(batch);

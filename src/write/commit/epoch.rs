@@ -1,7 +1,7 @@
 //! Epochs: entries that were linked onto each other fail together.
 //!
-//! An entry names the hash of the one before it. So where one entry cannot be written, every entry linked after it cannot
-//! either. Each caller needs an error of its own, and an error cannot be cloned: [`Failure`] makes one for each.
+//! An entry names the hash of the one before it. So where one entry cannot be written, every entry linked after it
+//! cannot either. Each caller needs an error of its own, and an error cannot be cloned: [`Failure`] makes one for each.
 
 use std::{io, path::PathBuf, sync::OnceLock};
 
@@ -30,7 +30,7 @@ enum Cause {
 }
 
 impl Epoch {
-    /// The failure that ended the epoch; `None` while its entries may still be written.
+    /// Returns the failure that ended the epoch, or `None` while its entries may still be written.
     pub(crate) fn failure(&self) -> Option<&Failure> {
         self.0.get()
     }
@@ -63,12 +63,12 @@ impl Failure {
         Self { first_failed, cause }
     }
 
-    /// `true` if the failure poisoned the log: nothing can be synced any more.
+    /// Returns `true` if the failure poisoned the log: nothing can be synced any more.
     pub(crate) fn is_poison(&self) -> bool {
         matches!(self.cause, Cause::Poisoned { .. })
     }
 
-    /// Makes the error for one caller.
+    /// Returns a new error for one caller.
     pub(crate) fn error(&self) -> Error {
         match &self.cause {
             Cause::Io { action, path, code, kind, text } => {

@@ -1,4 +1,4 @@
-//! Failed commits: which entries fail with them, and what the trail has to say about the time without recording.
+//! Failed commits: the entries that fail with them, and the time without recording, which the trail has to describe.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
 pub(crate) struct Degradation {
     /// The time of the first failure.
     pub(crate) from: Timestamp,
-    /// Entries that were refused.
+    /// Number of entries that were refused.
     pub(crate) lost: u64,
     /// The text of the first failure.
     pub(crate) cause: String,
@@ -28,55 +28,56 @@ struct Announced {
 
 /// The failures of one log.
 ///
-/// Invariant: a degradation is in `current` until its entry is linked, then in `announced` until the entry is written. If
-/// the entry's commit fails, the degradation returns to `current`: it is never lost and never described twice.
+/// Invariant: a degradation is in `current` until its entry is linked, then in `announced` until the entry is written.
+/// If the entry's commit fails, the degradation returns to `current`: it is never lost and never described twice.
 #[derive(Debug, Default)]
 pub(crate) struct Failures {
     /// Failure state shared by all entries linked since the last failed write.
     epoch: Arc<Epoch>,
     current: Option<Degradation>,
     announced: Vec<Announced>,
-    /// Commits of a buffered log that could not write their lines.
+    /// Number of commits of a buffered log that could not write their lines.
     write_failures: u64,
     last: Option<Failure>,
 }
 
 impl Failures {
-    /// The epoch of the entries that are linked now.
+    /// Returns the epoch of the entries that are linked now.
     pub(crate) fn epoch(&self) -> &Arc<Epoch> {
         &self.epoch
     }
 
-    /// Ends the epoch: its entries from `first_failed` on failed with `error`. Entries linked from now on have a new one.
+    /// Ends the epoch: its entries from `first_failed` on failed with `error`. Entries linked from now on have a new
+    /// one.
     pub(crate) fn fail_epoch(&mut self, first_failed: u64, error: &Error) {
         std::mem::take(&mut self.epoch).fail(first_failed, error);
     }
 
-    /// Recording failed at `now` with `error`, and `lost` entries were refused.
+    /// Records that the log refused `lost` entries at `now`, because of `error`.
     pub(crate) fn degrade(&mut self, now: Timestamp, error: &Error, lost: u64) {
         let current =
             self.current.get_or_insert_with(|| Degradation { from: now, lost: 0, cause: error.to_string() });
         current.lost += lost;
     }
 
-    /// The degradation that no linked entry describes yet.
+    /// Returns the degradation that no linked entry describes yet.
     pub(crate) fn unannounced(&self) -> Option<&Degradation> {
         self.current.as_ref()
     }
 
-    /// The entry `seq`, which is linked, describes the current degradation.
+    /// Records that the linked entry `seq` describes the current degradation.
     pub(crate) fn announce(&mut self, seq: u64) {
         if let Some(degradation) = self.current.take() {
             self.announced.push(Announced { seq, degradation });
         }
     }
 
-    /// The degradation that a health check reports: the oldest one that no written entry describes.
+    /// Returns the degradation that a health check reports: the oldest one that no written entry describes.
     pub(crate) fn degradation(&self) -> Option<&Degradation> {
         self.announced.first().map(|announced| &announced.degradation).or(self.current.as_ref())
     }
 
-    /// Entries from `first_failed` on are gone: the degradations that they describe have to be described again.
+    /// Makes degradations current again whose entries, from `first_failed` on, are gone.
     pub(crate) fn requeue(&mut self, first_failed: u64) {
         while let Some(mut last) = self.announced.pop_if(|announced| announced.seq >= first_failed) {
             // The older one began first, so it keeps its start and its cause.
@@ -90,18 +91,18 @@ impl Failures {
         self.announced.retain(|announced| announced.seq >= written);
     }
 
-    /// A buffered log could not write its lines, which it keeps.
+    /// Records that a buffered log could not write its lines, which it keeps.
     pub(crate) fn note_write_failure(&mut self, failure: Failure) {
         self.write_failures += 1;
         self.last = Some(failure);
     }
 
-    /// The number of commits that could not write their lines.
+    /// Returns the number of commits that could not write their lines.
     pub(crate) fn write_failures(&self) -> u64 {
         self.write_failures
     }
 
-    /// The last failure to write, if there was one after the first `count` of them.
+    /// Returns the last write failure, if there was one after the first `count` of them.
     pub(crate) fn write_failure_since(&self, count: u64) -> Option<&Failure> {
         self.last.as_ref().filter(|_| self.write_failures > count)
     }

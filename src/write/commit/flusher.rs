@@ -1,6 +1,7 @@
 //! The flusher: the thread of a log that writes what no caller waits for. It ends with the log.
 //!
-//! The thread writes the lines of a buffered log, the entries that futures wait for, and the head where a commit does not.
+//! The thread writes the lines of a buffered log, the entries that futures wait for, and heads that commits did not
+//! write.
 
 use std::{sync::Arc, thread::JoinHandle, time::Instant};
 

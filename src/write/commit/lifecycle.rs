@@ -4,21 +4,25 @@ use std::path::Path;
 
 use crate::error::Error;
 
-/// The state of a log. It never returns to [`Open`](Self::Open).
+/// The state of a log.
+///
+/// Invariant: a log moves from `Open` to `Closing` or `Poisoned`, from `Closing` to `Poisoned`, and last to `Closed`.
+/// Only an open log links entries of callers.
 #[derive(Debug)]
 pub(crate) enum Lifecycle {
     /// Entries are linked and written.
     Open,
-    /// A failure left unknown what the disk holds. The text is that of the failure.
+    /// An earlier failure poisoned the log: a failed sync, or an error while the log checked its files. Contains the
+    /// text of that error. Nothing is linked or written any more.
     Poisoned(String),
-    /// The last entry is linked. What is linked is still written, and nothing more is linked.
+    /// No entry of a caller is linked any more. Linked lines are still written.
     Closing,
     /// The writer is gone.
     Closed,
 }
 
 impl Lifecycle {
-    /// Returns the error of a write in this state; `None` while linked entries are still written.
+    /// Returns the error of a write in this state, or `None` while linked entries are still written.
     pub(crate) fn write_error(&self, directory: &Path) -> Option<Error> {
         let path = || directory.to_owned();
         match self {

@@ -1,7 +1,7 @@
 //! The linker: gives entries their place in the chain and in a batch, before any thread writes them.
 //!
-//! The linker knows no threads and writes no file. To number a new file, it lists the directory. The chain never continues
-//! from a line that could not be written.
+//! The linker knows no threads and writes no file. To number a new file, it lists the directory. The chain never
+//! continues from a line that could not be written.
 
 use std::path::PathBuf;
 
@@ -26,7 +26,7 @@ use crate::{
 /// A clock that goes back by more than this many microseconds is recorded. For less, the last entry's time is repeated.
 const MAX_SILENT_STEP_MICROS: i64 = 1_000_000;
 
-/// The chain, and the lines of it that are not written yet.
+/// The chain, and its lines that are not written yet.
 ///
 /// Invariant: `chain` is `last_written` followed by the lines that are being written and then by those of `batch`.
 pub(crate) struct Linker {
@@ -35,7 +35,7 @@ pub(crate) struct Linker {
     /// An empty batch whose memory the next one uses.
     pooled: Batch,
     pub(crate) trail_id: TrailId,
-    pub(crate) rules: EntryDefaults,
+    pub(crate) defaults: EntryDefaults,
     pub(crate) clock: Clock,
     pub(crate) directory: PathBuf,
     pub(crate) max_file_size: Option<u64>,
@@ -59,12 +59,12 @@ impl From<(SegmentName, u64)> for PlannedFile {
 }
 
 impl Linker {
-    /// Goes on from `chain`, whose last line is in the file `live`, if there is one, of that length.
+    /// Continues `chain`. `live` is the file with its last line, and the file's length.
     pub(crate) fn new(
         chain: Chain,
         live: Option<(SegmentName, u64)>,
         trail_id: TrailId,
-        rules: EntryDefaults,
+        defaults: EntryDefaults,
         clock: Clock,
         directory: PathBuf,
         max_file_size: Option<u64>,
@@ -75,7 +75,7 @@ impl Linker {
             batch: Batch::default(),
             pooled: Batch::default(),
             trail_id,
-            rules,
+            defaults,
             clock,
             directory,
             max_file_size,
@@ -96,7 +96,8 @@ impl Linker {
         self.place(&mut entry, time, false)
     }
 
-    /// Writes what is linked, and puts it and a new head on the device. For opening a trail, when no other thread appends.
+    /// Writes all linked lines, and puts them and a new head on the device. For opening a trail, when no other thread
+    /// appends.
     pub(crate) fn write_all(&mut self, writer: &mut TrailWriter) -> Result<(), Error> {
         self.batch.gather();
         let written = writer.write(&self.batch);
@@ -120,7 +121,7 @@ impl Linker {
         self.pooled = batch.recycled();
     }
 
-    /// The lines up to `last` are written.
+    /// Records that the lines up to `last` are written.
     pub(crate) fn wrote(&mut self, last: Option<BatchLine>) {
         if let Some(last) = last {
             self.last_written.set(last.seq, last.hash(), last.time);
@@ -134,7 +135,7 @@ impl Linker {
         self.file = live.map(PlannedFile::from);
     }
 
-    /// The live file takes no more lines: the lines that are not written go into a new one.
+    /// Leaves the live file: the lines that are not written go into a new one.
     pub(crate) fn leave_file(&mut self) -> Result<(), Error> {
         if !self.batch.begins_in_live_file() {
             if self.batch.is_empty() {
@@ -159,7 +160,7 @@ impl Linker {
         self.batch = unwritten;
     }
 
-    /// The time of the next entry. Times never decrease, unless the clock stepped back, which is recorded.
+    /// Returns the time of the next entry. Times never decrease, unless the clock stepped back, which is recorded.
     fn time(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
         let Some(last) = self.chain.time else { return Ok(now) };
         if now >= last {
@@ -169,8 +170,8 @@ impl Linker {
         if is_small(now) {
             return Ok(last);
         }
-        // The caller read the clock before it took the lock, and may have waited long for it. The clock stepped back only
-        // if it still does not show a later time.
+        // The caller read the clock before it took the lock, and may have waited long for the lock. The clock stepped
+        // back only if it still does not show a later time.
         let now = self.clock.now();
         if is_small(now) {
             return Ok(now.max(last));
@@ -184,12 +185,12 @@ impl Linker {
     }
 
     fn prepare(&self, draft: Draft) -> Result<PreparedEntry, Error> {
-        PreparedEntry::render(draft, &self.rules)
+        PreparedEntry::render(draft, &self.defaults)
             .map_err(|source| Error::Draft { path: self.directory.clone(), source })
     }
 
-    /// Gives `entry` the next sequence number and adds its line to the batch, in a new file if the day or the file's size
-    /// asks for one.
+    /// Gives `entry` the next sequence number and adds its line to the batch, in a new file if the day or the file's
+    /// size asks for one.
     fn place(
         &mut self,
         entry: &mut PreparedEntry,
@@ -220,7 +221,7 @@ impl Linker {
     }
 }
 
-/// `true` if a file of `length` bytes takes no line of `more` bytes. An empty file takes a line of any length.
+/// Returns `true` if a file of `length` bytes takes no line of `more` bytes. An empty file takes a line of any length.
 fn is_full(limit: Option<u64>, length: u64, more: u64) -> bool {
     limit.is_some_and(|limit| length > 0 && length + more > limit)
 }

@@ -2,7 +2,7 @@
 
 use crate::{error::Error, format::draft::Draft, write::commit::linker::Linker};
 
-/// An entry that describes what happened to the files.
+/// An entry that describes an event of the trail's files, such as a replaced file.
 #[derive(Debug)]
 struct OwnEntry {
     draft: Draft,
@@ -30,7 +30,7 @@ impl OwnEntries {
         Ok(())
     }
 
-    /// Entries from `first_failed` on are gone: those of the queue have to be linked again.
+    /// Makes queued entries from `first_failed` on wait to be linked again: their lines are gone.
     pub(crate) fn requeue(&mut self, first_failed: u64) {
         for entry in &mut self.0 {
             entry.seq = entry.seq.filter(|seq| *seq < first_failed);

@@ -34,11 +34,11 @@ pub(crate) struct PendingEntry {
 }
 
 enum Step {
-    /// The buffer was full: the entry has no place yet.
+    /// The buffer was full, and the entry is not linked yet.
     Unlinked(PreparedEntry, WaitFor),
     Linked {
         awaited: AwaitedEntry,
-        /// The write failures of the queue when the entry was linked.
+        /// Number of write failures of the queue when the entry was linked.
         write_failures: u64,
     },
     Failed(Error),
@@ -62,8 +62,7 @@ impl PendingEntry {
         Self { queue: Arc::clone(queue), step, account: Some(Account::new(observer, is_own)) }
     }
 
-    /// Links the entry now, room or not, and leaves the rest to the log. Returns the place of the entry, which need not be
-    /// durable yet.
+    /// Links the entry now, even into a full buffer. Returns its receipt, though the entry may not be durable yet.
     pub(crate) fn detach(mut self) -> Result<Receipt, Error> {
         let step = match std::mem::replace(&mut self.step, Step::Done) {
             Step::Unlinked(entry, level) if !self.queue.is_fork() => {
@@ -89,7 +88,7 @@ impl PendingEntry {
         }
     }
 
-    /// The result of the entry; `None` while it is not known, and the waker is left with the queue.
+    /// Returns the result of the entry. While it is not known, adds the waker to the queue and returns `None`.
     fn result(&mut self, context: &Context<'_>) -> Option<Result<Receipt, Error>> {
         let queue = &*self.queue;
         let step = match std::mem::replace(&mut self.step, Step::Done) {
@@ -100,8 +99,8 @@ impl PendingEntry {
         if queue.is_fork() {
             return Some(Err(Error::Forked { path: queue.directory.clone() }));
         }
-        // A commit applies its result under this lock. So no result can arrive between looking it up here and leaving the
-        // waker, and no wake-up is lost.
+        // A commit applies its result under this lock. So no result can arrive between the check here and `add_waker`,
+        // and no wake-up is lost.
         let mut state = queue.state.lock();
         let step = match step {
             Step::Unlinked(entry, level) => queue.try_link(entry, level, &mut state),
@@ -113,8 +112,8 @@ impl PendingEntry {
                 if let Some(outcome) = state.outcome(&awaited, &queue.directory) {
                     return Some(outcome.map(|()| awaited.receipt));
                 }
-                // A buffered log keeps its lines and tries again. Its caller gets the error instead of waiting for a disk
-                // that may never come back.
+                // A buffered log keeps its lines and retries them. Its caller gets the error instead of waiting for a
+                // disk that may never come back.
                 if let Some(failure) = state.failures.write_failure_since(write_failures) {
                     return Some(Err(failure.error()));
                 }
@@ -176,7 +175,7 @@ impl CommitQueue {
         }
     }
 
-    /// A future waits: the flusher thread writes for it.
+    /// Makes the flusher thread commit at once, because a future waits.
     fn flush_soon(&self, state: &mut MutexGuard<'_, State>) {
         state.schedule.flush_now();
         self.flusher.notify_one();
@@ -193,7 +192,7 @@ impl Drop for PendingEntry {
             return;
         }
         let step = match step {
-            // Dropping the future takes nothing back: the entry is linked even if the buffer is full.
+            // Dropping the future does not withdraw its entry, which is linked even if the buffer is full.
             Step::Unlinked(entry, level) => queue.link_pending(entry, level, &mut queue.state.lock()),
             step => step,
         };

@@ -1,6 +1,6 @@
 //! The commit queue: appending entries, waiting for their durability, and closing the trail.
 //!
-//! The queue knows threads and no files. The order is always the same: link under the lock, write outside of it, apply the
+//! The queue knows threads and no files. Order of every append: link under the lock, write outside of it, apply the
 //! result under the lock, acknowledge.
 
 use std::{
@@ -60,9 +60,10 @@ pub(crate) struct CommitQueue {
     pub(super) trail_id: TrailId,
     /// The sequence number of this run's first entry.
     first_seq: u64,
-    /// Threads and futures that wait.
+    /// Number of threads and futures that wait.
     pub(super) waiting: AtomicU64,
-    /// The process that opened the log. A fork of it must not take the lock: a thread that is not in the fork may hold it.
+    /// Process that opened the log. Its fork must not take the lock: a thread that is not in the fork may hold the
+    /// lock.
     process: Process,
     /// Receives errors that no caller receives.
     hook: Option<Hook>,
@@ -79,7 +80,7 @@ impl CommitQueue {
     ) -> Self {
         Self {
             directory: linker.directory.clone(),
-            defaults: linker.rules.clone(),
+            defaults: linker.defaults.clone(),
             clock: linker.clock.clone(),
             trail_id: linker.trail_id,
             durability,
@@ -98,7 +99,7 @@ impl CommitQueue {
         &self.directory
     }
 
-    pub(crate) fn rules(&self) -> &EntryDefaults {
+    pub(crate) fn defaults(&self) -> &EntryDefaults {
         &self.defaults
     }
 
@@ -106,7 +107,7 @@ impl CommitQueue {
         self.trail_id
     }
 
-    /// The least durability that a caller of this log waits for; critical entries are always synced.
+    /// Returns the least durability that a caller of this log waits for. Critical entries are always synced.
     pub(crate) fn need(&self, is_critical: bool) -> WaitFor {
         match self.durability {
             _ if is_critical => WaitFor::Synced,
@@ -116,7 +117,7 @@ impl CommitQueue {
         }
     }
 
-    /// `true` if lines that could not be written stay queued.
+    /// Returns `true` if lines that could not be written stay queued.
     #[cfg(feature = "kling")]
     pub(crate) fn keeps_lines(&self) -> bool {
         self.durability == Durability::Buffered
@@ -144,8 +145,8 @@ impl CommitQueue {
         self.flush_linked(&mut state)
     }
 
-    /// Records `audit_stopped`, puts every entry on the device, signs the last checkpoint and gives up the lock file.
-    /// Closing twice is closing once. `not_recorded` returns the number of events that the log lost.
+    /// Records `audit_stopped`, puts every entry on the device, signs the last checkpoint and releases the lock file. A
+    /// second call does nothing. `not_recorded` returns the number of events that the log lost.
     pub(crate) fn close(&self, not_recorded: impl FnOnce() -> u64) -> Result<(), Error> {
         let mut state = self.state.lock();
         if matches!(state.lifecycle, Lifecycle::Closing | Lifecycle::Closed) {
@@ -177,8 +178,8 @@ impl CommitQueue {
         not_recorded: impl FnOnce() -> u64,
     ) -> Result<(), Error> {
         state.lifecycle.require_open(&self.directory)?;
-        // What the log has to say about itself comes before `audit_stopped`, and so does what this flush finds out. An
-        // error is dropped: the commits below meet it again.
+        // Own entries of the log come before `audit_stopped`, also the entries that this flush causes. An error is
+        // dropped: the commits below meet it again.
         drop(self.announce(state).and_then(|()| self.flush_linked(state)));
         drop(self.announce(state));
         let entries = state.linker.chain.next - self.first_seq + 1;
@@ -190,7 +191,7 @@ impl CommitQueue {
         self.count_waiting(|| self.wait_for(state, &awaited))?;
         // That commit may have found an incident with the files and queued an entry about it.
         self.flush_linked(state)?;
-        // `audit_stopped` is written, but an entry of another writer may be among the last ones.
+        // Another writer may have appended entries before `audit_stopped`.
         if let Lifecycle::Poisoned(cause) = &state.lifecycle {
             return Err(Error::Poisoned { path: self.directory.clone(), cause: cause.clone() });
         }
@@ -200,27 +201,27 @@ impl CommitQueue {
         }
     }
 
-    /// The time by the log's clock.
+    /// Returns the time by the log's clock.
     pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
         self.state.lock().linker.clock.now().to_utc()
     }
 
-    /// The sequence number of the next entry.
+    /// Returns the sequence number of the next entry.
     pub(crate) fn next_seq(&self) -> u64 {
         self.state.lock().linker.chain.next
     }
 
-    /// Bytes handed to the OS since the log was opened.
+    /// Returns the number of bytes handed to the OS since the log was opened.
     pub(crate) fn bytes(&self) -> u64 {
         self.state.lock().bytes
     }
 
-    /// The number of threads and futures that wait now.
+    /// Returns the number of threads and futures that wait now.
     pub(crate) fn waiting(&self) -> u64 {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// `true` in a fork of the process that opened the log.
+    /// Returns `true` in a fork of the process that opened the log.
     pub(super) fn is_fork(&self) -> bool {
         !self.process.is_this()
     }
@@ -241,7 +242,8 @@ impl CommitQueue {
         }
     }
 
-    /// Waits until a buffered log has room for `entry`: without that, lines that no caller waits for pile up without bound.
+    /// Waits until a buffered log has room for `entry`. Without this wait, lines that no caller waits for grow without
+    /// bound.
     fn wait_for_room(&self, state: &mut MutexGuard<'_, State>, entry: &PreparedEntry) -> Result<(), Error> {
         if self.durability != Durability::Buffered {
             return Ok(());
@@ -296,8 +298,8 @@ impl CommitQueue {
         }
     }
 
-    /// Links what the log has to say about itself, before the next entry. A buffered log describes its degradation only
-    /// when it writes again, because linking an entry says nothing about that.
+    /// Links the log's own queued entries before the next entry. A buffered log describes its degradation only when it
+    /// writes again: linking an entry does not prove that.
     fn link_queued(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
         if self.durability == Durability::Buffered { state.link_own_entries() } else { self.announce(state) }
     }
@@ -323,9 +325,9 @@ impl CommitQueue {
         }
     }
 
-    /// Waits until an entry that was linked just now has its result. A thread that finds no commit under way becomes the
-    /// leader: it commits for all that wait. Before a sync it waits for threads that are about to join, and the last of
-    /// them becomes the leader.
+    /// Waits until an entry that was linked just now has its result. A thread that finds no commit under way becomes
+    /// the leader: it commits for all threads of the group. Before a sync it waits for threads that are about to join,
+    /// and the last of them becomes the leader.
     pub(super) fn wait(&self, mut state: MutexGuard<'_, State>, awaited: &AwaitedEntry) -> Result<(), Error> {
         self.count_waiting(|| {
             state.group.arrive();
@@ -358,7 +360,7 @@ impl CommitQueue {
         })
     }
 
-    /// Counts the calling thread among those that wait.
+    /// Counts the calling thread as waiting during `wait`.
     fn count_waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let result = wait();
@@ -378,7 +380,7 @@ impl CommitQueue {
                 && self.durability == Durability::Buffered
                 && state.outcome(awaited, &self.directory).is_none()
             {
-                // In other logs the entry's epoch has failed by now. A buffered log keeps the line and tries again, so
+                // In other logs the entry's epoch has failed by now. A buffered log keeps the line and retries it, so
                 // its caller gets the error of this attempt.
                 return Err(error);
             }
@@ -390,7 +392,7 @@ impl CommitQueue {
         self.count_waiting(|| self.flush_up_to(state, end))
     }
 
-    /// Puts the entries below `end` on the device, except those that fail meanwhile.
+    /// Puts the entries below `end` on the device, except entries that fail meanwhile.
     fn flush_up_to(&self, state: &mut MutexGuard<'_, State>, mut end: u64) -> Result<(), Error> {
         let epoch = Arc::clone(state.failures.epoch());
         loop {
@@ -412,7 +414,7 @@ impl CommitQueue {
         }
     }
 
-    /// Lines wait that no caller waits for: the flusher has to know.
+    /// Schedules lines that no caller waits for, and notifies the flusher if it must write earlier than planned.
     pub(super) fn note_lines(&self, state: &mut MutexGuard<'_, State>) {
         let notify = state.schedule.lines_wait()
             || state.linker.batch.weight() >= EARLY_FLUSH_BYTES && state.schedule.fill_buffer();
@@ -421,7 +423,8 @@ impl CommitQueue {
         }
     }
 
-    /// Writes what is linked, and syncs it if a caller asked for that, outside the lock. Returns the error that failed it.
+    /// Writes all linked lines, and syncs them if a caller requested a sync, outside the lock. Returns the error of a
+    /// failed commit.
     ///
     /// The caller has checked that no commit is under way.
     pub(super) fn commit(&self, state: &mut MutexGuard<'_, State>) -> Option<Error> {
@@ -449,7 +452,7 @@ impl CommitQueue {
         if failed.is_none() {
             state.schedule.end_pause();
         }
-        // Before any caller is woken, so that a flush which returns has counted everything it covered.
+        // Before any caller is woken, so that a flush which returns has counted all entries that it covered.
         state.count_abandoned(&self.directory);
         self.wake_waiting(state, group, failed.is_some());
         if state.schedule.take_notification() {
@@ -494,7 +497,7 @@ impl CommitQueue {
     pub(super) fn report(&self, error: &Error) {
         // An event that the hook emits would be recorded by this log, which may be busy.
         let _guard = ReentrancyGuard::enter();
-        // A panic of the hook must neither end a thread of the log nor keep the writer out of the state.
+        // A panic of the hook must not end a thread of the log, nor leave the state without its writer.
         let is_reported = match &self.hook {
             Some(hook) => catch_unwind(AssertUnwindSafe(|| hook(error))).is_ok(),
             None => false,

@@ -5,34 +5,34 @@ use std::time::{Duration, Instant};
 /// The longest time that a buffered line waits before it is handed to the OS.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(15);
 
-/// The pause of the flusher thread after a failure. Callers try again at once.
+/// The pause of the flusher thread after a failure. Callers retry at once.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The work of the flusher thread.
 ///
-/// Invariant: a thread that makes work due earlier than before notifies the flusher, or sets `notify_flusher` for the end
-/// of the commit under way. Otherwise the flusher oversleeps.
+/// Invariant: a thread that makes work due earlier than before notifies the flusher, or sets `notify_flusher` for the
+/// end of the commit under way. Otherwise the flusher oversleeps.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    /// The time since which lines wait that no caller waits for.
+    /// Time of the oldest line that no caller waits for. `None` without such a line.
     lines_since: Option<Instant>,
-    /// The end of the pause after a failure.
+    /// End of the pause after a failure.
     not_before: Option<Instant>,
-    /// Entries are written that the head does not name yet.
+    /// `true` if entries are written that the head does not name yet.
     head_is_due: bool,
-    /// The last attempt to write the head failed.
+    /// `true` if the last attempt to write the head failed.
     head_failed: bool,
-    /// A future waits, which cannot write its entry itself.
+    /// `true` if a future waits, which cannot write its entry itself.
     flush_now: bool,
-    /// The lines that no caller waits for fill the buffer.
+    /// `true` if the lines that no caller waits for fill the buffer.
     buffer_is_full: bool,
-    /// The flusher sleeps until it is notified, and has work once the commit under way is over.
+    /// `true` if the end of the commit under way must notify the flusher.
     notify_flusher: bool,
 }
 
 impl Schedule {
-    /// The time when the flusher has to commit; `None` if there is nothing to do. `head_due_at` is the time when the head
-    /// may be written next.
+    /// Returns the time when the flusher has to commit, or `None` if there is nothing to do. `head_due_at` is the time
+    /// when the head may be written next.
     pub(crate) fn due(&self, head_due_at: Instant, now: Instant) -> Option<Instant> {
         let lines = self.lines_since.map(|since| since + FLUSH_INTERVAL);
         let pause = if self.head_failed { RETRY_INTERVAL } else { Duration::ZERO };
@@ -42,7 +42,7 @@ impl Schedule {
         Some(self.not_before.map_or(due, |not_before| due.max(not_before)))
     }
 
-    /// Lines wait that no caller waits for. Returns `true` if they are the first, so that the flusher has to be notified.
+    /// Records that lines wait without a caller. Returns `true` if they are the first: the flusher has to be notified.
     pub(crate) fn lines_wait(&mut self) -> bool {
         let are_first = self.lines_since.is_none();
         if are_first {
@@ -51,77 +51,77 @@ impl Schedule {
         are_first
     }
 
-    /// The buffer is full. Returns `true` if it was not before, so that the flusher has to be notified.
+    /// Records that the buffer is full. Returns `true` if it was not before: the flusher has to be notified.
     pub(crate) fn fill_buffer(&mut self) -> bool {
         !std::mem::replace(&mut self.buffer_is_full, true)
     }
 
-    /// A future waits: the flusher has to write for it.
+    /// Makes the flusher commit at once, because a future waits.
     pub(crate) fn flush_now(&mut self) {
         self.flush_now = true;
     }
 
-    /// A commit takes all lines.
+    /// Records that a commit has taken all lines.
     pub(crate) fn begin_commit(&mut self) {
         self.lines_since = None;
         self.flush_now = false;
         self.buffer_is_full = false;
     }
 
-    /// A commit succeeded: the pause after a failure is over.
+    /// Ends the pause after a failure.
     pub(crate) fn end_pause(&mut self) {
         self.not_before = None;
     }
 
-    /// Lines could not be written and were taken back: the flusher tries again after a pause.
+    /// Makes the flusher retry lines after a pause. A commit could not write them and has put them back.
     pub(crate) fn retry_lines(&mut self) {
         let now = Instant::now();
         self.lines_since = Some(now);
         self.not_before = Some(now + RETRY_INTERVAL);
     }
 
-    /// `true` during the pause after a failure.
+    /// Returns `true` during the pause after a failure.
     pub(crate) fn is_paused(&self) -> bool {
         self.not_before.is_some_and(|at| at > Instant::now())
     }
 
-    /// The commit wrote entries and left the head as it was.
+    /// Records that the commit wrote entries and left the head as it was.
     pub(crate) fn head_fell_behind(&mut self) {
         self.head_is_due = true;
     }
 
-    /// The commit wrote the head.
+    /// Records that the commit wrote the head.
     pub(crate) fn head_is_current(&mut self) {
         self.head_is_due = false;
         self.head_failed = false;
     }
 
-    /// The commit could not write the head. Returns `true` for the first of several such failures in a row: only that one
-    /// is reported.
+    /// Records that the commit could not write the head. Returns `true` for the first of several such failures in a
+    /// row: only that one is reported.
     pub(crate) fn head_failed(&mut self) -> bool {
         self.head_is_due = true;
         !std::mem::replace(&mut self.head_failed, true)
     }
 
-    /// `true` if the head is behind the entries.
+    /// Returns `true` if the head is behind the entries.
     pub(crate) fn is_head_due(&self) -> bool {
         self.head_is_due
     }
 
-    /// A commit ended: the flusher is notified if it has work that it did not know of. `head_was_due` is the state of the
-    /// head before the commit.
+    /// Ends a commit: the flusher is notified if the commit left new work. `head_was_due` is the state of the head
+    /// before the commit.
     pub(crate) fn end_commit(&mut self, head_was_due: bool) {
         self.notify_flusher |=
             self.flush_now || self.lines_since.is_some() || self.head_is_due && !head_was_due;
     }
 
-    /// The flusher found nothing to do while another thread commits, and has to look again after that.
+    /// Notifies the flusher after the commit under way. The flusher calls it when it can do nothing before.
     pub(crate) fn notify_after_commit(&mut self) {
         self.notify_flusher = true;
     }
 
-    /// Returns `true` once after the flusher has to be notified. Not every commit notifies it: waking a thread costs more
-    /// than writing a line.
+    /// Returns `true` once after the flusher has to be notified. Not every commit notifies it: waking a thread costs
+    /// more than writing a line.
     pub(crate) fn take_notification(&mut self) -> bool {
         std::mem::take(&mut self.notify_flusher)
     }

@@ -1,4 +1,4 @@
-//! Written entries that no checkpoint covers yet: 32 bytes an entry, from the committing thread to the checkpointer.
+//! Written entries that no checkpoint covers yet. The committing thread hands 32 bytes an entry to the checkpointer.
 
 use std::{sync::mpsc::Sender, thread::ThreadId};
 
@@ -7,7 +7,7 @@ use crate::{
     write::batch::Batch,
 };
 
-/// The most hashes that wait, 32 MiB of them. Unit tests use fewer, so that they reach it.
+/// Most hashes that wait, which take 32 MiB. The bound of unit tests is lower, so that they reach it.
 pub(crate) const MAX_WAITING_HASHES: usize = if cfg!(test) { 64 } else { 1 << 20 };
 
 /// Entries between commits and the checkpointer thread, under the queue's lock.
@@ -17,21 +17,21 @@ pub(crate) const MAX_WAITING_HASHES: usize = if cfg!(test) { 64 } else { 1 << 20
 #[derive(Debug)]
 pub(crate) struct SigningQueue {
     waiting: Vec<[u8; 32]>,
-    /// Entries dropped from `waiting` since the checkpointer took it the last time.
+    /// Number of entries dropped from `waiting` since the checkpointer took it the last time.
     skipped: u64,
-    /// The file that was written last. All files before it are on the device.
+    /// File that was written last. All files before it are on the device.
     live_file: Option<SegmentName>,
-    /// Entries of callers since the last checkpoint.
+    /// Number of callers' entries since the last checkpoint.
     entries: u64,
-    /// The number of them after which a checkpoint is due.
+    /// Number of such entries after which a checkpoint is due.
     entries_per_checkpoint: u64,
-    /// The trail went on in a new file since the last checkpoint.
+    /// `true` if the trail rolled to a new file since the last checkpoint.
     has_rolled: bool,
-    /// A checkpoint is being made.
+    /// `true` while a checkpoint is being made.
     is_busy: bool,
-    /// The log is about to be closed: only a request makes another checkpoint due.
+    /// `true` if the log is about to be closed: only a request makes another checkpoint due.
     is_closing: bool,
-    /// The checkpointer thread, once it runs.
+    /// Id of the checkpointer thread, once it runs.
     thread: Option<ThreadId>,
     requests: Vec<CheckpointRequest>,
 }
@@ -39,7 +39,7 @@ pub(crate) struct SigningQueue {
 /// A thread that waits for a checkpoint.
 #[derive(Debug)]
 pub(crate) struct CheckpointRequest {
-    /// The log is being closed: no entry follows.
+    /// `true` if the log is being closed: no entry follows.
     pub(crate) is_last: bool,
     pub(crate) answer: Sender<Result<SignedCheckpoint, Error>>,
 }
@@ -75,17 +75,19 @@ impl SigningQueue {
         }
     }
 
-    /// The calling thread is the checkpointer.
+    /// Records that the calling thread is the checkpointer.
     pub(crate) fn enter(&mut self) {
         self.thread = Some(std::thread::current().id());
     }
 
-    /// `true` in the checkpointer thread, which must not wait for a checkpoint: a sink or a signer may call the log.
+    /// Returns `true` in the checkpointer thread, which must not wait for a checkpoint. A sink or a signer may call the
+    /// log there.
     pub(crate) fn is_own_thread(&self) -> bool {
         self.thread == Some(std::thread::current().id())
     }
 
-    /// Adds the lines in the first `bytes` of a batch, which were written with `rolls` new files; `live_file` is the last.
+    /// Adds the lines in the first `bytes` of a batch, which were written with `rolls` new files; `live_file` is the
+    /// last.
     pub(crate) fn add_written(
         &mut self,
         batch: &Batch,
@@ -110,12 +112,12 @@ impl SigningQueue {
         self.requests.push(request);
     }
 
-    /// `true` if a checkpoint is due by entries, by a new file or by a request.
+    /// Returns `true` if a checkpoint is due by entries, by a new file or by a request.
     pub(crate) fn is_due(&self) -> bool {
         self.has_rolled || self.entries >= self.entries_per_checkpoint || !self.requests.is_empty()
     }
 
-    /// The log is about to be closed.
+    /// Records that the log is about to be closed.
     pub(crate) fn close(&mut self) {
         self.is_closing = true;
     }
@@ -125,8 +127,8 @@ impl SigningQueue {
         self.is_busy
     }
 
-    /// Takes the next checkpoint's work, if one is due or `is_overdue` by time. While the log is closing, only a request
-    /// makes one due: the closing thread requests the last one itself.
+    /// Takes the next checkpoint's work, if one is due or `is_overdue` by time. While the log is closing, only a
+    /// request makes one due: the closing thread requests the last one itself.
     pub(crate) fn take_job(&mut self, is_overdue: bool, is_closing: bool) -> Option<CheckpointJob> {
         let waits_for_request = (is_closing || self.is_closing) && self.requests.is_empty();
         if waits_for_request || !(is_overdue || self.is_due()) {
@@ -147,7 +149,7 @@ impl SigningQueue {
         NewEntries { skipped: std::mem::take(&mut self.skipped), hashes: std::mem::take(&mut self.waiting) }
     }
 
-    /// The checkpoint that was being made is done, or failed.
+    /// Records that the checkpoint that was being made is done, or failed.
     pub(crate) fn finish_job(&mut self) {
         self.is_busy = false;
     }

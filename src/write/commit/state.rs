@@ -25,7 +25,7 @@ use crate::{
 /// A buffer with this many bytes is full, and threads that append more wait.
 pub(crate) const MAX_BUFFERED_BYTES: usize = 1024 * 1024;
 
-/// The most that is held with the lines that are being written: while one buffer is written, the next one fills.
+/// Most bytes that are held, with the lines that are being written: while one buffer is written, the next one fills.
 pub(crate) const MAX_HELD_BYTES: usize = 2 * MAX_BUFFERED_BYTES;
 
 /// Everything under the lock of a [`CommitQueue`](super::queue::CommitQueue).
@@ -36,7 +36,7 @@ pub(crate) struct State {
     pub(crate) linker: Linker,
     /// A pointer, because it is moved out and in under the lock.
     pub(crate) writer: Option<Box<TrailWriter>>,
-    /// The weight of the lines that are being written. They come back if they cannot be written.
+    /// The weight of the lines that are being written. The lines return to `linker` if they cannot be written.
     pub(crate) in_flight_bytes: usize,
     pub(crate) progress: Watermarks,
     pub(crate) group: CommitGroup,
@@ -70,7 +70,7 @@ impl State {
         }
     }
 
-    /// `true` if one more line fits into the buffer. An empty buffer takes a line of any length.
+    /// Returns `true` if one more line fits into the buffer. An empty buffer takes a line of any length.
     pub(crate) fn has_room(&self, entry: &PreparedEntry) -> bool {
         let (batch, more) = (&self.linker.batch, entry.weight());
         let held = self.in_flight_bytes + batch.weight();
@@ -79,7 +79,8 @@ impl State {
                 && (batch.is_empty() || batch.weight() + more <= MAX_BUFFERED_BYTES)
     }
 
-    /// The entry of `receipt`, which was linked just now, for a caller that waits for `level`.
+    /// Returns the entry of `receipt`, which was linked just now, for a caller that waits for `level`. Requests the
+    /// sync for it.
     pub(crate) fn awaited(&mut self, receipt: Receipt, level: WaitFor) -> AwaitedEntry {
         if level == WaitFor::Synced {
             self.progress.request_sync(receipt.seq + 1);
@@ -87,12 +88,12 @@ impl State {
         AwaitedEntry { receipt, epoch: self.failures.epoch().clone(), level }
     }
 
-    /// Recording failed, and `lost` entries were refused.
+    /// Records that the log refused `lost` entries because of `error`.
     pub(crate) fn degrade(&mut self, error: &Error, lost: u64) {
         self.failures.degrade(self.linker.clock.now(), error, lost);
     }
 
-    /// The result of an entry; `None` while it is not known.
+    /// Returns the result of an entry, or `None` while it is not known.
     pub(crate) fn outcome(&self, entry: &AwaitedEntry, directory: &Path) -> Option<Result<(), Error>> {
         let seq = entry.receipt.seq;
         let failure = entry.epoch.failure();

@@ -1,13 +1,13 @@
 //! Threads that wait for one commit and are woken together when it is over.
 //!
-//! A thread that is woken goes on without the queue's lock. It knows no entries.
+//! A woken thread continues without the queue's lock. A wait group knows no entries.
 //!
-//! Waking a thread takes about as long as linking its next entry. So the group has two waves: the committing thread wakes
-//! one thread of each wave, and that thread wakes the rest of its wave. The rows `group commit` of `benches/RESULTS.md`
-//! show what it saves.
+//! Waking a thread takes about as long as linking its next entry. So the group has two waves: the committing thread
+//! wakes one thread of each wave, and that thread wakes the rest of its wave. The row `64 threads, synced` of
+//! `benches/RESULTS.md` depends on it.
 
-// A condition variable of std wakes all its threads by one system call. One of parking_lot moves them to the lock's queue
-// and wakes them one after the other.
+// A condition variable of std wakes all its threads by one system call. One of parking_lot moves them to the lock's
+// queue and wakes them one after the other.
 use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -30,9 +30,9 @@ struct Wave {
 #[derive(Debug, Default)]
 struct Inner {
     step: Step,
-    /// The number of threads that sleep.
+    /// Number of threads that sleep.
     asleep: u64,
-    /// One thread wakes the rest of the wave, or has done so.
+    /// `true` if a thread wakes the rest of the wave, or has done so.
     is_spread: bool,
 }
 
@@ -52,9 +52,9 @@ pub(crate) enum WakeReason {
     Committed,
     /// The commit failed, or the log was closed: the thread has to look up the result of its entry.
     Over,
-    /// No thread commits for the group yet: the woken thread has to.
+    /// No thread commits for the group yet: the woken thread leads.
     Elected,
-    /// The thread waited for as long as it was to.
+    /// The thread waited for its whole delay.
     TimedOut,
 }
 
@@ -98,7 +98,7 @@ impl WaitGroup {
         self.wave(0).set(Step::LeaderWanted);
     }
 
-    /// Wakes all threads of the group, and those that have not gone to sleep yet.
+    /// Ends the group: wakes its sleeping threads, and a thread that has not gone to sleep yet returns at once.
     pub(crate) fn end(&self, reason: WakeReason) {
         self.waves.iter().for_each(|wave| wave.set(Step::Ended(reason)));
     }

@@ -1,4 +1,4 @@
-//! Callers that no thread's stack stands for: futures, dropped futures, and errors without a caller.
+//! Callers without a waiting thread: futures, dropped futures, and errors that no caller receives.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,20 +15,23 @@ use crate::{
 };
 
 /// Futures to wake, entries to count and errors to report after a commit.
+///
+/// Invariant: an entry leaves `abandoned` when its result is counted, so it is counted once. Wakers and hooks are
+/// called outside the queue's lock, because they may call the log.
 #[derive(Default)]
 pub(crate) struct Waiters {
     wakers: Vec<Waker>,
     /// Entries whose future was dropped before their result was known.
     abandoned: Vec<AbandonedEntry>,
-    /// Abandoned entries that failed: their hooks are called outside the lock.
+    /// Failures of abandoned entries, to be reported outside the lock.
     unreported: Vec<UnreportedFailure>,
     /// Errors that no caller receives.
     errors: Vec<Error>,
 }
 
 impl Waiters {
-    /// Wakes `waker` after the next commit. A future that is polled often leaves one waker, as long as its waker is the
-    /// last one that was left.
+    /// Wakes `waker` after the next commit. A waker is not added if it wakes the same task as the last one. So a future
+    /// that is polled often adds one waker.
     pub(crate) fn add_waker(&mut self, waker: &Waker) {
         if !self.wakers.last().is_some_and(|last| last.will_wake(waker)) {
             self.wakers.push(waker.clone());
@@ -49,9 +52,9 @@ impl Waiters {
         !self.abandoned.is_empty()
     }
 
-    /// Counts the abandoned entries whose result `outcome` knows by now.
+    /// Counts the abandoned entries for which `outcome` returns a result.
     ///
-    /// The commit calls it under the lock and before it acknowledges anything: after a flush returned, the counters
+    /// A commit calls this under the lock and before it acknowledges an entry: after a flush returned, the counters
     /// include every entry that the flush covered.
     pub(crate) fn count_abandoned(&mut self, outcome: impl Fn(&AwaitedEntry) -> Option<Result<(), Error>>) {
         let unreported = &mut self.unreported;
@@ -65,7 +68,7 @@ impl Waiters {
         });
     }
 
-    /// Takes what has to be done outside the lock; `None` if there is nothing.
+    /// Takes the work that has to be done outside the lock, or returns `None` if there is none.
     pub(crate) fn take_notifications(&mut self) -> Option<Notifications> {
         if self.wakers.is_empty() && self.errors.is_empty() && self.unreported.is_empty() {
             return None;
@@ -86,10 +89,10 @@ pub(crate) struct Notifications {
 }
 
 impl Notifications {
-    /// Wakes and reports all; `report` receives the errors that have no caller.
+    /// Wakes the futures and reports the failures. `report` receives the errors that have no caller.
     pub(crate) fn send(self, report: impl Fn(&Error)) {
         for waker in self.wakers {
-            // A waker that panics is its runtime's fault, and must not keep the others asleep.
+            // A panic of a waker is a fault of its runtime. The other futures must be woken nevertheless.
             drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
         }
         self.errors.iter().for_each(report);

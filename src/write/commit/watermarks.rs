@@ -1,4 +1,4 @@
-//! How far entries have got on their way to the disk, as sequence numbers.
+//! Progress of entries to the device, as sequence numbers.
 
 /// Three bounds; each counts the entries with a smaller sequence number.
 ///
@@ -19,37 +19,37 @@ impl Watermarks {
         Self { written: end, synced: end, sync_requested: 0 }
     }
 
-    /// The end of the entries that were handed to the OS.
+    /// Returns the end of the entries that were handed to the OS.
     pub(crate) fn written(&self) -> u64 {
         self.written
     }
 
-    /// The end of the entries that are on the device.
+    /// Returns the end of the entries that are on the device.
     pub(crate) fn synced(&self) -> u64 {
         self.synced
     }
 
-    /// Entries below `end` were handed to the OS.
+    /// Records that the entries below `end` were handed to the OS.
     pub(crate) fn advance_written(&mut self, end: u64) {
         self.written = self.written.max(end);
     }
 
-    /// A sync put what is written below `end` on the device.
+    /// Records that a sync put the written entries below `end` on the device.
     pub(crate) fn advance_synced(&mut self, end: u64) {
         self.synced = self.synced.max(end.min(self.written));
     }
 
-    /// The next commit syncs, unless entries below `end` are on the device already.
+    /// Makes the next commit sync, unless the entries below `end` are on the device already.
     pub(crate) fn request_sync(&mut self, end: u64) {
         self.sync_requested = self.sync_requested.max(end);
     }
 
-    /// Entries from `first_failed` on are gone: no sync is due for their sake.
+    /// Withdraws the requests to sync entries from `first_failed` on, which are gone.
     pub(crate) fn withdraw_requests(&mut self, first_failed: u64) {
         self.sync_requested = self.sync_requested.min(first_failed);
     }
 
-    /// `true` if the next commit has to sync.
+    /// Returns `true` if the next commit has to sync.
     pub(crate) fn sync_is_due(&self) -> bool {
         self.sync_requested > self.synced
     }

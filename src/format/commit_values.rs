@@ -1,6 +1,6 @@
-//! Withholding: erasable values of a draft are replaced by commitments, and become private records.
+//! Erasable values of a draft: commitments replace them, and private records take them.
 //!
-//! After `withhold`, neither the draft nor its buffers hold the value in clear. Pure except for the random salts; the
+//! After `commit_values`, neither the draft nor its buffers hold the value in clear. Pure except for the random salts; the
 //! records are written elsewhere.
 
 use crate::{
@@ -64,10 +64,10 @@ impl ErasableRecord {
 }
 
 /// Replaces the erasable values of `draft` by commitments, and lists their paths in `context.erasable`.
-pub(crate) fn withhold(draft: &mut Draft) -> Result<Vec<ErasableRecord>, DraftError> {
+pub(crate) fn commit_values(draft: &mut Draft) -> Result<Vec<ErasableRecord>, DraftError> {
     let mut records = Vec::new();
-    withhold_members(&mut draft.details, "", &mut records)?;
-    withhold_members(&mut draft.context.fields, INHERITED_PATH, &mut records)?;
+    commit_members(&mut draft.details, "", &mut records)?;
+    commit_members(&mut draft.context.fields, INHERITED_PATH, &mut records)?;
     let mut paths: Vec<String> = records.iter().map(|record| record.path.clone()).collect();
     paths.sort_unstable();
     paths.dedup();
@@ -81,7 +81,7 @@ pub(crate) fn retain(records: &mut Vec<ErasableRecord>, draft: &Draft) {
 }
 
 /// Replaces the erasable values of `members`, whose paths begin with `parent`.
-fn withhold_members(
+fn commit_members(
     members: &mut ObjectBuilder,
     parent: &str,
     records: &mut Vec<ErasableRecord>,

@@ -31,7 +31,7 @@ pub(crate) async fn submit<R: Request>(connection: &Connection, request: R) -> R
         None => new_external_task_id()?,
     };
     let settings = connection.settings();
-    let (permits, path) = (request.slots(), request.path());
+    let (permits, path) = (request.permits(), request.path());
     let mut prepared = PreparedRequest::of_task(request, &external_task_id);
     // The estimate is part of the intent, so it must be there before the submission runs.
     prepared.estimate = settings.prices.estimate(&prepared);

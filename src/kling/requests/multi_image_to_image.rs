@@ -37,7 +37,7 @@ endpoint! {
 
     const PACK: Pack = Pack::Image;
 
-    fn slots(&self) -> u32 {
+    fn permits(&self) -> u32 {
         self.n.unwrap_or(1)
     }
 

@@ -50,7 +50,7 @@ endpoint! {
 
     /// A series whose length Kling chooses takes as many permits as the longest series. Its length is known only at the
     /// end.
-    fn slots(&self) -> u32 {
+    fn permits(&self) -> u32 {
         match (self.result_type.as_deref(), &self.series_amount) {
             (Some("series"), Some(amount)) => amount.number().unwrap_or(MAX_SERIES_IMAGES),
             (Some("series"), None) => DEFAULT_SERIES_IMAGES,
@@ -144,7 +144,7 @@ mod tests {
         let image = || OmniImage::new("a fox").model_name("kling-v3-omni");
         let series = || image().result_type("series");
 
-        for (request, slots, units) in [
+        for (request, permits, units) in [
             (image(), 1, Some("2")),
             (image().n(3_u32), 3, Some("6")),
             (image().n(3_u32).result_type("single").series_amount("9"), 3, Some("6")),
@@ -152,11 +152,11 @@ mod tests {
             (series().n(3_u32).series_amount("9"), 9, Some("18")),
             (series().series_amount("auto"), 9, None),
         ] {
-            let taken = request.slots();
+            let taken = request.permits();
 
             let estimate = prices.estimate(&PreparedRequest::of_task(request, "e"));
 
-            assert_eq!((taken, estimate.as_deref()), (slots, units));
+            assert_eq!((taken, estimate.as_deref()), (permits, units));
         }
     }
 }

@@ -66,7 +66,7 @@ pub trait Request: sealed::Sealed + Serialize + Clone + Send + Sync + 'static {
 
     /// Number of concurrency permits that the task takes.
     #[doc(hidden)]
-    fn slots(&self) -> u32 {
+    fn permits(&self) -> u32 {
         1
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     error::{Error, Operation},
-    storage::{durable::exists, open::open_regular, permissions::Permissions},
+    storage::{durable::exists, open::open_regular, permissions::Permissions, process::Process},
 };
 
 /// Name of the lock file.
@@ -21,6 +21,8 @@ pub(crate) struct Lock {
     path: PathBuf,
     access: Permissions,
     file: File,
+    /// The process that took the lock. A fork of it must not release the lock.
+    owner: Process,
 }
 
 impl Lock {
@@ -43,16 +45,15 @@ impl Lock {
             // If the file was replaced between the open and the lock, the next writer locks the new file and both would
             // write. So the lock counts only on the file that has the name now.
             if same_file(&file, &path).map_err(Error::io(Operation::Lock, &path))? {
-                return Ok(Self { directory: directory.to_owned(), path, access, file });
+                return Ok(Self {
+                    directory: directory.to_owned(),
+                    path,
+                    access,
+                    file,
+                    owner: Process::this(),
+                });
             }
         }
-    }
-
-    /// Releases the lock, even while a fork of this process has the file open.
-    pub(crate) fn release(&self) {
-        // Closing the file releases the lock, except while a fork has the file open too. If this fails, the close is
-        // left to do it.
-        drop(self.file.unlock());
     }
 
     /// Takes the lock again if its file was deleted or replaced.
@@ -65,6 +66,16 @@ impl Lock {
             *self = Self::take(&self.directory, self.access)?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file does not release the lock while a fork has the file open. Every child process is such a fork
+        // until it runs its program. In a fork, the lock belongs to the parent. If `unlock` fails, the close is left.
+        if self.owner.is_this_by_id() {
+            drop(self.file.unlock());
+        }
     }
 }
 
@@ -97,4 +108,22 @@ pub(crate) fn same_file(file: &File, path: &Path) -> io::Result<bool> {
 #[cfg(not(unix))]
 pub(crate) fn same_file(_: &File, path: &Path) -> io::Result<bool> {
     path.try_exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dropped_lock_is_released_while_a_fork_has_its_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let lock = Lock::take(directory.path(), Permissions::default()).expect("locked");
+        // A duplicate shares the lock, as the file of a fork does.
+        let duplicate = lock.file.try_clone().expect("duplicated");
+
+        drop(lock);
+
+        Lock::take(directory.path(), Permissions::default()).expect("released");
+        drop(duplicate);
+    }
 }

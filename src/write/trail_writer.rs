@@ -463,11 +463,10 @@ impl TrailWriter {
 impl Drop for TrailWriter {
     fn drop(&mut self) {
         // In a fork the locks belong to the parent. Releasing them here would let a second writer in.
-        if self.process.is_this_by_id() {
-            if let Some(live) = &self.live {
-                live.segment.unlock();
-            }
-            self.lock.release();
+        if self.process.is_this_by_id()
+            && let Some(live) = &self.live
+        {
+            live.segment.unlock();
         }
     }
 }

@@ -39,8 +39,8 @@ fn event_by_macro(number: u64) {
 /// Held by each test: if two logs have layers in one process, a macro copies its event for the second.
 static ONE_LOG: Mutex<()> = Mutex::new(());
 
-/// Allocations of `count` events, after `count` events have warmed the thread. Takes the fewest of 100 tries, because other
-/// work of the log can occur in between on a busy machine.
+/// Allocations of `count` events, after `count` events have warmed the thread. Takes the fewest of 100 tries, because
+/// other work of the log can occur in between on a busy machine.
 fn allocations_of(log: &AuditLog, count: u64, emit: fn(u64)) -> u64 {
     let stack = Dispatch::new(tracing_subscriber::registry().with(log.layer()));
     dispatcher::with_default(&stack, || {

@@ -1,4 +1,5 @@
-//! Errors of the macros at compile time, and a caller without a dependency on `tracing`, which compiles without warnings.
+//! Errors of the macros at compile time, and a caller without a dependency on `tracing`, which compiles without
+//! warnings.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 

@@ -48,8 +48,8 @@ struct Done {
     errors: Vec<Error>,
 }
 
-/// Fills the disk with entries of `threads` threads, frees it, and appends again, twice. `full(true)` leaves little space
-/// on the disk, and `full(false)` frees it.
+/// Fills the disk with entries of `threads` threads, frees it, and appends again, twice. `full(true)` leaves little
+/// space on the disk, and `full(false)` frees it.
 fn fill_and_free(
     trail: &TestTrail,
     durability: Durability,

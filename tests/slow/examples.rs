@@ -18,7 +18,8 @@ use crate::support::{
 
 const PROMPT: &str = "a clockwork heron wades through violet fog";
 
-/// A command that builds and runs an example, with the features of this test, so that its dependencies are built already.
+/// A command that builds and runs an example, with the features of this test, so that its dependencies are built
+/// already.
 fn example(name: &str) -> Command {
     let features = if cfg!(feature = "cli") { "kling,cli" } else { "kling" };
     let mut command = Command::new(env!("CARGO"));

@@ -1,7 +1,7 @@
 //! Fuzzing with random mutations: lines and the verifier, recovery, the head, and whole directories.
 //!
-//! A seed repeats all mutations: `KLING_AUDIT_SEED` sets another one. Trails contain the process id, so a repetition needs
-//! an id with as many digits. The tests run a few thousand executions; with `KLING_AUDIT_LONG=1` they run
+//! A seed repeats all mutations: `KLING_AUDIT_SEED` sets another one. Trails contain the process id, so a repetition
+//! needs an id with as many digits. The tests run a few thousand executions; with `KLING_AUDIT_LONG=1` they run
 //! `KLING_AUDIT_EXECUTIONS` each, or 200,000.
 
 use std::{

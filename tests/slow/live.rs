@@ -36,8 +36,8 @@ fn verify_growing(directory: &std::path::Path) -> Verification {
     verification
 }
 
-/// Verifies and reports while four threads append, in files of `max_file_size` bytes. The clock advances by `tick` at each
-/// entry, and steps back by `step` at every fiftieth entry of one thread.
+/// Verifies and reports while four threads append, in files of `max_file_size` bytes. The clock advances by `tick` at
+/// each entry, and steps back by `step` at every fiftieth entry of one thread.
 fn verify_while_written(durability: Durability, max_file_size: u64, tick: i64, step: i64) {
     let root = tempfile::tempdir().expect("a directory");
     let directory = root.path().join("audit");

@@ -15,8 +15,8 @@ pub(crate) struct Scenario {
     pub(crate) run: fn(),
     /// `true` if the scenario takes long.
     pub(crate) heavy: bool,
-    /// `true` if the scenario calls `tracing::enabled!` without sending an event. After such a call, a layer with a filter
-    /// of its own can miss the next event. Beside the audit layer, it can miss fewer.
+    /// `true` if the scenario calls `tracing::enabled!` without sending an event. After such a call, a layer with a
+    /// filter of its own can miss the next event. Beside the audit layer, it can miss fewer.
     pub(crate) asks: bool,
 }
 

@@ -1,4 +1,5 @@
-//! A stand-in for Kling, an audit log, and a client that connects them; and a search for secrets in all that they write.
+//! A stand-in for Kling, an audit log, and a client that connects them; and a search for secrets in all that they
+//! write.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 

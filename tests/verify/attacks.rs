@@ -1,5 +1,5 @@
-//! Attacks on a trail. Each is carried out on a directory, which is then verified with each kind of evidence. The manual
-//! has the table of the results.
+//! Attacks on a trail. Each is carried out on a directory, which is then verified with each kind of evidence. The
+//! manual has the table of the results.
 
 use std::{
     fs,
@@ -24,8 +24,8 @@ const COLUMNS: [&str; 6] = ["files", "head", "key", "age", "kept", "receipt"];
 
 const MAX_AGE: TimeDelta = TimeDelta::days(10);
 
-/// A signed trail of two runs, 20 days apart. Around it: its key, kept checkpoints and receipts, and a copy of the first
-/// run.
+/// A signed trail of two runs, 20 days apart. Around it: its key, kept checkpoints and receipts, and a copy of the
+/// first run.
 struct World {
     root: tempfile::TempDir,
 }

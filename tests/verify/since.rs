@@ -22,7 +22,7 @@ fn trail(entries: u64) -> Trail {
     let log = AuditLog::builder(&directory)
         .durability(Durability::Buffered)
         .max_file_size(300_000)
-        // The clock stands still, so that files end only when they are full.
+        // The clock does not move, so that files end only when they are full.
         .clock(|| "2026-11-24T12:00:00Z".parse().expect("a time"))
         .open()
         .expect("a log");

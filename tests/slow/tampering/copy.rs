@@ -35,8 +35,8 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
-    /// About 60 entries of three days in several files, with restarts and with steps back of the clock, one of them over
-    /// midnight. All runs of the tests have the same entries.
+    /// About 60 entries of three days in several files, with restarts and with steps back of the clock, one of them
+    /// over midnight. All runs of the tests have the same entries.
     pub(crate) fn large() -> Self {
         let trail = evening_trail();
         run(&trail, 4_000, |log| {

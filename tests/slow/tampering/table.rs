@@ -275,7 +275,8 @@ fn added_or_removed_newline_is_one_finding() {
     for at in [0, table.inner(0), table.base.first(2), table.inner(3), table.base.entries() - 1] {
         let (file, line) = table.base.place(at);
         let length = table.base.clone().line(at).len();
-        // The first 120 bytes include the start of `details`, whose object begins like an entry. Every byte counts there.
+        // The first 120 bytes include the start of `details`, whose object begins like an entry. Every byte counts
+        // there.
         for byte in (0..120).chain((120..length - 1).step_by(7)) {
             table.at(
                 format!("newline before byte {byte} of {at}"),

@@ -80,8 +80,8 @@
 // | `findings/` | what verification can report, as plain data |
 // | `codec/` | bytes to values and back: JSON, hexadecimal digits, time, SHA-256, Merkle tree, SIMD |
 //
-// `bin/` is the command over the public API, `manual/` the manual. `manual/architecture.md` has the picture, the threads
-// and locks, and the file to open for a change.
+// `bin/` is the command over the public API, `manual/` the manual. `manual/architecture.md` has the picture, the
+// threads and locks, and the file to open for a change.
 
 pub mod checkpoint;
 mod codec;

@@ -73,7 +73,7 @@ async fn two_hundred_tasks_with_faults_reconcile_cleanly() {
 
     let clean = compare(&setup).await;
     assert!(clean.is_clean(), "{clean}");
-    assert_eq!((clean.at_vendor, clean.booked, clean.matched, clean.in_trail), (200, 200, 200, 200));
+    assert_eq!((clean.at_kling, clean.booked, clean.matched, clean.in_trail), (200, 200, 200, 200));
 
     let strange = setup.server.create_foreign_task();
     let found = compare(&setup).await;
@@ -140,7 +140,7 @@ async fn cash_charges_are_compared() {
     );
     let charges: Vec<_> = found.findings.iter().map(|finding| finding.trail.as_deref().unwrap()).collect();
     assert_eq!(charges, ["1 in cash", "1 USD"]);
-    assert!(found.findings[1].vendor.as_deref().unwrap().contains("0.5 USD"), "{found}");
+    assert!(found.findings[1].kling.as_deref().unwrap().contains("0.5 USD"), "{found}");
     assert_eq!(kinds(&of_the_books_alone), kinds(&found));
 }
 
@@ -190,7 +190,7 @@ async fn newer_tasks_are_compared_with_an_api_key() {
 
     assert!(found.is_clean() && found.matched == 1, "{found}");
     assert_eq!(missing.findings[0].kind, DiscrepancyKind::UnknownTask);
-    assert!(missing.findings[0].vendor.as_deref().unwrap().contains("stand-in"), "{missing}");
+    assert!(missing.findings[0].kling.as_deref().unwrap().contains("stand-in"), "{missing}");
 }
 
 #[tokio::test]

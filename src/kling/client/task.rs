@@ -68,7 +68,7 @@ impl<R: Request> Task<R> {
         let id = id.into();
         match is_segment(&id) {
             true => Ok(Task::new(id, None, Scrubber::without_prompt(), None, None)),
-            false => Err(RequestError::new("task_id", "must be an id that the vendor gave")),
+            false => Err(RequestError::new("task_id", "must be an id that Kling gave")),
         }
     }
 

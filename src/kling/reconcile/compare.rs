@@ -30,7 +30,7 @@ pub(super) fn compare(
             kind,
             task_id: task_id.clone(),
             external_task_id: task.external_task_id.clone(),
-            vendor: Some(task.describe()),
+            kling: Some(task.describe()),
             trail,
         };
         match trail.tasks.get(task_id) {
@@ -67,10 +67,10 @@ pub(super) fn compare(
             not_compared += 1;
         } else if account.covers(&known.action) {
             findings.push(Discrepancy {
-                kind: DiscrepancyKind::MissingAtVendor,
+                kind: DiscrepancyKind::MissingAtKling,
                 task_id: (*task_id).clone(),
                 external_task_id: known.external_task_id.clone(),
-                vendor: None,
+                kling: None,
                 trail: Some(format!("{} {}", known.action, known.state.as_str())),
             });
         }
@@ -89,7 +89,7 @@ pub(super) fn compare(
     let booked = account.tasks.values().filter(|task| task.booked.is_some() || task.booked_cash.is_some());
     Reconciliation {
         verdict: trail.verdict,
-        at_vendor: account.tasks.len() as u64,
+        at_kling: account.tasks.len() as u64,
         booked: booked.count() as u64,
         in_trail: of_period.len() as u64,
         matched,

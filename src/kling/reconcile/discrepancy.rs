@@ -15,7 +15,8 @@ pub struct Discrepancy {
     /// Id that the task was submitted under, if either side has it.
     pub external_task_id: Option<String>,
     /// Kling's data in short.
-    pub vendor: Option<String>,
+    #[serde(rename = "vendor")]
+    pub kling: Option<String>,
     /// The trail's data in short.
     pub trail: Option<String>,
 }
@@ -25,7 +26,7 @@ impl Discrepancy {
     pub(crate) fn scrubbed(mut self, scrubber: &Scrubber) -> Self {
         self.task_id = scrubber.scrub(&self.task_id);
         self.external_task_id = self.external_task_id.map(|id| scrubber.scrub(&id));
-        self.vendor = self.vendor.map(|vendor| scrubber.scrub(&vendor));
+        self.kling = self.kling.map(|kling| scrubber.scrub(&kling));
         self
     }
 }
@@ -41,7 +42,8 @@ pub enum DiscrepancyKind {
     /// program ended before it could record one.
     OutcomeMissing,
     /// The trail has a task that Kling does not have.
-    MissingAtVendor,
+    #[serde(rename = "missing_at_vendor")]
+    MissingAtKling,
     /// The two sides have different costs of a task in credits.
     DifferentCredits,
     /// The two sides have different costs of a task in money.
@@ -54,7 +56,7 @@ impl DiscrepancyKind {
         match self {
             DiscrepancyKind::UnknownTask => "unknown_task",
             DiscrepancyKind::OutcomeMissing => "outcome_missing",
-            DiscrepancyKind::MissingAtVendor => "missing_at_vendor",
+            DiscrepancyKind::MissingAtKling => "missing_at_vendor",
             DiscrepancyKind::DifferentCredits => "different_credits",
             DiscrepancyKind::DifferentCash => "different_cash",
         }

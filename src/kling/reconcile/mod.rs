@@ -105,7 +105,7 @@ async fn record(client: &Client, result: &Reconciliation) -> Result<(), NotRecor
     let draft = Draft::from_origin("audit_reconciled", Origin::Log)
         .actor(recorder.actor().to_owned())
         .detail("verdict", result.verdict.name())
-        .detail("at_vendor", result.at_vendor)
+        .detail("at_vendor", result.at_kling)
         .detail("booked", result.booked)
         .detail("in_trail", result.in_trail)
         .detail("matched", result.matched)

@@ -16,7 +16,8 @@ pub struct Reconciliation {
     /// Verdict about the trail itself.
     pub verdict: Verdict,
     /// Number of tasks of the period in Kling's lists or ledgers.
-    pub at_vendor: u64,
+    #[serde(rename = "at_vendor")]
+    pub at_kling: u64,
     /// Number of these tasks that are in the ledgers.
     pub booked: u64,
     /// Number of tasks of the period that were accepted according to the trail.
@@ -51,7 +52,7 @@ impl fmt::Display for Reconciliation {
         writeln!(
             f,
             "tasks: {} at Kling ({} booked), {} in the trail, {} matched",
-            self.at_vendor, self.booked, self.in_trail, self.matched
+            self.at_kling, self.booked, self.in_trail, self.matched
         )?;
         if self.not_compared > 0 {
             writeln!(f, "tasks in the trail that Kling lists only for an API key: {}", self.not_compared)?;
@@ -64,8 +65,8 @@ impl fmt::Display for Reconciliation {
             if let Some(id) = &finding.external_task_id {
                 write!(f, ", external task id {}", Escaped(id.as_str()))?;
             }
-            if let Some(vendor) = &finding.vendor {
-                write!(f, "; Kling: {}", Escaped(vendor.as_str()))?;
+            if let Some(kling) = &finding.kling {
+                write!(f, "; Kling: {}", Escaped(kling.as_str()))?;
             }
             if let Some(trail) = &finding.trail {
                 write!(f, "; trail: {}", Escaped(trail.as_str()))?;

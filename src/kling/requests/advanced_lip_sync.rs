@@ -13,7 +13,7 @@ use crate::kling::{
 };
 
 endpoint! {
-    /// A video in which one face speaks. [`IdentifyFace`](crate::kling::requests::IdentifyFace) returns the session and the faces.
+    /// A video in which one face speaks. [`IdentifyFace`](super::IdentifyFace) returns the session and the faces.
     AdvancedLipSync: task("advanced_lip_sync", "/v1/videos/advanced-lip-sync") -> Videos {
         required {
             session_id: String => word,

@@ -7,7 +7,7 @@ use crate::kling::{error::RequestError, outputs::resource::Resource, requests::r
 
 /// Request that Kling answers at once, without a task that could be queried later.
 ///
-/// Implemented by this crate's requests, such as [`IdentifyFace`](crate::kling::requests::IdentifyFace). It cannot be implemented
+/// Implemented by this crate's requests, such as [`IdentifyFace`](super::IdentifyFace). It cannot be implemented
 /// elsewhere.
 pub trait Immediate: sealed::Sealed + Serialize + Clone + Send + Sync + 'static {
     /// Name of the action in entries and errors, such as `identify_face`.

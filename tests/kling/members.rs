@@ -176,7 +176,7 @@ async fn stand_in_rejects_missing_and_wrong_tokens() {
         code(Some("Basic a")).await,
         code(Some("Bearer a.b")).await,
     ];
-    let client = setup.builder(Credentials::api_key("a-key-of-nobody")).build().unwrap();
+    let client = setup.builder(Credentials::api_key("an-unknown-key")).build().unwrap();
     let result = client.submit(TextToVideo::new(PROMPT)).await;
 
     assert_eq!(codes, [1001, 1001, 1002, 1002]);

@@ -350,15 +350,15 @@ fn calls_of_enabled_lose_no_event() {
             .init();
 
         let question = Noisy(|| {
-            tracing::enabled!(target: "nobody", tracing::Level::INFO);
-            info!(target: "nobody", "nobody wants this");
+            tracing::enabled!(target: "unaudited", tracing::Level::INFO);
+            info!(target: "unaudited", "not audited");
         });
         for _ in 0..10 {
-            tracing::enabled!(target: "nobody", tracing::Level::INFO);
+            tracing::enabled!(target: "unaudited", tracing::Level::INFO);
             info!(name: "a", target: "audit", question = ?question);
             tracing::enabled!(target: "other", tracing::Level::INFO);
             let _span = tracing::info_span!(target: "audit", "b", question = ?question).entered();
-            info!(name: "c", target: "audit", n = { info!(target: "nobody", "nor this"); 1 });
+            info!(name: "c", target: "audit", n = { info!(target: "unaudited", "not audited either"); 1 });
         }
 
         let expected: Vec<_> =
@@ -686,7 +686,7 @@ fn repeated_field_keeps_its_last_value() {
 #[tracing::instrument(target = "audit", err, ret, skip(_skipped))]
 fn instrumented(account: &str, password: &str, _skipped: u8) -> Result<usize, io::Error> {
     audit!("inside");
-    if account == "nobody" {
+    if account == "unknown" {
         Err(io::Error::other("no such account"))
     } else {
         Ok(account.len() + password.len())
@@ -700,7 +700,7 @@ fn instrumented_functions_are_recorded() {
         tracing_subscriber::registry().with(trail.log.layer()).init();
 
         instrumented("alice", "hunter2", 1).unwrap();
-        instrumented("nobody", "hunter2", 2).unwrap_err();
+        instrumented("unknown", "hunter2", 2).unwrap_err();
 
         let entries = trail.entries();
         let types = ["instrumented.opened", "inside", "event", "instrumented.closed"];

@@ -22,17 +22,18 @@ const DURABILITIES: [Durability; 3] = [Durability::Written, Durability::Buffered
 const NO_SPACE: &str = "No space left on device";
 /// Error of a limit on the size of files.
 const TOO_LARGE: &str = "File too large";
+
 /// Appends entries until the log has refused `refusals` of them.
-fn fill(log: &AuditLog, name: &str, refusals: usize, done: &Mutex<Done>) {
+fn fill(log: &AuditLog, name: &str, refusals: usize, done: &Mutex<Outcomes>) {
     let (mut number, mut refused) = (0, 0);
     while refused < refusals {
         let key = format!("{name} {number}");
         let draft = Draft::new("worked").detail("key", &key).detail("filling", "x".repeat(1_500));
         match log.append(draft) {
-            Ok(receipt) => done.lock().expect("whole").receipts.push(receipt),
+            Ok(receipt) => done.lock().expect("no panic").receipts.push(receipt),
             Err(error) => {
                 refused += 1;
-                let mut done = done.lock().expect("whole");
+                let mut done = done.lock().expect("no panic");
                 done.refused.insert(key);
                 done.errors.push(error);
             }
@@ -41,8 +42,9 @@ fn fill(log: &AuditLog, name: &str, refusals: usize, done: &Mutex<Done>) {
     }
 }
 
+/// Outcomes of all appends.
 #[derive(Default)]
-struct Done {
+struct Outcomes {
     receipts: Vec<Receipt>,
     refused: HashSet<String>,
     errors: Vec<Error>,
@@ -58,7 +60,7 @@ fn fill_and_free(
     full: &dyn Fn(bool),
 ) {
     let log = trail.builder().durability(durability).open().expect("opens");
-    let done = Mutex::new(Done::default());
+    let done = Mutex::new(Outcomes::default());
     for round in 0..2 {
         full(true);
         let barrier = Barrier::new(threads);
@@ -72,7 +74,7 @@ fn fill_and_free(
             }
         });
 
-        let so_far = done.lock().expect("whole").refused.len() as u64;
+        let so_far = done.lock().expect("no panic").refused.len() as u64;
         let in_this_round = so_far / (round + 1);
         // If `audit_degraded` still fits, but the next entry does not, the losses are described by several entries.
         match log.health() {
@@ -84,7 +86,7 @@ fn fill_and_free(
         }
         let counters = log.counters();
         assert_eq!((counters.not_recorded, counters.io_errors), (so_far, so_far));
-        assert_eq!(counters.recorded, done.lock().expect("whole").receipts.len() as u64);
+        assert_eq!(counters.recorded, done.lock().expect("no panic").receipts.len() as u64);
 
         full(false);
         if durability == Durability::Buffered {
@@ -94,13 +96,13 @@ fn fill_and_free(
             });
         }
         let receipt = log.append(Draft::new("freed")).expect("recorded again");
-        done.lock().expect("whole").receipts.push(receipt);
+        done.lock().expect("no panic").receipts.push(receipt);
         log.flush().expect("flushed");
         assert_eq!(log.health(), Health::Recording);
     }
     log.close().expect("closes");
 
-    let done = done.into_inner().expect("whole");
+    let done = done.into_inner().expect("no panic");
     for error in &done.errors {
         let text = error.to_string();
         assert!(matches!(error, Error::Io { .. }), "{text}");
@@ -217,7 +219,7 @@ fn failed_close_on_a_full_disk_can_be_reopened() {
         log.flush().expect("flushed");
         let free = rustix::fs::statvfs(trail.root()).expect("known").f_bavail;
         fs::write(&ballast, vec![0; (free * 4096) as usize]).expect("fits");
-        let mut done = Mutex::new(Done::default());
+        let mut done = Mutex::new(Outcomes::default());
         if durability != Durability::Buffered {
             fill(&log, "full", 3, &done);
         }
@@ -236,7 +238,7 @@ fn failed_close_on_a_full_disk_can_be_reopened() {
         trail.record_run(1);
         let entries = trail.entries();
         assert_recorded(&[receipt], &entries);
-        assert_recorded(&done.get_mut().expect("whole").receipts, &entries);
+        assert_recorded(&done.get_mut().expect("no panic").receipts, &entries);
     }
 }
 
@@ -245,12 +247,12 @@ fn log_continues_when_inodes_are_free_again() {
     for durability in DURABILITIES {
         let Some(trail) = TestTrail::on_tmpfs("size=4m,nr_inodes=12") else { return };
         let log = trail.builder().durability(durability).max_file_size(4_000).open().expect("opens");
-        let done = Mutex::new(Done::default());
+        let done = Mutex::new(Outcomes::default());
 
         if durability == Durability::Buffered {
             for number in 0..40 {
                 let draft = Draft::new("worked").detail("key", number).detail("filling", "x".repeat(1_500));
-                done.lock().expect("whole").receipts.push(log.append(draft).expect("buffered"));
+                done.lock().expect("no panic").receipts.push(log.append(draft).expect("buffered"));
             }
             wait_until("the log is degraded", || matches!(log.health(), Health::Degraded { .. }));
         } else {
@@ -266,7 +268,7 @@ fn log_continues_when_inodes_are_free_again() {
         let receipt = log.append(Draft::new("freed")).expect("recorded again");
         log.close().expect("closes");
 
-        let mut done = done.into_inner().expect("whole");
+        let mut done = done.into_inner().expect("no panic");
         done.receipts.push(receipt);
         let entries = trail.entries();
         assert_recorded(&done.receipts, &entries);

@@ -78,7 +78,7 @@ macro_rules! by_foreign_span {
 
 /// Sends events and spans that are not audited.
 fn others() {
-    calm(|| info!(target: "nobody", "nobody wants this"));
+    calm(|| info!(target: "unaudited", "not audited"));
     calm(|| info!(name: "other", "of another target"));
     calm(|| tracing::trace!(name: "a_trace", "of another level"));
     calm(|| tracing::warn!(name: "a_warning", "of another level"));
@@ -111,8 +111,8 @@ fn debug_that_emits() {
     let noisy = Noisy(|| {
         by_macro!("in_debug");
         by_event!("in_debug", deeper = ?Noisy(|| { by_macro!("in_debug"); }));
-        calm(|| info!(name: "in_debug of others", target: "nobody", "in_debug of others"));
-        enabled!(target: "nobody", Level::INFO);
+        calm(|| info!(name: "in_debug of others", target: "unaudited", "in_debug of others"));
+        enabled!(target: "unaudited", Level::INFO);
     });
     for _ in 0..5 {
         by_macro!("outer", noisy = ?noisy);
@@ -275,7 +275,7 @@ fn thread_ends() {
 fn instrumented(n: u64, account: &str, _password: &str) -> Result<usize, io::Error> {
     by_macro!("inside");
     by_event!("inside");
-    if account == "nobody" { Err(io::Error::other("no such account")) } else { Ok(account.len()) }
+    if account == "unknown" { Err(io::Error::other("no such account")) } else { Ok(account.len()) }
 }
 
 #[tracing::instrument(target = "audit", name = "awaited", skip_all, fields(n = n), ret)]
@@ -287,11 +287,11 @@ async fn awaited(n: u64) -> u64 {
 
 fn instrumented_functions() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    for account in ["alice", "nobody", "bob"] {
+    for account in ["alice", "unknown", "bob"] {
         let n = next();
         let opened = Opened::new(Way::ForeignSpan, "instrumented", n, Span::none());
         drop(calm(|| instrumented(n, account, "hunter2")));
-        sent(if account == "nobody" { Way::Error } else { Way::Event }, "event", None);
+        sent(if account == "unknown" { Way::Error } else { Way::Event }, "event", None);
         drop(opened);
 
         let n = next();
@@ -305,11 +305,11 @@ fn instrumented_functions() {
 
 fn questions() {
     let question = Noisy(|| {
-        enabled!(target: "nobody", Level::INFO);
-        calm(|| info!(name: "in_debug of others", target: "nobody", "in_debug of others"));
+        enabled!(target: "unaudited", Level::INFO);
+        calm(|| info!(name: "in_debug of others", target: "unaudited", "in_debug of others"));
     });
     for _ in 0..10 {
-        enabled!(target: "nobody", Level::INFO);
+        enabled!(target: "unaudited", Level::INFO);
         by_event!("a", question = ?question);
         enabled!(target: "other", Level::TRACE);
         let span = by_foreign_span!("outer", question = ?question);
@@ -320,7 +320,7 @@ fn questions() {
         by_event!(
             "c",
             m = {
-                enabled!(target: "nobody", Level::INFO);
+                enabled!(target: "unaudited", Level::INFO);
                 1
             }
         );

@@ -153,7 +153,7 @@ pub(crate) const STACKS: &[Stack] = &[
     },
     Stack {
         name: "a layer enables some",
-        install: install!([], |log| log.layer(), [Witness("all"), Enables(|target| target != "nobody")]),
+        install: install!([], |log| log.layer(), [Witness("all"), Enables(|target| target != "unaudited")]),
         ..USUAL
     },
     Stack {

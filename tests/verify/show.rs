@@ -242,7 +242,7 @@ mod command {
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
         let told = String::from_utf8(output.stdout).expect("text");
         let entries = trail.entries();
-        let erased = entries.iter().find(|entry| entry["event_type"] == "audit_erased").expect("told");
+        let erased = entries.iter().find(|entry| entry["event_type"] == "audit_erased").expect("recorded");
         assert_eq!(told, format!("{} {}\n", erased["seq"], erased["hash"].as_str().expect("a hash")));
         assert_eq!(erased["actor"], "office");
         let again = erase(&["--seq", &seq]);

@@ -244,8 +244,9 @@ fn verification_covers_trails_adopted_earlier() {
         oldest.get_or_insert_with(|| sealed_directory(&trail));
         let verification = trail.verify();
         assert_eq!(verification.verdict(), Verdict::Intact, "{verification}");
-        let told = verification.notices().iter().filter(|notice| matches!(notice, Notice::Adopted { .. }));
-        assert_eq!(told.count(), round + 1);
+        let adoptions =
+            verification.notices().iter().filter(|notice| matches!(notice, Notice::Adopted { .. }));
+        assert_eq!(adoptions.count(), round + 1);
     }
     let oldest = oldest.expect("adopted");
     for name in files::names(&oldest) {

@@ -502,12 +502,12 @@ fn log_recovers_from_too_many_open_files() {
         let limit =
             |files| setrlimit(Resource::Nofile, Rlimit { current: Some(files), maximum }).expect("allowed");
         limit(plenty);
-        let hoard = || {
-            let mut hoard = Vec::new();
+        let open_all_files = || {
+            let mut files = Vec::new();
             while let Ok(file) = fs::File::open("/dev/null") {
-                hoard.push(file);
+                files.push(file);
             }
-            hoard
+            files
         };
 
         // Opening, with every number of files that the process may still open, from none on.
@@ -516,7 +516,7 @@ fn log_recovers_from_too_many_open_files() {
             if !beginning {
                 trail.record_run(1);
             }
-            let mut files = hoard();
+            let mut files = open_all_files();
             assert!(files.len() > 1_000 || files.len() as u64 + 50 > plenty);
             let mut refused = 0;
             let log = loop {
@@ -540,7 +540,7 @@ fn log_recovers_from_too_many_open_files() {
         // A running log that needs a new file, or one that was removed.
         let trail = TestTrail::new();
         let (log, mut receipts) = open_with_entries(&trail);
-        let files = hoard();
+        let files = open_all_files();
         trail.advance_clock(DAY);
         for _ in 0..3 {
             let error = log.append(Draft::new("four")).expect_err("no new file");
@@ -560,7 +560,7 @@ fn log_recovers_from_too_many_open_files() {
             let trail = TestTrail::new();
             let (log, mut receipts) = open_with_entries(&trail);
             fs::remove_file(trail.path(name)).expect("removed");
-            let files = hoard();
+            let files = open_all_files();
             // The log cannot replace the file now. It replaces the file later, or it is poisoned.
             receipts.extend(log.append(Draft::new("four")).ok());
             std::thread::sleep(std::time::Duration::from_millis(50));

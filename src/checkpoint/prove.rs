@@ -57,6 +57,7 @@ pub fn prove(directory: impl AsRef<Path>, seq: u64) -> Result<EntryProof, Error>
         cannot(directory, format!("a checkpoint over {size} entries does not cover seq {seq}"))
     })?;
     let mut found = None;
+    // Listed after the checkpoint was read, so that the entries which it covers are in the list.
     let files = segments::list(directory)?;
     let pruned = begin_after_pruned(&files, &mut prover)?;
     if seq < pruned {

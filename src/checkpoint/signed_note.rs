@@ -56,6 +56,7 @@ impl Note {
         let Some(lines) = signatures.strip_suffix('\n') else {
             return Err("a signature line that ends with a newline");
         };
+        // One more than allowed shows the excess. The rest need not be parsed.
         let signatures = lines.split('\n').take(MAX_NOTE_SIGNATURES + 1).map(Signature::parse);
         let signatures = signatures.collect::<Option<Vec<_>>>().ok_or("signature lines")?;
         if signatures.len() > MAX_NOTE_SIGNATURES {

@@ -26,9 +26,9 @@ pub(crate) struct Statement {
 
 /// A checkpoint: a statement about a trail's first entries, with signatures.
 ///
-/// Its text is a signed note of three lines (origin, number of entries, root of their RFC 6962 tree in base64), an
-/// empty line and a line for each signature. Parsing checks the form. Call [`is_signed_by`](Self::is_signed_by)
-/// before you believe a checkpoint.
+/// Its text is a signed note. The note has three lines (origin, number of entries, root of their RFC 6962 tree in
+/// base64), an empty line, and a line for each signature. Parsing checks the form. Call
+/// [`is_signed_by`](Self::is_signed_by) before you believe a checkpoint.
 ///
 /// The leaves of the tree are the full SHA-256 of each entry's bytes, also in trails with short hashes.
 #[derive(Clone, Debug, PartialEq, Eq)]

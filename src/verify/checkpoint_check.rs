@@ -151,6 +151,7 @@ impl CheckpointCheck {
                     Some(key) => {
                         content = FileContent::Signed;
                         let (size, root) = (checkpoint.size(), checkpoint.root());
+                        // A repeated checkpoint counts once, so that copies do not displace others at the limit.
                         if last.replace((size, root)) == Some((size, root)) {
                             return;
                         }
@@ -210,6 +211,7 @@ impl CheckpointCheck {
         if !self.is_required || self.tree_is_lost || self.pending.is_empty() {
             return;
         }
+        // A gap or a repeated entry is a finding of the chain. The leaf of the missing entry is unknown.
         if seq != self.tree.size() + self.pending_leaves.len() as u64 {
             self.tree_is_lost = true;
             return;
@@ -231,7 +233,8 @@ impl CheckpointCheck {
         self.tree_is_lost = true;
     }
 
-    /// Compares the tree with the checkpoints of its size.
+    /// Compares the tree with the checkpoints of its size. `add_entry` stops at each checkpoint's size, so none is
+    /// smaller.
     fn compare(&mut self) {
         while let Some(checkpoint) = self.pending.front().filter(|known| known.size <= self.tree.size()) {
             let root = self.tree.root();
@@ -292,6 +295,7 @@ impl CheckpointCheck {
         else {
             return;
         };
+        // The head has shown the same already: one cut is one finding.
         if state.findings.iter().any(|finding| finding.kind == FindingKind::Truncated) {
             return;
         }

@@ -144,6 +144,8 @@ impl Evidence {
         self.receipts.add_entry(seq, hash);
         if let Some(pruned) = &mut self.pruned {
             pruned.first.get_or_insert(seq);
+            // The tree begins after the pruned entries. Their files can still be there: a crash leaves them, or they
+            // were copied back.
             if seq < pruned.size {
                 return;
             }
@@ -163,6 +165,7 @@ impl Evidence {
         last: Option<u64>,
         state: &mut ScanState,
     ) -> EvidenceOutcome {
+        // The order of these three is the order of findings, and of the reasons of which the first is reported.
         let first = self.pruned.as_ref().and_then(|pruned| pruned.first);
         let missing = self.receipts.conclude(first, state);
         self.add_missing(missing);
@@ -207,6 +210,7 @@ impl Evidence {
             let receipts = count(self.receipts.confirmed(), "receipt holds", "receipts hold");
             basis.push(format!("{receipts} through seq {received}"));
         }
+        // Entries after the last proven one rest on the chain alone. The basis names them.
         let proven = signed_through.max(receipts_through);
         if let (Some(proven), Some(last)) = (proven, last) {
             match last.saturating_sub(proven) {

@@ -139,6 +139,7 @@ impl HeadCheck {
 
 impl HeadComparison {
     fn conclude(self, next: u64, last_file: &str, state: &mut ScanState) {
+        // Nothing that the head of another trail states applies to this one.
         if self.trail_id.as_ref().is_some_and(|id| *id != self.head.trail_id) {
             state.add_finding(head_missing(&format!("that of trail {}", self.head.trail_id)));
             return;
@@ -155,11 +156,13 @@ impl HeadComparison {
         let differs = self.synced_differs.clone().or_else(|| {
             self.written_differs.clone().filter(|other| !self.may_be_lost_in_power_cut(&other.mark))
         });
+        // The trail was cut before this entry and continued with others.
         if let Some(OtherHash { mark, found }) = differs {
             let expected = format!("seq {} with hash {}", mark.seq, mark.hash);
             state.add_finding(truncated(mark.seq, expected, format!("hash {found}")));
             return;
         }
+        // A power cut took this entry, and its number was used again.
         if let Some(OtherHash { mark, .. }) = &self.written_differs {
             if !self.loss_is_recorded {
                 stop_at_loss(mark.seq, mark.seq, state);
@@ -167,6 +170,7 @@ impl HeadComparison {
             return;
         }
         let Some(written) = self.head.written.as_ref().filter(|mark| mark.seq >= next) else { return };
+        // A power cut takes no synced entry.
         let is_synced_missing = self.head.synced.as_ref().is_some_and(|mark| mark.seq >= next);
         if is_synced_missing || !self.may_be_lost_in_power_cut(written) {
             let found = match next.checked_sub(1) {

@@ -159,6 +159,7 @@ impl LineChecker for PythonTool {
             });
         }
         let links = self.links.replace([line.printed.to_string(), line.computed.to_string()]);
+        // The link of a changed line may be changed too. The hash alone is the finding.
         if line.printed != line.computed {
             let (expected, found) = (line.computed.to_string(), line.printed.to_string());
             state.add_finding(at.finding(FindingKind::HashMismatch, None, &expected, &found));

@@ -99,6 +99,7 @@ impl ReceiptCheck {
             state.add_finding(finding);
         }
         let mut rest: Vec<_> = std::mem::take(&mut self.pending).into_iter().collect();
+        // The map has no order. Findings come in the order of entries.
         rest.sort_unstable_by_key(|(seq, _)| *seq);
         let mut missing = None;
         for (seq, receipts) in rest {

@@ -31,8 +31,8 @@ struct Expected {
     links: [Link; 2],
     /// The last believable time.
     time: Option<Timestamp>,
-    /// `true` after a finding: the next line may have been linked to a true line that the finding replaced, so a broken
-    /// link or an earlier time is no second finding.
+    /// `true` after a finding. The next line may be linked to the true line that was replaced, so a broken link or an
+    /// earlier time is no second finding.
     suppress_next: bool,
     /// `true` after an unexpected line, which may stand in the place of several: the next line may have any later
     /// number.
@@ -130,8 +130,8 @@ impl Expected {
         }
     }
 
-    /// Advances over a line whose printed hash is not its own. The line's number and time may be wrong too, so the last
-    /// believable time stays, and the next line may follow the expected number or the printed one.
+    /// Advances over a line whose printed hash is not its own. The line's number and time may be wrong too: the last
+    /// believable time stays, and the next line may follow either the expected number or the printed one.
     fn advance_damaged(&mut self, line: &Line<'_>) {
         let in_place = if self.has_seq_of(line) { line.seq } else { self.next_seq() };
         self.seqs = [in_place.saturating_add(1), line.seq.saturating_add(1)];

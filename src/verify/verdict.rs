@@ -58,6 +58,7 @@ impl VerdictInput<'_> {
     }
 
     fn judge(&self, state: &ScanState, evidence: &EvidenceOutcome) -> (Verdict, String) {
+        // A finding proves an edit, whatever else is missing or unknown, so it comes first.
         if state.findings_total > 0 {
             return (Verdict::Tampered, count(state.findings_total, "finding", "findings"));
         }
@@ -78,6 +79,7 @@ impl VerdictInput<'_> {
             (TrailFormat::Format1, None) => {
                 "by the chain alone: the directory's owner could rewrite it or cut its end"
             }
+            // No checkpoint or receipt exists for these logs.
             (TrailFormat::PythonTool, _) => {
                 "by the Python tool's chain of 64-bit hashes alone: the directory's owner could rewrite it or \
                  cut its end"

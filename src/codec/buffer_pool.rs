@@ -54,6 +54,7 @@ pub(crate) fn recycle_buffer(mut buffer: Vec<u8>) {
 }
 
 /// Returns a copy of `text`.
+#[inline]
 pub(crate) fn string(text: &str) -> String {
     let mut string = take(&STRINGS).unwrap_or_default();
     string.push_str(text);
@@ -61,6 +62,7 @@ pub(crate) fn string(text: &str) -> String {
 }
 
 /// Puts a string's memory back into the pool.
+#[inline]
 pub(crate) fn recycle_string(mut string: String) {
     if is_poolable(string.capacity()) {
         string.clear();
@@ -69,16 +71,19 @@ pub(crate) fn recycle_string(mut string: String) {
 }
 
 /// Returns `true` if a buffer of `capacity` bytes is pooled.
+#[inline]
 pub(crate) fn is_poolable(capacity: usize) -> bool {
     (1..=MAX_POOLED_BYTES).contains(&capacity)
 }
 
 /// Takes something out of `pool`, unless it is empty or the thread is ending.
+#[inline]
 pub(crate) fn take<T>(pool: &'static LocalKey<RefCell<Vec<T>>>) -> Option<T> {
     pool.try_with(|pooled| pooled.borrow_mut().pop()).ok().flatten()
 }
 
 /// Puts `item` into `pool`. Drops it instead if the pool is full or the thread is ending.
+#[inline]
 pub(crate) fn recycle<T>(pool: &'static LocalKey<RefCell<Vec<T>>>, item: T) {
     pool.try_with(|pooled| {
         let mut pooled = pooled.borrow_mut();

@@ -34,6 +34,7 @@ impl Chain {
     }
 
     /// Returns the day of `time`, and the length in bytes of the line that `entry` would become next.
+    #[inline]
     pub(crate) fn measure(&mut self, entry: &PreparedEntry, time: Timestamp) -> (NaiveDate, u64) {
         let length = entry.line_length(self.next, &self.head, self.length);
         (cached_day(&mut self.day, time).date, length as u64)

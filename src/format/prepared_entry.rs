@@ -103,6 +103,7 @@ impl PreparedEntry {
     }
 
     /// Takes the rendered bytes of an entry without erasable values. Returns `None` if they are too long for an entry.
+    #[inline]
     pub(crate) fn from_rendered(bytes: Vec<u8>) -> Option<Self> {
         if bytes.len() > MAX_PREPARED_BYTES {
             buffer_pool::recycle_buffer(bytes);
@@ -117,18 +118,21 @@ impl PreparedEntry {
     }
 
     /// Returns an upper bound of the bytes that the line and its private records will have.
+    #[inline]
     pub(crate) fn weight(&self) -> usize {
         let records: usize = self.erasable.iter().map(ErasableRecord::max_length).sum();
         self.bytes.len() + MAX_SUFFIX_BYTES + records
     }
 
     /// Returns the length in bytes of the line that this entry becomes as number `seq` after `previous`.
+    #[inline]
     pub(crate) fn line_length(&self, seq: u64, previous: &Link, length: HashLength) -> usize {
         let seq_digits = seq.checked_ilog10().map_or(1, |power| power as usize + 1);
         self.bytes.len() + previous.digits() + length.digits() + seq_digits + SUFFIX_FRAME_BYTES
     }
 
     /// Returns the text up to the previous hash. A caller that takes it out must not link the entry afterwards.
+    #[inline]
     pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }

@@ -143,12 +143,14 @@ impl AuditLayer {
         Self { records_log_crate: true, ..self }
     }
 
+    #[inline]
     pub(crate) fn log(&self) -> &AuditLog {
         &self.log
     }
 
     /// Returns `true` if an event that a macro recorded in `log` may have to be recorded in other logs as well.
     /// `found` is the layer that the macro found in the subscriber.
+    #[inline]
     pub(crate) fn are_others(log: &AuditLog, found: Option<&Self>) -> bool {
         let own = usize::from(found.is_some_and(|layer| layer.log.same(log)));
         LIVE_LAYERS.load(Ordering::Relaxed) > own
@@ -156,12 +158,14 @@ impl AuditLayer {
 
     /// Returns `true` if this layer records the event or span. The test is needed in each callback: the filter lets
     /// everything of an enabled callsite pass, and a stack may use the layer without its filter.
+    #[inline]
     fn captures(&self, metadata: &Metadata<'_>) -> bool {
         is_audit_target(metadata.target()) && self.is_listening()
     }
 
     /// Returns `false` while a log is recording on this thread, and if an earlier layer of the stack records in the
     /// same log.
+    #[inline]
     fn is_listening(&self) -> bool {
         !ReentrancyGuard::is_active() && !self.earlier_logs.contains(&self.log.trail_id())
     }
@@ -173,6 +177,7 @@ impl AuditLayer {
     }
 
     /// Renders an event, or returns `None` if this layer does not record it.
+    #[inline]
     fn render(&self, event: &Event<'_>, frame: Option<&DispatchFrame>) -> Option<RenderedEvent> {
         if !self.captures(event.metadata()) {
             let may_be_wanted =
@@ -197,6 +202,7 @@ impl AuditFilter {
     }
 }
 
+#[inline]
 fn is_audit_target(target: &str) -> bool {
     target.strip_prefix("audit").is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }

@@ -71,6 +71,7 @@ struct FrameParts {
 }
 
 /// Returns the address of an event or of a span's values, by which a frame recognises it.
+#[inline]
 pub(crate) fn address<T>(subject: &T) -> usize {
     std::ptr::from_ref(subject).addr()
 }
@@ -92,6 +93,7 @@ pub(crate) fn no_wait<T>(open: impl FnOnce() -> T) -> T {
 }
 
 /// Returns `true` if spans that this thread opens now do not wait for the disk.
+#[inline]
 pub(super) fn is_no_wait() -> bool {
     NO_WAIT.get()
 }
@@ -107,6 +109,7 @@ impl DispatchFrame {
         has_deferred: false,
     };
 
+    #[inline]
     pub(crate) fn new(address: usize, message: Message) -> Self {
         Self { address, message, ..Self::NONE }
     }
@@ -155,6 +158,7 @@ impl DispatchFrame {
     }
 
     /// Returns a copy of the draft that the macro rendered.
+    #[inline]
     pub(crate) fn deferred_draft(&self) -> Option<Box<Draft>> {
         if !self.has_deferred {
             return None;
@@ -162,11 +166,13 @@ impl DispatchFrame {
         DEFERRED.try_with(|deferred| deferred.borrow().draft.clone()).ok().flatten()
     }
 
+    #[inline]
     pub(crate) fn is_settled(&self) -> bool {
         self.is_settled
     }
 
     /// Keeps the result of the first log for the macro.
+    #[inline]
     pub(crate) fn settle(mut self, result: Result<Receipt, NotRecorded>) {
         self.is_settled = true;
         match result {
@@ -200,6 +206,7 @@ impl FrameGuard {
     }
 
     /// Returns the result of the first log that was reached under this frame, unless the macro has it already.
+    #[inline]
     pub(crate) fn result(self) -> Option<Result<Receipt, NotRecorded>> {
         let frame = FRAME.get();
         if !frame.is_settled {

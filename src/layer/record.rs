@@ -11,6 +11,7 @@ use crate::{
 };
 
 /// Records an event and waits until it is as durable as the log promises.
+#[inline]
 pub(crate) fn record_event(
     log: &AuditLog,
     event: RenderedEvent,
@@ -21,6 +22,7 @@ pub(crate) fn record_event(
 }
 
 /// Records an event without waiting for the disk.
+#[inline]
 pub(crate) fn record_event_async(
     log: &AuditLog,
     event: RenderedEvent,
@@ -33,6 +35,7 @@ pub(crate) fn record_event_async(
 }
 
 /// Records a draft. With `no_wait`, returns as soon as the entry has its place in the trail; the log writes it later.
+#[inline]
 pub(crate) fn record_draft(log: &AuditLog, draft: Draft, no_wait: bool) -> Result<Receipt, NotRecorded> {
     let Some(_guard) = ReentrancyGuard::enter() else { return Err(NotRecorded::Reentered) };
     let recorded = if no_wait { log.append_in_background(draft) } else { log.append(draft) };
@@ -41,6 +44,7 @@ pub(crate) fn record_draft(log: &AuditLog, draft: Draft, no_wait: bool) -> Resul
 
 /// Passes a result to the macro that waits for it. Without such a macro, prints a loss. Returns the receipt, if there
 /// is one.
+#[inline]
 pub(crate) fn settle(frame: Option<DispatchFrame>, result: Result<Receipt, NotRecorded>) -> Option<Receipt> {
     let receipt = result.as_ref().ok().copied();
     match (frame, result) {

@@ -87,6 +87,7 @@ impl OpenLog {
     }
 
     /// Records a draft and waits until it is as durable as the log, the draft and `min_wait` ask for.
+    #[inline]
     pub(super) fn append(&self, draft: Draft, min_wait: WaitFor) -> Result<Receipt, Error> {
         let append = self.conditions(&draft, min_wait);
         self.append_rendered(append, |defaults| PreparedEntry::render(draft, defaults))
@@ -99,6 +100,7 @@ impl OpenLog {
     }
 
     /// Records the event that `render` prepares.
+    #[inline]
     pub(super) fn append_event(
         &self,
         min_wait: WaitFor,
@@ -116,14 +118,17 @@ impl OpenLog {
         self.append_rendered_async(self.event_conditions(min_wait), render)
     }
 
+    #[inline]
     fn conditions(&self, draft: &Draft, min_wait: WaitFor) -> Append {
         Append { wait: self.queue.need(draft.critical).max(min_wait), is_own: draft.origin == Origin::Log }
     }
 
+    #[inline]
     fn event_conditions(&self, min_wait: WaitFor) -> Append {
         Append { wait: self.queue.need(false).max(min_wait), is_own: false }
     }
 
+    #[inline]
     fn append_rendered(
         &self,
         append: Append,
@@ -145,6 +150,7 @@ impl OpenLog {
     }
 
     /// Prepares an entry on the calling thread, before any lock of the log is taken.
+    #[inline]
     fn render(
         &self,
         render: impl FnOnce(&EntryDefaults) -> Result<PreparedEntry, DraftError>,
@@ -216,11 +222,13 @@ impl OpenLog {
         self.queue.trail_id()
     }
 
+    #[inline]
     pub(super) fn directory(&self) -> &Path {
         self.queue.directory()
     }
 
     /// Returns the values that the builder set for all entries.
+    #[inline]
     pub(super) fn defaults(&self) -> &EntryDefaults {
         self.queue.defaults()
     }
@@ -256,10 +264,12 @@ impl OpenLog {
     }
 
     /// Returns `true` if a layer was ever made for this log.
+    #[inline]
     pub(super) fn has_layer(&self) -> bool {
         self.has_layer.load(Ordering::Relaxed)
     }
 
+    #[inline]
     fn is_fork(&self) -> bool {
         !self.process.is_this()
     }
@@ -268,6 +278,7 @@ impl OpenLog {
     ///
     /// Callers call it before they take a lock of the log. At the fork, a lock may have been held by a thread that
     /// the child does not have, and the child would wait for it forever.
+    #[inline]
     fn refuse_in_fork(&self) -> Result<(), Error> {
         if self.is_fork() {
             return Err(Error::Forked { path: self.directory().to_owned() });

@@ -23,6 +23,7 @@ impl Process {
     /// held. It reads a counter, because asking the OS for the process id takes about 220 ns: a quarter of an `event
     /// through the layer, buffered` in `benches/RESULTS.md`. A child made by another way than the C library's `fork` is
     /// not noticed.
+    #[inline]
     pub(crate) fn is_this(self) -> bool {
         match self.forks {
             Some(_) => forks::count() == self.forks,
@@ -65,6 +66,7 @@ mod forks {
     static FORKS: AtomicU32 = AtomicU32::new(0);
 
     /// Number of forks that led to the calling process, or `None` if the handler could not be registered.
+    #[inline]
     pub(super) fn count() -> Option<u32> {
         static IS_REGISTERED: OnceLock<bool> = OnceLock::new();
         IS_REGISTERED.get_or_init(register).then(|| FORKS.load(Ordering::Relaxed))
@@ -85,6 +87,7 @@ mod forks {
 #[cfg(not(unix))]
 mod forks {
     /// There is no fork.
+    #[inline]
     pub(super) fn count() -> Option<u32> {
         Some(0)
     }

@@ -122,6 +122,7 @@ impl Batch {
 
     /// Completes the line that [`begin`](Self::begin) began. `prepared` is its prepared text again, which is taken out
     /// if it is large; `length` is the length of the whole line, newline included.
+    #[inline]
     pub(crate) fn push(
         &mut self,
         entry: LinkedEntry,
@@ -209,16 +210,19 @@ impl Batch {
         matches!(self.rolls[..], [Roll { at: 0, .. }])
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
     /// Returns the bytes of all lines.
+    #[inline]
     pub(crate) fn length(&self) -> usize {
         self.length
     }
 
     /// Returns the bytes of all lines and private records.
+    #[inline]
     pub(crate) fn weight(&self) -> usize {
         self.length + self.private_length
     }

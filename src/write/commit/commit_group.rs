@@ -29,11 +29,13 @@ pub(crate) struct CommitGroup {
 
 impl CommitGroup {
     /// Records that the calling thread has appended an entry: it is no longer expected.
+    #[inline]
     pub(crate) fn arrive(&mut self) {
         self.returning = self.returning.saturating_sub(1);
     }
 
     /// Adds the calling thread. Returns the group, and the number of threads that joined it before.
+    #[inline]
     pub(crate) fn join(&mut self) -> (Arc<WaitGroup>, usize) {
         self.joined += 1;
         (Arc::clone(&self.group), self.joined - 1)
@@ -48,6 +50,7 @@ impl CommitGroup {
     }
 
     /// Returns `true` if an entry that is to be synced must wait for other threads to append theirs.
+    #[inline]
     pub(crate) fn expects_others(&self, level: WaitFor) -> bool {
         level == WaitFor::Synced && self.returning > 0 && !self.max_delay.is_zero()
     }
@@ -76,6 +79,7 @@ impl CommitGroup {
     }
 
     /// Returns the number of threads in the group.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.joined
     }
@@ -86,6 +90,7 @@ impl CommitGroup {
     }
 
     /// Takes the group for a commit; threads that append from now on wait for the next one.
+    #[inline]
     pub(crate) fn take(&mut self) -> Arc<WaitGroup> {
         self.joined = 0;
         self.has_timer = false;

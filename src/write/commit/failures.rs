@@ -43,6 +43,7 @@ pub(crate) struct Failures {
 
 impl Failures {
     /// Returns the epoch of the entries that are linked now.
+    #[inline]
     pub(crate) fn epoch(&self) -> &Arc<Epoch> {
         &self.epoch
     }
@@ -61,6 +62,7 @@ impl Failures {
     }
 
     /// Returns the degradation that no linked entry describes yet.
+    #[inline]
     pub(crate) fn unannounced(&self) -> Option<&Degradation> {
         self.current.as_ref()
     }
@@ -87,6 +89,7 @@ impl Failures {
     }
 
     /// Drops the degradations that entries below `written` describe.
+    #[inline]
     pub(crate) fn drop_written(&mut self, written: u64) {
         self.announced.retain(|announced| announced.seq >= written);
     }

@@ -23,6 +23,7 @@ pub(crate) enum Lifecycle {
 
 impl Lifecycle {
     /// Returns the error of a write in this state, or `None` while linked entries are still written.
+    #[inline]
     pub(crate) fn write_error(&self, directory: &Path) -> Option<Error> {
         let path = || directory.to_owned();
         match self {
@@ -33,6 +34,7 @@ impl Lifecycle {
     }
 
     /// Refuses to link an entry unless the log is open.
+    #[inline]
     pub(crate) fn require_open(&self, directory: &Path) -> Result<(), Error> {
         match self {
             Self::Closing => Err(Error::Closed { path: directory.to_owned() }),

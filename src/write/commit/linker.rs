@@ -84,6 +84,7 @@ impl Linker {
     }
 
     /// Links a caller's entry. `now` is the time just before the lock was taken.
+    #[inline]
     pub(crate) fn link(&mut self, entry: &mut PreparedEntry, now: Timestamp) -> Result<Receipt, Error> {
         let time = self.time(now)?;
         self.place(entry, time, true)
@@ -112,16 +113,19 @@ impl Linker {
     }
 
     /// Takes the lines that are linked and not written, for a commit.
+    #[inline]
     pub(crate) fn take_batch(&mut self) -> Batch {
         std::mem::replace(&mut self.batch, std::mem::take(&mut self.pooled))
     }
 
     /// Keeps the memory of a batch that was committed for the next one.
+    #[inline]
     pub(crate) fn keep_memory(&mut self, batch: Batch) {
         self.pooled = batch.recycled();
     }
 
     /// Records that the lines up to `last` are written.
+    #[inline]
     pub(crate) fn wrote(&mut self, last: Option<BatchLine>) {
         if let Some(last) = last {
             self.last_written.set(last.seq, last.hash(), last.time);
@@ -161,6 +165,7 @@ impl Linker {
     }
 
     /// Returns the time of the next entry. Times never decrease, unless the clock stepped back, which is recorded.
+    #[inline]
     fn time(&mut self, now: Timestamp) -> Result<Timestamp, Error> {
         let Some(last) = self.chain.time else { return Ok(now) };
         if now >= last {
@@ -191,6 +196,7 @@ impl Linker {
 
     /// Gives `entry` the next sequence number and adds its line to the batch, in a new file if the day or the file's
     /// size asks for one.
+    #[inline]
     fn place(
         &mut self,
         entry: &mut PreparedEntry,
@@ -222,6 +228,7 @@ impl Linker {
 }
 
 /// Returns `true` if a file of `length` bytes takes no line of `more` bytes. An empty file takes a line of any length.
+#[inline]
 fn is_full(limit: Option<u64>, length: u64, more: u64) -> bool {
     limit.is_some_and(|limit| length > 0 && length + more > limit)
 }

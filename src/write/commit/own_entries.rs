@@ -23,6 +23,7 @@ impl OwnEntries {
     }
 
     /// Links the entries that are not linked. On an error, the remaining ones stay queued.
+    #[inline]
     pub(crate) fn link(&mut self, linker: &mut Linker) -> Result<(), Error> {
         for entry in self.0.iter_mut().filter(|entry| entry.seq.is_none()) {
             entry.seq = Some(linker.link_own(entry.draft.clone())?.seq);
@@ -38,6 +39,7 @@ impl OwnEntries {
     }
 
     /// Drops queued entries whose sequence number is below `written`.
+    #[inline]
     pub(crate) fn drop_written(&mut self, written: u64) {
         self.0.retain(|entry| entry.seq.is_none_or(|seq| seq >= written));
     }

@@ -108,6 +108,7 @@ impl CommitQueue {
     }
 
     /// Returns the least durability that a caller of this log waits for. Critical entries are always synced.
+    #[inline]
     pub(crate) fn need(&self, is_critical: bool) -> WaitFor {
         match self.durability {
             _ if is_critical => WaitFor::Synced,
@@ -124,6 +125,7 @@ impl CommitQueue {
     }
 
     /// Links an entry, and waits until it is as durable as `level` asks.
+    #[inline]
     pub(crate) fn append(&self, mut entry: PreparedEntry, level: WaitFor) -> Result<Receipt, Error> {
         let now = self.clock.now();
         let mut state = self.state.lock();
@@ -244,6 +246,7 @@ impl CommitQueue {
 
     /// Waits until a buffered log has room for `entry`. Without this wait, lines that no caller waits for grow without
     /// bound.
+    #[inline]
     fn wait_for_room(&self, state: &mut MutexGuard<'_, State>, entry: &PreparedEntry) -> Result<(), Error> {
         if self.durability != Durability::Buffered {
             return Ok(());
@@ -300,6 +303,7 @@ impl CommitQueue {
 
     /// Links the log's own queued entries before the next entry. A buffered log describes its degradation only when it
     /// writes again: linking an entry does not prove that.
+    #[inline]
     fn link_queued(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
         if self.durability == Durability::Buffered { state.link_own_entries() } else { self.announce(state) }
     }
@@ -415,6 +419,7 @@ impl CommitQueue {
     }
 
     /// Schedules lines that no caller waits for, and notifies the flusher if it must write earlier than planned.
+    #[inline]
     pub(super) fn note_lines(&self, state: &mut MutexGuard<'_, State>) {
         let notify = state.schedule.lines_wait()
             || state.linker.batch.weight() >= EARLY_FLUSH_BYTES && state.schedule.fill_buffer();

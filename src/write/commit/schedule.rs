@@ -33,6 +33,7 @@ pub(crate) struct Schedule {
 impl Schedule {
     /// Returns the time when the flusher has to commit, or `None` if there is nothing to do. `head_due_at` is the time
     /// when the head may be written next.
+    #[inline]
     pub(crate) fn due(&self, head_due_at: Instant, now: Instant) -> Option<Instant> {
         let lines = self.lines_since.map(|since| since + FLUSH_INTERVAL);
         let pause = if self.head_failed { RETRY_INTERVAL } else { Duration::ZERO };
@@ -43,6 +44,7 @@ impl Schedule {
     }
 
     /// Records that lines wait without a caller. Returns `true` if they are the first: the flusher has to be notified.
+    #[inline]
     pub(crate) fn lines_wait(&mut self) -> bool {
         let are_first = self.lines_since.is_none();
         if are_first {
@@ -52,6 +54,7 @@ impl Schedule {
     }
 
     /// Records that the buffer is full. Returns `true` if it was not before: the flusher has to be notified.
+    #[inline]
     pub(crate) fn fill_buffer(&mut self) -> bool {
         !std::mem::replace(&mut self.buffer_is_full, true)
     }
@@ -62,6 +65,7 @@ impl Schedule {
     }
 
     /// Records that a commit has taken all lines.
+    #[inline]
     pub(crate) fn begin_commit(&mut self) {
         self.lines_since = None;
         self.flush_now = false;
@@ -69,6 +73,7 @@ impl Schedule {
     }
 
     /// Ends the pause after a failure.
+    #[inline]
     pub(crate) fn end_pause(&mut self) {
         self.not_before = None;
     }
@@ -86,11 +91,13 @@ impl Schedule {
     }
 
     /// Records that the commit wrote entries and left the head as it was.
+    #[inline]
     pub(crate) fn head_fell_behind(&mut self) {
         self.head_is_due = true;
     }
 
     /// Records that the commit wrote the head.
+    #[inline]
     pub(crate) fn head_is_current(&mut self) {
         self.head_is_due = false;
         self.head_failed = false;
@@ -104,12 +111,14 @@ impl Schedule {
     }
 
     /// Returns `true` if the head is behind the entries.
+    #[inline]
     pub(crate) fn is_head_due(&self) -> bool {
         self.head_is_due
     }
 
     /// Ends a commit: the flusher is notified if the commit left new work. `head_was_due` is the state of the head
     /// before the commit.
+    #[inline]
     pub(crate) fn end_commit(&mut self, head_was_due: bool) {
         self.notify_flusher |=
             self.flush_now || self.lines_since.is_some() || self.head_is_due && !head_was_due;
@@ -122,6 +131,7 @@ impl Schedule {
 
     /// Returns `true` once after the flusher has to be notified. Not every commit notifies it: waking a thread costs
     /// more than writing a line.
+    #[inline]
     pub(crate) fn take_notification(&mut self) -> bool {
         std::mem::take(&mut self.notify_flusher)
     }

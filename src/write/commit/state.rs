@@ -71,6 +71,7 @@ impl State {
     }
 
     /// Returns `true` if one more line fits into the buffer. An empty buffer takes a line of any length.
+    #[inline]
     pub(crate) fn has_room(&self, entry: &PreparedEntry) -> bool {
         let (batch, more) = (&self.linker.batch, entry.weight());
         let held = self.in_flight_bytes + batch.weight();
@@ -81,6 +82,7 @@ impl State {
 
     /// Returns the entry of `receipt`, which was linked just now, for a caller that waits for `level`. Requests the
     /// sync for it.
+    #[inline]
     pub(crate) fn awaited(&mut self, receipt: Receipt, level: WaitFor) -> AwaitedEntry {
         if level == WaitFor::Synced {
             self.progress.request_sync(receipt.seq + 1);
@@ -123,6 +125,7 @@ impl State {
     }
 
     /// Links the queued entries of the log's own.
+    #[inline]
     pub(crate) fn link_own_entries(&mut self) -> Result<(), Error> {
         self.own.link(&mut self.linker)
     }
@@ -134,6 +137,7 @@ impl State {
     }
 
     /// Drops the log's own entries that are written.
+    #[inline]
     pub(crate) fn drop_written_own_entries(&mut self) {
         self.own.drop_written(self.progress.written());
         self.failures.drop_written(self.progress.written());

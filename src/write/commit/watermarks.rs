@@ -20,26 +20,31 @@ impl Watermarks {
     }
 
     /// Returns the end of the entries that were handed to the OS.
+    #[inline]
     pub(crate) fn written(&self) -> u64 {
         self.written
     }
 
     /// Returns the end of the entries that are on the device.
+    #[inline]
     pub(crate) fn synced(&self) -> u64 {
         self.synced
     }
 
     /// Records that the entries below `end` were handed to the OS.
+    #[inline]
     pub(crate) fn advance_written(&mut self, end: u64) {
         self.written = self.written.max(end);
     }
 
     /// Records that a sync put the written entries below `end` on the device.
+    #[inline]
     pub(crate) fn advance_synced(&mut self, end: u64) {
         self.synced = self.synced.max(end.min(self.written));
     }
 
     /// Makes the next commit sync, unless the entries below `end` are on the device already.
+    #[inline]
     pub(crate) fn request_sync(&mut self, end: u64) {
         self.sync_requested = self.sync_requested.max(end);
     }
@@ -50,6 +55,7 @@ impl Watermarks {
     }
 
     /// Returns `true` if the next commit has to sync.
+    #[inline]
     pub(crate) fn sync_is_due(&self) -> bool {
         self.sync_requested > self.synced
     }

@@ -83,7 +83,7 @@ impl Head {
         let sum = checksum(&text);
         string(&mut text, &sum);
         text.push(b'}');
-        // It always fits: at most 36 bytes of boot id, 32 of trail id, 128 of hashes, 60 of numbers, 25 of file name,
+        // The text always fits into the block: at most 36 bytes of boot id, 32 of trail id, 128 of hashes, 60 of numbers, 25 of file name,
         // 32 of checksum, and the names of the members.
         let mut block = [b' '; BLOCK];
         for (to, from) in block.iter_mut().zip(&text) {

@@ -285,7 +285,7 @@ impl Parts {
             context: self.context.of(bytes),
             details: self.details.of(bytes),
             event_type: self.event_type.of(bytes),
-            // It was parsed as a digest or as `genesis` before.
+            // The validator has accepted the text as a digest or as `genesis`, so the default is never used.
             previous: Link::parse(self.previous_text.of(bytes)).unwrap_or(Link::Genesis),
             seq: self.seq,
             time: self.time,

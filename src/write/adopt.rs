@@ -23,7 +23,7 @@ use crate::{
         line::{Line, MAX_LINE_BYTES},
     },
     storage::{
-        durable::{create_file, exists, remove_if_exists, replace_file, sync_directory},
+        durable::{create_file, exists, metadata, remove_if_exists, replace_file, sync_directory},
         head_file::FoundHead,
         line_reader::Piece,
         lock::Lock,
@@ -296,7 +296,7 @@ fn movable(directory: &Path) -> Result<Vec<PathBuf>, Error> {
             continue;
         }
         let is_own = name.starts_with("audit") && name != "audit.lock";
-        if is_own && path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+        if is_own && metadata(&path)?.is_some_and(|metadata| metadata.is_file()) {
             paths.push(path);
         }
     }

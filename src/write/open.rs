@@ -33,6 +33,7 @@ use crate::{
         receipt::TrailId,
     },
     storage::{
+        durable::metadata,
         head_file::FoundHead,
         line_reader::Piece,
         lock::Lock,
@@ -251,7 +252,7 @@ fn inspect(settings: &Settings) -> Result<FoundTrail, Error> {
     let mut chain = Chain::new(identity.length);
     chain.set(line.seq, line.stated, line.time);
     // The file is closed if its mode says so, or if a newer file exists, even an empty one.
-    let is_closed = newest.path.symlink_metadata().is_ok_and(|metadata| permissions::is_closed(&metadata));
+    let is_closed = metadata(&newest.path)?.is_some_and(|metadata| permissions::is_closed(&metadata));
     let is_live = files.last().is_some_and(|last| last.path == newest.path) && !is_closed;
     Ok(FoundTrail {
         trail_id: identity.trail_id,

@@ -24,7 +24,7 @@ use crate::{
     error::{Error, Operation},
     storage::{
         backend::Storage as _,
-        durable::{exists, sync_directory},
+        durable::{exists, metadata, sync_directory},
         open::open_regular,
         permissions::Permissions,
         segments::TrailFile,
@@ -119,7 +119,7 @@ pub(crate) fn unrecorded(directory: &Path) -> Result<Vec<KeptTail>, Error> {
         let Some((file, offset)) = parse(stem) else { continue };
         let unrecorded_path = directory.join(&name);
         // This crate creates regular files only. A link or directory of such a name is another program's.
-        if !unrecorded_path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+        if !metadata(&unrecorded_path)?.is_some_and(|metadata| metadata.is_file()) {
             continue;
         }
         let (length, sha256) = hash_from(&unrecorded_path, 0)?;

@@ -85,42 +85,6 @@ impl Value {
     }
 }
 
-/// Reading access: `None` for a value of another kind.
-#[allow(dead_code, reason = "one accessor for each kind, used or not")]
-impl Value {
-    /// Returns the member of an object under `name`.
-    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
-        let members = self.as_object()?;
-        // Members are in order of their names, and the order of texts is the order of their bytes.
-        let at = members.binary_search_by(|(known, _)| known.as_bytes().cmp(name.as_bytes())).ok()?;
-        members.get(at).map(|(_, value)| value)
-    }
-
-    /// Returns a string; `None` also for a string with a lone surrogate. [`as_text`](Self::as_text) returns every
-    /// string.
-    pub(crate) fn as_str(&self) -> Option<&str> {
-        self.as_text().and_then(Text::to_str)
-    }
-
-    pub(crate) fn as_text(&self) -> Option<&Text> {
-        if let Self::String(text) = self { Some(text) } else { None }
-    }
-
-    /// Returns an integer from 0 to `u64::MAX`.
-    pub(crate) fn as_u64(&self) -> Option<u64> {
-        if let Self::Number(digits) = self { digits.parse().ok() } else { None }
-    }
-
-    pub(crate) fn as_array(&self) -> Option<&[Value]> {
-        if let Self::Array(items) = self { Some(items) } else { None }
-    }
-
-    /// Returns the members of an object, in order of their names.
-    pub(crate) fn as_object(&self) -> Option<&[(Text, Value)]> {
-        if let Self::Object(members) = self { Some(members) } else { None }
-    }
-}
-
 fn separate(out: &mut Vec<u8>, index: usize) {
     if index > 0 {
         out.extend_from_slice(b", ");
@@ -166,24 +130,5 @@ mod tests {
         assert_eq!(Value::float(f64::NAN), Value::String("NaN".into()));
         assert_eq!(Value::float(f64::INFINITY), Value::String("Infinity".into()));
         assert_eq!(Value::float(f64::NEG_INFINITY), Value::String("-Infinity".into()));
-    }
-
-    #[test]
-    fn accessors_return_values_of_their_kind_alone() {
-        let text = r#"{"a": [1], "b": {"c": "x"}, "n": 18446744073709551615, "s": "\ud800", "z": -1}"#;
-        let value = crate::codec::json::parse::parse_python(text.as_bytes(), 8).expect("JSON");
-
-        assert_eq!(value.get("b").and_then(|b| b.get("c")).and_then(Value::as_str), Some("x"));
-        assert_eq!(value.get("n").and_then(Value::as_u64), Some(u64::MAX));
-        assert_eq!(value.get("a").and_then(Value::as_array).map(<[_]>::len), Some(1));
-        assert_eq!(value.as_object().map(<[_]>::len), Some(5));
-        assert_eq!(
-            value.get("s").and_then(Value::as_text).map(Text::to_string_lossy).as_deref(),
-            Some("\u{fffd}")
-        );
-        assert_eq!(value.get("s").and_then(Value::as_str), None);
-        assert_eq!(value.get("z").and_then(Value::as_u64), None);
-        assert_eq!(value.get("y"), None);
-        assert_eq!(value.as_str().or(value.get("a").and_then(Value::as_str)), None);
     }
 }
